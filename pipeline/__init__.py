@@ -1,0 +1,1 @@
+"""Augmentation of emotional speech by CycleGAN, and an honest measure of what it is worth."""

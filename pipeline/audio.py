@@ -1,0 +1,153 @@
+"""Audio files in and out, and the one preparation that every clip goes through, real or synthetic."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+
+from pipeline.params import section
+
+SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff"})
+PEAK = 0.99  # nothing is written louder, of full scale
+LONGEST = 2**32  # samples; a header that promises more is not believed
+
+
+@section
+class AudioParams:
+    """How a clip is prepared before any analysis."""
+
+    sampling_rate: int  # [Hz]
+    trim_db: float  # quieter than this below the loudest frame, at the ends, is silence [dB]
+    level_db: float  # root mean square after levelling, relative to full scale [dB]
+
+
+class AudioError(ValueError):
+    """A file holds no usable audio; `reason` is one of few words, the message has the details."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(reason, detail)  # both, so that it survives the way between processes
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A decoded file."""
+
+    samples: np.ndarray  # float32, mono, (samples,)
+    sampling_rate: int  # [Hz]
+    sha256: str  # of the decoded samples, all channels, with their number and rate
+
+    @property
+    def duration(self) -> float:
+        """Length [s]."""
+        return len(self.samples) / self.sampling_rate
+
+
+def read(path: Path) -> Recording:
+    """Decode a file and mix its channels down.
+
+    Raises:
+        AudioError: unreadable, empty, truncated, a Git LFS pointer, or with samples that are not finite
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+            missing = _missing_bytes(file)
+    except OSError as error:
+        raise AudioError("unreadable", str(error.strerror)) from None
+    if not head:
+        raise AudioError("empty", "the file has no bytes")
+    if head.startswith(b"version https://git-lfs"):
+        raise AudioError("git lfs pointer", "the audio was not downloaded: run `git lfs pull`")
+    samples, sampling_rate, promised = _decode(path)
+    if missing or 0 < len(samples) < promised:
+        raise AudioError("truncated", f"the header promises more than the {len(samples)} samples there are")
+    if not len(samples):
+        raise AudioError("empty", "the header is followed by no samples")
+    if not np.isfinite(samples).all():
+        raise AudioError("not finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
+    digest = hashlib.sha256(f"{samples.shape[1]} {sampling_rate} ".encode())
+    digest.update(np.ascontiguousarray(samples, dtype="<f4").tobytes())
+    return Recording(samples.mean(axis=1), sampling_rate, digest.hexdigest())
+
+
+def write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
+    """Write mono samples as 16-bit FLAC, lowering what is louder than `PEAK`.
+
+    Args:
+        path: where to
+        samples: (samples,), full scale is ±1
+        sampling_rate: [Hz]
+    """
+    peak = float(np.abs(samples).max(initial=0.0))
+    quieter = samples * min(1.0, PEAK / max(peak, 1e-9))
+    soundfile.write(path, quieter, sampling_rate, format="FLAC", subtype="PCM_16")
+
+
+def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.ndarray:
+    """Resample, trim the silent ends and level a clip, so that none of these can stand for an emotion.
+
+    Args:
+        samples: mono, (samples,)
+        sampling_rate: [Hz]
+        params: target rate, threshold and level
+
+    Returns:
+        (samples at `params.sampling_rate`,), float32; a silent clip stays silent
+    """
+    from librosa.effects import trim
+
+    if sampling_rate != params.sampling_rate:
+        samples = soxr.resample(samples, sampling_rate, params.sampling_rate)
+    trimmed, _ = trim(samples, top_db=params.trim_db, frame_length=512, hop_length=128)
+    return level(trimmed, params.level_db).astype(np.float32)
+
+
+def level(samples: np.ndarray, level_db: float) -> np.ndarray:
+    """Scale to a root mean square of `level_db` [dB re full scale]; peaks may pass ±1, silence stays."""
+    rms = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
+    return samples if rms == 0 else samples * (10 ** (level_db / 20) / rms)
+
+
+def _decode(path: Path) -> tuple[np.ndarray, int, int]:
+    """Samples (samples, channels), sampling rate [Hz], and how many samples the header promises."""
+    try:
+        file = soundfile.SoundFile(path)
+    except soundfile.LibsndfileError as error:
+        raise AudioError("unreadable", f"not decodable as audio: {error.error_string}") from None
+    with file:
+        if file.frames > LONGEST:
+            raise AudioError("unreadable", "the header does not say how long the audio is: convert the file anew")
+        try:
+            return file.read(dtype="float32", always_2d=True), file.samplerate, file.frames
+        except soundfile.LibsndfileError as error:
+            detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
+            raise AudioError("truncated", detail) from None
+
+
+def _missing_bytes(file: BinaryIO) -> int:
+    """Bytes that the sound chunk of a WAV or AIFF promises beyond the file's end.
+
+    libsndfile reads such a file without a word. What the whole file's header promises is no guide: many
+    programs get it wrong, and lost chunks behind the sound do no harm.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    form = file.read(12)[:4]
+    if form not in (b"RIFF", b"FORM"):
+        return 0
+    while len(head := file.read(8)) == 8:
+        length = int.from_bytes(head[4:], "little" if form == b"RIFF" else "big")
+        if head[:4] in (b"data", b"SSND"):
+            streamed = length >= 0x7FFFF000  # a program that wrote to a pipe did not know the length
+            return 0 if streamed else max(0, file.tell() + length - size)
+        file.seek(length + length % 2, 1)
+    return 0

@@ -1,0 +1,1 @@
+"""The downstream emotion classifiers, whose accuracy is what all this is for."""

@@ -1,0 +1,95 @@
+"""The embedded demo corpus: eSpeak NG reads short sentences in 16 voices, as if it had emotions.
+
+`pipeline.stages.demo_corpus` writes it, so that the whole pipeline runs before any real corpus is at hand.
+What a classifier scores on it says nothing about real speech: the emotions are settings of a synthesiser.
+
+Names are `<speaker>/<speaker>_<sentence>_<emotion>_<intensity>.flac`, such as `f03/f03_s2_angry_high.flac`:
+speaker is f (female) or m (male) and two digits, sentence is s and its number in params.yaml, emotion and
+intensity are the manifest's words. The folder is not read.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
+from pipeline.manifest import EMOTIONS, INTENSITIES
+
+_NAME = re.compile(r"([fm][0-9]{2})_(s[1-9][0-9]*)_([a-z]+)_([a-z]+)")
+_GENDERS = {"f": "female", "m": "male"}
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How eSpeak NG sounds for one speaker."""
+
+    language: str  # an English accent, by eSpeak's name
+    variant: str  # a file of eSpeak's voices/!v, all of different vocal tracts
+    pitch_st: float  # against the variant's own pitch [semitones]; most male variants start from the same one
+
+
+# Speaker → voice. The first n of each gender speak, so neighbours differ in accent.
+VOICES = {
+    "f01": Voice("en-us", "f1", 0.0),
+    "f02": Voice("en-gb-x-rp", "f5", -1.0),
+    "f03": Voice("en-gb-scotland", "Annie", 0.0),
+    "f04": Voice("en-029", "steph", 1.0),
+    "f05": Voice("en-us-nyc", "Alicia", -2.0),
+    "f06": Voice("en-gb-x-gbclan", "belinda", -0.5),
+    "f07": Voice("en", "f3", 1.5),
+    "f08": Voice("en-gb-x-gbcwmd", "linda", -2.5),
+    "m01": Voice("en-us", "m7", 1.0),
+    "m02": Voice("en-gb-x-rp", "m1", 0.0),
+    "m03": Voice("en-gb-scotland", "norbert", 3.0),
+    "m04": Voice("en-029", "m5", 1.0),
+    "m05": Voice("en-us-nyc", "michel", 4.5),
+    "m06": Voice("en-gb-x-gbclan", "m8", 2.0),
+    "m07": Voice("en", "m3", 2.5),
+    "m08": Voice("en-gb-x-gbcwmd", "rob", 0.5),
+}
+
+
+def name(speaker: str, sentence: int, emotion: str, intensity: str) -> PurePosixPath:
+    """Path of a clip below the corpus's folder; sentences count from 1."""
+    return PurePosixPath(speaker, f"{speaker}_s{sentence}_{emotion}_{intensity}.flac")
+
+
+def parse(path: PurePosixPath) -> Labels:
+    """Labels of a file.
+
+    Raises:
+        UnknownNameError: the name does not follow the grammar
+    """
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        raise UnknownNameError(
+            f"demo: '{path}' is not named <speaker>_<sentence>_<emotion>_<intensity>.flac, "
+            "such as f03_s2_angry_high.flac"
+        )
+    speaker, sentence, emotion, intensity = match.groups()
+    for what, word, known in (
+        ("speaker", speaker, tuple(VOICES)),
+        ("emotion", emotion, EMOTIONS),
+        ("intensity", intensity, INTENSITIES),
+    ):
+        if word not in known:
+            raise UnknownNameError(f"demo: '{path}' has {what} '{word}', expected one of {', '.join(known)}")
+    return Labels(
+        name=path.stem,
+        speaker=speaker,
+        emotion=emotion,
+        emotion_raw=emotion,
+        intensity=intensity,
+        intensity_raw=intensity,
+        gender=_GENDERS[speaker[0]],
+        language="en",
+        sentence=sentence,
+    )
+
+
+CORPUS = Corpus(
+    title="emocycle demo (eSpeak NG)",
+    license="CC0-1.0",
+    source="written by `emocycle demo-corpus`; nothing to download",
+    parse=parse,
+)

@@ -1,0 +1,84 @@
+"""RAVDESS: 24 actors, two sentences, eight emotions (Livingstone & Russo 2018, PLoS ONE 13(5)).
+
+A name is seven numbers, `03-01-05-02-01-02-07.wav`: modality, channel, emotion, intensity, statement,
+repetition and actor. Folders (`Actor_07/`, or that below `Audio_Speech_Actors_01-24/`) are not read.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
+
+NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
+AUDIO_ONLY = {"03": "audio"}
+SPEECH = {"01": "speech"}  # 02 is song
+EMOTIONS = {
+    "01": "neutral",
+    "02": "calm",
+    "03": "happy",
+    "04": "sad",
+    "05": "angry",
+    "06": "fearful",
+    "07": "disgust",
+    "08": "surprised",
+}
+INTENSITIES = {"01": "medium", "02": "high"}  # normal, strong
+STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+REPETITIONS = {"01": "first", "02": "second"}
+ACTORS = {f"{actor:02}": "male" if actor % 2 else "female" for actor in range(1, 25)}
+
+# Test actors of EmoBox (Ma et al. 2024, Interspeech).
+FOLDS = {
+    1: ("01", "11", "20", "21"),
+    2: ("04", "10", "12", "14"),
+    3: ("08", "09", "19", "23"),
+    4: ("03", "05", "07", "24"),
+    5: ("02", "15", "16", "18"),
+    6: ("06", "13", "17", "22"),
+}
+
+
+def parse(path: PurePosixPath) -> Labels:
+    """Labels in a name such as `03-01-05-02-01-02-07.wav`: angry, strong, by actor 07.
+
+    Raises:
+        UnknownNameError: the name is not seven numbers, or one of them has no meaning in RAVDESS's speech
+    """
+    match = NAME.fullmatch(path.stem)
+    if match is None:
+        raise UnknownNameError(f"RAVDESS: '{path.name}' is not named like '03-01-05-02-01-02-07.wav'")
+    modality, channel, emotion, intensity, statement, repetition, actor = match.groups()
+
+    def meaning(what: str, code: str, known: Mapping[str, str]) -> str:
+        if code not in known:
+            expected = ", ".join(known)
+            raise UnknownNameError(f"RAVDESS: '{path.name}' has {what} '{code}', expected {expected}")
+        return known[code]
+
+    meaning("modality", modality, AUDIO_ONLY)
+    meaning("channel", channel, SPEECH)
+    meaning("repetition", repetition, REPETITIONS)
+    labels = Labels(
+        name=path.stem,
+        speaker=actor,
+        emotion=meaning("emotion", emotion, EMOTIONS),
+        emotion_raw=emotion,
+        intensity=meaning("intensity", intensity, INTENSITIES),
+        intensity_raw=intensity,
+        gender=meaning("actor", actor, ACTORS),
+        language="en",
+        sentence=meaning("statement", statement, STATEMENTS),
+    )
+    if (labels.emotion, labels.intensity) == ("neutral", "high"):
+        raise UnknownNameError(f"RAVDESS: '{path.name}' is neutral with intensity '02', expected 01")
+    return labels
+
+
+CORPUS = Corpus(
+    title="RAVDESS (speech, audio only)",
+    license="CC BY-NC-SA 4.0",
+    source="Zenodo, record 1188976, Audio_Speech_Actors_01-24.zip; unpack it there, in folders or flat",
+    parse=parse,
+    folds=FOLDS,
+)

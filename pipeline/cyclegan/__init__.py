@@ -1,0 +1,1 @@
+"""Pairwise CycleGAN: networks, losses, training, conversion. Tensors in, tensors out."""

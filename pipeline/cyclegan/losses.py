@@ -1,0 +1,33 @@
+"""Losses of a CycleGAN, each a mean over everything it is given."""
+
+from torch import Tensor
+
+
+def real_loss(scores: Tensor) -> Tensor:
+    """Least squares of a discriminator's scores from 1, "real" (LSGAN, Mao et al. 2017, eq. 2, a = 0, b = c = 1)."""
+    return (scores - 1).square().mean()
+
+
+def fake_loss(scores: Tensor) -> Tensor:
+    """Least squares of a discriminator's scores from 0, "made" (same source)."""
+    return scores.square().mean()
+
+
+def cycle_loss(real: Tensor, cycled: Tensor) -> Tensor:
+    """L1 distance after a round trip A→B→A (Zhu et al. 2017, eq. 2).
+
+    Args:
+        real: normalised spectrum, (batch, order, frames)
+        cycled: same shape
+    """
+    return (real - cycled).abs().mean()
+
+
+def identity_loss(real: Tensor, kept: Tensor) -> Tensor:
+    """L1 distance that a generator puts between its output and an input that already is of its target (ibid., 5.2).
+
+    Args:
+        real: normalised spectrum, (batch, order, frames)
+        kept: same shape
+    """
+    return (real - kept).abs().mean()

@@ -1,0 +1,68 @@
+"""Generator and discriminator: 1-D convolutions over frames, the spectrum's coefficients as channels."""
+
+from torch import Tensor, nn
+
+
+class GatedBlock(nn.Module):
+    """Residual block with a gated linear unit (Dauphin et al. 2017), as in CycleGAN-VC."""
+
+    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
+        super().__init__()
+        padding = dilation * (kernel - 1) // 2
+        self.gated = nn.Conv1d(channels, 2 * channels, kernel, padding=padding, dilation=dilation)
+        self.out = nn.Conv1d(channels, channels, kernel, padding=padding, dilation=dilation)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, frames), same out."""
+        return x + self.out(nn.functional.glu(self.gated(x), dim=1))
+
+
+class Generator(nn.Module):
+    """Moves normalised frames of one emotion to another; begins as the identity.
+
+    It predicts what to add. Where each emotion is normalised by its own statistics, the identity already converts
+    mean and variance, so training starts from a sane conversion rather than from noise.
+    """
+
+    def __init__(self, order: int, channels: int, blocks: int, kernel: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv1d(order, channels, kernel, padding=kernel // 2)
+        self.blocks = nn.Sequential(
+            *(GatedBlock(channels, kernel, dilation=2 ** (index % 4)) for index in range(blocks))
+        )
+        self.leave = nn.Conv1d(channels, order, kernel, padding=kernel // 2)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Converted frames.
+
+        Args:
+            x: normalised spectrum, (batch, order, frames), any number of frames
+
+        Returns:
+            same shape
+        """
+        return x + self.leave(nn.functional.silu(self.blocks(self.enter(x))))
+
+
+class Discriminator(nn.Module):
+    """Says of each stretch of frames how real it sounds as its emotion (a 1-D PatchGAN, Isola et al. 2017)."""
+
+    def __init__(self, order: int, channels: int) -> None:
+        super().__init__()
+        widths = (order, channels, channels * 2, channels * 2)
+        layers: list[nn.Module] = []
+        for narrow, wide in zip(widths, widths[1:], strict=False):
+            layers += [nn.Conv1d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv1d(widths[-1], 1, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, order, frames) → one score a stretch of 8 frames, (batch, 1, ⌈frames / 8⌉); real is 1."""
+        scores: Tensor = self.layers(x)
+        return scores
+
+
+def parameter_count(network: nn.Module) -> int:
+    """Trainable numbers of a network."""
+    return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)

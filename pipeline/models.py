@@ -1,0 +1,57 @@
+"""Models on disk: weights as safetensors, what they are as JSON; never a pickle."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline.files import whole, write_json
+
+WEIGHTS = "weights.safetensors"
+CONFIG = "config.json"
+
+
+class ModelError(click.ClickException):
+    """A model is missing or is another than expected."""
+
+
+def save(folder: Path, tensors: Mapping[str, Tensor], config: dict[str, Any]) -> None:
+    """Write a model; `folder` is replaced whole."""
+    with whole(folder) as temporary:
+        temporary.mkdir(parents=True)
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            temporary / WEIGHTS,
+        )
+        write_json(temporary / CONFIG, config)
+
+
+def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and configuration of a model.
+
+    Raises:
+        ModelError: there is none
+    """
+    if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
+        raise ModelError(f"{folder}: no model here; `dvc repro` trains it")
+    return load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of a model's weights, which synthetic clips carry as `generator_sha256`."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+
+
+def derived_seed(seed: int, *names: str) -> int:
+    """A seed of its own for each model of an experiment, so that none repeats another's chance; below 2³¹."""
+    return int.from_bytes(hashlib.sha256("/".join([str(seed), *names]).encode()).digest()[:4], "big") >> 1
+
+
+def ids_sha256(ids: Iterable[str]) -> str:
+    """Hash of the set of clips that a model saw, in any order; the leakage guard computes it again."""
+    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()

@@ -1,0 +1,110 @@
+"""Numbers come from params.yaml, each from one place; a misspelt or missing key is an error that helps.
+
+A section is described by a frozen dataclass that stands beside its user and has no defaults.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
+
+import click
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+Section = TypeVar("Section")
+
+
+class ParamsError(click.ClickException):
+    """params.yaml does not say what was expected of it."""
+
+
+@dataclass_transform(frozen_default=True)
+def section(cls: type[Section]) -> type[Section]:
+    """Make a class a checked, frozen section of params.yaml: no unknown key, no missing one, right types."""
+    decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
+    return decorated  # the same class, which pydantic's own type does not say
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Whole of params.yaml, read as DVC reads it (YAML 1.2: `2e-4` is a number, `no` a string)."""
+    try:
+        found = YAML(typ="safe").load(path)
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: not found; run inside the project, or say --params") from None
+    except YAMLError as error:
+        raise ParamsError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise ParamsError(f"{path}: expected sections, found {type(found).__name__}")
+    return found
+
+
+def load(path: Path, name: str, cls: type[Section]) -> Section:
+    """The part of params.yaml called `name`, checked against `cls`.
+
+    Args:
+        path: params.yaml
+        name: its key, dots between levels (`split.scenarios`)
+        cls: what is expected there: a `section`, or any type that pydantic understands
+
+    Raises:
+        ParamsError: names the file, the key, what was found, what was expected, and the nearest spelling
+    """
+    found: Any = read(path)
+    for depth, key in enumerate(name.split(".")):
+        if not isinstance(found, dict) or key not in found:
+            present = found if isinstance(found, dict) else ()
+            where = ".".join(name.split(".")[: depth + 1])
+            raise ParamsError(f"{path}: '{where}' is missing{nearest(key, present)}")
+        found = found[key]
+    try:
+        return TypeAdapter(cls).validate_python(found)
+    except ValidationError as error:
+        lines = [_explain(problem, name, cls) for problem in error.errors(include_url=False)]
+        raise ParamsError(f"{path}: " + "; ".join(lines)) from None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'steps'?`, or the list of what is known where nothing is near."""
+    known = sorted(str(item) for item in known)
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean '{close[0]}'?"
+    return f"; expected one of {', '.join(known)}" if known else ""
+
+
+def digest(*sections: Any) -> str:
+    """Short hash of the parameters that a stage declares, for the metadata of what it writes."""
+    plain = [asdict(part) if is_dataclass(part) and not isinstance(part, type) else part for part in sections]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _explain(problem: Any, name: str, cls: Any) -> str:
+    place = [str(part) for part in problem["loc"]]
+    where = ".".join([name, *place])
+    if problem["type"] == "unexpected_keyword_argument":
+        return f"'{where}' is not known{nearest(place[-1], _keys_at(cls, place[:-1]))}"
+    if problem["type"] in ("missing", "missing_argument"):
+        return f"'{where}' is missing"
+    return f"'{where}' is {problem['input']!r}: {problem['msg']}"
+
+
+def _keys_at(expected: Any, place: list[str]) -> list[str]:
+    """Keys that the section at `place` inside `expected` knows."""
+    sections = _sections(expected)
+    for key in place:  # a key of a section, or one of a mapping or list of sections, which changes nothing
+        hints = [hint for cls in sections if (hint := get_type_hints(cls).get(key))]
+        sections = [inner for hint in hints for inner in _sections(hint)] if hints else sections
+    return [key for cls in sections for key in get_type_hints(cls)]
+
+
+def _sections(expected: Any) -> list[type]:
+    """Sections that a type is made of: `dict[str, Full | LowData]` of two."""
+    if is_dataclass(expected):
+        return [expected if isinstance(expected, type) else type(expected)]
+    return [cls for part in get_args(expected) for cls in _sections(part)]

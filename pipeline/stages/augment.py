@@ -1,0 +1,51 @@
+"""Make one arm's training set for one split: the export, and the only list that `classify` reads."""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from pipeline import augmentation, leakage, manifest, models, pairs, params
+from pipeline.augmentation import ARMS, MixParams
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
+@click.option("--arm", required=True, help="A key of pipeline.augmentation.ARMS.")
+@click.option("--synthetic", type=click.Path(path_type=Path), help="Folder of the split's generators.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def main(params_path: Path, clips_path: Path, split_path: Path, arm: str, synthetic: Path | None, out: Path) -> None:
+    """Make one arm's training set for one split: the export, and the only list that `classify` reads."""
+    if arm not in ARMS:
+        raise click.ClickException(f"arm '{arm}' is not known{params.nearest(arm, ARMS)}")
+    split = split_path.stem
+    real = manifest.read(clips_path, manifest.CLIPS).merge(
+        manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one"
+    )
+    rows = real.assign(weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
+    declared: list[object] = []  # an arm without generators does not depend on how clips are mixed
+    fitted_on, train_ids = {}, {}
+    if ARMS[arm].generators:
+        if synthetic is None:
+            raise click.ClickException(f"arm '{arm}' needs --synthetic")
+        mix = params.load(params_path, "augment.mix", MixParams)
+        seed = params.load(params_path, "seed", int)
+        declared = [mix, seed]
+        train = real[real["partition"] == "train"]
+        made = []
+        for generator in ARMS[arm].generators:
+            for pair in params.load(params_path, "pairs", tuple[str, ...]):
+                table = synthetic / generator / pair / manifest.SYNTHETIC_TABLE
+                said = manifest.metadata(table)
+                made.append(manifest.read(table, manifest.SYNTHETIC).assign(split=said.get("split")))
+                used = train[train["emotion"].isin(pairs.parse(pair, set(real["emotion"])))]
+                for weights in made[-1]["generator_sha256"].unique():
+                    fitted_on[weights] = said.get("train_ids_sha256", "")
+                    train_ids[weights] = models.ids_sha256(used["id"])
+        extra = augmentation.extra_clips(pd.concat(made), train, mix, seed)
+        rows = pd.concat([rows, extra.assign(partition="train")])
+    leakage.guard(rows, split, fitted_on, train_ids)
+    manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm)
+    click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic")

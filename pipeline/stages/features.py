@@ -1,0 +1,46 @@
+"""Analyse the clips of a corpus: what the vocoder makes of them, and what the classifiers hear."""
+
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+
+from pipeline import audio, manifest, params, shards
+from pipeline.audio import AudioParams
+from pipeline.classifier.acoustics import AcousticsParams, heard
+from pipeline.vocoder import Vocoder, VocoderParams, vocoder
+from pipeline.workers import in_parallel
+
+Arrays = dict[str, np.ndarray]
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--clips", "clips_path", type=click.Path(path_type=Path), required=True, help="A corpus's table.")
+@click.option("--vocoder-out", type=click.Path(path_type=Path), required=True)
+@click.option("--classifier-out", type=click.Path(path_type=Path), required=True)
+def main(params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path) -> None:
+    """Analyse the clips of a corpus: what the vocoder makes of them, and what the classifiers hear."""
+    prepared = params.load(params_path, "audio", AudioParams)
+    analyse = partial(
+        _analysed,
+        prepared=prepared,
+        voice=vocoder(params.load(params_path, "vocoder", VocoderParams), prepared.sampling_rate),
+        acoustics=params.load(params_path, "acoustics", AcousticsParams),
+    )
+    clips = manifest.read(clips_path, manifest.CLIPS)
+    found = in_parallel(analyse, list(clips["filepath"]), clips_path.stem)
+    with shards.Writer(vocoder_out) as of_vocoder, shards.Writer(classifier_out) as of_classifiers:
+        for id_, (features, audible) in zip(clips["id"], found, strict=True):
+            of_vocoder.add(id_, features)
+            of_classifiers.add(id_, audible)
+    click.echo(f"{clips_path.stem}: features of {len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
+
+
+def _analysed(
+    filepath: str, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
+) -> tuple[Arrays, Arrays]:
+    recording = audio.read(Path(filepath))
+    samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+    return voice.analyse(samples).arrays(), heard(samples, prepared.sampling_rate, acoustics)

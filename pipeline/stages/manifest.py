@@ -1,0 +1,70 @@
+"""Put the corpora together: map emotions, keep those asked for, hold no clip twice."""
+
+from collections import Counter
+from collections.abc import Collection
+from pathlib import Path
+from typing import cast
+
+import click
+import pandas as pd
+
+from pipeline import ingestion, manifest, params
+from pipeline.corpora import CORPORA
+from pipeline.files import whole
+from pipeline.ingestion import Clip
+
+COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--corpora", "folder", type=click.Path(path_type=Path), default="data/corpora")
+@click.option("--out", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--csv", type=click.Path(path_type=Path), default="data/data.csv")
+def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
+    """Put the corpora together: map emotions, keep those asked for, hold no clip twice."""
+    corpora = params.load(params_path, "corpora", list[str])
+    emotions = params.load(params_path, "emotions", list[str])
+    emotion_map = params.load(params_path, "emotion_map", dict[str, str])
+    _check(f"{params_path}: corpora", corpora, CORPORA)
+    _check(f"{params_path}: emotions", emotions, manifest.EMOTIONS)
+    for words in (list(emotion_map), set(emotion_map.values())):
+        _check(f"{params_path}: emotion_map", words, manifest.EMOTIONS, may_be_empty=True)
+
+    rows: list[Clip] = []
+    for name in corpora:
+        table = manifest.read(folder / f"{name}.parquet", manifest.CLIPS)
+        rows += cast("list[Clip]", table.to_dict("records"))
+    for row in rows:
+        row["emotion"] = emotion_map.get(str(row["emotion"]), row["emotion"])
+    trusted, left_out = ingestion.without_twins(rows, "sha256", "duplicate", ["emotion"])
+    clips = sorted((row for row in trusted if row["emotion"] in emotions), key=lambda row: str(row["id"]))
+    left_out += [
+        ingestion.rejection(row["filepath"], f"emotion {row['emotion']}", "is not asked for")
+        for row in trusted
+        if row["emotion"] not in emotions
+    ]
+    counts = Counter(str(row["emotion"]) for row in clips)
+    for emotion in emotions:
+        if not counts[emotion]:
+            there = ", ".join(sorted({str(row["emotion"]) for row in trusted}))
+            found = f"in {', '.join(corpora)}, after emotion_map, there are {there}"
+            raise click.ClickException(f"{params_path}: emotions: no clip is '{emotion}'; {found}")
+
+    manifest.write(clips, out, manifest.CLIPS, params.digest(corpora, emotions, emotion_map))
+    with whole(csv) as temporary:
+        pd.DataFrame(clips)[COLUMNS].to_csv(temporary, index=False, lineterminator="\n")
+    reasons = f"; left out: {ingestion.by_reason(left_out)}" * bool(left_out)
+    click.echo(f"manifest: kept {len(clips):,} of {len(rows):,} clips{reasons}")
+    click.echo("manifest: " + ", ".join(f"{emotion} {counts[emotion]:,}" for emotion in emotions))
+
+
+def _check(place: str, words: Collection[str], known: Collection[str], may_be_empty: bool = False) -> None:
+    """Words of params.yaml must be known ones, each there once."""
+    if not words and not may_be_empty:
+        raise params.ParamsError(f"{place}: is empty{params.nearest('', known)}")
+    for word, count in Counter(words).items():
+        if word not in known:
+            raise params.ParamsError(f"{place}: '{word}' is not known{params.nearest(word, known)}")
+        if count > 1:
+            raise params.ParamsError(f"{place}: '{word}' is there {count} times")

@@ -1,0 +1,30 @@
+"""Divide the clips into train, valid and test for one scenario and fold."""
+
+from pathlib import Path
+
+import click
+
+from pipeline import manifest, params, splits
+from pipeline.corpora import CORPORA
+from pipeline.splits import PARTITIONS, SplitParams
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--scenario", "name", required=True, help="A key of split.scenarios in params.yaml.")
+@click.option("--fold", type=int, required=True, help="Whose speakers test, from 1.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path) -> None:
+    """Divide the clips into train, valid and test for one scenario and fold."""
+    chosen = params.load(params_path, "split", SplitParams)
+    if name not in chosen.scenarios:
+        known = params.nearest(name, chosen.scenarios)
+        raise click.ClickException(f"{params_path}: 'split.scenarios' has no '{name}'{known}")
+    scenario = chosen.scenarios[name]
+    clips = manifest.read(clips_path, manifest.CLIPS)
+    agreed = {key: corpus.folds for key, corpus in CORPORA.items() if corpus.folds}
+    rows = splits.partitions(clips, fold, scenario, chosen.n_folds, agreed)
+    manifest.write(rows, out, manifest.PARTITIONED, params.digest(chosen.n_folds, scenario))
+    counts = rows["partition"].value_counts()
+    click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")

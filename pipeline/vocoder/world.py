@@ -1,0 +1,73 @@
+"""WORLD (Morise et al. 2016): F0, a spectral envelope coded as mel-cepstrum, and a coded aperiodicity."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyworld
+
+from pipeline.params import section
+from pipeline.vocoder.features import Features
+
+SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are not exactly zero
+
+
+@section
+class WorldParams:
+    """How WORLD analyses."""
+
+    frame_ms: float  # one frame each [ms]
+    order: int  # coefficients of the mel-cepstrum, with the 0th
+    f0: Literal["dio", "harvest"]  # dio (refined by StoneMask) is 25 times faster, harvest voices more frames
+    f0_floor_hz: float
+    f0_ceil_hz: float
+
+
+@dataclass(frozen=True)
+class World:
+    """The WORLD vocoder at one sampling rate [Hz]."""
+
+    params: WorldParams
+    sampling_rate: int
+
+    def analyse(self, samples: np.ndarray) -> Features:
+        """Analyse a prepared clip.
+
+        Args:
+            samples: (samples,), mono
+
+        Returns:
+            spectrum: mel-cepstrum of the envelope's log power, (frames, order)
+        """
+        wave = np.ascontiguousarray(samples, dtype=np.float64)
+        wave = wave + SILENT * np.random.default_rng(0).standard_normal(len(wave))
+        f0_hz, times = self._f0(wave)
+        envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate)
+        aperiodicity = pyworld.d4c(wave, f0_hz, times, self.sampling_rate)
+        coded = pyworld.code_spectral_envelope(envelope, self.sampling_rate, self.params.order)
+        bands = pyworld.code_aperiodicity(aperiodicity, self.sampling_rate)
+        return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
+
+    def synthesise(self, features: Features) -> np.ndarray:
+        """Samples from features, (samples,), float64."""
+        fft_size = pyworld.get_cheaptrick_fft_size(self.sampling_rate)
+        coded, f0_hz, bands = (
+            np.ascontiguousarray(array, dtype=np.float64)
+            for array in (features.spectrum, features.f0_hz[:, 0], features.aperiodicity)
+        )
+        envelope = pyworld.decode_spectral_envelope(coded, self.sampling_rate, fft_size)
+        aperiodicity = pyworld.decode_aperiodicity(bands, self.sampling_rate, fft_size)
+        samples: np.ndarray = pyworld.synthesize(
+            f0_hz, envelope, aperiodicity, self.sampling_rate, self.params.frame_ms
+        )
+        return samples
+
+    def _f0(self, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,)."""
+        bounds = (self.params.f0_floor_hz, self.params.f0_ceil_hz)
+        if self.params.f0 == "harvest":
+            f0_hz, times = pyworld.harvest(wave, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
+        else:
+            coarse, times = pyworld.dio(wave, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
+            f0_hz = pyworld.stonemask(wave, coarse, times, self.sampling_rate)
+        return f0_hz, times

@@ -1,0 +1,55 @@
+"""Fixtures that several tests share."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.corpora.ravdess import EMOTIONS
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Real corpora and reference tables beside the repository; the test is skipped where they are not."""
+    folder = ROOT.parent / "shared"
+    if not (folder / "reference").is_dir():
+        pytest.skip("needs the real data in ../shared, which is not there")
+    return folder
+
+
+@pytest.fixture
+def ravdess_tree() -> Callable[..., Path]:
+    """Function that fills a folder like RAVDESS (`Actor_01/03-01-01-01-01-01-01.wav`) with short sounds."""
+
+    def fill(
+        folder: Path,
+        actors: Iterable[int] = (1, 2),
+        emotions: Iterable[str] = ("neutral", "angry"),
+        repetitions: Iterable[int] = (1,),
+        duration_s: float = 0.4,
+        sampling_rate: int = 16_000,
+    ) -> Path:
+        codes = {emotion: code for code, emotion in EMOTIONS.items()}
+        for actor in actors:
+            for emotion in emotions:
+                for repetition in repetitions:
+                    name = f"03-01-{codes[emotion]}-01-01-{repetition:02}-{actor:02}"
+                    path = folder / f"Actor_{actor:02}" / f"{name}.wav"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    f0_hz = (110 if actor % 2 else 200) + 2 * actor + 10 * int(codes[emotion]) + repetition
+                    soundfile.write(path, harmonic(f0_hz, duration_s, sampling_rate), sampling_rate)
+        return folder
+
+    return fill
+
+
+def harmonic(f0_hz: float, duration_s: float, sampling_rate: int) -> np.ndarray:
+    """A vowel-like sound: falling harmonics with vibrato and a soft beginning and end, (samples,)."""
+    time = np.arange(round(duration_s * sampling_rate)) / sampling_rate
+    phase = 2 * np.pi * f0_hz * time + 0.5 * np.sin(2 * np.pi * 5 * time)
+    sound = sum(np.sin(number * phase) / number for number in range(1, 11))
+    return 0.2 * sound * np.sin(np.pi * time / duration_s)

@@ -1,0 +1,250 @@
+"""Ingest by its command, on good files and on everything that real folders hold besides."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from pipeline import manifest, workers
+from pipeline.stages.ingest import main
+
+PARAMS = "ingest:\n  min_duration_s: 0.1\n  silence_peak: 1e-4\n"
+RAW = Path("data/raw/ravdess")
+OUT, QUARANTINE = Path("data/corpora/ravdess.parquet"), Path("data/corpora/ravdess.quarantine.parquet")
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as current directory, and one process, as starting more takes longer than the work."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    Path("params.yaml").write_text(PARAMS)
+    return tmp_path
+
+
+def ingest(raw: Path | str = RAW, corpus: str = "ravdess") -> Result:
+    arguments = ["--corpus", corpus, "--raw", str(raw), "--out", str(OUT), "--quarantine", str(QUARANTINE)]
+    return CliRunner().invoke(main, arguments)
+
+
+def tables(result: Result) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Kept clips, and the reason for each file below `RAW` that was left out."""
+    assert result.exit_code == 0, result.output
+    rejected = manifest.read(QUARANTINE, manifest.QUARANTINE)
+    paths = [Path(path).relative_to(RAW).as_posix() for path in rejected["filepath"]]
+    return manifest.read(OUT, manifest.CLIPS), dict(zip(paths, rejected["reason"], strict=True))
+
+
+def test_rows(ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(RAW, actors=(7, 20), emotions=("neutral", "angry"))
+    result = ingest()
+    clips, rejected = tables(result)
+    assert "ravdess: kept 4 of 4 clips\n" in result.output
+    assert not rejected
+    row = clips.iloc[1].drop(["sha256"]).to_dict()
+    assert row == {
+        "id": "ravdess/03-01-01-01-01-01-20",
+        "filepath": "data/raw/ravdess/Actor_20/03-01-01-01-01-01-20.wav",
+        "emotion": "neutral",
+        "intensity": "medium",
+        "speaker": "ravdess_20",
+        "corpus": "ravdess",
+        "sampling_rate": RATE,
+        "duration": pytest.approx(0.4),
+        "is_synthetic": False,
+        "gender": "female",
+        "language": "en",
+        "sentence": "Kids are talking by the door",
+        "emotion_raw": "01",
+        "intensity_raw": "01",
+        "license": "CC BY-NC-SA 4.0",
+    }
+    assert clips["sha256"].str.len().eq(64).all()
+
+
+def test_bad_files_are_quarantined_with_a_reason(ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(RAW, actors=(1,), emotions=("neutral", "calm", "happy"))
+    sound, _ = soundfile.read(RAW / "Actor_01/03-01-01-01-01-01-01.wav")
+    nan = sound.copy()
+    nan[7] = np.nan
+
+    def path(statement_and_take: str, suffix: str = "wav") -> Path:
+        return RAW / f"03-01-05-01-{statement_and_take}-02.{suffix}"
+
+    path("01-01").write_text("not audio")
+    path("01-02").touch()
+    soundfile.write(path("02-01"), sound, RATE)
+    path("02-01").write_bytes(path("02-01").read_bytes()[:-2000])
+    soundfile.write(path("02-02", "flac"), 0.9 * sound, RATE)
+    path("02-02", "flac").write_bytes(path("02-02", "flac").read_bytes()[:-2000])
+    soundfile.write(RAW / "03-01-06-01-01-01-02.wav", nan, RATE, subtype="FLOAT")
+    soundfile.write(RAW / "03-01-06-01-01-02-02.wav", sound[: RATE // 50], RATE)
+    soundfile.write(RAW / "03-01-06-01-02-01-02.wav", 0 * sound, RATE)
+    (RAW / "03-01-06-01-02-02-02.wav").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")
+    soundfile.write(RAW / "1001_DFA_ANG_XX.wav", 0.8 * sound, RATE)
+    (RAW / "__MACOSX").mkdir()
+    (RAW / "__MACOSX/03-01-01-01-01-01-01.wav").write_bytes(b"\0\5\x16\7")
+    (RAW / "._03-01-01-01-01-01-01.wav").write_bytes(b"\0\5\x16\7")
+    # Good ones, though odd: very quiet, stereo, an AIFF named WAV.
+    soundfile.write(RAW / "03-01-07-01-01-01-02.wav", 0.006 * sound / np.abs(sound).max(), RATE)
+    soundfile.write(RAW / "03-01-07-01-01-02-02.wav", np.stack([sound, 0.5 * sound], axis=1), RATE)
+    soundfile.write(RAW / "03-01-07-01-02-01-02.wav", 0.7 * sound, RATE, format="AIFF")
+    (RAW / "README.txt").write_text("about")
+    (RAW / ".DS_Store").touch()
+
+    result = ingest()
+    clips, rejected = tables(result)
+    assert rejected == {
+        "03-01-05-01-01-01-02.wav": "unreadable",
+        "03-01-05-01-01-02-02.wav": "empty",
+        "03-01-05-01-02-01-02.wav": "truncated",
+        "03-01-05-01-02-02-02.flac": "truncated",
+        "03-01-06-01-01-01-02.wav": "not finite",
+        "03-01-06-01-01-02-02.wav": "too short",
+        "03-01-06-01-02-01-02.wav": "silent",
+        "03-01-06-01-02-02-02.wav": "git lfs pointer",
+        "1001_DFA_ANG_XX.wav": "unknown name",
+        "__MACOSX/03-01-01-01-01-01-01.wav": "not audio",
+        "._03-01-01-01-01-01-01.wav": "not audio",
+    }
+    assert len(clips) == 6
+    assert "kept 6 of 17 clips; quarantined: not audio 2, truncated 2, empty 1" in result.output
+    assert "ignored 2 files of other kinds" in result.output
+    assert len(clips) + len(rejected) + 2 == sum(found.is_file() for found in RAW.rglob("*"))  # nothing is lost
+    details = manifest.read(QUARANTINE, manifest.QUARANTINE).set_index("reason")["detail"]
+    assert details["too short"] == "lasts 0.020 s, expected 0.100 s or more"
+    assert "'1001_DFA_ANG_XX.wav' is not named like" in details["unknown name"]
+
+
+def test_of_copies_the_first_is_kept(ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(RAW, actors=(1, 2))
+    shutil.copytree(RAW, RAW / "nested")  # as public copies of RAVDESS have it
+    repetition = RAW / "Actor_02/03-01-05-01-01-02-02.wav"
+    shutil.copy(RAW / "Actor_02/03-01-05-01-01-01-02.wav", repetition)
+    clips, rejected = tables(ingest())
+    assert len(clips) == 4
+    assert not clips["filepath"].str.contains("nested").any()
+    assert len(rejected) == 5
+    assert set(rejected.values()) == {"duplicate"}
+    frame = manifest.read(QUARANTINE, manifest.QUARANTINE).set_index("filepath")
+    assert frame["detail"][repetition.as_posix()].endswith("Actor_02/03-01-05-01-01-01-02.wav")
+
+
+@pytest.mark.parametrize("name", ["03-01-04-01-01-01-01.wav", "03-01-05-01-01-01-03.wav"])
+def test_copies_that_contradict_each_other_all_go(ravdess_tree: Callable[..., Path], name: str) -> None:
+    ravdess_tree(RAW, actors=(1,))
+    shutil.copy(RAW / "Actor_01/03-01-05-01-01-01-01.wav", RAW / name)  # another emotion, another speaker
+    clips, rejected = tables(ingest())
+    assert list(clips["emotion"]) == ["neutral"]
+    assert rejected == {
+        "Actor_01/03-01-05-01-01-01-01.wav": "conflicting labels",
+        name: "conflicting labels",
+    }
+
+
+def test_of_one_name_with_other_audio_the_first_is_kept(ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(RAW / "16k", actors=(1,))
+    ravdess_tree(RAW / "48k", actors=(1,), sampling_rate=48_000)
+    clips, rejected = tables(ingest())
+    assert set(clips["sampling_rate"]) == {RATE}
+    assert set(rejected.values()) == {"name clash"}
+    assert all(path.startswith("48k") for path in rejected)
+
+
+def test_linked_folders(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
+    ravdess_tree(tmp_path / "elsewhere", actors=(1,))
+    ravdess_tree(tmp_path / "more", actors=(2,))
+    (tmp_path / "elsewhere" / "more").symlink_to(tmp_path / "more")
+    RAW.parent.mkdir(parents=True)
+    RAW.symlink_to(tmp_path / "elsewhere")
+    for raw in (RAW, tmp_path / RAW, f"./{RAW}/"):
+        clips, _ = tables(ingest(raw))
+        assert len(clips) == 4
+        assert clips["filepath"].str.startswith("data/raw/ravdess/").all()
+
+
+def test_path_that_is_not_utf8(ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(RAW, actors=(1,))
+    folder = Path(str(RAW) + "/\udcb5")
+    try:
+        shutil.copytree(RAW / "Actor_01", folder)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    clips, rejected = tables(ingest())
+    assert len(clips) == 2
+    assert set(rejected.values()) == {"unknown name"}
+
+
+def test_same_bytes_whatever_the_processes(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    ravdess_tree(RAW, actors=range(1, 6))
+    shutil.copy(RAW / "Actor_05/03-01-05-01-01-01-05.wav", RAW / "03-01-05-01-01-02-05.wav")
+    ingest()
+    before = OUT.read_bytes(), QUARANTINE.read_bytes()
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    ingest()
+    assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
+    assert manifest.read(OUT, manifest.CLIPS)["id"].is_monotonic_increasing
+
+
+def test_missing_folder() -> None:
+    result = ingest()
+    assert result.exit_code == 1
+    assert "data/raw/ravdess: no such folder; expected the clips of RAVDESS" in result.output
+    assert "Zenodo, record 1188976" in result.output
+
+
+@pytest.mark.parametrize("corpus", ["ravdess", "demo"])
+def test_folder_without_a_usable_clip(corpus: str) -> None:
+    RAW.mkdir(parents=True)
+    (RAW / "1001_DFA_ANG_XX.wav").touch()
+    (RAW / "notes.txt").touch()
+    result = ingest(corpus=corpus)
+    assert result.exit_code == 1
+    assert "kept 0 of 1 clips; quarantined: unknown name 1; ignored 1 files" in result.output
+    assert "1001_DFA_ANG_XX.wav" in result.output
+    assert not OUT.exists()
+    (RAW / "1001_DFA_ANG_XX.wav").unlink()
+    assert "kept 0 of 0 clips; ignored 1" in ingest(corpus=corpus).output
+
+
+@pytest.mark.parametrize(
+    ("params", "corpus", "message"),
+    [
+        (PARAMS, "ravdes", "corpus 'ravdes' is not known; did you mean 'ravdess'?"),
+        (
+            PARAMS.replace("_peak", "_pek"),
+            "ravdess",
+            "'ingest.silence_pek' is not known; did you mean 'silence_peak'",
+        ),
+        (PARAMS.replace("0.1", "-1"), "ravdess", "'ingest.min_duration_s' is -1"),
+        ("ingets:\n", "ravdess", "'ingest' is missing; did you mean 'ingets'?"),
+    ],
+)
+def test_wrong_request(params: str, corpus: str, message: str) -> None:
+    Path("params.yaml").write_text(params)
+    result = ingest(corpus=corpus)
+    assert result.exit_code == 1
+    assert message in result.output
+
+
+def test_real_ravdess(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: 2)
+    result = ingest(shared / "corpora" / "ravdess")
+    assert "ravdess: kept 1,439 of 1,440 clips; quarantined: duplicate 1\n" in result.output
+    clips = manifest.read(OUT, manifest.CLIPS)
+    counts = clips["emotion"].value_counts()
+    assert (counts["neutral"], counts["happy"], counts["calm"]) == (96, 191, 192)
+    assert clips["speaker"].nunique() == 24
+    assert clips["duration"].between(2.5, 6).all()
+
+
+def test_real_files_as_published(shared: Path) -> None:
+    result = ingest(shared / "corpora" / "ravdess_original")
+    assert "ravdess: kept 7 of 8 clips; quarantined: duplicate 1\n" in result.output
+    assert set(manifest.read(OUT, manifest.CLIPS)["sampling_rate"]) == {48_000}

@@ -1,0 +1,138 @@
+"""The manifest by its command: which clips of which corpora, under which emotion."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline import manifest
+from pipeline.stages.manifest import main
+
+PARAMS = """
+corpora:
+- ravdess
+- demo
+emotion_map:
+  calm: neutral
+emotions:
+- neutral
+- angry
+"""
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+
+
+def clip(corpus: str, name: str, emotion: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": f"{corpus}/{name}",
+        "filepath": f"data/raw/{corpus}/{name}.wav",
+        "emotion": emotion,
+        "emotion_raw": emotion[:2],
+        "speaker": f"{corpus}_1",
+        "corpus": corpus,
+        "sampling_rate": 16_000,
+        "duration": 1.5,
+        "sha256": f"{corpus}{name}",
+        "is_synthetic": False,
+    } | changes
+
+
+def corpora(ravdess: list[dict[str, Any]], demo: list[dict[str, Any]]) -> None:
+    for name, rows in (("ravdess", ravdess), ("demo", demo)):
+        manifest.write(rows, Path(f"data/corpora/{name}.parquet"), manifest.CLIPS, "0")
+
+
+def run() -> Result:
+    return CliRunner().invoke(main, [])
+
+
+def test_maps_keeps_and_merges() -> None:
+    corpora(
+        [clip("ravdess", "b", "calm"), clip("ravdess", "a", "angry", intensity="high")],
+        [clip("demo", "c", "neutral"), clip("demo", "d", "happy")],
+    )
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert result.output == ("manifest: kept 3 of 4 clips; left out: emotion happy 1\nmanifest: neutral 2, angry 1\n")
+    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
+    assert clips["id"].tolist() == ["demo/c", "ravdess/a", "ravdess/b"]
+    assert clips["emotion"].tolist() == ["neutral", "angry", "neutral"]
+    assert clips["emotion_raw"].tolist() == ["ne", "an", "ca"]
+    assert Path("data/data.csv").read_bytes() == (
+        b"filepath,emotion,intensity\n"
+        b"data/raw/demo/c.wav,neutral,\n"
+        b"data/raw/ravdess/a.wav,angry,high\n"
+        b"data/raw/ravdess/b.wav,neutral,\n"
+    )
+
+
+def test_other_tables_in_the_folder_are_not_read() -> None:
+    corpora([clip("ravdess", "a", "angry"), clip("ravdess", "b", "calm")], [clip("demo", "c", "angry")])
+    Path("params.yaml").write_text(PARAMS.replace("- demo\n", ""))
+    run()
+    assert set(manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)["corpus"]) == {"ravdess"}
+
+
+def test_clips_that_two_corpora_hold() -> None:
+    corpora(
+        [clip("ravdess", name, "calm", sha256=name) for name in "abcd"],
+        [
+            clip("demo", "same", "calm", sha256="a"),
+            clip("demo", "same_once_mapped", "neutral", sha256="b"),
+            clip("demo", "other", "angry", sha256="c"),
+            clip("demo", "other_not_asked_for", "happy", sha256="d"),
+            clip("demo", "own", "angry"),
+        ],
+    )
+    result = run()
+    assert "kept 3 of 9 clips; left out: conflicting labels 4, duplicate 2\n" in result.output
+    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
+    assert clips["id"].tolist() == ["demo/own", "ravdess/a", "ravdess/b"]
+
+
+def test_same_bytes_again() -> None:
+    corpora([clip("ravdess", "a", "angry"), clip("ravdess", "b", "calm")], [clip("demo", "c", "angry")])
+    files = [Path("data/manifest.parquet"), Path("data/data.csv")]
+    run()
+    before = [path.read_bytes() for path in files]
+    run()
+    assert [path.read_bytes() for path in files] == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("- angry", "- anrgy", "emotions: 'anrgy' is not known; did you mean 'angry'?"),
+        ("- angry", "- neutral", "emotions: 'neutral' is there 2 times"),
+        (
+            "- angry",
+            "- sad",
+            "emotions: no clip is 'sad'; in ravdess, demo, after emotion_map, there are angry, neutral",
+        ),
+        ("- angry", "- calm", "emotions: no clip is 'calm'"),
+        ("- neutral\n- angry", "  []", "emotions: is empty; expected one of angry, "),
+        ("calm: neutral", "clam: neutral", "emotion_map: 'clam' is not known; did you mean 'calm'?"),
+        ("calm: neutral", "calm: netral", "emotion_map: 'netral' is not known; did you mean 'neutral'?"),
+        ("emotion_map", "emotions_map", "'emotion_map' is missing; did you mean 'emotions_map'?"),
+        ("- ravdess", "- ravdes", "corpora: 'ravdes' is not known; did you mean 'ravdess'?"),
+        ("- demo", "- 3", "'corpora.1' is 3: Input should be a valid string"),
+    ],
+)
+def test_wrong_params(old: str, new: str, message: str) -> None:
+    corpora([clip("ravdess", "a", "angry"), clip("ravdess", "b", "calm")], [clip("demo", "c", "angry")])
+    Path("params.yaml").write_text(PARAMS.replace(old, new))
+    result = run()
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not Path("data/manifest.parquet").exists()
+
+
+def test_missing_table() -> None:
+    result = run()
+    assert result.exit_code == 1
+    assert "data/corpora/ravdess.parquet: not found; `dvc repro` makes it" in result.output

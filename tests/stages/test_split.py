@@ -1,0 +1,101 @@
+"""A split by its command, from files to files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline import manifest, workers
+from pipeline.stages import ingest, split
+from pipeline.stages import manifest as manifest_stage
+
+PARAMS = """
+corpora:
+- ravdess
+emotion_map: {}
+emotions:
+- neutral
+- angry
+ingest:
+  min_duration_s: 0.1
+  silence_peak: 1e-4
+split:
+  n_folds: 6
+  scenarios:
+    full:
+      kind: full
+"""
+OUT = Path("data/splits/full-1.parquet")
+ACTORS = (1, 4, 5, 6, 11)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Callable[..., Path]) -> None:
+    """A project with a manifest of five actors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    Path("params.yaml").write_text(PARAMS)
+    ravdess_tree(Path("data/raw/ravdess"), actors=ACTORS)
+    table = "data/corpora/ravdess.parquet"
+    arguments = [
+        "--corpus",
+        "ravdess",
+        "--raw",
+        "data/raw/ravdess",
+        "--out",
+        table,
+        "--quarantine",
+        "data/left",
+    ]
+    for command, given in ((ingest.main, arguments), (manifest_stage.main, [])):
+        assert CliRunner().invoke(command, given).exit_code == 0
+
+
+def run(scenario: str = "full", fold: int = 1) -> Result:
+    arguments = ["--scenario", scenario, "--fold", str(fold), "--out", str(OUT)]
+    return CliRunner().invoke(split.main, arguments)
+
+
+def test_split() -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert result.output == "full-1: train 4, valid 2, test 4 clips\n"
+    rows = manifest.read(OUT, manifest.PARTITIONED)
+    assert rows["id"].is_monotonic_increasing
+    actors = rows.assign(actor=rows["id"].str[-2:]).groupby("partition")["actor"].agg(set).to_dict()
+    assert actors == {"train": {"05", "06"}, "valid": {"04"}, "test": {"01", "11"}}
+    before = OUT.read_bytes()
+    run()
+    assert OUT.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("scenario", "fold", "message"),
+    [
+        ("ful", 1, "'split.scenarios' has no 'ful'; did you mean 'full'?"),
+        ("full", 7, "ravdess: has no fold 7, expected 1 to 6"),
+        ("full", 3, "ravdess: fold 3 has no test clip, expected some of speakers 08, 09, 19, 23"),
+    ],
+)
+def test_wrong_request(scenario: str, fold: int, message: str) -> None:
+    result = run(scenario, fold)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not OUT.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("n_folds: 6", "n_folds: 5", "'split.n_folds' is 5: Input should be a multiple of 2"),
+        ("n_folds: 6", "n_fold: 6", "'split.n_fold' is not known; did you mean 'n_folds'?"),
+        ("kind: full", "kind: ful", "'split.scenarios.full.kind' is 'ful': Input should be 'full'"),
+        ("kind: full", "knid: full", "'split.scenarios.full.knid' is not known; did you mean 'kind'?"),
+    ],
+)
+def test_wrong_params(old: str, new: str, message: str) -> None:
+    Path("params.yaml").write_text(PARAMS.replace(old, new))
+    result = run()
+    assert result.exit_code == 1
+    assert message in result.output

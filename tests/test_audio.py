@@ -1,0 +1,166 @@
+"""Audio files of every kind of damage, and the preparation of clips."""
+
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline import audio
+from pipeline.audio import AudioError, AudioParams
+
+RATE = 16_000
+PARAMS = AudioParams(sampling_rate=RATE, trim_db=40, level_db=-23)
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 212036\n"
+
+
+@pytest.fixture
+def tone() -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE // 2) / RATE)
+
+
+def encoded(path: Path, samples: np.ndarray, **kind: str) -> bytes:
+    soundfile.write(path, samples, RATE, **kind)
+    return path.read_bytes()
+
+
+def reason(path: Path) -> str:
+    with pytest.raises(AudioError) as caught:
+        audio.read(path)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("suffix", sorted(audio.SUFFIXES))
+def test_reads_every_suffix(tmp_path: Path, tone: np.ndarray, suffix: str) -> None:
+    path = tmp_path / f"tone{suffix}"
+    encoded(path, tone, format={".aif": "AIFF"}.get(suffix, suffix[1:].upper()))
+    recording = audio.read(path)
+    assert recording.sampling_rate == RATE
+    assert recording.samples.dtype == np.float32
+    assert recording.duration == pytest.approx(0.5, abs=0.01)
+    assert np.abs(recording.samples).max() == pytest.approx(0.3, abs=0.03)
+
+
+def test_aiff_named_wav(tmp_path: Path, tone: np.ndarray) -> None:
+    encoded(tmp_path / "tone.wav", tone, format="AIFF")
+    assert len(audio.read(tmp_path / "tone.wav").samples) == len(tone)
+
+
+def test_stereo_is_mixed_down(tmp_path: Path, tone: np.ndarray) -> None:
+    encoded(tmp_path / "stereo.wav", np.stack([tone, np.zeros_like(tone)], axis=1))
+    np.testing.assert_allclose(audio.read(tmp_path / "stereo.wav").samples, tone / 2, atol=1e-4)
+
+
+def test_sha256_is_of_the_samples(tmp_path: Path, tone: np.ndarray) -> None:
+    tone = np.round(tone * 32767).astype(np.int16)  # rounded here, as formats round each in its own way
+    encoded(tmp_path / "a.wav", tone)
+    encoded(tmp_path / "a.flac", tone)
+    encoded(tmp_path / "other.wav", tone[:-1])
+    soundfile.write(tmp_path / "slower.wav", tone, RATE // 2)
+    same, flac, other, slower = (
+        audio.read(tmp_path / name).sha256 for name in ("a.wav", "a.flac", "other.wav", "slower.wav")
+    )
+    assert same == flac
+    assert len({same, other, slower}) == 3
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".aiff", ".mp3"])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_truncated(tmp_path: Path, tone: np.ndarray, suffix: str, share: float) -> None:
+    path = tmp_path / f"cut{suffix}"
+    whole = encoded(path, tone)
+    path.write_bytes(whole[: int(len(whole) * share)])
+    assert reason(path) == "truncated"
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_cut_within_the_header(tmp_path: Path, tone: np.ndarray, suffix: str) -> None:
+    path = tmp_path / f"cut{suffix}"
+    path.write_bytes(encoded(path, tone)[:40])
+    assert reason(path) == "unreadable"
+
+
+def test_nothing_behind_the_header(tmp_path: Path, tone: np.ndarray) -> None:
+    path = tmp_path / "cut.wav"
+    path.write_bytes(encoded(path, tone)[:44])
+    assert reason(path) == "truncated"
+    encoded(path, tone[:0])
+    assert reason(path) == "empty"
+
+
+def test_wav_headers_that_only_look_cut(tmp_path: Path, tone: np.ndarray) -> None:
+    path = tmp_path / "tone.wav"
+    whole = encoded(path, tone)
+    unknown = (2**32 - 1).to_bytes(4, "little")
+    for changed in (
+        whole[:4] + unknown + whole[8:40] + unknown + whole[44:],  # written to a pipe
+        whole[:4] + (len(whole)).to_bytes(4, "little") + whole[8:],  # counted the first 8 bytes too
+    ):
+        path.write_bytes(changed)
+        assert len(audio.read(path).samples) == len(tone)
+
+
+def test_flac_of_unknown_length(tmp_path: Path, tone: np.ndarray) -> None:
+    path = tmp_path / "tone.flac"
+    whole = bytearray(encoded(path, tone))
+    whole[21] &= 0xF0
+    whole[22:26] = bytes(4)  # as an encoder leaves it that wrote to a pipe
+    path.write_bytes(whole)
+    with pytest.raises(AudioError, match="does not say how long"):
+        audio.read(path)
+
+
+def test_not_finite(tmp_path: Path, tone: np.ndarray) -> None:
+    tone[100:103] = np.nan
+    encoded(tmp_path / "nan.wav", tone, subtype="FLOAT")
+    with pytest.raises(AudioError, match="3 samples are NaN") as caught:
+        audio.read(tmp_path / "nan.wav")
+    assert caught.value.reason == "not finite"
+
+
+@pytest.mark.parametrize(("text", "expected"), [("not audio", "unreadable"), ("", "empty"), (LFS, "git lfs pointer")])
+def test_text_named_wav(tmp_path: Path, text: str, expected: str) -> None:
+    (tmp_path / "text.wav").write_text(text)
+    assert reason(tmp_path / "text.wav") == expected
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "link.wav").symlink_to("nowhere.wav")
+    assert reason(tmp_path / "link.wav") == "unreadable"
+
+
+def test_error_survives_the_way_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(AudioError("empty", "the file has no bytes")))
+    assert (error.reason, str(error)) == ("empty", "the file has no bytes")
+
+
+def test_write_and_read_again(tmp_path: Path, tone: np.ndarray) -> None:
+    audio.write(tmp_path / "tone.flac", tone, RATE)
+    np.testing.assert_allclose(audio.read(tmp_path / "tone.flac").samples, tone, atol=1e-4)
+    audio.write(tmp_path / "loud.flac", 10 * tone, RATE)
+    loud = audio.read(tmp_path / "loud.flac").samples
+    np.testing.assert_allclose(loud, tone / np.abs(tone).max() * audio.PEAK, atol=1e-3)
+
+
+def test_level(tone: np.ndarray) -> None:
+    levelled = audio.level(tone, -20)
+    assert np.sqrt(np.mean(levelled**2)) == pytest.approx(0.1)
+    np.testing.assert_array_equal(audio.level(np.zeros(8), -20), np.zeros(8))
+
+
+def test_prepare_trims_resamples_and_levels(tone: np.ndarray) -> None:
+    silence = np.zeros(RATE)
+    padded = np.concatenate([silence, tone, silence])
+    prepared = audio.prepare(padded, RATE, PARAMS)
+    assert len(prepared) == pytest.approx(len(tone), abs=1024)
+    assert prepared.dtype == np.float32
+    assert np.sqrt(np.mean(prepared**2)) == pytest.approx(10 ** (-23 / 20), rel=1e-3)
+    slower = audio.prepare(padded, 2 * RATE, PARAMS)
+    assert len(slower) == pytest.approx(len(tone) / 2, abs=1024)
+
+
+def test_prepared_silence_stays_silent() -> None:
+    prepared = audio.prepare(np.zeros(RATE, dtype=np.float32), RATE, PARAMS)
+    assert np.isfinite(prepared).all()
+    assert not prepared.any()
