@@ -1,6 +1,11 @@
 """`emocycle`: the stages' commands, and what a person runs by hand."""
 
+import ast
+from collections.abc import Iterable
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,13 +22,40 @@ STAGES = (
     "evaluate",
 )
 
+# What is expected of each key of params.yaml: a type, or the module and name of its section.
+SECTIONS: dict[str, Any] = {
+    "corpora": tuple[str, ...],
+    "scenarios": tuple[str, ...],
+    "folds": tuple[int, ...],
+    "pairs": tuple[str, ...],
+    "arms": tuple[str, ...],
+    "emotions": tuple[str, ...],
+    "emotion_map": dict[str, str],
+    "seed": int,
+    "hardware": "pipeline.hardware:HardwareParams",
+    "demo_corpus": "pipeline.corpora.demo_acting:DemoCorpusParams",
+    "ingest": "pipeline.ingestion:IngestParams",
+    "split": "pipeline.splits:SplitParams",
+    "audio": "pipeline.audio:AudioParams",
+    "vocoder": "pipeline.vocoder:VocoderParams",
+    "acoustics": "pipeline.classifier.acoustics:AcousticsParams",
+    "train_cyclegan": "pipeline.cyclegan.training:CycleGanParams",
+    "augment.setting": str,
+    "augment.mix": "pipeline.augmentation:MixParams",
+    "classify": "pipeline.stages.classify:ClassifyParams",
+    "evaluate": "pipeline.stages.evaluate:EvaluateParams",
+}
+
+PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
+
 
 class Stages(click.Group):
     """Finds a stage's command in its own module when it is called, so that none pays for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Stages in the order of the flow, then the commands for people."""
-        return [name.replace("_", "-") for name in STAGES] + super().list_commands(ctx)
+        """Commands for people, then the stages in the order of the flow."""
+        return super().list_commands(ctx) + [name.replace("_", "-") for name in STAGES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Command `demo-corpus` is the function `main` of `pipeline.stages.demo_corpus`."""
@@ -33,8 +65,106 @@ class Stages(click.Group):
             return command
         return super().get_command(ctx, cmd_name)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say what each command does without importing the stages, which takes seconds."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(200)) for name in self.commands])
+        with formatter.section("Stages, which `dvc repro` runs"):
+            formatter.write_dl([(name.replace("_", "-"), _first_line(name)) for name in STAGES])
+
 
 @click.group(cls=Stages, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="emocycle")
 def main() -> None:
     """Generate emotional speech, and measure what it is worth to a classifier."""
+
+
+@main.command()
+def check() -> None:
+    """Say all that is wrong with params.yaml and data/raw, before `dvc repro` finds out piece by piece."""
+    _check()
+
+
+@main.command()
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path),
+    help="Folder of a recorded experiment, such as experiments/ravdess-first: its params.yaml becomes the current one.",
+)
+@click.option(
+    "--raw",
+    "links",
+    metavar="CORPUS=FOLDER",
+    multiple=True,
+    help="Where a corpus is; data/raw/CORPUS becomes a link to it. May be repeated.",
+)
+@click.option("--force", is_flag=True, help="With --from: also where params.yaml has edits that git does not have.")
+@click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS OF DVC REPRO]")
+@click.pass_context
+def repro(
+    ctx: click.Context, source: Path | None, links: tuple[str, ...], force: bool, dvc_arguments: tuple[str, ...]
+) -> None:
+    """Check params.yaml and data/raw and run `dvc repro`, after switching to another experiment if asked to."""
+    from pipeline import experiments, workspace
+
+    for link in links:
+        workspace.link_raw(link, RAW)
+    if source:
+        experiments.restore_params(source, PARAMS, force)
+    _check()
+    ctx.exit(workspace.dvc("repro", *dvc_arguments))
+
+
+@main.command()
+@click.argument("name")
+@click.option("--force", is_flag=True, help="Replace a record of that name.")
+def record(name: str, force: bool) -> None:
+    """Keep what `dvc repro` found in experiments/NAME, for git: parameters, predictions, metrics."""
+    from pipeline import experiments, workspace
+
+    _check()
+    if workspace.dvc("status", "--quiet"):
+        raise click.ClickException(
+            "the results here are not of this params.yaml, code and data; run `emocycle repro` first "
+            "(`dvc status` says what has changed, `dvc commit` that it does not matter)"
+        )
+    folder = experiments.record(name, Path(), force)
+    click.echo(
+        f"{folder}: recorded; commit it. Its statistics again: emocycle evaluate --params {folder}/params.yaml "
+        f"--predictions {folder}/predictions --summary summary.json --scores ser.json --plots plots"
+    )
+
+
+def sections() -> dict[str, Any]:
+    """`SECTIONS` with the sections imported; a stage's may come from nowhere but here."""
+    return {key: _imported(expected) if isinstance(expected, str) else expected for key, expected in SECTIONS.items()}
+
+
+def _imported(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _check() -> None:
+    """Raise an error that lists all that is wrong."""
+    from pipeline import workspace
+
+    found = workspace.problems(PARAMS, RAW, sections())
+    if found:
+        raise click.ClickException(_listed(found))
+    click.echo(f"{PARAMS} and {RAW} are in order")
+
+
+def _listed(found: Iterable[str]) -> str:
+    lines = list(found)
+    return f"{len(lines)} problem{'s' * (len(lines) > 1)} to solve first:" + "".join(f"\n  - {line}" for line in lines)
+
+
+def _first_line(stage: str) -> str:
+    """What a stage's module says of itself, read and not run."""
+    spec = find_spec(f"pipeline.stages.{stage}")
+    if spec is None or spec.origin is None:
+        return ""
+    docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]

@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Literal
 
+import click
 import torch
 
 from pipeline.params import section
@@ -18,7 +19,13 @@ class HardwareParams:
 
 
 def device(params: HardwareParams) -> torch.device:
-    """The device to use, with the process set up for repeatable results on it."""
+    """The device to use, with the process set up for repeatable results on it.
+
+    Raises:
+        ClickException: there is no such device
+    """
+    if params.device == "cuda" and not torch.cuda.is_available():
+        raise click.ClickException("hardware.device is 'cuda', but torch finds no GPU; expected 'auto' or 'cpu'")
     torch.set_num_threads(params.threads)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False

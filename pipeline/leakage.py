@@ -87,7 +87,7 @@ def foreign_generators(
     """A generator saw the train clips of this split, and no others."""
     found = augmented["generator_sha256"].map(dict(fitted_on))
     allowed = augmented["generator_sha256"].map(dict(train_ids))
-    wrong = found.isna() | allowed.isna() | (found != allowed)
+    wrong = augmented["generator_sha256"].isna() | found.isna() | allowed.isna() | (found != allowed)
     return _leak("generator of another partition or split", augmented, augmented["is_synthetic"] & wrong)
 
 

@@ -22,11 +22,11 @@ def parse(pair: str, emotions: Collection[str]) -> tuple[str, str]:
         PairError: it is not two known, different emotions in alphabetical order
     """
     a, dash, b = pair.partition("-")
+    if not dash or a == b:
+        raise PairError(f"pair '{pair}': expected two different emotions with a dash between, like angry-happy")
     for emotion in (a, b):
         if emotion not in emotions:
             raise PairError(f"pair '{pair}': no clips of emotion '{emotion}'{nearest(emotion, emotions)}")
-    if not dash or a == b:
-        raise PairError(f"pair '{pair}': expected two different emotions with a dash between, like angry-happy")
     if a > b:
         raise PairError(f"pair '{pair}' is reversed: one pair holds both directions, write '{b}-{a}'")
     return a, b

@@ -1,5 +1,6 @@
 """F0 of an emotion, relative to the speaker, and how to move a clip's F0 from one emotion to another."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,8 +73,9 @@ def converted_f0(
         return f0_hz.copy()
     log_f0 = np.log(f0_hz[voiced])
     mean = log_f0.mean()
-    ratio = target.deviation / max(source.deviation, 1e-3)
+    ratio = max(target.deviation, 1e-3) / max(source.deviation, 1e-3)
     moved = (log_f0 - mean) * ratio + mean + target.shift - source.shift
+    moved = np.clip(moved, math.log(floor_hz), math.log(ceil_hz))  # exp() of an absurd one would overflow
     converted = np.zeros_like(f0_hz)
     converted[voiced] = np.clip(np.exp(moved), floor_hz, ceil_hz)
     return converted

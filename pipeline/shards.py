@@ -30,21 +30,18 @@ class Writer:
     def __init__(self, folder: Path) -> None:
         self._stack = ExitStack()
         self._folder = folder
-        self._rows: list[dict[str, object]] = []
+        self._rows: dict[str, dict[str, object]] = {}
         self._files: dict[str, _NpyWriter] = {}
 
     def __enter__(self) -> Self:
         self._temporary = self._stack.enter_context(whole(self._folder))
         self._temporary.mkdir(parents=True)
+        self._stack.push(self._finish)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for file in self._files.values():
-            file.close()
-        if kind is None:
-            pq.write_table(pa.Table.from_pylist(self._rows), self._temporary / INDEX, compression="zstd")
         self._stack.__exit__(kind, error, trace)
 
     def add(self, id_: str, arrays: Mapping[str, np.ndarray]) -> None:
@@ -53,13 +50,31 @@ class Writer:
         Args:
             id_: its id
             arrays: by name, float32, each of shape (length, width); the same names and widths for every clip
+
+        Raises:
+            ValueError: the clip is here already, or its arrays are other than those of the clips before
         """
+        if id_ in self._rows:
+            raise ValueError(f"clip '{id_}' is added twice")
+        if self._rows and arrays.keys() != self._files.keys():
+            raise ValueError(f"clip '{id_}' has arrays {sorted(arrays)}, expected {sorted(self._files)}")
         row: dict[str, object] = {"id": id_}
         for name, array in arrays.items():
             if name not in self._files:
-                self._files[name] = _NpyWriter(self._temporary / f"{name}.npy", array.shape[1])
+                self._files[name] = _NpyWriter(self._temporary / f"{name}.npy", array.shape[-1])
             row[f"{name}_start"], row[f"{name}_stop"] = self._files[name].append(array)
-        self._rows.append(row)
+        self._rows[id_] = row
+
+    def _finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        if kind is None:
+            bounds = [f"{name}_{bound}" for name in self._files for bound in ("start", "stop")]
+            schema = pa.schema([("id", pa.string()), *((name, pa.int64()) for name in bounds)])
+            table = pa.Table.from_pylist(list(self._rows.values()), schema)
+            pq.write_table(table, self._temporary / INDEX, compression="zstd")
 
 
 class Shard:

@@ -126,7 +126,7 @@ def _rhythm(mel: np.ndarray, voiced: np.ndarray, frame_ms: float) -> np.ndarray:
     """Length [s], share of voiced frames, voiced stretches a second, energy peaks a second."""
     seconds = len(mel) * frame_ms / 1000
     stretches = np.count_nonzero(np.diff(voiced.astype(int), prepend=0) == 1)
-    energy = np.convolve(mel.mean(axis=1), np.ones(5) / 5, mode="same")
+    energy = np.convolve(np.pad(mel.mean(axis=1), 2, mode="edge"), np.ones(5) / 5, mode="valid")
     around = sliding_window_view(np.pad(energy, 5, mode="edge"), 11)
     peaks = np.count_nonzero((around.argmax(axis=1) == 5) & (energy > energy.mean()))
     return np.array([np.log(seconds), voiced.mean(), stretches / seconds, peaks / seconds])

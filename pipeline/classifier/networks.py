@@ -23,7 +23,8 @@ class AttentiveStatistics(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        self.attention = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.Tanh(), nn.Conv1d(hidden, channels, 1))
+        score = nn.Conv1d(hidden, channels, 1, bias=False)  # a bias would not outlive the softmax over time
+        self.attention = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.Tanh(), score)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Pool over time.
@@ -57,7 +58,7 @@ class EmotionCnn(nn.Module):
         self.head = nn.Sequential(nn.BatchNorm1d(2 * channels), nn.Dropout(dropout), nn.Linear(2 * channels, classes))
 
     def forward(self, mel: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of each clip.
+        """Logits of each clip, the same whatever it is padded to.
 
         Args:
             mel: normalised, zero where it pads, (batch, n_mels, frames), at least `STRIDE` frames
@@ -66,8 +67,11 @@ class EmotionCnn(nn.Module):
         Returns:
             (batch, classes)
         """
-        hidden = self.blocks(mel)
-        steps = torch.arange(hidden.shape[2], device=mel.device)
-        mask = steps < (lengths // self.STRIDE).clamp(min=1)[:, None]
-        logits: Tensor = self.head(self.pool(hidden, mask[:, None]))
+        hidden = mel
+        for block in self.blocks:
+            hidden = block(hidden)
+            lengths = (lengths // 2).clamp(min=1)
+            mask = torch.arange(hidden.shape[2], device=mel.device) < lengths[:, None, None]
+            hidden = hidden * mask  # normalisation fills the padding, and the next convolution would hear it
+        logits: Tensor = self.head(self.pool(hidden, mask))
         return logits

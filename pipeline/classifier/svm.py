@@ -3,8 +3,8 @@
 from itertools import product
 
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.frozen import FrozenEstimator
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import recall_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -23,14 +23,16 @@ class SvmParams:
 class Svm:
     """A fitted machine: standardisation, kernel machine, calibrated probabilities."""
 
-    def __init__(self, scaler: StandardScaler, calibrated: CalibratedClassifierCV, chosen: dict[str, float]) -> None:
+    def __init__(self, scaler: StandardScaler, machine: SVC, sharpness: float, chosen: dict[str, float]) -> None:
         self._scaler = scaler
-        self._calibrated = calibrated
+        self._machine = machine
+        self._sharpness = sharpness
         self.chosen = chosen  # c, gamma and their UAR on `valid`
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
-        found: np.ndarray = self._calibrated.predict_proba(self._scaler.transform(functionals))
+        scores = _scores(self._machine, self._scaler.transform(functionals))
+        found: np.ndarray = softmax(self._sharpness * scores, axis=1)
         return found
 
 
@@ -60,12 +62,35 @@ def train_svm(
     balanced = weights * (is_real.sum() / (len(counts) * counts[labels]))
     best: tuple[float, SVC, dict[str, float]] | None = None
     for c, gamma in product(params.c, params.gamma):
-        machine = SVC(C=c, gamma=gamma / functionals.shape[1]).fit(scaled, labels, sample_weight=balanced)
-        uar = float(recall_score(valid[1], machine.predict(heard), average="macro"))
+        machine = SVC(C=c, gamma=gamma / functionals.shape[1], break_ties=True)
+        machine.fit(scaled, labels, sample_weight=balanced)
+        uar = float(recall_score(valid[1], machine.predict(heard), labels=np.unique(valid[1]), average="macro"))
         if best is None or uar > best[0]:
             best = (uar, machine, {"c": c, "gamma": gamma, "valid_uar": uar})
     if best is None:
         raise ValueError("the grid of the svm is empty")
-    # One number scales the scores, so that the most probable class stays the machine's choice (Guo et al. 2017).
-    calibrated = CalibratedClassifierCV(FrozenEstimator(best[1]), method="temperature").fit(heard, valid[1])
-    return Svm(scaler, calibrated, best[2])
+    return Svm(scaler, best[1], _sharpness(_scores(best[1], heard), valid[1]), best[2])
+
+
+def _scores(machine: SVC, scaled: np.ndarray) -> np.ndarray:
+    """Decision values, (clips, classes); the highest is the machine's choice."""
+    scores: np.ndarray = machine.decision_function(scaled)
+    return scores if scores.ndim == 2 else np.stack([-scores, scores], axis=1)
+
+
+def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
+    """Inverse temperature at which the softmax of the scores is likeliest (Guo et al. 2017).
+
+    One number scales all scores, so that the most probable class stays the machine's choice. Not all classes need
+    occur among the labels, as scikit-learn's calibration would have it.
+
+    Args:
+        scores: (clips, classes)
+        labels: (clips,)
+    """
+
+    def loss(log_sharpness: float) -> float:
+        chances = log_softmax(np.exp(log_sharpness) * scores, axis=1)
+        return -float(chances[np.arange(len(labels)), labels].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded", options={"xatol": 1e-9}).x))

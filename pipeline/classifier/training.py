@@ -97,8 +97,9 @@ def train_cnn(
     torch.manual_seed(seed)
     network = EmotionCnn(len(scaler.mean), params.channels, params.kernel, params.dropout, classes).to(device)
     optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
+    warm_up = 0.1 if params.steps > 10 else 0.0  # OneCycleLR divides by zero where it is a single step
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, params.learning_rate, total_steps=params.steps, pct_start=0.1
+        optimiser, params.learning_rate, total_steps=params.steps, pct_start=warm_up
     )
     mels = [scaler(mel) for mel in train.mels]
     chances = class_balanced(train.labels, train.weights)

@@ -38,8 +38,11 @@ def main(params_path: Path, clips_path: Path, split_path: Path, arm: str, synthe
         for generator in ARMS[arm].generators:
             for pair in params.load(params_path, "pairs", tuple[str, ...]):
                 table = synthetic / generator / pair / manifest.SYNTHETIC_TABLE
+                found = manifest.read(table, manifest.SYNTHETIC)
                 said = manifest.metadata(table)
-                made.append(manifest.read(table, manifest.SYNTHETIC).assign(split=said.get("split")))
+                if said.get("emotions") != pair:
+                    raise click.ClickException(f"{table}: has clips of {said.get('emotions')}, expected {pair}")
+                made.append(found.assign(split=said.get("split")))
                 used = train[train["emotion"].isin(pairs.parse(pair, set(real["emotion"])))]
                 for weights in made[-1]["generator_sha256"].unique():
                     fitted_on[weights] = said.get("train_ids_sha256", "")

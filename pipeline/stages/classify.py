@@ -51,15 +51,14 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         runs.append(("svm", 0, _svm(train, valid, heard, stored, chosen.svm)))
     if "cnn" in chosen.classifiers:
         device = hardware.device(machine)
-        clips_of = {name: _clips(rows, stored) for name, rows in (("train", train), ("valid", valid))}
-        audible = _clips(heard, stored).mels
-        scaler = Scaler.fit(_clips(train[~train["is_synthetic"]], stored).mels)
+        learnt, chosen_on, audible = (clips_of(rows, stored) for rows in (train, valid, heard))
+        scaler = Scaler.fit(clips_of(train[~train["is_synthetic"]], stored).mels)
         for seed in chosen.seeds:
             network, curve_of_seed = training.train_cnn(
-                clips_of["train"], clips_of["valid"], scaler, len(labels), chosen.cnn, seed, device
+                learnt, chosen_on, scaler, len(labels), chosen.cnn, seed, device
             )
             curves += [{"seed": seed, **row} for row in curve_of_seed]
-            runs.append(("cnn", seed, training.probabilities(network, audible, scaler, device).numpy()))
+            runs.append(("cnn", seed, training.probabilities(network, audible.mels, scaler, device).numpy()))
 
     split, fold = clips["split"].iloc[0], int(clips["split"].iloc[0].rpartition("-")[2])
     columns = [predictions.PREFIX + label for label in labels]
@@ -83,23 +82,24 @@ def _svm(
 ) -> np.ndarray:
     """Probabilities of `heard`, (clips, classes)."""
     machine = train_svm(
-        _functionals(train, stored),
+        functionals_of(train, stored),
         train["label"].to_numpy(),
         train["weight"].to_numpy(),
         ~train["is_synthetic"].to_numpy(),
-        (_functionals(valid, stored), valid["label"].to_numpy()),
+        (functionals_of(valid, stored), valid["label"].to_numpy()),
         chosen,
     )
     click.echo(f"svm: {machine.chosen}")
-    return machine.probabilities(_functionals(heard, stored))
+    return machine.probabilities(functionals_of(heard, stored))
 
 
-def _functionals(rows: pd.DataFrame, stored: Shards) -> np.ndarray:
-    """(clips, functionals)."""
+def functionals_of(rows: pd.DataFrame, stored: Shards) -> np.ndarray:
+    """Functionals of the rows' clips, (clips, functionals)."""
     return np.concatenate([stored.array(id_, "functionals") for id_ in rows["id"]])
 
 
-def _clips(rows: pd.DataFrame, stored: Shards) -> Clips:
+def clips_of(rows: pd.DataFrame, stored: Shards) -> Clips:
+    """Spectrograms, labels and weights of the rows' clips."""
     mels = [torch.from_numpy(np.array(stored.array(id_, "log_mel"))) for id_ in rows["id"]]
     return Clips(mels, torch.tensor(rows["label"].to_numpy()), torch.tensor(rows["weight"].to_numpy()))
 

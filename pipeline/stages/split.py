@@ -6,6 +6,7 @@ import click
 
 from pipeline import manifest, params, splits
 from pipeline.corpora import CORPORA
+from pipeline.files import whole
 from pipeline.splits import PARTITIONS, SplitParams
 
 
@@ -15,7 +16,8 @@ from pipeline.splits import PARTITIONS, SplitParams
 @click.option("--scenario", "name", required=True, help="A key of split.scenarios in params.yaml.")
 @click.option("--fold", type=int, required=True, help="Whose speakers test, from 1.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path) -> None:
+@click.option("--none", type=click.Path(path_type=Path), help="Folder to leave empty: what no generator made.")
+def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, none: Path | None) -> None:
     """Divide the clips into train, valid and test for one scenario and fold."""
     chosen = params.load(params_path, "split", SplitParams)
     if name not in chosen.scenarios:
@@ -28,3 +30,6 @@ def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path) -
     manifest.write(rows, out, manifest.PARTITIONED, params.digest(chosen.n_folds, scenario))
     counts = rows["partition"].value_counts()
     click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
+    if none:  # `augment` depends on the folder around it, which must be there also where there are no pairs
+        with whole(none) as folder:
+            folder.mkdir()

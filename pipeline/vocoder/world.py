@@ -18,7 +18,7 @@ class WorldParams:
 
     frame_ms: float  # one frame each [ms]
     order: int  # coefficients of the mel-cepstrum, with the 0th
-    f0: Literal["dio", "harvest"]  # dio (refined by StoneMask) is 25 times faster, harvest voices more frames
+    f0: Literal["dio", "harvest"]  # dio, refined by StoneMask, is 20 times faster; harvest voices more frames
     f0_floor_hz: float
     f0_ceil_hz: float
 
@@ -41,7 +41,7 @@ class World:
         """
         wave = np.ascontiguousarray(samples, dtype=np.float64)
         wave = wave + SILENT * np.random.default_rng(0).standard_normal(len(wave))
-        f0_hz, times = self._f0(wave)
+        f0_hz, times = self.f0(wave, self.params.f0)
         envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate)
         aperiodicity = pyworld.d4c(wave, f0_hz, times, self.sampling_rate)
         coded = pyworld.code_spectral_envelope(envelope, self.sampling_rate, self.params.order)
@@ -62,12 +62,12 @@ class World:
         )
         return samples
 
-    def _f0(self, wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,)."""
+    def f0(self, samples: np.ndarray, estimator: Literal["dio", "harvest"]) -> tuple[np.ndarray, np.ndarray]:
+        """F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,), of samples (samples,) in float64."""
         bounds = (self.params.f0_floor_hz, self.params.f0_ceil_hz)
-        if self.params.f0 == "harvest":
-            f0_hz, times = pyworld.harvest(wave, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
+        if estimator == "harvest":
+            f0_hz, times = pyworld.harvest(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
         else:
-            coarse, times = pyworld.dio(wave, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
-            f0_hz = pyworld.stonemask(wave, coarse, times, self.sampling_rate)
+            coarse, times = pyworld.dio(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
+            f0_hz = pyworld.stonemask(samples, coarse, times, self.sampling_rate)
         return f0_hz, times

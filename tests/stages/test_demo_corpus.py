@@ -14,8 +14,9 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.corpora.demo import CORPUS
+from pipeline.corpora.demo_acting import DemoCorpusParams, Prosody, espeak_settings, utterances
 from pipeline.params import load
-from pipeline.stages.demo_corpus import DemoCorpusParams, Prosody, check, espeak_settings, main, utterances
+from pipeline.stages.demo_corpus import check, main
 
 NONE = {"rate_pct": 0, "pitch_st": 0, "range_pct": 0, "tilt_db": 0, "volume_db": 0}
 SOME = {"rate_pct": 3, "pitch_st": 1, "range_pct": 10, "tilt_db": 0.3, "volume_db": 1}

@@ -1,0 +1,42 @@
+# `make demo`, `make test` and `make check` need python3 (3.11 or newer), make and git; each works as the first command.
+# Another Python: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: demo test check lock
+
+demo: $(INSTALLED)
+	@$(BIN)/emocycle repro
+	@echo
+	@echo "What came of it: metrics/summary.json and metrics/ser.json"
+	@echo "Plots, as a page: source $(BIN)/activate && dvc plots show"
+	@echo "The augmented training lists: data/augmented/<split>/<arm>.parquet; converted clips: data/synthetic"
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED)
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+# Exact versions again, after a change of pyproject.toml.
+lock: $(BIN)/uv
+	@$(BIN)/uv pip compile --quiet --universal --all-extras --no-header --annotation-style line \
+		--python-version 3.11 pyproject.toml -o requirements.lock
+
+$(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
+	@echo "Installing what requirements.lock names into .venv; the first time takes minutes ..."
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock -e .
+	@touch $@
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11, or is not there; try: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check uv

@@ -1,0 +1,43 @@
+"""How long WORLD's two F0 estimators take on the demo's clips: why `vocoder.world.f0` is `dio`.
+
+python benchmarks/f0_speed.py
+"""
+
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+
+from pipeline import audio, manifest, params
+from pipeline.audio import AudioParams
+from pipeline.vocoder.world import World, WorldParams
+
+
+@click.command()
+@click.option("--clips", "clips_path", type=click.Path(path_type=Path), default="data/corpora/demo.parquet")
+@click.option("--count", default=20, help="Clips to analyse, evenly spaced.")
+def main(clips_path: Path, count: int) -> None:
+    """Print milliseconds a clip for each estimator, measured clip by clip in one run, and their ratio."""
+    path = Path("params.yaml")
+    prepared = params.load(path, "audio", AudioParams)
+    world = World(params.load(path, "vocoder.world", WorldParams), prepared.sampling_rate)
+    clips = manifest.read(clips_path, manifest.CLIPS)
+    chosen = clips["filepath"].iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
+    seconds = {"dio": 0.0, "harvest": 0.0}
+    length_s = 0.0
+    for filepath in chosen:
+        recording = audio.read(Path(filepath))
+        samples = audio.prepare(recording.samples, recording.sampling_rate, prepared).astype(np.float64)
+        length_s += len(samples) / prepared.sampling_rate
+        for name in seconds:
+            start = time.perf_counter()
+            world.f0(samples, name)
+            seconds[name] += time.perf_counter() - start
+    for name, taken in seconds.items():
+        print(f"{name}: {1000 * taken / count:.1f} ms a clip of {length_s / count:.2f} s")
+    print(f"harvest takes {seconds['harvest'] / seconds['dio']:.0f} times as long")
+
+
+if __name__ == "__main__":
+    main()

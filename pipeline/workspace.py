@@ -1,0 +1,191 @@
+"""The workspace as a person leaves it: params.yaml, data/raw, and what is wrong with them before `dvc repro` starts."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline import pairs, params
+from pipeline.audio import SUFFIXES
+from pipeline.augmentation import ARMS
+from pipeline.corpora import CORPORA
+from pipeline.manifest import EMOTIONS
+
+DEMO = "demo"  # the corpus that a stage writes
+BASELINE = "none"  # the arm that others are compared with
+LISTS = ("corpora", "scenarios", "folds", "pairs", "arms", "emotions", "classify.classifiers", "classify.seeds")
+MAY_BE_EMPTY = ("pairs", "classify.seeds")
+
+Values = Mapping[str, Any]  # key of params.yaml, dots between levels → what stands there; only keys that are right
+
+
+class WorkspaceError(click.ClickException):
+    """The workspace is not as asked, or what was asked would lose something."""
+
+
+def problems(path: Path, raw: Path, sections: Values) -> list[str]:
+    """All that would stop `dvc repro`, as far as params.yaml and the folders of the corpora show it.
+
+    Args:
+        path: params.yaml
+        raw: folder of the corpora's folders
+        sections: what params.yaml must have: key, dots between levels → a type or a `params.section`
+
+    Raises:
+        ParamsError: there is no params.yaml, or it is not YAML
+    """
+    found = params.read(path)
+    said = [*_unknown(found, sections, path)]
+    values: dict[str, Any] = {}
+    for key, expected in sections.items():
+        if key.partition(".")[0] not in found:
+            said.append(f"{path}: '{key}' is missing")
+            continue
+        try:
+            values[key] = params.load(path, key, expected)
+        except params.ParamsError as error:
+            said.append(error.message)
+    if "classify" in values:
+        values |= {f"classify.{key}": getattr(values["classify"], key) for key in ("classifiers", "seeds")}
+    for rule in (_lists, _words, _pairs, _arms, _folds):
+        said += [f"{path}: {line}" for line in rule(values)]
+    return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw)]
+
+
+def link_raw(wanted: str, raw: Path) -> None:
+    """Make the folder of a corpus in `raw` a link to where the corpus is.
+
+    Args:
+        wanted: `ravdess=/some/folder`
+        raw: folder of the corpora's folders
+
+    Raises:
+        WorkspaceError: no such corpus or folder, or something is there that is not a link
+    """
+    corpus, _, folder = wanted.partition("=")
+    known = set(CORPORA) - {DEMO}
+    if corpus not in known or not folder:
+        raise WorkspaceError(f"--raw {wanted}: expected CORPUS=FOLDER{params.nearest(corpus, known)}")
+    target = Path(folder).expanduser().resolve()
+    if not target.is_dir():
+        raise WorkspaceError(f"--raw {wanted}: no such folder; {_expected(corpus)}")
+    link = raw / corpus
+    if link.is_symlink():
+        if link.resolve() == target:
+            return
+        link.unlink()
+    elif link.exists():
+        raise WorkspaceError(f"{link}: is not a link, so it stays; move it away, or do without --raw {corpus}=…")
+    raw.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(target, target_is_directory=True)
+
+
+def dvc(*arguments: str) -> int:
+    """Exit code of a command of DVC, whose stages find `emocycle` even where .venv is not activated."""
+    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    environment = os.environ | {"PATH": os.pathsep.join(folders), "DVC_NO_ANALYTICS": "1"}
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False).returncode
+
+
+def _unknown(found: Mapping[str, Any], sections: Values, path: Path) -> Iterable[str]:
+    """Keys that no section is called by, at the levels above the sections."""
+    levels: dict[str, set[str]] = {}  # key with its dots, "" for the top → keys below it
+    for name in sections:
+        above, _, key = name.rpartition(".")
+        levels.setdefault("", set()).add(name.partition(".")[0])
+        levels.setdefault(above, set()).add(key)
+    for above, known in levels.items():
+        here = found.get(above) if above else found
+        for key in here if isinstance(here, dict) else ():
+            if key not in known:
+                yield f"{path}: '{above}{'.' * bool(above)}{key}' is not known{params.nearest(str(key), known)}"
+
+
+def _lists(values: Values) -> Iterable[str]:
+    for key in LISTS:
+        counts: Counter[object] = Counter(values.get(key, ()))
+        for item, count in counts.items():
+            if count > 1:
+                yield f"'{key}': '{item}' is there {count} times"
+        if key in values and not values[key] and key not in MAY_BE_EMPTY:
+            yield f"'{key}' is empty"
+
+
+def _words(values: Values) -> Iterable[str]:
+    """Words that must be among others."""
+    emotion_map = values.get("emotion_map", {})
+    evaluated, split = values.get("evaluate"), values.get("split")
+    scenarios = set(split.scenarios) if split else None
+    for key, words, known in (
+        ("corpora", values.get("corpora"), set(CORPORA)),
+        ("arms", values.get("arms"), set(ARMS)),
+        ("emotions", values.get("emotions"), set(EMOTIONS)),
+        ("emotion_map", [*emotion_map, *emotion_map.values()], set(EMOTIONS)),
+        ("scenarios", values.get("scenarios"), scenarios),
+        ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
+        ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
+        ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.classifiers")),
+    ):
+        if words is not None and known is not None:
+            for word in dict.fromkeys(words):
+                if word not in known:
+                    yield f"'{key}': '{word}' is not known{params.nearest(word, known)}"
+
+
+def _pairs(values: Values) -> Iterable[str]:
+    emotions: Collection[str] = values.get("emotions", EMOTIONS)
+    for pair in dict.fromkeys(values.get("pairs", ())):
+        try:
+            pairs.parse(pair, emotions)
+        except pairs.PairError as error:
+            yield f"'pairs': {error.message}"
+
+
+def _arms(values: Values) -> Iterable[str]:
+    arms = values.get("arms", ())
+    if arms and BASELINE not in arms:
+        yield f"'arms': '{BASELINE}' is missing, which the others are compared with"
+    if "pairs" in values and not values["pairs"]:
+        for arm in arms:
+            if arm in ARMS and ARMS[arm].generators:
+                yield f"'pairs' is empty, but arm '{arm}' needs what is trained on them"
+
+
+def _folds(values: Values) -> Iterable[str]:
+    if "split" not in values:
+        return
+    for corpus in values.get("corpora", ()):
+        if corpus in CORPORA:
+            known = CORPORA[corpus].folds or range(1, values["split"].n_folds + 1)
+            for fold in dict.fromkeys(values.get("folds", ())):
+                if fold not in known:
+                    yield f"'folds': {corpus} has no fold {fold}, expected {min(known)} to {max(known)}"
+
+
+def _raw(corpus: str, raw: Path) -> Iterable[str]:
+    """What is wrong with a corpus's folder."""
+    folder = raw / corpus
+    if corpus not in CORPORA or corpus == DEMO:
+        return
+    if folder.is_symlink() and not folder.exists():
+        yield f"{folder}: is a link to {folder.readlink()}, which is not there; {_expected(corpus)}"
+    elif not folder.is_dir():
+        yield f"{folder}: no such folder; {_expected(corpus)}"
+    elif not any(
+        Path(name).suffix.lower() in SUFFIXES for _, _, names in os.walk(folder, followlinks=True) for name in names
+    ):
+        yield f"{folder}: holds no audio file; {_expected(corpus)}"
+
+
+def _expected(corpus: str) -> str:
+    about = CORPORA[corpus]
+    return f"expected the clips of {about.title} there, or a link to them; where to get them: {about.source}"
+
+
+def _alone(word: str | None) -> list[str] | None:
+    return None if word is None else [word]

@@ -1,0 +1,146 @@
+"""A tiny project on which the stages have run, by the very commands of dvc.yaml, for the tests of the later ones."""
+
+import shlex
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from pipeline import cli, workers
+
+ROOT = Path(__file__).parents[2]
+RATE = 16_000
+SPEAKERS = {"f01": 150.0, "f02": 160.0, "m01": 140.0, "m02": 155.0}  # F0 [Hz]; fold 1 tests f01, and f02 validates
+EMOTIONS = {"neutral": (1.0, 0.05), "angry": (1.18, 0.05), "sad": (0.9, 0.03)}  # of the F0: its level and movement
+SENTENCES = (1, 2, 3)
+PAIRS = ("angry-neutral", "neutral-sad")
+SPLIT = {"scenario": "full", "fold": "1"}
+
+# What is changed of the repository's params.yaml, so that each key is always there.
+TINY = {
+    "folds": [1, 3],
+    "pairs": list(PAIRS),
+    "emotions": list(EMOTIONS),
+    "hardware.device": "cpu",
+    "hardware.threads": 1,  # threads of a tiny network would wait for each other on busy cores
+    "hardware.precision": "float32",
+    "split.n_folds": 4,
+    "vocoder.world.order": 16,
+    "acoustics.n_mels": 20,
+    "train_cyclegan.channels": 8,
+    "train_cyclegan.blocks": 2,
+    "train_cyclegan.discriminator_channels": 4,
+    "train_cyclegan.steps": 4,
+    "train_cyclegan.batch": 4,
+    "train_cyclegan.frames": 32,
+    "classify.seeds": [0, 1],
+    "classify.svm.c": [0.3, 3],
+    "classify.svm.gamma": [0.3, 1],
+    "classify.cnn.channels": 8,
+    "classify.cnn.steps": 6,
+    "classify.cnn.batch": 8,
+    "classify.cnn.frames": 32,
+    "classify.cnn.checkpoints": 2,
+}
+
+
+def change_params(changes: dict[str, Any]) -> None:
+    """Change params.yaml in the current directory; the keys, with dots between levels, must be there."""
+    yaml = YAML()
+    params = yaml.load(Path("params.yaml"))
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        section = params
+        for name in sections:
+            section = section[name]
+        assert last in section, f"params.yaml has no '{key}'"
+        section[last] = value
+    yaml.dump(params, Path("params.yaml"))
+
+
+def run_stage(name: str, *more: str, **item: str) -> Result:
+    """Run a stage as dvc.yaml says, in the current directory.
+
+    Args:
+        name: of the stage
+        more: options that follow; the last one counts
+        item: of its matrix
+    """
+    command = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][name]["cmd"]
+    for dimension, value in item.items():
+        command = command.replace(f"${{item.{dimension}}}", value)
+    assert "${" not in command, command
+    return CliRunner().invoke(cli.main, [*shlex.split(command)[1:], *more])
+
+
+def record(folder: Path) -> None:
+    """Write a demo corpus: voices with two formants whose pitch says the emotion, a little noise between silences."""
+    draw = np.random.default_rng(0)
+    for speaker, f0_hz in SPEAKERS.items():
+        for emotion, (level, movement) in EMOTIONS.items():
+            for sentence in SENTENCES:
+                time = np.arange(round((0.4 + 0.03 * sentence) * RATE)) / RATE
+                melody = f0_hz * level * np.exp(movement * np.sin(2 * np.pi * 3 * time + sentence))
+                phase = 2 * np.pi * np.cumsum(melody) / RATE
+                partials = np.arange(1, 21)[:, None]
+                formants = 1 / (1 + ((partials * f0_hz - 500 - 100 * sentence) / 300) ** 2) + 0.3 / partials
+                sound = (formants * np.sin(partials * phase)).sum(axis=0) * np.sin(np.pi * time / time[-1])
+                silence = np.zeros(RATE // 20)
+                sound = np.concatenate([silence, sound, silence])
+                path = folder / speaker / f"{speaker}_s{sentence}_{emotion}_medium.flac"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                soundfile.write(path, 0.05 * sound + 1e-4 * draw.standard_normal(len(sound)), RATE)
+
+
+def run_all(stages: Iterable[tuple[str, dict[str, str]]]) -> None:
+    for name, item in stages:
+        result = run_stage(name, **item)
+        assert result.exit_code == 0, result.output
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Project with all that comes before `augment` on fold 1, and a pair of fold 3, which tests m01; not to be changed.
+
+    What trains in the one fold tests or validates in the other.
+    """
+    folder = tmp_path_factory.mktemp("finished")
+    other = {"scenario": "full", "fold": "3"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(workers, "cores", lambda: 1)
+        shutil.copy(ROOT / "params.yaml", folder)
+        change_params(TINY)
+        record(Path("data/raw/demo"))
+        run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"})])
+        run_all([("split", SPLIT), ("split", other)])
+        items = [*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]}]
+        run_all((name, item) for item in items for name in ("train_cyclegan", "generate"))
+    return folder
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished project as current directory, to do with as one likes."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    return tmp_path
+
+
+@pytest.fixture
+def stage(project: Path) -> Callable[..., Result]:
+    """`run_stage` in the project."""
+    return run_stage
+
+
+@pytest.fixture
+def params(project: Path) -> Callable[[dict[str, Any]], None]:
+    """`change_params` of the project."""
+    return change_params

@@ -1,0 +1,253 @@
+"""Training sets of arms, from files to files, and the leaks that must not get through."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline import cli, manifest
+
+SPLIT = Path("data/splits/full-1.parquet")
+CLIPS = Path("data/manifest.parquet")
+NONE, CYCLEGAN = (Path(f"data/augmented/full-1/{arm}.parquet") for arm in ("none", "cyclegan"))
+MADE, OTHER = (
+    Path(f"data/synthetic/full-1/cyclegan/{pair}/clips.parquet") for pair in ("angry-neutral", "neutral-sad")
+)
+GENERATOR_RULE = "generator of another partition or split"
+Stage = Callable[..., Result]
+
+
+@pytest.fixture
+def augment(stage: Stage) -> Callable[..., Result]:
+    """The stage for an arm of full-1."""
+    return lambda arm="cyclegan": stage("augment", scenario="full", fold="1", arm=arm)
+
+
+def rewrite(path: Path, schema: Any, change: Callable[[pd.DataFrame], pd.DataFrame], **metadata: str) -> None:
+    """Change the rows of a table, and words of its metadata, and leave the rest as it is."""
+    said = {**manifest.metadata(path), **metadata}
+    kept = {name: value for name, value in said.items() if name not in ("schema_version", "params", "labels")}
+    manifest.write(change(manifest.read(path, schema)), path, schema, said["params"], **kept)
+
+
+def with_value(column: str, value: object, where: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Change of the rows that a query finds, one at least."""
+
+    def change(rows: pd.DataFrame) -> pd.DataFrame:
+        found = rows.query(where).index
+        assert len(found)
+        rows.loc[found, column] = value
+        return rows
+
+    return change
+
+
+def refused(result: Result, *rules: str) -> None:
+    assert result.exit_code == 1
+    assert "full-1: leakage: " in result.output
+    for rule in rules:
+        assert rule in result.output
+    assert not CYCLEGAN.exists()
+
+
+def test_arm_none_is_the_real_clips(augment: Callable[..., Result]) -> None:
+    result = augment("none")
+    assert result.exit_code == 0, result.output
+    assert result.output == "full-1 none: 36 real clips, 0 synthetic\n"
+    rows, clips = manifest.read(NONE, manifest.AUGMENTED), manifest.read(CLIPS, manifest.CLIPS)
+    pd.testing.assert_frame_equal(rows[clips.columns], clips)
+    split = manifest.read(SPLIT, manifest.PARTITIONED)
+    pd.testing.assert_frame_equal(rows[["id", "partition"]], split)
+    assert (rows["weight"] == 1).all()
+    assert (rows["split"] == "full-1").all()
+
+
+def test_arm_none_does_not_depend_on_how_clips_are_made_and_mixed(
+    augment: Callable[..., Result], params: Callable[..., None]
+) -> None:
+    augment("none")
+    before = NONE.read_bytes()
+    params({"pairs": ["angry-sad"], "augment.mix.ratio": 9, "augment.mix.weight": 0.7, "seed": 5})
+    shutil.rmtree("data/synthetic")
+    NONE.unlink()
+    assert augment("none").exit_code == 0
+    assert NONE.read_bytes() == before
+
+
+def test_arm_cyclegan(augment: Callable[..., Result], params: Callable[..., None]) -> None:
+    params({"augment.mix.ratio": 1, "augment.mix.weight": 0.25})
+    result = augment()
+    assert result.exit_code == 0, result.output
+    assert result.output == "full-1 cyclegan: 36 real clips, 18 synthetic\n"
+    assert pq.read_schema(CYCLEGAN).remove_metadata() == manifest.AUGMENTED
+    said = manifest.metadata(CYCLEGAN)
+    assert (said["split"], said["arm"]) == ("full-1", "cyclegan")
+    augment("none")
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    real, made = (rows[rows["is_synthetic"] == is_synthetic] for is_synthetic in (False, True))
+    pd.testing.assert_frame_equal(real, manifest.read(NONE, manifest.AUGMENTED), check_dtype=False)
+    assert set(made["partition"]) == {"train"}
+    assert made.groupby("emotion").size().to_dict() == {"angry": 6, "neutral": 6, "sad": 6}
+    assert made.groupby("emotion")["weight"].sum().to_dict() == pytest.approx(dict.fromkeys(made["emotion"], 0.25 * 6))
+    assert set(made.loc[made["emotion"] == "neutral", "source_emotion"]) == {"angry", "sad"}  # of both pairs
+    expected = pd.concat(manifest.read(table, manifest.SYNTHETIC) for table in (MADE, OTHER))
+    expected = expected.set_index("id").loc[made["id"]].reset_index()
+    pd.testing.assert_frame_equal(made[expected.columns].reset_index(drop=True), expected, check_dtype=False)
+
+
+def test_same_bytes_twice_and_others_of_another_seed(
+    augment: Callable[..., Result], params: Callable[..., None]
+) -> None:
+    augment()
+    before = CYCLEGAN.read_bytes()
+    augment()
+    assert CYCLEGAN.read_bytes() == before
+    ids = list(manifest.read(CYCLEGAN, manifest.AUGMENTED)["id"])
+    params({"seed": 12})
+    augment()
+    assert list(manifest.read(CYCLEGAN, manifest.AUGMENTED)["id"]) != ids
+
+
+def test_only_pairs_of_params_join(augment: Callable[..., Result], params: Callable[..., None]) -> None:
+    params({"pairs": ["neutral-sad"]})
+    assert augment().exit_code == 0
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    assert set(rows.loc[rows["is_synthetic"], "emotion"]) == {"neutral", "sad"}
+
+
+def test_unselected_stay_out(augment: Callable[..., Result]) -> None:
+    rewrite(MADE, manifest.SYNTHETIC, with_value("selected", False, "emotion == 'angry' and sentence == 's1'"))
+    assert augment().exit_code == 0
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    angry = rows[rows["is_synthetic"] & (rows["emotion"] == "angry")]
+    assert set(angry["sentence"]) == {"s2", "s3"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rule"),
+    [
+        ("source_id", "demo/f01_s1_neutral_medium", "source outside train"),  # speaks in test
+        ("source_id", "demo/f02_s1_neutral_medium", "source outside train"),  # in valid
+        ("source_id", "demo/m09_s1_neutral_medium", "source outside train"),  # nowhere
+        ("speaker", "demo_m01", "source outside train"),
+        ("speaker", "demo_f01", "speaker in two partitions"),
+        ("generator_sha256", None, GENERATOR_RULE),
+    ],
+)
+def test_tampered_clip(augment: Callable[..., Result], column: str, value: str | None, rule: str) -> None:
+    id_ = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
+    rewrite(MADE, manifest.SYNTHETIC, with_value(column, value, f"id == '{id_}'"))
+    refused(augment(), rule, id_)
+
+
+def test_copy_of_a_test_clip(augment: Callable[..., Result]) -> None:
+    clips = manifest.read(CLIPS, manifest.CLIPS).set_index("id")
+    sha256 = clips.at["demo/f01_s1_angry_medium", "sha256"]
+    rewrite(MADE, manifest.SYNTHETIC, with_value("sha256", sha256, "source_id == 'demo/m02_s1_neutral_medium'"))
+    refused(augment(), "clip in two partitions: demo/f01_s1_angry_medium, full-1/cyclegan/demo/m02_s1_neutral_medium")
+
+
+def test_clips_of_another_split(augment: Callable[..., Result]) -> None:
+    shutil.copy(str(MADE).replace("full-1", "full-3"), MADE)
+    rules = "row of another split", "source outside train", "speaker in two partitions", GENERATOR_RULE
+    refused(augment(), f"{rules[0]}: full-3/cyclegan/demo/f01_s1_angry_medium/neutral", *rules)
+
+
+def test_clips_of_another_split_in_disguise(augment: Callable[..., Result]) -> None:
+    """Its table says that it is of this split, and that the generator was trained on this split's clips."""
+    said = manifest.metadata(MADE)["train_ids_sha256"]
+    shutil.copy(str(MADE).replace("full-1", "full-3"), MADE)
+    rewrite(MADE, manifest.SYNTHETIC, lambda rows: rows, split="full-1", train_ids_sha256=said)
+    refused(augment(), "source outside train: full-3/cyclegan/demo/f0", "speaker in two partitions")
+
+
+def test_clips_of_another_pair(augment: Callable[..., Result]) -> None:
+    shutil.copy(OTHER, MADE)
+    result = augment()
+    assert result.exit_code == 1
+    assert f"{MADE}: has clips of neutral-sad, expected angry-neutral" in result.output
+    assert not CYCLEGAN.exists()
+
+
+@pytest.mark.parametrize("said", [{"train_ids_sha256": "0" * 64}, {"train_ids_sha256": ""}])
+def test_model_trained_on_other_clips(augment: Callable[..., Result], said: dict[str, str]) -> None:
+    rewrite(MADE, manifest.SYNTHETIC, lambda rows: rows, **said)
+    refused(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
+
+
+def test_model_that_heard_the_test_speakers(stage: Stage, augment: Callable[..., Result]) -> None:
+    """Train on all clips under the split's own name, generate from the right ones: nothing but the ids tells."""
+    item = {"scenario": "full", "fold": "1", "pair": "angry-neutral"}
+    leaky = Path("leaky") / SPLIT.name
+    leaky.parent.mkdir()
+    shutil.copy(SPLIT, leaky)
+    rewrite(leaky, manifest.PARTITIONED, lambda rows: rows.assign(partition="train"))
+    before = MADE.read_bytes()
+    assert stage("train_cyclegan", "--split", str(leaky), **item).exit_code == 0
+    assert stage("generate", **item).exit_code == 0
+    assert MADE.read_bytes() != before
+    rows = manifest.read(MADE, manifest.SYNTHETIC)
+    assert set(rows["speaker"]) == {"demo_m01", "demo_m02"}
+    refused(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
+
+
+def test_clips_made_before_the_split_changed(augment: Callable[..., Result]) -> None:
+    rewrite(SPLIT, manifest.PARTITIONED, with_value("partition", "test", "id.str.contains('m02')"))
+    refused(augment(), "source outside train: full-1/cyclegan/demo/m02_", GENERATOR_RULE)
+
+
+@pytest.mark.parametrize("arm", ["none", "cyclegan"])
+def test_split_that_leaks(augment: Callable[..., Result], arm: str) -> None:
+    """An arm without generators is guarded too."""
+    rewrite(SPLIT, manifest.PARTITIONED, with_value("partition", "test", "id == 'demo/m02_s3_sad_medium'"))
+    refused(augment(arm), "speaker in two partitions: demo/m02_s1_angry_medium")
+    assert not NONE.exists()
+
+
+def test_recording_in_train_and_test(augment: Callable[..., Result]) -> None:
+    rewrite(CLIPS, manifest.CLIPS, with_value("sha256", "0" * 64, "sentence == 's2' and emotion == 'sad'"))
+    refused(augment("none"), "clip in two partitions: demo/f01_s2_sad_medium")
+    assert not NONE.exists()
+
+
+def test_unknown_arm_offers_the_nearest(augment: Callable[..., Result]) -> None:
+    result = augment("cycleGAN")
+    assert result.exit_code == 1
+    assert "arm 'cycleGAN' is not known; did you mean 'cyclegan'?" in result.output
+
+
+def test_missing_clips(augment: Callable[..., Result]) -> None:
+    MADE.unlink()
+    result = augment()
+    assert result.exit_code == 1
+    assert f"{MADE}: not found; `dvc repro` makes it" in result.output
+
+
+def test_arm_with_generators_needs_their_folder(project: Path) -> None:
+    arguments = ["augment", "--split", str(SPLIT), "--arm", "cyclegan", "--out", str(CYCLEGAN)]
+    result = CliRunner().invoke(cli.main, arguments)
+    assert result.exit_code == 1
+    assert "arm 'cyclegan' needs --synthetic" in result.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"augment.mix": {"ratio": 1, "wieght": 0.3}}, "'augment.mix.wieght' is not known; did you mean 'weight'?"),
+        ({"augment.mix.ratio": 0}, "'augment.mix.ratio' is 0"),
+        ({"seed": "one"}, "'seed' is 'one'"),
+    ],
+)
+def test_wrong_params(
+    augment: Callable[..., Result], params: Callable[..., None], changes: dict[str, Any], message: str
+) -> None:
+    params(changes)
+    result = augment()
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not CYCLEGAN.exists()

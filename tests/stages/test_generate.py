@@ -1,0 +1,165 @@
+"""Conversions of a tiny corpus: which clips, how they sound, and what is known of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from click.testing import Result
+
+from pipeline import audio, manifest, models
+from pipeline.audio import AudioParams
+from pipeline.classifier.acoustics import AcousticsParams, heard
+from pipeline.params import load
+from pipeline.shards import Shard
+
+ITEM = {"scenario": "full", "fold": "1", "pair": "angry-neutral"}
+MODEL = Path("models/cyclegan/full-1/angry-neutral")
+OUT = Path("data/synthetic/full-1/cyclegan/angry-neutral")
+TRAIN_SPEAKERS = {"demo_m01", "demo_m02"}
+PARAMS = Path("params.yaml")
+Stage = Callable[..., Result]
+
+
+@pytest.fixture
+def rows(project: Path) -> pd.DataFrame:
+    return manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+
+
+@pytest.fixture
+def clips(project: Path) -> pd.DataFrame:
+    """Real ones, by id, with their partition."""
+    split = manifest.read(Path("data/splits/full-1.parquet"), manifest.PARTITIONED)
+    return manifest.read(Path("data/manifest.parquet"), manifest.CLIPS).merge(split, on="id").set_index("id")
+
+
+def test_every_train_clip_of_the_pair_in_both_directions(rows: pd.DataFrame, clips: pd.DataFrame) -> None:
+    of_pair = clips[clips["emotion"].isin(("angry", "neutral"))]
+    expected = of_pair[of_pair["partition"] == "train"]
+    assert len(expected) == 12
+    assert sorted(rows["source_id"]) == sorted(expected.index)
+    assert set(zip(rows["source_emotion"], rows["emotion"], strict=True)) == {
+        ("angry", "neutral"),
+        ("neutral", "angry"),
+    }
+
+
+def test_nothing_of_valid_or_test(rows: pd.DataFrame, clips: pd.DataFrame) -> None:
+    assert set(clips.loc[rows["source_id"], "partition"]) == {"train"}
+    assert set(rows["speaker"]) == TRAIN_SPEAKERS
+    assert TRAIN_SPEAKERS < set(clips["speaker"])
+
+
+def test_what_is_kept_and_what_changes(rows: pd.DataFrame, clips: pd.DataFrame) -> None:
+    source = clips.loc[rows["source_id"]].reset_index()
+    for name in ("speaker", "corpus", "gender", "language", "sentence", "intensity", "license"):
+        pd.testing.assert_series_equal(rows[name], source[name])
+        assert rows[name].notna().all()
+    pd.testing.assert_series_equal(rows["source_emotion"], source["emotion"], check_names=False)
+    assert (rows["emotion"] != source["emotion"]).all()
+    assert rows["emotion_raw"].isna().all()  # the corpus never said so
+    assert not set(rows["sha256"]) & set(clips["sha256"])
+
+
+def test_provenance(rows: pd.DataFrame) -> None:
+    assert rows["id"].is_unique
+    assert rows["id"].is_monotonic_increasing
+    assert rows["is_synthetic"].all()
+    assert rows["selected"].all()
+    assert set(rows["generator"]) == {"cyclegan"}
+    assert set(rows["generator_sha256"]) == {models.fingerprint(MODEL)}
+    assert set(rows["seed"]) == {models.load(MODEL)[1]["seed"]}
+    complete = [name for name in manifest.SYNTHETIC.names if name not in ("emotion_raw", "intensity_raw")]
+    assert rows[complete].notna().all().all()
+
+
+def test_metadata(clips: pd.DataFrame) -> None:
+    train = clips[(clips["partition"] == "train") & clips["emotion"].isin(("angry", "neutral"))]
+    said = manifest.metadata(OUT / manifest.SYNTHETIC_TABLE)
+    assert said["split"] == "full-1"
+    assert said["emotions"] == "angry-neutral"
+    assert said["train_ids_sha256"] == models.ids_sha256(train.index)
+
+
+def test_audio(rows: pd.DataFrame) -> None:
+    prepared = load(PARAMS, "audio", AudioParams)
+    assert {path.suffix for path in OUT.iterdir() if path.is_file()} == {".flac", ".parquet"}
+    assert len(list(OUT.glob("*.flac"))) == len(rows) == rows["filepath"].nunique()
+    for row in rows.itertuples():
+        assert not Path(row.filepath).is_absolute()
+        assert Path(row.filepath).parent == OUT
+        about = soundfile.info(row.filepath)
+        assert (about.format, about.subtype, about.channels) == ("FLAC", "PCM_16", 1)
+        recording = audio.read(Path(row.filepath))
+        assert recording.sha256 == row.sha256
+        assert recording.sampling_rate == row.sampling_rate == prepared.sampling_rate
+        assert recording.duration == pytest.approx(row.duration)
+        assert 0.3 < recording.duration < 0.6
+        assert np.abs(recording.samples).max() <= audio.PEAK + 2**-15
+        level_db = 20 * np.log10(np.sqrt(np.mean(recording.samples.astype(float) ** 2)))
+        assert level_db == pytest.approx(prepared.level_db, abs=0.5)
+
+
+def test_loud_clips_are_lowered_not_clipped(stage: Stage, params: Callable[..., None]) -> None:
+    params({"audio.level_db": 0})
+    assert stage("generate", **ITEM).exit_code == 0
+    for path in OUT.glob("*.flac"):
+        samples = audio.read(path).samples
+        assert np.abs(samples).max() == pytest.approx(audio.PEAK, abs=2**-15)
+        assert np.count_nonzero(np.abs(samples) > 0.98 * audio.PEAK) < 0.02 * len(samples)
+
+
+def test_conversion_moves_f0_as_the_emotions_differ(rows: pd.DataFrame) -> None:
+    """The corpus's angry voices are 1.18 times as high as its neutral ones."""
+    voices = Shard(Path("data/features/classifier/demo"))
+    made = Shard(OUT / manifest.SYNTHETIC_FEATURES)
+    f0 = -14  # mean log-F0 among the functionals
+    for row in rows.itertuples():
+        before, after = (
+            shard.array(id_, "functionals")[0, f0] for shard, id_ in ((voices, row.source_id), (made, row.id))
+        )
+        expected = np.log(1.18) * (1 if row.emotion == "angry" else -1)
+        assert after - before == pytest.approx(expected, abs=0.03)
+
+
+def test_features_are_those_of_the_files(rows: pd.DataFrame) -> None:
+    prepared, acoustics = load(PARAMS, "audio", AudioParams), load(PARAMS, "acoustics", AcousticsParams)
+    shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
+    assert list(pd.read_parquet(OUT / manifest.SYNTHETIC_FEATURES / "index.parquet")["id"]) == list(rows["id"])
+    for row in rows.itertuples():
+        recording = audio.read(Path(row.filepath))
+        samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+        for name, expected in heard(samples, prepared.sampling_rate, acoustics).items():
+            np.testing.assert_allclose(shard.array(row.id, name), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_same_bytes_twice(stage: Stage) -> None:
+    def contents() -> dict[str, bytes]:
+        return {path.relative_to(OUT).as_posix(): path.read_bytes() for path in OUT.rglob("*") if path.is_file()}
+
+    before = contents()
+    (OUT / "left over from before.flac").touch()
+    result = stage("generate", **ITEM)
+    assert result.exit_code == 0, result.output
+    assert "full-1 angry-neutral: 12 clips" in result.output
+    assert contents() == before
+    assert len(before) == 12 + 1 + 3
+
+
+def test_missing_model(stage: Stage) -> None:
+    result = stage("generate", **{**ITEM, "pair": "angry-sad"})
+    assert result.exit_code == 1
+    assert "models/cyclegan/full-1/angry-sad: no model here; `dvc repro` trains it" in result.output
+    assert not Path("data/synthetic/full-1/cyclegan/angry-sad").exists()
+
+
+def test_missing_features_leave_the_old_clips(stage: Stage) -> None:
+    (Path("data/features/vocoder/demo") / "index.parquet").unlink()
+    before = sorted(OUT.rglob("*"))
+    result = stage("generate", **ITEM)
+    assert result.exit_code == 1
+    assert "data/features/vocoder/demo: no features here; `dvc repro` makes them" in result.output
+    assert sorted(OUT.rglob("*")) == before
+    assert [path.name for path in OUT.parent.iterdir() if path.name.startswith(".")] == []

@@ -1,0 +1,232 @@
+"""A pair is trained by its command, from the train partition and nothing else."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from pipeline import manifest, models
+from pipeline.models import ids_sha256
+from pipeline.shards import Writer
+from pipeline.stages.train_cyclegan import main
+
+PARAMS = """
+seed: 3
+hardware: {device: cpu, threads: 1, precision: float32}
+train_cyclegan:
+  channels: 4
+  blocks: 1
+  kernel: 3
+  discriminator_channels: 2
+  steps: 4
+  batch: 2
+  frames: 16
+  generator_rate: 1e-3
+  discriminator_rate: 1e-3
+  cycle_weight: 2
+  identity_weight: 0.5
+  log_every: 2
+"""
+PARTITIONS = {"a1": "train", "a2": "train", "b1": "train", "b2": "valid", "a3": "test"}  # by speaker; corpora a and b
+EMOTIONS = ("angry", "happy", "sad")
+ORDER = 5
+OUT, CURVE = Path("models/full-1/angry-sad"), Path("metrics/full-1_angry-sad.csv")
+
+
+def clips() -> pd.DataFrame:
+    """Two clips of each speaker and emotion."""
+    rows = [
+        {
+            "id": f"{speaker[0]}/{speaker}-{emotion}-{number}",
+            "filepath": f"data/raw/{speaker[0]}/{speaker}-{emotion}-{number}.wav",
+            "emotion": emotion,
+            "speaker": f"{speaker[0]}_{speaker}",
+            "corpus": speaker[0],
+            "sampling_rate": 16_000,
+            "duration": 0.1,
+            "sha256": f"{speaker}{emotion}{number}",
+            "is_synthetic": False,
+        }
+        for speaker in PARTITIONS
+        for emotion in EMOTIONS
+        for number in (1, 2)
+    ]
+    return pd.DataFrame(rows)
+
+
+def partition(frame: pd.DataFrame) -> "pd.Series[str]":
+    return frame["speaker"].str[2:].map(PARTITIONS)
+
+
+def write_split(frame: pd.DataFrame) -> None:
+    rows = frame.assign(partition=partition(frame))[["id", "partition"]]
+    for split in ("full-1", "full-2"):
+        manifest.write(rows, Path(f"splits/{split}.parquet"), manifest.PARTITIONED, "")
+
+
+def write_features(frame: pd.DataFrame, untouchable: float | None = None) -> None:
+    """Shards of both corpora; `untouchable` is what those clips hold that training must not read."""
+    wanted = (partition(frame) == "train") & frame["emotion"].isin(("angry", "sad"))
+    for corpus, own in frame.groupby("corpus"):
+        with Writer(Path("features") / str(corpus)) as writer:
+            for id_, emotion, speaker in own[["id", "emotion", "speaker"]].to_numpy():
+                rng = np.random.default_rng(list(id_.encode()))
+                frames = int(rng.integers(10, 40))
+                spectrum = rng.standard_normal((frames, ORDER)) + (emotion == "sad")
+                f0_hz = np.exp(5 + 0.2 * (emotion == "angry") + 0.1 * int(speaker[-1]) + np.zeros((frames, 1)))
+                f0_hz[::4] = 0
+                if untouchable is not None and not wanted[own.index[own["id"] == id_]].item():
+                    spectrum[:], f0_hz[:] = untouchable, untouchable
+                writer.add(id_, {"spectrum": spectrum, "f0_hz": f0_hz})
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project of two corpora and five speakers, with features and a split."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+    manifest.write(clips(), Path("data/manifest.parquet"), manifest.CLIPS, "")
+    write_split(clips())
+    write_features(clips())
+
+
+def run(pair: str = "angry-sad", split: str = "full-1") -> Result:
+    places = {"--split": f"splits/{split}.parquet", "--features": "features", "--out": str(OUT), "--curve": str(CURVE)}
+    return CliRunner().invoke(main, ["--pair", pair, *(word for option in places.items() for word in option)])
+
+
+def written() -> dict[str, bytes]:
+    return {path.as_posix(): path.read_bytes() for path in (*sorted(OUT.iterdir()), CURVE)}
+
+
+def test_model_is_written() -> None:
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("full-1 angry-sad: 4 steps on 12 clips, ")
+    tensors, config = models.load(OUT)
+    assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+    assert {name.split(".")[0] for name in tensors} == {"generator", "normalisation"}
+    assert config["split"] == "full-1"
+    assert config["emotions"] == ["angry", "sad"]
+    assert config["size"] == {"order": ORDER, "channels": 4, "blocks": 1, "kernel": 3}
+    assert config["seed"] == 3
+    assert config["params"]["generator_rate"] == 1e-3
+    curve = pd.read_csv(CURVE)
+    assert list(curve.columns) == ["step", "adversarial", "cycle", "identity", "discriminator"]
+    assert list(curve["step"]) == [2, 4]
+
+
+def test_hash_is_of_the_pairs_train_clips() -> None:
+    run()
+    frame = clips()
+    expected = frame.loc[(partition(frame) == "train") & frame["emotion"].isin(("angry", "sad")), "id"]
+    config = models.load(OUT)[1]
+    assert config["train_ids_sha256"] == ids_sha256(expected)
+    assert config["train_clips"] == len(expected) == 12
+
+
+def test_statistics_are_those_of_the_train_clips() -> None:
+    run()
+    tensors, config = models.load(OUT)
+    frame = clips()
+    for emotion in ("angry", "sad"):
+        own = frame[(partition(frame) == "train") & (frame["emotion"] == emotion)]
+        pooled = []
+        for id_ in own["id"]:
+            rng = np.random.default_rng(list(id_.encode()))
+            pooled.append(rng.standard_normal((int(rng.integers(10, 40)), ORDER)) + (emotion == "sad"))
+        found = tensors[f"normalisation.{emotion}.mean"]
+        np.testing.assert_allclose(found, np.concatenate(pooled).mean(axis=0), atol=1e-5)
+    assert config["f0"]["angry"]["shift"] == pytest.approx(0.1, abs=1e-5)
+    assert config["f0"]["sad"]["shift"] == pytest.approx(-0.1, abs=1e-5)
+
+
+def test_same_bytes_twice() -> None:
+    run()
+    before = written()
+    run()
+    assert written() == before
+
+
+def test_other_seed_and_other_split_give_other_weights() -> None:
+    run()
+    seen = {models.fingerprint(OUT)}
+    run(split="full-2")  # the same clips under another name
+    seen.add(models.fingerprint(OUT))
+    Path("params.yaml").write_text(PARAMS.replace("seed: 3", "seed: 4"))
+    run()
+    seen.add(models.fingerprint(OUT))
+    assert len(seen) == 3
+
+
+@pytest.mark.parametrize("untouchable", [float("nan"), 0.0, 1e30])
+def test_other_clips_are_never_read(untouchable: float) -> None:
+    run()
+    before = written()
+    write_features(clips(), untouchable)
+    result = run()
+    assert result.exit_code == 0, result.output
+    assert written() == before
+    assert all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
+
+
+def test_train_clip_that_is_not_a_number_is_seen() -> None:  # or the test above could not fail
+    frame = clips()
+    with Writer(Path("features/b")) as writer:
+        for id_ in frame.loc[frame["corpus"] == "b", "id"]:
+            writer.add(id_, {"spectrum": np.full((12, ORDER), np.nan), "f0_hz": np.zeros((12, 1))})
+    run()
+    assert not all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
+
+
+def test_partition_decides_not_the_speaker() -> None:
+    frame = clips()
+    rows = frame.assign(partition="valid")
+    rows.loc[rows["id"].isin(["a/a3-angry-1", "b/b2-sad-2"]), "partition"] = "train"
+    manifest.write(rows[["id", "partition"]], Path("splits/full-1.parquet"), manifest.PARTITIONED, "")
+    assert run().exit_code == 0
+    assert models.load(OUT)[1]["train_ids_sha256"] == ids_sha256(["a/a3-angry-1", "b/b2-sad-2"])
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ("angry-fearful", "pair 'angry-fearful': no clips of emotion 'fearful'; expected one of angry, happy, sad"),
+        ("angry-sda", "no clips of emotion 'sda'; did you mean 'sad'?"),
+        ("sad-angry", "write 'angry-sad'"),
+    ],
+)
+def test_emotion_that_no_clip_has(pair: str, message: str) -> None:
+    result = run(pair)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert not OUT.exists()
+    assert not CURVE.exists()
+
+
+def test_emotion_that_no_train_clip_has() -> None:
+    frame = clips()
+    write_split(frame[(partition(frame) != "train") | (frame["emotion"] != "sad")])
+    result = run()
+    assert result.exit_code == 1
+    assert "splits/full-1.parquet: pair 'angry-sad': no train clip is 'sad'" in result.output
+    assert not OUT.exists()
+
+
+def test_clip_without_features() -> None:
+    with Writer(Path("features/b")):
+        pass
+    result = run()
+    assert result.exit_code == 1
+    assert "no features of 'b/b1-angry-1' in features/a, features/b" in result.output
+    assert not OUT.exists()
+
+
+def test_config_is_json_without_pickles() -> None:
+    run()
+    assert sorted(path.name for path in OUT.iterdir()) == ["config.json", "weights.safetensors"]
+    assert json.loads((OUT / "config.json").read_text())["kind"] == "cyclegan"

@@ -1,0 +1,295 @@
+"""dvc.yaml names what each stage's bytes depend on, and imports go one way. Each rule is seen to catch a violation."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline import cli
+
+ROOT = Path(__file__).parents[1]
+
+Code = dict[str, str]  # module, such as `pipeline.stages.split` → its text
+
+# Modules whose code does not change what a stage writes, or only with everything else. None imports another module
+# than these.
+PLUMBING = {
+    "pipeline.params": "reads numbers; a number that changes is a dependency of its own",
+    "pipeline.manifest": "reads and writes tables; their columns change with their version, and then by `dvc repro -f`",
+    "pipeline.files": "writes whole files",
+    "pipeline.workers": "spreads work over processes; results do not depend on it",
+    "pipeline.pairs": "takes `a-b` apart",
+    "pipeline.corpora.corpus": "the form of a corpus's facts; the facts are in the corpus's own module",
+}
+# Of single stages: modules that they import but whose code does not change what they write.
+UNUSED = {
+    "ingest": {
+        "pipeline.corpora": "the table of corpora; an item depends on its own corpus's module (RUN)",
+        "pipeline.corpora.demo": "the same",
+        "pipeline.corpora.ravdess": "the same",
+    },
+    "manifest": {
+        "pipeline.corpora": "asked for the names alone",
+        "pipeline.corpora.demo": "the same",
+        "pipeline.corpora.ravdess": "the same",
+        "pipeline.audio": "decodes files, which `ingest` does",
+    },
+}
+# Of single stages: dependencies in pipeline/ that no import shows.
+RUN = {
+    "demo_corpus": {"pipeline/espeak.py": "run as a process of its own"},
+    "ingest": {"pipeline/corpora/${item.corpus}.py": "found in the table of corpora"},
+}
+# Sections that a stage loads whole, to check them, and of which it uses, and depends on, only parts.
+PARTS = {"split": {"split": {"split.n_folds", "split.scenarios.${item.scenario}"}}}
+
+# The part of the package that a module belongs to → the parts from which it may import, besides its own.
+NOUNS = "nouns"
+MAY_IMPORT = {
+    "cli": {"commands", "stages", "cyclegan", "classifier", "corpora", NOUNS},
+    "commands": {"corpora", NOUNS},
+    "stages": {"cyclegan", "classifier", "corpora", NOUNS},
+    "cyclegan": {NOUNS},
+    "classifier": {NOUNS},
+    "corpora": {NOUNS},
+    NOUNS: set[str](),
+}
+COMMANDS = {"workspace", "experiments"}  # what a person's commands do; of cli alone
+BANNED = {"utils", "util", "helpers", "misc", "common"}
+
+
+def code() -> Code:
+    """All modules of the package."""
+    found = {}
+    for path in sorted((ROOT / "pipeline").rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path.read_text(encoding="utf-8")
+    return found
+
+
+def stages() -> dict[str, dict[str, Any]]:
+    """Stages of dvc.yaml."""
+    found: dict[str, dict[str, Any]] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    return found
+
+
+def imports(text: str, modules: Collection[str]) -> set[str]:
+    """Modules of ours that a module names in an import, anywhere in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            raise AssertionError(f"relative import of {node.module}: write it whole")
+        elif isinstance(node, ast.ImportFrom):
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= inner & set(modules) or {str(node.module)}
+    return found & set(modules)
+
+
+def closure(module: str, modules: Code) -> set[str]:
+    """A module and all that it imports, and they import; without packages that hold no code."""
+    reached, todo = set[str](), [module]
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += imports(modules[name], modules)
+    return {name for name in reached if not all(isinstance(node, ast.Expr) for node in ast.parse(modules[name]).body)}
+
+
+def wrong_deps(stage: str, deps: Collection[str], modules: Code) -> list[str]:
+    """Modules that a stage should name in its `deps` and does not, and those that it names for nothing."""
+    needed = closure(f"pipeline.stages.{stage}", modules) - set(PLUMBING) - set(UNUSED.get(stage, ()))
+    run = set(RUN.get(stage, ()))
+    named = {dep for dep in deps if dep.startswith("pipeline")}
+    said = [f"{stage}: lacks {dep}" for dep in sorted(run - named)]
+    covered = set()
+    for dep in sorted(named - run):
+        module = dep.removesuffix(".py").replace("/", ".")
+        inside = {name for name in modules if name == module or name.startswith(f"{module}.")}
+        if not inside & needed:
+            said.append(f"{stage}: names {dep} for nothing")
+        covered |= inside
+    return said + [f"{stage}: lacks {name}" for name in sorted(needed - covered)]
+
+
+def wrong_params(stage: str, declared: Collection[str], text: str) -> list[str]:
+    """Parts of params.yaml that a stage loads and does not declare, or declares and does not load."""
+    expected = set[str]()
+    for name in loaded(text):
+        expected |= PARTS.get(stage, {}).get(name, {name})
+    said = [f"{stage}: lacks params {name}" for name in sorted(expected - set(declared))]
+    return said + [f"{stage}: does not load params {name}" for name in sorted(set(declared) - expected)]
+
+
+def loaded(text: str) -> dict[str, str]:
+    """Parts of params.yaml that a module loads, each with the type that it expects there."""
+    calls = [
+        node
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load"
+    ]
+    return {ast.literal_eval(call.args[1]): ast.unparse(call.args[2]) for call in calls}
+
+
+def wrong_imports(modules: Code) -> list[str]:
+    """Imports against the one way: cli → stages → cyclegan | classifier | corpora → nouns."""
+    said = []
+    for importer, text in modules.items():
+        for module in sorted(imports(text, modules)):
+            own, other = part(importer), part(module)
+            inside = own == other and own not in ("stages", "commands")
+            if not inside and other not in MAY_IMPORT[own]:
+                said.append(f"{importer} imports {module}")
+    return said
+
+
+def part(module: str) -> str:
+    """The part of the package that a module belongs to."""
+    _, _, below = module.partition(".")
+    first = below.partition(".")[0]
+    return "commands" if first in COMMANDS else first if first in MAY_IMPORT else NOUNS
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_deps_are_what_is_imported(stage: str) -> None:
+    assert wrong_deps(stage, stages()[stage]["deps"], code()) == []
+
+
+@pytest.mark.parametrize("stage", cli.STAGES)
+def test_params_are_what_is_loaded(stage: str) -> None:
+    assert wrong_params(stage, stages()[stage].get("params", []), code()[f"pipeline.stages.{stage}"]) == []
+
+
+def test_exemptions_are_needed() -> None:
+    modules = code()
+    for module in PLUMBING:
+        assert closure(module, modules) <= set(PLUMBING), module
+    for stage, unused in UNUSED.items():
+        assert set(unused) <= closure(f"pipeline.stages.{stage}", modules), stage
+
+
+def test_imports_go_one_way() -> None:
+    assert wrong_imports(code()) == []
+
+
+def test_only_stages_and_commands_load_params() -> None:
+    others = {module: text for module, text in code().items() if part(module) not in ("stages", "commands")}
+    assert not [module for module, text in others.items() if loaded(text)]
+
+
+def test_check_knows_what_stages_load() -> None:
+    texts = [text for module, text in code().items() if part(module) == "stages"]
+    found = {name: expected for text in texts for name, expected in loaded(text).items()}
+    assert set(found) == set(cli.SECTIONS)
+    for name, expected in cli.SECTIONS.items():
+        if isinstance(expected, str):
+            assert expected.rpartition(":")[2] == found[name]
+
+
+def test_a_stage_is_a_module_and_a_command() -> None:
+    modules = [name.rpartition(".")[2] for name in code() if name.startswith("pipeline.stages.")]
+    assert list(stages()) == list(cli.STAGES)
+    assert sorted(modules) == sorted(cli.STAGES)
+    for name, stage in stages().items():
+        assert stage["cmd"].split()[:2] == ["emocycle", name.replace("_", "-")]
+
+
+def test_no_module_without_an_idea() -> None:
+    assert not [name for name in code() if BANNED & set(name.split("."))]
+
+
+def test_files_name_no_place_of_one_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not in git")
+    home = re.compile(r"(?<![\w.])/(home|Users|root|work)/\w")
+    paths = [ROOT / name for name in listed.stdout.split("\0") if name]
+    texts = {path: path.read_bytes().decode("utf-8", "replace") for path in paths if path.is_file()}
+    assert not [str(path) for path, text in texts.items() if home.search(text)]
+    assert "://" not in texts[ROOT / "requirements.lock"]
+
+
+MADE_UP: Mapping[str, str] = {
+    "pipeline": '"""A package."""',
+    "pipeline.params": "import yaml",
+    "pipeline.audio": "import soundfile\nfrom pipeline.params import load",
+    "pipeline.pitch": "X = 1",
+    "pipeline.vocoder": '"""Another package."""',
+    "pipeline.vocoder.world": "from pipeline.pitch import X",
+    "pipeline.cyclegan.training": "import torch",
+    "pipeline.classifier.svm": "import numpy",
+    "pipeline.stages.split": "from pipeline import params\nparams.load(path, 'split', Split)",
+    "pipeline.stages.hear": (
+        "from pipeline import audio, params\n"
+        "def main():\n    from pipeline.vocoder import world\n    params.load(path, 'audio', Audio)"
+    ),
+    "pipeline.workspace": "from pipeline import params",
+    "pipeline.cli": "import pipeline.stages.hear",
+}
+DEPS = ["data/clips", "pipeline/stages/hear.py", "pipeline/audio.py", "pipeline/pitch.py", "pipeline/vocoder"]
+
+
+@pytest.mark.parametrize(
+    ("deps", "said"),
+    [
+        (DEPS, []),
+        (DEPS[:2] + DEPS[3:], ["hear: lacks pipeline.audio"]),
+        (DEPS[:3] + DEPS[4:], ["hear: lacks pipeline.pitch"]),  # two imports away, one of them inside a function
+        ([*DEPS, "pipeline/cyclegan"], ["hear: names pipeline/cyclegan for nothing"]),
+        ([*DEPS, "pipeline/gone.py"], ["hear: names pipeline/gone.py for nothing"]),
+        ([*DEPS[:-1], "pipeline/vocoder/world.py"], []),
+    ],
+)
+def test_wrong_deps_are_seen(deps: list[str], said: list[str]) -> None:
+    assert wrong_deps("hear", deps, dict(MADE_UP)) == said
+
+
+def test_a_program_that_is_run_must_be_a_dependency() -> None:
+    modules = {"pipeline.stages.demo_corpus": "import subprocess\nX = 1", "pipeline.espeak": "X = 1"}
+    own = "pipeline/stages/demo_corpus.py"
+    assert wrong_deps("demo_corpus", [own], modules) == ["demo_corpus: lacks pipeline/espeak.py"]
+    assert wrong_deps("demo_corpus", [own, "pipeline/espeak.py"], modules) == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "declared", "said"),
+    [
+        ("hear", ["audio"], []),
+        ("hear", [], ["hear: lacks params audio"]),
+        ("hear", ["audio", "seed"], ["hear: does not load params seed"]),
+        ("split", ["split.n_folds", "split.scenarios.${item.scenario}"], []),
+        (
+            "split",
+            ["split", "split.n_folds"],
+            ["split: lacks params split.scenarios.${item.scenario}", "split: does not load params split"],
+        ),
+    ],
+)
+def test_wrong_params_are_seen(stage: str, declared: list[str], said: list[str]) -> None:
+    assert wrong_params(stage, declared, MADE_UP[f"pipeline.stages.{stage}"]) == said
+
+
+@pytest.mark.parametrize(
+    ("importer", "line"),
+    [
+        ("pipeline.audio", "import pipeline.cyclegan.training"),
+        ("pipeline.audio", "from pipeline.stages import split"),
+        ("pipeline.audio", "from pipeline import workspace"),
+        ("pipeline.cyclegan.training", "from pipeline.classifier import svm"),
+        ("pipeline.classifier.svm", "def f():\n    from pipeline.cyclegan.training import train"),
+        ("pipeline.stages.split", "from pipeline.stages.hear import main"),
+        ("pipeline.stages.split", "from pipeline import cli"),
+        ("pipeline.workspace", "from pipeline.stages.hear import main"),
+    ],
+)
+def test_imports_the_wrong_way_are_seen(importer: str, line: str) -> None:
+    assert wrong_imports(dict(MADE_UP)) == []
+    [found] = wrong_imports(MADE_UP | {importer: line})
+    assert found.startswith(f"{importer} imports pipeline.")

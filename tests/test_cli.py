@@ -1,0 +1,328 @@
+"""What a person runs: everything that is wrong is said at once, and nothing of theirs is lost."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from pipeline import experiments, workspace
+from pipeline.cli import main
+
+ROOT = Path(__file__).parents[1]
+IN_ORDER = "params.yaml and data/raw are in order\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository's params.yaml in an empty project, which is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Arguments of each call of DVC, which is not called but says that all went well."""
+    calls: list[tuple[str, ...]] = []
+
+    def dvc(*arguments: str) -> int:
+        calls.append(arguments)
+        return 0
+
+    monkeypatch.setattr(workspace, "dvc", dvc)
+    return calls
+
+
+def change(**values: Any) -> None:
+    """Give keys of params.yaml other values; dots between levels are written `__`, None removes a key."""
+    yaml = YAML()
+    found = yaml.load(Path("params.yaml"))
+    for name, value in values.items():
+        *above, key = name.split("__")
+        place = found
+        for level in above:
+            place = place[level]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+    yaml.dump(found, Path("params.yaml"))
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def git(*arguments: str) -> None:
+    who = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
+
+
+def test_help_imports_no_stage() -> None:
+    program = (
+        "import sys; from pipeline.cli import main; main(['--help'], standalone_mode=False); "
+        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "train-cyclegan  Train one pair's CycleGAN" in result.stdout
+    assert result.stdout.index("record") < result.stdout.index("demo-corpus") < result.stdout.index("evaluate")
+
+
+def test_each_stage_is_found() -> None:
+    assert "--scenario" in run("split", "--help").output
+
+
+def test_the_repository_is_in_order() -> None:
+    result = run("check")
+    assert (result.output, result.exit_code) == (IN_ORDER, 0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"sead": 1}, "'sead' is not known; did you mean 'seed'?"),
+        ({"seed": None}, "'seed' is missing"),
+        ({"ingest": None}, "'ingest' is missing"),
+        ({"augment__mixx": {}}, "'augment.mixx' is not known; did you mean 'mix'?"),
+        ({"augment__mix": None}, "'augment.mix' is missing"),
+        ({"augment__mix__weigth": 1}, "'augment.mix.weigth' is not known; did you mean 'weight'?"),
+        ({"classify__cnn__stepz": 1}, "'classify.cnn.stepz' is not known; did you mean 'steps'?"),
+        ({"hardware__threads": None}, "'hardware.threads' is missing"),
+        ({"hardware__device": "gpu"}, "'hardware.device' is 'gpu'"),
+        ({"folds": 1}, "'folds' is 1"),
+        ({"folds": []}, "'folds' is empty"),
+        ({"folds": [1, 5]}, "'folds': demo has no fold 5, expected 1 to 4"),
+        ({"folds": [1, 2, 1]}, "'folds': '1' is there 2 times"),
+        ({"corpora": ["demmo"]}, "'corpora': 'demmo' is not known; did you mean 'demo'?"),
+        ({"corpora": ["demo", "demo"]}, "'corpora': 'demo' is there 2 times"),
+        ({"scenarios": ["ful"]}, "'scenarios': 'ful' is not known; did you mean 'full'?"),
+        ({"arms": ["none", "cyclegann"]}, "'arms': 'cyclegann' is not known; did you mean 'cyclegan'?"),
+        ({"arms": ["cyclegan"]}, "'arms': 'none' is missing, which the others are compared with"),
+        ({"arms": ["none"]}, "'augment.setting': 'cyclegan' is not known; expected one of none"),
+        ({"evaluate__scenario": "low"}, "'evaluate.scenario': 'low' is not known; expected one of full"),
+        ({"evaluate__classifier": "cn"}, "'evaluate.classifier': 'cn' is not known; did you mean 'cnn'?"),
+        ({"classify__seeds": [0, 0]}, "'classify.seeds': '0' is there 2 times"),
+        ({"emotions": ["angry", "neutral", "happy", "sadd"]}, "'emotions': 'sadd' is not known; did you mean 'sad'?"),
+        ({"emotion_map": {"clam": "neutral"}}, "'emotion_map': 'clam' is not known; did you mean 'calm'?"),
+        ({"pairs": []}, "'pairs' is empty, but arm 'cyclegan' needs what is trained on them"),
+        ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
+        ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
+        ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
+    ],
+)
+def test_what_is_wrong_is_named(changed: dict[str, Any], said: str) -> None:
+    change(**changed)
+    result = run("check")
+    assert result.exit_code == 1
+    assert f"params.yaml: {said}" in result.output
+
+
+def test_everything_is_said_at_once() -> None:
+    change(corpora=["ravdess"], seed="one", audio__trim=3, pairs=["sad-angry", "angry-angry"], folds=[1, 7])
+    lines = run("check").output.splitlines()
+    assert lines[0] == "Error: 6 problems to solve first:"
+    for line, words in zip(
+        lines[1:],
+        ("'seed' is 'one'", "'audio.trim'", "reversed", "two different", "no fold 7", "data/raw/ravdess"),
+        strict=True,
+    ):
+        assert words in line
+
+
+def test_no_pairs_are_fine_where_no_arm_needs_them() -> None:
+    change(pairs=[], arms=["none"], augment__setting="none")
+    assert run("check").output == IN_ORDER
+
+
+def test_no_params() -> None:
+    Path("params.yaml").unlink()
+    assert "params.yaml: not found" in run("check").output
+
+
+@pytest.mark.parametrize("found", ["nothing", "empty", "archive", "broken link"])
+def test_a_corpus_that_is_not_there(found: str) -> None:
+    change(corpora=["demo", "ravdess"])
+    folder = Path("data/raw/ravdess")
+    folder.parent.mkdir(parents=True)
+    if found == "broken link":
+        folder.symlink_to("/nowhere/at/all")
+    elif found != "nothing":
+        folder.mkdir()
+    if found == "archive":
+        (folder / "Audio_Speech_Actors_01-24.zip").touch()
+    result = run("check")
+    what = {"nothing": "no such folder", "broken link": "is a link to /nowhere/at/all, which is not there"}
+    assert f"data/raw/ravdess: {what.get(found, 'holds no audio file')}; expected the clips of RAVDESS" in result.output
+    assert "where to get them: Zenodo" in result.output
+    assert result.exit_code == 1
+
+
+def test_a_corpus_that_is_there(ravdess_tree: Callable[..., Path]) -> None:
+    change(corpora=["ravdess"])
+    ravdess_tree(Path("data/raw/ravdess"))
+    assert run("check").output == IN_ORDER
+
+
+def test_repro_checks_first(called: list[tuple[str, ...]]) -> None:
+    change(pairs=["sad-angry"])
+    assert run("repro").exit_code == 1
+    assert called == []
+
+
+def test_repro_passes_arguments_on(called: list[tuple[str, ...]]) -> None:
+    assert run("repro").exit_code == 0
+    assert run("repro", "--", "--dry", "evaluate").exit_code == 0
+    assert called == [("repro",), ("repro", "--dry", "evaluate")]
+
+
+def test_repro_passes_the_exit_code_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "dvc", lambda *arguments: 255)
+    assert run("repro").exit_code == 255
+
+
+def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def call(command: list[str], env: dict[str, str], check: bool) -> subprocess.CompletedProcess[str]:
+        calls.append((command, env))
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(subprocess, "run", call)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert workspace.dvc("repro", "--dry") == 3
+    [(command, environment)] = calls
+    assert command == [sys.executable, "-m", "dvc", "repro", "--dry"]
+    assert environment["PATH"].split(":") == [str(Path(sys.executable).parent), "/usr/bin"]
+    assert environment["DVC_NO_ANALYTICS"] == "1"
+
+
+def test_repro_switches_to_a_real_corpus(
+    called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    git("init")
+    git("add", "params.yaml")
+    git("commit", "-m", "the demo")
+    demo = Path("params.yaml").read_bytes()
+    first, second = (Path("experiments", name) for name in ("ravdess-first", "ravdess-second"))
+    for number, record in enumerate((first, second)):
+        change(corpora=["ravdess"], seed=number)
+        record.mkdir(parents=True)
+        shutil.copy("params.yaml", record)
+    Path("params.yaml").write_bytes(demo)
+    real, other = (ravdess_tree(tmp_path / "elsewhere" / name) for name in ("real", "other"))
+
+    result = run("repro", "--from", str(first), "--raw", f"ravdess={real}")
+    assert result.output == IN_ORDER
+    assert called == [("repro",)]
+    assert Path("params.yaml").read_bytes() == (first / "params.yaml").read_bytes()
+    assert Path("data/raw/ravdess").readlink() == real
+
+    # What is there now can be had back, from git or from a record: no question is asked.
+    assert run("repro", "--from", str(second), "--raw", f"ravdess={other}").exit_code == 0
+    assert Path("data/raw/ravdess").readlink() == other
+    # An edit cannot.
+    change(seed=17)
+    result = run("repro", "--from", str(first))
+    assert "params.yaml: has edits that would be lost; commit them, or say --force" in result.output
+    assert "seed: 17" in Path("params.yaml").read_text()
+    assert run("repro", "--from", str(first), "--force").exit_code == 0
+    assert "seed: 0" in Path("params.yaml").read_text()
+
+
+def test_a_record_that_is_not_there(called: list[tuple[str, ...]]) -> None:
+    Path("experiments/ravdess-first").mkdir(parents=True)
+    shutil.copy("params.yaml", "experiments/ravdess-first")
+    result = run("repro", "--from", "experiments/ravdes-first")
+    assert "params.yaml: not found; did you mean 'experiments/ravdess-first'?" in result.output
+    assert called == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("ravdes=there", "did you mean 'ravdess'?"),
+        ("ravdess", "expected CORPUS=FOLDER"),
+        ("demo=there", "expected CORPUS=FOLDER; expected one of ravdess"),
+        ("ravdess=nowhere", "no such folder; expected the clips of RAVDESS"),
+    ],
+)
+def test_links_that_cannot_be(called: list[tuple[str, ...]], wanted: str, said: str) -> None:
+    Path("there").mkdir()
+    assert said in run("repro", "--raw", wanted).output
+    assert called == []
+    assert not Path("data/raw").exists()
+
+
+def test_a_real_folder_is_never_replaced(called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(Path("data/raw/ravdess"))
+    Path("there").mkdir()
+    assert "data/raw/ravdess: is not a link, so it stays" in run("repro", "--raw", "ravdess=there").output
+    assert any(Path("data/raw/ravdess").iterdir())
+    assert called == []
+
+
+def finish() -> None:
+    """Files that `dvc repro` would have left, and some of another setting."""
+    for path in (
+        *("dvc.lock", "metrics/summary.json", "metrics/ser.json", "metrics/plots/evaluate/confusion.csv"),
+        *("metrics/plots/classify/full-1_none.csv", "data/predictions/full-1/oversample.parquet"),
+        *(f"data/predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ("none", "cyclegan")),
+    ):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(path)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_record(called: list[tuple[str, ...]]) -> None:
+    finish()
+    result = run("record", "first")
+    assert result.exit_code == 0, result.output
+    assert called == [("status", "--quiet")]
+    folder = Path("experiments/first")
+    assert files(folder) == [
+        "dvc.lock",
+        "metrics/plots/evaluate/confusion.csv",
+        "metrics/ser.json",
+        "metrics/summary.json",
+        "params.yaml",
+        *(f"predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ("cyclegan", "none")),
+    ]
+    assert (folder / "params.yaml").read_bytes() == Path("params.yaml").read_bytes()
+
+
+def test_a_record_is_not_replaced_unasked(called: list[tuple[str, ...]]) -> None:
+    finish()
+    folder = Path("experiments/first")
+    assert run("record", "first").exit_code == 0
+    (folder / "README.md").write_text("what it means")
+    change(folds=[1])
+    assert "experiments/first: is a record already" in run("record", "first").output
+    assert len(files(folder)) == 10
+    assert run("record", "first", "--force").exit_code == 0
+    assert len(files(folder)) == 8
+    assert (folder / "README.md").read_text() == "what it means"
+
+
+def test_an_unfinished_run_is_not_recorded(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    finish()
+    Path("data/predictions/full-2/none.parquet").unlink()
+    assert "not there: data/predictions/full-2/none.parquet; `emocycle repro` makes" in run("record", "first").output
+    monkeypatch.setattr(workspace, "dvc", lambda *arguments: 1)
+    assert "are not of this params.yaml, code and data" in run("record", "first").output
+    assert not Path("experiments/first").exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
+def test_names_of_records(name: str) -> None:
+    with pytest.raises(experiments.ExperimentError, match="is no name for a folder"):
+        experiments.record(name, Path(), force=False)

@@ -1,0 +1,160 @@
+"""What `dvc repro` runs again after a change: all that depends on it, and nothing else.
+
+The pipeline runs for real, in a small project of its own, by the commands that are installed.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from pipeline.cli import main
+
+ROOT = Path(__file__).parents[1]
+ACTORS = (1, 11, 4, 10, 2, 3)  # of RAVDESS: fold 1, fold 2, others
+SMALL = {
+    "corpora": ["ravdess"],
+    "scenarios": ["full"],
+    "folds": [1],
+    "pairs": ["angry-neutral"],
+    "arms": ["none", "cyclegan"],
+    "emotions": ["neutral", "happy", "angry"],
+    "train_cyclegan.channels": 8,
+    "train_cyclegan.blocks": 1,
+    "train_cyclegan.discriminator_channels": 8,
+    "train_cyclegan.steps": 2,
+    "train_cyclegan.log_every": 1,
+    "augment.setting": "cyclegan",
+    "classify.classifiers": ["svm"],
+    "classify.seeds": [0],
+    "classify.svm.c": [1],
+    "classify.svm.gamma": [0.3],
+    "evaluate.scenario": "full",
+    "evaluate.classifier": "svm",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Callable[..., Path]) -> Path:
+    """A repository with the pipeline, a small corpus and small numbers, which is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / ".dvc/plots", ".dvc/plots")
+    for name in (".dvc/config", ".dvcignore", ".gitignore", "dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, name)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    ravdess_tree(Path("data/raw/ravdess"), ACTORS, SMALL["emotions"], repetitions=(1, 2))
+    change(SMALL)
+    return tmp_path
+
+
+def change(values: dict[str, Any]) -> None:
+    """Give keys of params.yaml, with dots between levels, other values."""
+    yaml = YAML()
+    found = yaml.load(Path("params.yaml"))
+    for name, value in values.items():
+        *above, key = name.split(".")
+        section = found
+        for level in above:
+            section = section[level]
+        assert key in section, name
+        section[key] = value
+    yaml.dump(found, Path("params.yaml"))
+
+
+def repro() -> set[str]:
+    """Stages that `dvc repro` ran, such as `classify@full-1-none`."""
+    environment = os.environ | {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "DVC_NO_ANALYTICS": "1",
+    }
+    command = [sys.executable, "-m", "dvc", "repro"]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    ran = re.findall(r"Running stage '([^']+)'", result.stdout)
+    assert len(ran) == len(set(ran))
+    return set(ran)
+
+
+def items(*names: str) -> set[str]:
+    """`classify@full-1-{none,cyclegan}` is two."""
+    found = set()
+    for name in names:
+        before, brace, rest = name.partition("{")
+        inner, _, after = rest.partition("}")
+        found |= items(*(before + word + after for word in inner.split(","))) if brace else {name}
+    return found
+
+
+def test_only_what_a_change_touches_runs_again(project: Path) -> None:
+    everything = repro()
+    assert everything == items(
+        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1"),
+        *("train_cyclegan@full-1-angry-neutral", "generate@full-1-angry-neutral"),
+        *("{augment,classify}@full-1-{none,cyclegan}", "evaluate"),
+    )
+    table = Path("data/augmented/full-1/cyclegan.parquet")
+    augmented = table.read_bytes()
+
+    assert repro() == set()
+
+    change({"classify.cnn.steps": 17})
+    assert repro() == items("classify@full-1-{none,cyclegan}", "evaluate")
+
+    change({"augment.setting": "none"})
+    assert repro() == {"evaluate"}
+    assert '"setting": "none"' in Path("metrics/summary.json").read_text()
+
+    # The table of the arm `none` is written again, to the same bytes, so its classifier is not trained again.
+    change({"pairs": ["angry-neutral", "happy-neutral"]})
+    assert repro() == items(
+        "{train_cyclegan,generate}@full-1-happy-neutral",
+        "augment@full-1-{none,cyclegan}",
+        "classify@full-1-cyclegan",
+        "evaluate",
+    )
+    assert table.read_bytes() != augmented
+
+    # A fold more, and a pair less, whose folders stay behind and are not read.
+    change({"pairs": ["angry-neutral"], "folds": [1, 2]})
+    assert repro() == items(
+        *("split@full-2", "{train_cyclegan,generate}@full-2-angry-neutral"),
+        *("augment@full-{1,2}-{none,cyclegan}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
+        "evaluate",
+    )
+    assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()
+    assert table.read_bytes() == augmented
+
+    a_record_gives_the_same_statistics()
+
+
+def a_record_gives_the_same_statistics() -> None:
+    run = CliRunner().invoke
+    result = run(main, ["record", "small"])
+    assert result.exit_code == 0, result.output
+    record = Path("experiments/small")
+    paths = {name: Path("again", name) for name in ("summary.json", "ser.json", "plots")}
+    result = run(
+        main,
+        [
+            *("evaluate", "--params", f"{record}/params.yaml", "--predictions", f"{record}/predictions"),
+            *("--summary", str(paths["summary.json"]), "--scores", str(paths["ser.json"])),
+            *("--plots", str(paths["plots"])),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    for name in ("summary.json", "ser.json"):
+        assert paths[name].read_bytes() == (record / "metrics" / name).read_bytes()
+    for path in (record / "metrics/plots/evaluate").iterdir():
+        assert (paths["plots"] / path.name).read_bytes() == path.read_bytes()
+
+    change({"folds": [2]})
+    assert "are not of this params.yaml, code and data" in run(main, ["record", "other"]).output
