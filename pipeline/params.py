@@ -9,15 +9,23 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, dataclass_transform, get_args, get_type_hints
+from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_type_hints
 
 import click
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError("expected an odd number")
+    return number
+
+
 Section = TypeVar("Section")
+Odd = Annotated[int, Field(ge=1), AfterValidator(_odd)]  # such as the width of a kernel, so that it has a middle
 
 
 class ParamsError(click.ClickException):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -27,27 +28,26 @@ def f0_statistics(
         log_f0: of the voiced frames of each clip, each (frames,) [log Hz]; a clip without any does not count
         emotions: of each clip
         speakers: of each clip
+
+    Returns:
+        of every emotion; no shift and no deviation where nothing is voiced
     """
-    means: dict[str, dict[str, list[float]]] = {}
-    deviations: dict[str, dict[str, list[float]]] = {}
-    for voiced, emotion, speaker in zip(log_f0, emotions, speakers, strict=True):
-        if len(voiced) > 1:
-            means.setdefault(speaker, {}).setdefault(emotion, []).append(float(np.mean(voiced)))
-            deviations.setdefault(emotion, {}).setdefault(speaker, []).append(float(np.std(voiced)))
-    shifts: dict[str, list[float]] = {}
-    for by_emotion in means.values():
-        if len(by_emotion) < 2:
-            continue  # nothing to compare this speaker's one emotion with
-        own = {emotion: float(np.mean(values)) for emotion, values in by_emotion.items()}
-        centre = float(np.mean(list(own.values())))
-        for emotion, mean in own.items():
-            shifts.setdefault(emotion, []).append(mean - centre)
+    clips = pd.DataFrame(
+        {
+            "emotion": emotions,
+            "speaker": speakers,
+            "mean": [np.mean(voiced) if len(voiced) > 1 else np.nan for voiced in log_f0],
+            "deviation": [np.std(voiced) if len(voiced) > 1 else np.nan for voiced in log_f0],
+        }
+    )
+    own = clips.groupby(["speaker", "emotion"])[["mean", "deviation"]].mean()
+    of_speaker = own["mean"].groupby("speaker")
+    compared = of_speaker.transform("count") > 1  # a speaker's only emotion has nothing to be compared with
+    shift = (own["mean"] - of_speaker.transform("mean"))[compared].groupby("emotion").mean()
+    deviation = own["deviation"].groupby("emotion").mean().fillna(0.0)
     return {
-        emotion: F0Statistics(
-            shift=float(np.mean(shifts.get(emotion, [0.0]))),
-            deviation=float(np.mean([np.mean(values) for values in by_speaker.values()])),
-        )
-        for emotion, by_speaker in sorted(deviations.items())
+        emotion: F0Statistics(float(shift.get(emotion, 0.0)), float(deviation[emotion]))
+        for emotion in sorted(set(emotions))
     }
 
 

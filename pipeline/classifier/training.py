@@ -3,32 +3,34 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.classifier.networks import EmotionCnn
-from pipeline.params import section
+from pipeline.params import Odd, section
 
 
 @section
 class CnnParams:
     """Size and training of the `cnn`."""
 
-    channels: int
-    kernel: int
-    dropout: float
-    steps: int
-    batch: int
-    frames: int  # of the crop that a training step sees of a clip
-    learning_rate: float  # highest, reached after a tenth of the steps, then down to nothing
-    weight_decay: float
-    label_smoothing: float
-    frequency_masks: int  # SpecAugment
-    frequency_mask_bins: int  # each at most
-    time_masks: int
-    time_mask_frames: int  # each at most
-    checkpoints: int  # evaluated on `valid` at equal distances; the best one is kept
+    channels: Annotated[int, Field(ge=2)]
+    kernel: Odd
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    steps: PositiveInt
+    batch: Annotated[int, Field(ge=2)]  # normalisation over a batch needs two
+    frames: Annotated[int, Field(ge=EmotionCnn.STRIDE)]  # of the crop that a training step sees of a clip
+    learning_rate: PositiveFloat  # highest, reached after a tenth of the steps, then down to nothing
+    weight_decay: NonNegativeFloat
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    frequency_masks: NonNegativeInt  # SpecAugment
+    frequency_mask_bins: NonNegativeInt  # each at most
+    time_masks: NonNegativeInt
+    time_mask_frames: NonNegativeInt  # each at most
+    checkpoints: PositiveInt  # evaluated on `valid` at equal distances; the best one is kept
 
 
 @dataclass(frozen=True)

@@ -6,29 +6,30 @@ from dataclasses import dataclass
 from itertools import chain
 
 import torch
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from pipeline.cyclegan.losses import cycle_loss, fake_loss, identity_loss, real_loss
 from pipeline.cyclegan.networks import Discriminator, Generator
-from pipeline.params import section
+from pipeline.params import Odd, section
 
 
 @section
 class CycleGanParams:
     """Size and training of a pair's networks."""
 
-    channels: int
-    blocks: int
-    kernel: int
-    discriminator_channels: int
-    steps: int
-    batch: int  # crops of each emotion in a step
-    frames: int  # of a crop
-    generator_rate: float  # learning rates; both fall to nothing, linearly, over the last half of the steps
-    discriminator_rate: float
-    cycle_weight: float
-    identity_weight: float
-    log_every: int  # steps to a row of the training curve
+    channels: PositiveInt
+    blocks: NonNegativeInt
+    kernel: Odd
+    discriminator_channels: PositiveInt
+    steps: PositiveInt
+    batch: PositiveInt  # crops of each emotion in a step
+    frames: PositiveInt  # of a crop
+    generator_rate: PositiveFloat  # learning rates; both fall to nothing, linearly, over the last half of the steps
+    discriminator_rate: PositiveFloat
+    cycle_weight: NonNegativeFloat
+    identity_weight: NonNegativeFloat
+    log_every: PositiveInt  # steps to a row of the training curve
 
 
 @dataclass(frozen=True)

@@ -129,11 +129,20 @@ def test_probabilities_are_sklearns(classes: int) -> None:
 
 def test_choice_is_by_what_predicts() -> None:
     """With 8 overlapping classes some clips have two winners, of which the machine and its scores must pick one."""
-    counts = {label: 12 for label in range(8)}
+    counts = {label: 30 for label in range(8)}
     train, valid = problem(0, counts, overlap=2.0), problem(1, counts, overlap=2.0)
+    scaler, plain = by_sklearn(train, 1.0, 1.0)
+    heard = scaler.transform(valid[0])
+    assert (plain.predict(heard) != plain.set_params(break_ties=False).predict(heard)).sum() > 3
     machine = fitted(train, valid)
     found = balanced_accuracy_score(valid[1], machine.probabilities(valid[0]).argmax(axis=1))
     assert machine.chosen["valid_uar"] == pytest.approx(found)
+
+
+def test_the_first_of_equals_is_chosen() -> None:
+    train, valid = problem(0, overlap=0.01), problem(1, overlap=0.01)
+    chosen = fitted(train, valid, SvmParams(c=(3.0, 1.0), gamma=(0.5, 1.0))).chosen
+    assert chosen == {"c": 3.0, "gamma": 0.5, "valid_uar": 1.0}
 
 
 @pytest.mark.parametrize("heard", [(0, 1, 2), (1, 2, 3), (2,)])

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy.stats import chisquare
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
+from pipeline.cyclegan import training
 from pipeline.cyclegan.training import CycleGan, CycleGanParams, Domain, Optimiser, train
 
 CPU = torch.device("cpu")
@@ -134,16 +136,35 @@ def test_curve() -> None:
     networks, curve = train(A, B, params, 5, CPU)
     assert [row["step"] for row in curve] == [2, 4, 5]
     assert list(curve[0]) == ["step", "adversarial", "cycle", "identity", "discriminator"]
-    # Without learning the generators stay the identity: nothing is lost on the way round, and each judge's mean
-    # over two steps can be taken again from the same crops.
-    draw, expected = drawing(5), []
+    # Without learning the generators stay the identity: nothing is lost on the way round, and what the judges say
+    # over two steps can be asked again of the same crops.
+    draw, fooled, found_out = drawing(5), [], []
     for _ in range(2):
         real_a, real_b = A.crops(2, 16, draw), B.crops(2, 16, draw)
         with torch.no_grad():
-            judged = [networks.judge_a(real_b), networks.judge_b(real_a)]
-        expected.append(sum(float(((scores - 1) ** 2).mean()) for scores in judged))
+            true = [networks.judge_a(real_a), networks.judge_b(real_b)]
+            made = [networks.judge_a(real_b), networks.judge_b(real_a)]
+        fooled.append(sum(float(((scores - 1) ** 2).mean()) for scores in made))
+        found_out.append(sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True)))
     assert curve[0]["cycle"] == curve[0]["identity"] == 0
-    assert curve[0]["adversarial"] == pytest.approx(np.mean(expected), rel=1e-5)
+    assert curve[0]["adversarial"] == pytest.approx(np.mean(fooled), rel=1e-5)
+    assert curve[0]["discriminator"] == pytest.approx(np.mean(found_out), rel=1e-5)
+
+
+def test_losses_are_weighted(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    class Watched(Optimiser):
+        def step(self, loss: Tensor) -> None:
+            seen.append(loss.item())
+            super().step(loss)
+
+    monkeypatch.setattr(training, "Optimiser", Watched)
+    params = replace(PARAMS, steps=3, generator_rate=0.05, cycle_weight=3, identity_weight=7, log_every=1)
+    rows = pd.DataFrame(train(A, B, params, 5, CPU)[1])
+    assert (rows[["cycle", "identity"]].iloc[-1] > 0.01).all()
+    np.testing.assert_allclose(seen[0::2], rows["adversarial"] + 3 * rows["cycle"] + 7 * rows["identity"], rtol=1e-5)
+    np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
 
 
 def test_rate_is_constant_and_then_falls_to_nothing() -> None:

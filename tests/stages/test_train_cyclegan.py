@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ import torch
 from click.testing import CliRunner, Result
 
 from pipeline import manifest, models
+from pipeline.cyclegan import training
+from pipeline.cyclegan.training import train
 from pipeline.models import ids_sha256
 from pipeline.shards import Writer
 from pipeline.stages.train_cyclegan import main
@@ -68,16 +71,25 @@ def write_split(frame: pd.DataFrame) -> None:
         manifest.write(rows, Path(f"splits/{split}.parquet"), manifest.PARTITIONED, "")
 
 
+def spectrum_of(id_: str) -> np.ndarray:
+    """Made-up spectrum of a clip, (frames, order); every clip's is another."""
+    rng = np.random.default_rng(list(id_.encode()))
+    return rng.standard_normal((int(rng.integers(10, 40)), ORDER)) + ("sad" in id_)
+
+
+def train_ids(emotion: str) -> list[str]:
+    frame = clips()
+    return list(frame.loc[(partition(frame) == "train") & (frame["emotion"] == emotion), "id"])
+
+
 def write_features(frame: pd.DataFrame, untouchable: float | None = None) -> None:
     """Shards of both corpora; `untouchable` is what those clips hold that training must not read."""
     wanted = (partition(frame) == "train") & frame["emotion"].isin(("angry", "sad"))
     for corpus, own in frame.groupby("corpus"):
         with Writer(Path("features") / str(corpus)) as writer:
             for id_, emotion, speaker in own[["id", "emotion", "speaker"]].to_numpy():
-                rng = np.random.default_rng(list(id_.encode()))
-                frames = int(rng.integers(10, 40))
-                spectrum = rng.standard_normal((frames, ORDER)) + (emotion == "sad")
-                f0_hz = np.exp(5 + 0.2 * (emotion == "angry") + 0.1 * int(speaker[-1]) + np.zeros((frames, 1)))
+                spectrum = spectrum_of(id_)
+                f0_hz = np.full((len(spectrum), 1), np.exp(5 + 0.2 * (emotion == "angry") + 0.1 * int(speaker[-1])))
                 f0_hz[::4] = 0
                 if untouchable is not None and not wanted[own.index[own["id"] == id_]].item():
                     spectrum[:], f0_hz[:] = untouchable, untouchable
@@ -122,8 +134,7 @@ def test_model_is_written() -> None:
 
 def test_hash_is_of_the_pairs_train_clips() -> None:
     run()
-    frame = clips()
-    expected = frame.loc[(partition(frame) == "train") & frame["emotion"].isin(("angry", "sad")), "id"]
+    expected = train_ids("angry") + train_ids("sad")
     config = models.load(OUT)[1]
     assert config["train_ids_sha256"] == ids_sha256(expected)
     assert config["train_clips"] == len(expected) == 12
@@ -132,17 +143,30 @@ def test_hash_is_of_the_pairs_train_clips() -> None:
 def test_statistics_are_those_of_the_train_clips() -> None:
     run()
     tensors, config = models.load(OUT)
-    frame = clips()
     for emotion in ("angry", "sad"):
-        own = frame[(partition(frame) == "train") & (frame["emotion"] == emotion)]
-        pooled = []
-        for id_ in own["id"]:
-            rng = np.random.default_rng(list(id_.encode()))
-            pooled.append(rng.standard_normal((int(rng.integers(10, 40)), ORDER)) + (emotion == "sad"))
-        found = tensors[f"normalisation.{emotion}.mean"]
-        np.testing.assert_allclose(found, np.concatenate(pooled).mean(axis=0), atol=1e-5)
+        pooled = np.concatenate([spectrum_of(id_) for id_ in train_ids(emotion)])
+        np.testing.assert_allclose(tensors[f"normalisation.{emotion}.mean"], pooled.mean(axis=0), atol=1e-5)
     assert config["f0"]["angry"]["shift"] == pytest.approx(0.1, abs=1e-5)
     assert config["f0"]["sad"]["shift"] == pytest.approx(-0.1, abs=1e-5)
+
+
+def test_each_direction_is_kept_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def watched(*given: Any) -> Any:
+        result = train(*given)
+        made.append((given, result[0]))
+        return result
+
+    monkeypatch.setattr(training, "train", watched)
+    run()
+    (((angry, sad, *_), networks),) = made
+    tensors, _ = models.load(OUT)
+    for source, target, network in (("angry", "sad", networks.a_to_b), ("sad", "angry", networks.b_to_a)):
+        for name, weights in network.state_dict().items():
+            assert torch.equal(tensors[f"generator.{source}.{target}.{name}"], weights)
+    for emotion, domain in (("angry", angry), ("sad", sad)):
+        assert domain.lengths.tolist() == [len(spectrum_of(id_)) for id_ in train_ids(emotion)]
 
 
 def test_same_bytes_twice() -> None:
