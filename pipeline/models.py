@@ -4,13 +4,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from pipeline.files import whole, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "config.json"
@@ -20,8 +21,10 @@ class ModelError(click.ClickException):
     """A model is missing or is another than expected."""
 
 
-def save(folder: Path, tensors: Mapping[str, Tensor], config: dict[str, Any]) -> None:
+def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) -> None:
     """Write a model; `folder` is replaced whole."""
+    from safetensors.torch import save_file  # brings torch, which takes seconds; not all who import this need it
+
     with whole(folder) as temporary:
         temporary.mkdir(parents=True)
         save_file(
@@ -31,12 +34,14 @@ def save(folder: Path, tensors: Mapping[str, Tensor], config: dict[str, Any]) ->
         write_json(temporary / CONFIG, config)
 
 
-def load(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load(folder: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Tensors and configuration of a model.
 
     Raises:
         ModelError: there is none
     """
+    from safetensors.torch import load_file
+
     if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
         raise ModelError(f"{folder}: no model here; `dvc repro` trains it")
     return load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text(encoding="utf-8"))

@@ -1,10 +1,10 @@
 """Waveform ↔ features, one module a vocoder, all with the interface of `Vocoder`."""
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
-from pipeline.params import nearest, section
+from pipeline.params import section
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.world import World, WorldParams
 
@@ -15,7 +15,7 @@ __all__ = ["Features", "Vocoder", "VocoderParams", "vocoder"]
 class VocoderParams:
     """Which vocoder, and the parameters of each."""
 
-    kind: str
+    kind: Literal["world"]
     world: WorldParams
 
 
@@ -32,11 +32,7 @@ class Vocoder(Protocol):
 
 
 def vocoder(params: VocoderParams, sampling_rate: int) -> Vocoder:
-    """The vocoder that params.yaml names.
-
-    Raises:
-        ValueError: there is none of that name
-    """
-    if params.kind != "world":
-        raise ValueError(f"vocoder.kind is '{params.kind}'{nearest(params.kind, ['world'])}")
-    return World(params.world, sampling_rate)
+    """The vocoder that params.yaml names, at a sampling rate [Hz]."""
+    match params.kind:
+        case "world":
+            return World(params.world, sampling_rate)
