@@ -135,6 +135,17 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     return table.select(schema.names).cast(pa.schema(plain)).to_pandas()
 
 
+def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows of `clips` in one partition (train, valid, test) of a split.
+
+    Args:
+        clips: manifest
+        split: rows of `PARTITIONED`
+        name: of the partition
+    """
+    return clips[clips["id"].isin(split.loc[split["partition"] == name, "id"])]
+
+
 def metadata(path: Path) -> dict[str, str]:
     """Words kept with a table: schema version, labels, hash of the parameters, and what the stage added."""
     kept = pq.read_schema(path).metadata or {}

@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNK = 8  # items handed to a process at once
-# A fork has all imports at once (starting afresh costs 6 s of them). It is safe as long as it opens no parallel region
+# A fork has all imports at once; starting afresh costs seconds. It is safe as long as it opens no parallel region
 # of OpenMP, which `_one_thread` sees to; torch's own DataLoader does the same.
 START = "fork" if sys.platform == "linux" else "spawn"
 

@@ -101,3 +101,10 @@ def test_wrong_file(tmp_path: Path) -> None:
     manifest.write([{"id": "demo/a", "partition": "train"}], path, manifest.PARTITIONED, "0")
     with pytest.raises(ManifestError, match="lacks the columns corpus, duration, emotion"):
         manifest.read(path, manifest.CLIPS)
+
+
+def test_partition_of_a_split() -> None:
+    clips = pd.DataFrame({"id": ["a", "b", "c", "d"], "emotion": ["sad", "sad", "angry", "angry"]})
+    split = pd.DataFrame({"id": ["d", "c", "a"], "partition": ["train", "test", "train"]})
+    assert list(manifest.partition(clips, split, "train")["id"]) == ["a", "d"]
+    assert manifest.partition(clips, split, "valid").empty

@@ -61,8 +61,3 @@ class Discriminator(nn.Module):
         """(batch, order, frames) → one score a stretch of 8 frames, (batch, 1, ⌈frames / 8⌉); real is 1."""
         scores: Tensor = self.layers(x)
         return scores
-
-
-def parameter_count(network: nn.Module) -> int:
-    """Trainable numbers of a network."""
-    return sum(weights.numel() for weights in network.parameters() if weights.requires_grad)

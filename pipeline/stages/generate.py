@@ -51,8 +51,9 @@ def main(params_path: Path, clips_path: Path, split_path: Path, model: Path, fea
     pitch = {emotion: F0Statistics(**found) for emotion, found in config["f0"].items()}
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
-    train = set(split.loc[split["partition"] == "train", "id"])
-    rows = synthetic_rows(clips[clips["id"].isin(train) & clips["emotion"].isin((a, b))], (a, b), split_path.stem, out)
+    sources = manifest.partition(clips, split, "train")
+    sources = sources[sources["emotion"].isin((a, b))]
+    rows = synthetic_rows(sources, (a, b), split_path.stem, out)
     rows = rows.assign(generator_sha256=models.fingerprint(model), seed=config["seed"])
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
     bounds = (voice_params.world.f0_floor_hz, voice_params.world.f0_ceil_hz)

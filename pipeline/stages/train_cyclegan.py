@@ -36,7 +36,8 @@ def main(
     clips = manifest.read(clips_path, manifest.CLIPS)
     emotions = pairs.parse(pair, set(clips["emotion"]))
     split = manifest.read(split_path, manifest.PARTITIONED)
-    train = training_clips(clips, split, emotions)
+    train = manifest.partition(clips, split, "train")
+    train = train[train["emotion"].isin(emotions)]
     for emotion in emotions:
         if emotion not in set(train["emotion"]):
             raise click.ClickException(f"{split_path}: pair '{pair}': no train clip is '{emotion}'")
@@ -80,9 +81,3 @@ def main(
     with whole(curve) as temporary:
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
     click.echo(f"{split_path.stem} {pair}: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")
-
-
-def training_clips(clips: pd.DataFrame, split: pd.DataFrame, emotions: tuple[str, str]) -> pd.DataFrame:
-    """Clips of a pair's emotions in the train partition, the only ones that a generator may see."""
-    train = set(split.loc[split["partition"] == "train", "id"])
-    return clips[clips["id"].isin(train) & clips["emotion"].isin(emotions)]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.cyclegan.networks import Discriminator, Generator, parameter_count
+from pipeline.cyclegan.networks import Discriminator, Generator
 
 ORDER = 5
 FRAMES = (1, 7, 8, 9, 127, 128, 333)
@@ -56,12 +56,3 @@ def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
     for name, weights in network.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
-
-
-def test_parameter_count() -> None:
-    linear = nn.Linear(3, 2)
-    assert parameter_count(linear) == 8
-    linear.bias.requires_grad_(False)
-    assert parameter_count(linear) == 6
-    sizes = (5 * 8 * 3 + 8, 2 * (8 * 16 * 3 + 16 + 8 * 8 * 3 + 8), 8 * 5 * 3 + 5)
-    assert parameter_count(Generator(ORDER, 8, 2, 3)) == sum(sizes)
