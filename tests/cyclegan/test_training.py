@@ -136,8 +136,8 @@ def test_curve() -> None:
     networks, curve = train(A, B, params, 5, CPU)
     assert [row["step"] for row in curve] == [2, 4, 5]
     assert list(curve[0]) == ["step", "adversarial", "cycle", "identity", "discriminator"]
-    # At rates that move nothing the generators stay the identity: nothing is lost on the way round, and what the judges say
-    # over two steps can be asked again of the same crops.
+    # At rates that move nothing the generators stay the identity: nothing is lost on the way round, and what the
+    # judges say over two steps can be asked again of the same crops.
     draw, fooled, found_out = drawing(5), [], []
     for _ in range(2):
         real_a, real_b = A.crops(2, 16, draw), B.crops(2, 16, draw)
