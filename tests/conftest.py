@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from ruamel.yaml import YAML
 
 from pipeline.corpora.ravdess import EMOTIONS
 
@@ -45,6 +47,26 @@ def ravdess_tree() -> Callable[..., Path]:
         return folder
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def change_params() -> Callable[[dict[str, Any]], None]:
+    """Function that changes params.yaml in the current directory."""
+
+    def change(changes: dict[str, Any]) -> None:
+        """Change params.yaml in the current directory; the keys, with dots between levels, must be there."""
+        yaml = YAML()
+        params = yaml.load(Path("params.yaml"))
+        for key, value in changes.items():
+            *sections, last = key.split(".")
+            section = params
+            for name in sections:
+                section = section[name]
+            assert last in section, f"params.yaml has no '{key}'"
+            section[last] = value
+        yaml.dump(params, Path("params.yaml"))
+
+    return change
 
 
 def harmonic(f0_hz: float, duration_s: float, sampling_rate: int) -> np.ndarray:

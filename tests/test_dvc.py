@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from ruamel.yaml import YAML
 
 from pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
+Change = Callable[[dict[str, Any]], None]
 ACTORS = (1, 11, 4, 10, 2, 3)  # of RAVDESS: fold 1, fold 2, others
 SMALL = {
     "corpora": ["ravdess"],
@@ -43,7 +43,9 @@ SMALL = {
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Callable[..., Path]) -> Path:
+def project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Callable[..., Path], change_params: Change
+) -> Path:
     """A repository with the pipeline, a small corpus and small numbers, which is the current directory."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
@@ -52,22 +54,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Calla
         shutil.copy(ROOT / name, name)
     subprocess.run(["git", "init", "--quiet"], check=True)
     ravdess_tree(Path("data/raw/ravdess"), ACTORS, SMALL["emotions"], repetitions=(1, 2))
-    change(SMALL)
+    change_params(SMALL)
     return tmp_path
-
-
-def change(values: dict[str, Any]) -> None:
-    """Give keys of params.yaml, with dots between levels, other values."""
-    yaml = YAML()
-    found = yaml.load(Path("params.yaml"))
-    for name, value in values.items():
-        *above, key = name.split(".")
-        section = found
-        for level in above:
-            section = section[level]
-        assert key in section, name
-        section[key] = value
-    yaml.dump(found, Path("params.yaml"))
 
 
 def repro() -> set[str]:
@@ -94,7 +82,7 @@ def items(*names: str) -> set[str]:
     return found
 
 
-def test_only_what_a_change_touches_runs_again(project: Path) -> None:
+def test_only_what_a_change_touches_runs_again(project: Path, change_params: Change) -> None:
     everything = repro()
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1"),
@@ -106,15 +94,15 @@ def test_only_what_a_change_touches_runs_again(project: Path) -> None:
 
     assert repro() == set()
 
-    change({"classify.cnn.steps": 17})
+    change_params({"classify.cnn.steps": 17})
     assert repro() == items("classify@full-1-{none,cyclegan}", "evaluate")
 
-    change({"augment.setting": "none"})
+    change_params({"augment.setting": "none"})
     assert repro() == {"evaluate"}
     assert '"setting": "none"' in Path("metrics/summary.json").read_text()
 
     # The table of the arm `none` is written again, to the same bytes, so its classifier is not trained again.
-    change({"pairs": ["angry-neutral", "happy-neutral"]})
+    change_params({"pairs": ["angry-neutral", "happy-neutral"]})
     assert repro() == items(
         "{train_cyclegan,generate}@full-1-happy-neutral",
         "augment@full-1-{none,cyclegan}",
@@ -124,7 +112,7 @@ def test_only_what_a_change_touches_runs_again(project: Path) -> None:
     assert table.read_bytes() != augmented
 
     # A fold more, and a pair less, whose folders stay behind and are not read.
-    change({"pairs": ["angry-neutral"], "folds": [1, 2]})
+    change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
         *("split@full-2", "{train_cyclegan,generate}@full-2-angry-neutral"),
         *("augment@full-{1,2}-{none,cyclegan}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
@@ -133,10 +121,10 @@ def test_only_what_a_change_touches_runs_again(project: Path) -> None:
     assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()
     assert table.read_bytes() == augmented
 
-    a_record_gives_the_same_statistics()
+    a_record_gives_the_same_statistics(change_params)
 
 
-def a_record_gives_the_same_statistics() -> None:
+def a_record_gives_the_same_statistics(change_params: Change) -> None:
     run = CliRunner().invoke
     result = run(main, ["record", "small"])
     assert result.exit_code == 0, result.output
@@ -156,5 +144,5 @@ def a_record_gives_the_same_statistics() -> None:
     for path in (record / "metrics/plots/evaluate").iterdir():
         assert (paths["plots"] / path.name).read_bytes() == path.read_bytes()
 
-    change({"folds": [2]})
+    change_params({"folds": [2]})
     assert "are not of this params.yaml, code and data" in run(main, ["record", "other"]).output

@@ -50,20 +50,6 @@ TINY = {
 }
 
 
-def change_params(changes: dict[str, Any]) -> None:
-    """Change params.yaml in the current directory; the keys, with dots between levels, must be there."""
-    yaml = YAML()
-    params = yaml.load(Path("params.yaml"))
-    for key, value in changes.items():
-        *sections, last = key.split(".")
-        section = params
-        for name in sections:
-            section = section[name]
-        assert last in section, f"params.yaml has no '{key}'"
-        section[last] = value
-    yaml.dump(params, Path("params.yaml"))
-
-
 def run_stage(name: str, *more: str, **item: str) -> Result:
     """Run a stage as dvc.yaml says, in the current directory.
 
@@ -105,7 +91,7 @@ def run_all(stages: Iterable[tuple[str, dict[str, str]]]) -> None:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[dict[str, Any]], None]) -> Path:
     """Project with all that comes before `augment` on fold 1, and a pair of fold 3, which tests m01; not to be changed.
 
     What trains in the one fold tests or validates in the other.
@@ -141,6 +127,6 @@ def stage(project: Path) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def params(project: Path) -> Callable[[dict[str, Any]], None]:
-    """`change_params` of the project."""
+def params(project: Path, change_params: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """`change_params` in the project."""
     return change_params
