@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import numpy as np
 import soundfile
 import soxr
+from pydantic import Field
 
 from pipeline.params import section
 
@@ -20,7 +22,7 @@ LONGEST = 2**32  # samples; a header that promises more is not believed
 class AudioParams:
     """How a clip is prepared before any analysis."""
 
-    sampling_rate: int  # [Hz]
+    sampling_rate: Annotated[int, Field(ge=12_000)]  # [Hz]; WORLD codes no aperiodicity below
     trim_db: float  # quieter than this below the loudest frame, at the ends, is silence [dB]
     level_db: float  # root mean square after levelling, relative to full scale [dB]
 
@@ -55,28 +57,44 @@ def read(path: Path) -> Recording:
     """Decode a file and mix its channels down.
 
     Raises:
-        AudioError: unreadable, empty, truncated, a Git LFS pointer, or with samples that are not finite
+        AudioError: as of `decoded`, or the file cannot be read
+    """
+    return decoded(contents(path))
+
+
+def contents(path: Path) -> bytes:
+    """Bytes of a file.
+
+    Raises:
+        AudioError: it cannot be read
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(64)
-            missing = _missing_bytes(file)
+        return path.read_bytes()
     except OSError as error:
         raise AudioError("unreadable", str(error.strerror)) from None
-    if not head:
+
+
+def decoded(data: bytes) -> Recording:
+    """Decode the bytes of an audio file and mix its channels down; the file's name does not matter.
+
+    Raises:
+        AudioError: unreadable, empty, truncated, a Git LFS pointer, or with samples that are not finite
+    """
+    if not data:
         raise AudioError("empty", "the file has no bytes")
-    if head.startswith(b"version https://git-lfs"):
+    if data.startswith(b"version https://git-lfs"):
         raise AudioError("git lfs pointer", "the audio was not downloaded: run `git lfs pull`")
-    samples, sampling_rate, promised = _decode(path)
-    if missing or 0 < len(samples) < promised:
+    samples, sampling_rate, promised = _decode(BytesIO(data))
+    if _is_cut(BytesIO(data), len(data)) or 0 < len(samples) < promised:
         raise AudioError("truncated", f"the header promises more than the {len(samples)} samples there are")
     if not len(samples):
         raise AudioError("empty", "the header is followed by no samples")
-    if not np.isfinite(samples).all():
+    if not np.isfinite([samples.min(), samples.max()]).all():
         raise AudioError("not finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
     digest = hashlib.sha256(f"{samples.shape[1]} {sampling_rate} ".encode())
-    digest.update(np.ascontiguousarray(samples, dtype="<f4").tobytes())
-    return Recording(samples.mean(axis=1), sampling_rate, digest.hexdigest())
+    digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
+    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    return Recording(mono, sampling_rate, digest.hexdigest())
 
 
 def write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
@@ -117,10 +135,10 @@ def level(samples: np.ndarray, level_db: float) -> np.ndarray:
     return samples if rms == 0 else samples * (10 ** (level_db / 20) / rms)
 
 
-def _decode(path: Path) -> tuple[np.ndarray, int, int]:
+def _decode(data: BinaryIO) -> tuple[np.ndarray, int, int]:
     """Samples (samples, channels), sampling rate [Hz], and how many samples the header promises."""
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(data)
     except soundfile.LibsndfileError as error:
         raise AudioError("unreadable", f"not decodable as audio: {error.error_string}") from None
     with file:
@@ -133,21 +151,19 @@ def _decode(path: Path) -> tuple[np.ndarray, int, int]:
             raise AudioError("truncated", detail) from None
 
 
-def _missing_bytes(file: BinaryIO) -> int:
-    """Bytes that the sound chunk of a WAV or AIFF promises beyond the file's end.
+def _is_cut(file: BinaryIO, size: int) -> bool:
+    """Whether the sound chunk of a WAV or AIFF promises bytes beyond the file's end.
 
     libsndfile reads such a file without a word. What the whole file's header promises is no guide: many
     programs get it wrong, and lost chunks behind the sound do no harm.
     """
-    size = file.seek(0, 2)
-    file.seek(0)
     form = file.read(12)[:4]
     if form not in (b"RIFF", b"FORM"):
-        return 0
+        return False
     while len(head := file.read(8)) == 8:
         length = int.from_bytes(head[4:], "little" if form == b"RIFF" else "big")
         if head[:4] in (b"data", b"SSND"):
             streamed = length >= 0x7FFFF000  # a program that wrote to a pipe did not know the length
-            return 0 if streamed else max(0, file.tell() + length - size)
+            return not streamed and file.tell() + length > size
         file.seek(length + length % 2, 1)
-    return 0
+    return False

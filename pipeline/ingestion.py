@@ -1,17 +1,21 @@
 """What makes a file a clip: which files are there, whether they sound, and which of them are there twice."""
 
+import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Annotated
+from typing import Annotated, Any
 
-import numpy as np
+import soundfile
 from pydantic import Field
 
 from pipeline import audio
+from pipeline.cache import Cache
 from pipeline.params import section
+from pipeline.workers import in_parallel
 
 Clip = dict[str, object]  # a row of a table of clips, by column
 
@@ -26,11 +30,21 @@ class IngestParams:
 
 @dataclass(frozen=True)
 class Sound:
-    """What the manifest keeps of a decoded file."""
+    """What is kept of a decoded file."""
 
     sampling_rate: int  # [Hz]
     duration: float  # [s]
-    sha256: str
+    sha256: str  # of the decoded samples
+    peak: float  # of full scale
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found in a file; what speaks against it is no exception, for it is nothing unusual."""
+
+    file: str | None  # hash of its bytes; None where they cannot be read
+    found: Sound | audio.AudioError
+    is_new: bool  # decoded, and not taken from the cache
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -39,19 +53,66 @@ def files_below(folder: Path) -> list[Path]:
     return sorted((Path(base) / name for base, _, names in walk for name in names), key=Path.as_posix)
 
 
-def examine(path: Path, params: IngestParams) -> Sound | audio.AudioError:
-    """Decode a file; what speaks against it is returned, not raised, for it is nothing unusual here."""
+def decoder() -> str:
+    """Version of all that decodes: the libraries, and our own code."""
+    code = hashlib.sha256(Path(audio.__file__).read_bytes()).hexdigest()[:16]
+    return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, audio.py {code}"
+
+
+def examined(paths: Sequence[Path], cache: Cache, label: str) -> Iterator[Examined]:
+    """What each file holds, in their order; files whose bytes the cache knows are read but not decoded.
+
+    Args:
+        paths: of audio files
+        cache: gets what it does not know yet, even where the work is interrupted
+        label: shown before the progress bar
+    """
+    fresh: dict[str, dict[str, Any]] = {}
     try:
-        recording = audio.read(path)
+        for each in in_parallel(partial(_examine, cache=cache), paths, label):
+            if each.is_new and each.file:
+                fresh[each.file] = _plain(each.found)
+            yield each
+    finally:
+        cache.keep(fresh)
+
+
+def _examine(path: Path, cache: Cache) -> Examined:
+    try:
+        data = audio.contents(path)
     except audio.AudioError as error:
-        return error
-    if recording.duration < params.min_duration_s:
-        detail = f"lasts {recording.duration:.3f} s, expected {params.min_duration_s:.3f} s or more"
+        return Examined(None, error, is_new=True)
+    file = hashlib.sha256(data).hexdigest()
+    known = cache.get(file)
+    if known is not None:
+        return Examined(file, _from_plain(known), is_new=False)
+    try:
+        recording = audio.decoded(data)
+    except audio.AudioError as error:
+        return Examined(file, error, is_new=True)
+    peak = float(max(recording.samples.max(), -recording.samples.min()))
+    sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, peak)
+    return Examined(file, sound, is_new=True)
+
+
+def accept(found: Sound | audio.AudioError, params: IngestParams) -> Sound | audio.AudioError:
+    """The sound, or what speaks against it: too short, or silent."""
+    if isinstance(found, audio.AudioError):
+        return found
+    if found.duration < params.min_duration_s:
+        detail = f"lasts {found.duration:.3f} s, expected {params.min_duration_s:.3f} s or more"
         return audio.AudioError("too short", detail)
-    peak = float(np.abs(recording.samples).max())
-    if peak < params.silence_peak:
-        return audio.AudioError("silent", f"peaks at {peak:.1g}, expected {params.silence_peak:.1g}")
-    return Sound(recording.sampling_rate, recording.duration, recording.sha256)
+    if found.peak < params.silence_peak:
+        return audio.AudioError("silent", f"peaks at {found.peak:.1g}, expected {params.silence_peak:.1g}")
+    return found
+
+
+def _plain(found: Sound | audio.AudioError) -> dict[str, object]:
+    return {"reason": found.reason, "detail": found.detail} if isinstance(found, audio.AudioError) else {**vars(found)}
+
+
+def _from_plain(values: dict[str, Any]) -> Sound | audio.AudioError:
+    return audio.AudioError(**values) if "reason" in values else Sound(**values)
 
 
 def is_hidden(path: PurePath) -> bool:

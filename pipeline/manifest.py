@@ -17,6 +17,7 @@ from pipeline.files import whole
 SCHEMA_VERSION = "1"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
 INTENSITIES = ("low", "medium", "high")
+UNKNOWN_SPEAKER = "unknown"  # after the corpus's prefix; who that is may be anybody, so such a clip never tests
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
 
@@ -147,6 +148,12 @@ def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFra
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Words kept with a table: schema version, labels, hash of the parameters, and what the stage added."""
+    """Words kept with a table: schema version, labels, hash of the parameters, and what the stage added.
+
+    Raises:
+        ManifestError: the file is missing
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
     kept = pq.read_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in kept.items()}

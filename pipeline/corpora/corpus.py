@@ -1,12 +1,33 @@
 """What the pipeline knows of a corpus."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+MOST_LISTED = 15  # of the codes that an error lists
 
 
 class UnknownNameError(ValueError):
     """A file's name does not follow its corpus's grammar."""
+
+
+def meaning(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
+    """What a code in a file's name stands for.
+
+    Args:
+        file: corpus and file, for the error: `RAVDESS: '03-01-09-02-01-02-07.wav'`
+        what: the code is of, such as `emotion`
+        code: as found
+        known: code → meaning
+
+    Raises:
+        UnknownNameError: the code is not known
+    """
+    if code not in known:
+        codes = list(known)
+        expected = ", ".join(codes) if len(codes) <= MOST_LISTED else f"{codes[0]} to {codes[-1]}"
+        raise UnknownNameError(f"{file} has {what} '{code}', expected {expected}")
+    return known[code]
 
 
 @dataclass(frozen=True)
@@ -25,6 +46,18 @@ class Labels:
 
 
 @dataclass(frozen=True)
+class Archive:
+    """A zip file that anybody may download."""
+
+    url: str
+    members: tuple[str, ...]  # which of its files to unpack: patterns of `fnmatch` on their paths
+    most_bytes: int  # that these may be, unpacked
+    size: int | None = None  # [bytes], where known
+    md5: str | None = None  # where known
+    lfs: str | None = None  # before the path of a file that the zip has only as a pointer of Git LFS: its URL
+
+
+@dataclass(frozen=True)
 class Corpus:
     """A corpus: a grammar of names, and facts."""
 
@@ -32,4 +65,7 @@ class Corpus:
     license: str
     source: str  # where to get it, in words
     parse: Callable[[PurePosixPath], Labels]  # path below the corpus's folder → labels, or UnknownNameError
+    complete: Mapping[tuple[str, str], int] = field(default_factory=dict)  # speaker, emotion → clips that there are
     folds: Mapping[int, tuple[str, ...]] | None = None  # fold → test speakers, where the field has agreed on them
+    genders: Callable[[Iterable[Path]], Mapping[str, str]] | None = None  # files without audio → gender of speakers
+    archives: tuple[Archive, ...] = ()  # where it may be had without registration

@@ -5,10 +5,9 @@ repetition and actor. Folders (`Actor_07/`, or that below `Audio_Speech_Actors_0
 """
 
 import re
-from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
+from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, meaning
 
 NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 AUDIO_ONLY = {"03": "audio"}
@@ -45,40 +44,47 @@ def parse(path: PurePosixPath) -> Labels:
     Raises:
         UnknownNameError: the name is not seven numbers, or one of them has no meaning in RAVDESS's speech
     """
+    file = f"RAVDESS: '{path.name}'"
     match = NAME.fullmatch(path.stem)
     if match is None:
-        raise UnknownNameError(f"RAVDESS: '{path.name}' is not named like '03-01-05-02-01-02-07.wav'")
+        raise UnknownNameError(f"{file} is not named like '03-01-05-02-01-02-07.wav'")
     modality, channel, emotion, intensity, statement, repetition, actor = match.groups()
-
-    def meaning(what: str, code: str, known: Mapping[str, str]) -> str:
-        if code not in known:
-            expected = ", ".join(known)
-            raise UnknownNameError(f"RAVDESS: '{path.name}' has {what} '{code}', expected {expected}")
-        return known[code]
-
-    meaning("modality", modality, AUDIO_ONLY)
-    meaning("channel", channel, SPEECH)
-    meaning("repetition", repetition, REPETITIONS)
+    meaning(file, "modality", modality, AUDIO_ONLY)
+    meaning(file, "channel", channel, SPEECH)
+    meaning(file, "repetition", repetition, REPETITIONS)
     labels = Labels(
         name=path.stem,
         speaker=actor,
-        emotion=meaning("emotion", emotion, EMOTIONS),
+        emotion=meaning(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
-        intensity=meaning("intensity", intensity, INTENSITIES),
+        intensity=meaning(file, "intensity", intensity, INTENSITIES),
         intensity_raw=intensity,
-        gender=meaning("actor", actor, ACTORS),
+        gender=meaning(file, "actor", actor, ACTORS),
         language="en",
-        sentence=meaning("statement", statement, STATEMENTS),
+        sentence=meaning(file, "statement", statement, STATEMENTS),
     )
     if (labels.emotion, labels.intensity) == ("neutral", "high"):
-        raise UnknownNameError(f"RAVDESS: '{path.name}' is neutral with intensity '02', expected 01")
+        raise UnknownNameError(f"{file} is neutral with intensity '02', expected 01")
     return labels
 
+
+# Of an emotion two statements, two repetitions and, but for neutral, two intensities.
+COMPLETE = {(actor, emotion): 4 if emotion == "neutral" else 8 for actor in ACTORS for emotion in EMOTIONS.values()}
+
+ARCHIVE = Archive(
+    url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+    members=("*.wav",),
+    most_bytes=2_000_000_000,
+    size=208_468_073,
+    md5="bc696df654c87fed845eb13823edef8a",
+)
 
 CORPUS = Corpus(
     title="RAVDESS (speech, audio only)",
     license="CC BY-NC-SA 4.0",
     source="Zenodo, record 1188976, Audio_Speech_Actors_01-24.zip; unpack it there, in folders or flat",
     parse=parse,
+    complete=COMPLETE,
     folds=FOLDS,
+    archives=(ARCHIVE,),
 )

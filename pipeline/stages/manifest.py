@@ -9,7 +9,6 @@ import click
 import pandas as pd
 
 from pipeline import ingestion, manifest, params
-from pipeline.corpora import CORPORA
 from pipeline.files import whole
 from pipeline.ingestion import Clip
 
@@ -26,7 +25,6 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
     corpora = params.load(params_path, "corpora", list[str])
     emotions = params.load(params_path, "emotions", list[str])
     emotion_map = params.load(params_path, "emotion_map", dict[str, str])
-    _check(f"{params_path}: corpora", corpora, CORPORA)
     _check(f"{params_path}: emotions", emotions, manifest.EMOTIONS)
     for words in (list(emotion_map), set(emotion_map.values())):
         _check(f"{params_path}: emotion_map", words, manifest.EMOTIONS, may_be_empty=True)

@@ -1,5 +1,6 @@
 """Ingest by its command, on good files and on everything that real folders hold besides."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,10 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from pipeline import manifest, workers
+from pipeline import audio, ingestion, manifest, workers
 from pipeline.stages.ingest import main
 
-PARAMS = "ingest:\n  min_duration_s: 0.1\n  silence_peak: 1e-4\n"
+PARAMS = "ingest:\n  min_duration_s: 0.1\n  silence_peak: 1e-4\ntables: {}\n"
 RAW = Path("data/raw/ravdess")
 OUT, QUARANTINE = Path("data/corpora/ravdess.parquet"), Path("data/corpora/ravdess.quarantine.parquet")
 RATE = 16_000
@@ -31,6 +32,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def ingest(raw: Path | str = RAW, corpus: str = "ravdess") -> Result:
     arguments = ["--corpus", corpus, "--raw", str(raw), "--out", str(OUT), "--quarantine", str(QUARANTINE)]
     return CliRunner().invoke(main, arguments)
+
+
+def noise(seed: int) -> np.ndarray:
+    """A sound that no other seed gives."""
+    return 0.1 * np.random.default_rng(seed).standard_normal(RATE // 2)
 
 
 def tables(result: Result) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -190,6 +196,126 @@ def test_same_bytes_whatever_the_processes(ravdess_tree: Callable[..., Path], mo
     ingest()
     assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
     assert manifest.read(OUT, manifest.CLIPS)["id"].is_monotonic_increasing
+
+
+def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    ravdess_tree(RAW, actors=(1, 2))
+    (RAW / "03-01-05-01-01-01-02.wav").write_text("not audio")
+    first = ingest()
+    assert "decoded" not in first.output
+    before = OUT.read_bytes(), QUARANTINE.read_bytes()
+    decoded: list[bytes] = []
+    decode = audio.decoded
+    monkeypatch.setattr(audio, "decoded", lambda data: decoded.append(data) or decode(data))
+    result = ingest()
+    assert "ravdess: decoded 0 files; what is in the others was known" in result.output
+    assert not decoded
+    assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
+
+    ravdess_tree(RAW, actors=(3,))
+    shutil.move(RAW / "Actor_01", RAW / "moved")  # the bytes count, not the name
+    clips, rejected = tables(ingest())
+    assert len(decoded) == 2
+    assert len(clips) == 6
+    assert rejected == {"03-01-05-01-01-01-02.wav": "unreadable"}
+    shutil.rmtree(".cache")
+    fresh, _ = tables(ingest())
+    pd.testing.assert_frame_equal(clips, fresh)
+
+
+def test_what_is_known_does_not_outlive_a_change(
+    ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other thresholds, other bytes under the same name, size and date, and another decoder."""
+    ravdess_tree(RAW, actors=(1,))
+    before, _ = tables(ingest())
+    path = RAW / "Actor_01/03-01-05-01-01-01-01.wav"
+    stat, data = path.stat(), path.read_bytes()
+    path.write_bytes(data[:1000] + bytes(2) + data[1002:])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    clips, _ = tables(ingest())
+    assert (clips["sha256"] != before["sha256"]).tolist() == [False, True]
+    Path("params.yaml").write_text(PARAMS.replace("min_duration_s: 0.1", "min_duration_s: 0.5"))
+    result = ingest()
+    assert result.exit_code == 1
+    assert "too short 2" in result.output
+    Path("params.yaml").write_text(PARAMS)
+    monkeypatch.setattr(ingestion, "decoder", lambda: "another")
+    assert "was known" not in ingest().output
+
+
+def test_the_decoders_version_is_of_its_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = ingestion.decoder()
+    other = tmp_path / "audio.py"
+    other.write_text(Path(audio.__file__).read_text() + "# changed")
+    monkeypatch.setattr(audio, "__file__", str(other))
+    assert ingestion.decoder() != before
+
+
+TABLE = """filepath,emotion,speaker,gender,language,intensity
+one.wav,wut,a,f,de,stark
+sub/two.wav,neutral,b,m,de,
+three.wav,wut,a,f,de,stark
+gone.wav,neutral,b,m,de,
+four.wav,bored,b,m,de,
+"""
+MINE = """
+ingest: {min_duration_s: 0.1, silence_peak: 1e-4}
+tables:
+  mine: {table: clips.csv, base: audio, license: private, emotions: {wut: angry}, intensities: {stark: high}}
+"""
+
+
+def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
+    Path("params.yaml").write_text(MINE)
+    raw = Path("data/raw/mine")
+    (raw / "audio/sub").mkdir(parents=True)
+    (raw / "clips.csv").write_text(TABLE)
+    for number, name in enumerate(("one", "sub/two", "three", "four")):
+        soundfile.write(raw / f"audio/{name}.wav", noise(number), RATE)
+    (raw / "audio/three.wav").write_bytes((raw / "audio/one.wav").read_bytes())
+    result = ingest(raw, "mine")
+    assert result.exit_code == 0, result.output
+    assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1\n" in result.output
+    clips = manifest.read(OUT, manifest.CLIPS).set_index("id")
+    row = clips.loc["mine/one"]
+    assert row["filepath"] == "data/raw/mine/audio/one.wav"
+    assert (row["emotion"], row["emotion_raw"], row["intensity"], row["speaker"]) == ("angry", "wut", "high", "mine_a")
+    assert (row["gender"], row["language"], row["license"], row["corpus"]) == ("female", "de", "private", "mine")
+    assert clips.index.tolist() == ["mine/one", "mine/sub/two"]
+
+
+def test_a_table_of_files_on_a_mounted_drive(tmp_path: Path) -> None:
+    drive = tmp_path.parent / f"{tmp_path.name}-drive"
+    drive.mkdir()
+    Path("params.yaml").write_text(MINE.replace("base: audio", f"base: {drive}"))
+    raw = Path("data/raw/mine")
+    raw.mkdir(parents=True)
+    (raw / "clips.csv").write_text(f"filepath,emotion\none.wav,wut\n{drive}/two.wav,neutral\n")
+    for number, name in enumerate(("one", "two")):
+        soundfile.write(drive / f"{name}.wav", noise(number), RATE)
+    result = ingest(raw, "mine")
+    assert result.exit_code == 0, result.output
+    clips = manifest.read(OUT, manifest.CLIPS)
+    assert clips["id"].tolist() == ["mine/one", "mine/two"]
+    assert set(clips["speaker"]) == {"mine_unknown"}
+    assert all(Path(path).is_file() for path in clips["filepath"])
+
+
+def test_genders_from_a_file_of_the_corpus() -> None:
+    raw = Path("data/raw/cremad")
+    (raw / "AudioWAV").mkdir(parents=True)
+    (raw / "VideoDemographics.csv").write_text(
+        "ActorID,Age,Sex,Race,Ethnicity\n1001,51,Male,Caucasian,Not Hispanic\n1002,21,Female,Caucasian,Not Hispanic\n"
+    )
+    for number, actor in enumerate((1001, 1002, 1003)):
+        soundfile.write(raw / f"AudioWAV/{actor}_DFA_ANG_XX.wav", noise(number), RATE)
+    result = ingest(raw, "cremad")
+    assert result.exit_code == 0, result.output
+    genders = manifest.read(OUT, manifest.CLIPS).set_index("speaker")["gender"]
+    assert genders["cremad_1001"] == "male"
+    assert genders["cremad_1002"] == "female"
+    assert genders.isna()["cremad_1003"]
 
 
 def test_missing_folder() -> None:

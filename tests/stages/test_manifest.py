@@ -119,7 +119,7 @@ def test_same_bytes_again() -> None:
         ("calm: neutral", "clam: neutral", "emotion_map: 'clam' is not known; did you mean 'calm'?"),
         ("calm: neutral", "calm: netral", "emotion_map: 'netral' is not known; did you mean 'neutral'?"),
         ("emotion_map", "emotions_map", "'emotion_map' is missing; did you mean 'emotions_map'?"),
-        ("- ravdess", "- ravdes", "corpora: 'ravdes' is not known; did you mean 'ravdess'?"),
+        ("- ravdess", "- ravdes", "data/corpora/ravdes.parquet: not found"),
         ("- demo", "- 3", "'corpora.1' is 3: Input should be a valid string"),
     ],
 )

@@ -1,0 +1,56 @@
+"""EMOVO: six Italian speakers, 14 sentences, seven emotions (Costantini et al. 2014, LREC).
+
+A name is `dis-f1-b1.wav`: emotion by its Italian name, speaker and sentence. Folders (`f1/`) are not read.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning
+
+NAME = re.compile(r"([a-z]{3})-([a-z][0-9])-([a-z][0-9])")
+EMOTIONS = {  # disgusto, gioia, paura, rabbia, sorpresa, tristezza, neutro
+    "dis": "disgust",
+    "gio": "happy",
+    "pau": "fearful",
+    "rab": "angry",
+    "sor": "surprised",
+    "tri": "sad",
+    "neu": "neutral",
+}
+SPEAKERS = {"f1": "female", "f2": "female", "f3": "female", "m1": "male", "m2": "male", "m3": "male"}
+CODES = ("b1", "b2", "b3", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5", "d1", "d2")
+SENTENCES = {code: code for code in CODES}
+
+
+def parse(path: PurePosixPath) -> Labels:
+    """Labels in a name such as `dis-f1-b1.wav`: disgust, by f1, sentence b1.
+
+    Raises:
+        UnknownNameError: the name has not three parts, or one of them has no meaning in EMOVO
+    """
+    file = f"EMOVO: '{path.name}'"
+    match = NAME.fullmatch(path.stem)
+    if match is None:
+        raise UnknownNameError(f"{file} is not named like 'dis-f1-b1.wav'")
+    emotion, speaker, sentence = match.groups()
+    return Labels(
+        name=path.stem,
+        speaker=speaker,
+        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion_raw=emotion,
+        gender=meaning(file, "speaker", speaker, SPEAKERS),
+        language="it",
+        sentence=meaning(file, "sentence", sentence, SENTENCES),
+    )
+
+
+COMPLETE = {(speaker, emotion): len(SENTENCES) for speaker in SPEAKERS for emotion in EMOTIONS.values()}
+
+CORPUS = Corpus(
+    title="EMOVO",
+    license="research; ask its authors",
+    source="its authors (Costantini et al. 2014, LREC)",
+    parse=parse,
+    complete=COMPLETE,
+)

@@ -1,0 +1,56 @@
+"""TESS: two women, 200 words, seven emotions (Dupuis & Pichora-Fuller 2010, University of Toronto).
+
+A name is `OAF_back_angry.wav`: speaker (the older or the younger woman), word and emotion. Each word is said in "Say
+the word …". Folders (`OAF_angry/`), whose spellings differ, are not read.
+"""
+
+import re
+from pathlib import PurePosixPath
+
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning
+
+NAME = re.compile(r"([A-Za-z]+)_([A-Za-z]+)_([a-z]+)")
+SPEAKERS = {"OAF": "OAF", "YAF": "YAF", "OA": "OAF"}  # published copies have an `OA_bite_neutral.wav`
+EMOTIONS = {
+    "angry": "angry",
+    "disgust": "disgust",
+    "fear": "fearful",
+    "happy": "happy",
+    "neutral": "neutral",
+    "ps": "surprised",  # pleasantly
+    "sad": "sad",
+}
+
+
+def parse(path: PurePosixPath) -> Labels:
+    """Labels in a name such as `OAF_back_angry.wav`: angry, by the older woman.
+
+    Raises:
+        UnknownNameError: the name has not three parts, or one of them has no meaning in TESS
+    """
+    file = f"TESS: '{path.name}'"
+    match = NAME.fullmatch(path.stem)
+    if match is None:
+        raise UnknownNameError(f"{file} is not named like 'OAF_back_angry.wav'")
+    speaker = meaning(file, "speaker", match[1], SPEAKERS)
+    word, emotion = match[2], match[3]
+    return Labels(
+        name=f"{speaker}_{word}_{emotion}",
+        speaker=speaker,
+        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion_raw=emotion,
+        gender="female",
+        language="en",
+        sentence=f"Say the word {word}.",
+    )
+
+
+COMPLETE = {(speaker, emotion): 200 for speaker in ("OAF", "YAF") for emotion in EMOTIONS.values()}
+
+CORPUS = Corpus(
+    title="TESS",
+    license="CC BY-NC-ND 4.0",  # no derivatives: converted clips may not be passed on
+    source="University of Toronto, tspace.library.utoronto.ca/handle/1807/24487",
+    parse=parse,
+    complete=COMPLETE,
+)
