@@ -24,6 +24,8 @@ def _odd(number: int) -> int:
     return number
 
 
+_MISSING = ("missing", "missing_argument")  # types of problems
+
 Section = TypeVar("Section")
 Odd = Annotated[int, Field(ge=1), AfterValidator(_odd)]  # such as the width of a kernel, so that it has a middle
 
@@ -73,7 +75,7 @@ def load(path: Path, name: str, cls: type[Section]) -> Section:
     try:
         return TypeAdapter(cls).validate_python(found)
     except ValidationError as error:
-        lines = [_explain(problem, name, cls) for problem in error.errors(include_url=False)]
+        lines = [_explain(problem, name, cls, found) for problem in error.errors(include_url=False)]
         raise ParamsError(f"{path}: " + "; ".join(lines)) from None
 
 
@@ -92,14 +94,32 @@ def digest(*sections: Any) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _explain(problem: Any, name: str, cls: Any) -> str:
-    place = [str(part) for part in problem["loc"]]
+def _explain(problem: Any, name: str, cls: Any, found: Any) -> str:
+    place = _place(problem, found)
     where = ".".join([name, *place])
     if problem["type"] == "unexpected_keyword_argument":
         return f"'{where}' is not known{nearest(place[-1], _keys_at(cls, place[:-1]))}"
-    if problem["type"] in ("missing", "missing_argument"):
+    if problem["type"] in _MISSING:
         return f"'{where}' is missing"
+    if problem["type"] == "union_tag_not_found":  # which of several sections it is, a key of it says
+        return f"'{where}.{problem['ctx']['discriminator'].strip(chr(39))}' is missing"
+    if problem["type"] == "union_tag_invalid":
+        tags = [tag.strip("'") for tag in problem["ctx"]["expected_tags"].split(", ")]
+        key, tag = problem["ctx"]["discriminator"].strip("'"), problem["ctx"]["tag"]
+        return f"'{where}.{key}' is '{tag}'{nearest(tag, tags)}"
     return f"'{where}' is {problem['input']!r}: {problem['msg']}"
+
+
+def _place(problem: Any, found: Any) -> list[str]:
+    """Keys that lead to a problem; pydantic adds names of types, where one of several is possible."""
+    place = []
+    for part in problem["loc"]:
+        inside = part in found if isinstance(found, dict) else isinstance(found, list) and isinstance(part, int)
+        if inside:
+            found = found[part]
+        if inside or (problem["type"] in _MISSING and part == problem["loc"][-1]):
+            place.append(str(part))
+    return place
 
 
 def _keys_at(expected: Any, place: list[str]) -> list[str]:

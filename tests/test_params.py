@@ -77,7 +77,7 @@ def test_reads_as_dvc_does(path: Path) -> None:
         ("    steps: 100", "    stesp: 100", "'train.optimiser.steps' is missing"),
         ("  seed: null", "  sede: null", r"'train.sede' is not known; did you mean 'seed'\?"),
         ("      share: 0.5", "      shar: 0.5", r"shar' is not known; did you mean 'share'\?"),
-        ("      kind: full", "      kind: ful", "'ful' .*'full', 'low_data'"),
+        ("      kind: full", "      kind: ful", r"scenarios.full.kind' is 'ful'; did you mean 'full'\?"),
         ("steps: 100", "steps: many", "'train.optimiser.steps' is 'many': .*integer"),
         ("steps: 100", "steps: 1.5", "'train.optimiser.steps' is 1.5: .*integer"),
         ("  - no", "  - 3", "'train.emotions.0' is 3: .*string"),

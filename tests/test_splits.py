@@ -1,31 +1,66 @@
 """Speakers never cross, folds cover everybody once, and the order of rows does not matter."""
 
 from collections.abc import Iterable
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.corpora.ravdess import FOLDS
-from pipeline.splits import Full, SplitError, partitions, partner, speaker_folds
+from pipeline.corpora import esd, ravdess
+from pipeline.splits import (
+    Cross,
+    Full,
+    Imbalanced,
+    LowData,
+    NeutralOnly,
+    Scenario,
+    SplitError,
+    SplitParams,
+    partitions,
+    partner,
+    speaker_folds,
+)
 
 FULL = Full("full")
-AGREED = {"ravdess": FOLDS}
+AGREED = {"ravdess": ravdess.FOLDS, "esd": esd.FOLDS}
 
 
-def clips(corpus: str, speakers: Iterable[str], emotions: Iterable[str] = ("angry", "sad")) -> pd.DataFrame:
-    """Two emotions of each speaker; one called f… is female, m… male, others have no gender."""
+def clips(
+    corpus: str,
+    speakers: Iterable[str],
+    emotions: Iterable[str] = ("angry", "sad"),
+    sentences: Iterable[str | None] = (None,),
+    language: str = "en",
+) -> pd.DataFrame:
+    """Some emotions of each speaker; one called f… is female, m… male, others have no gender."""
     rows = [
         {
-            "id": f"{corpus}/{speaker}-{emotion}",
+            "id": f"{corpus}/{speaker}-{emotion}-{sentence}",
             "emotion": emotion,
             "speaker": f"{corpus}_{speaker}",
             "corpus": corpus,
             "gender": {"f": "female", "m": "male"}.get(speaker[0]),
+            "sentence": sentence,
+            "language": language,
         }
         for speaker in speakers
         for emotion in emotions
+        for sentence in sentences
     ]
     return pd.DataFrame(rows)
+
+
+def cut(frame: pd.DataFrame, fold: int, scenario: Scenario = FULL, **changes: Any) -> pd.DataFrame:
+    """Rows of the frame that have a partition, with it; the index is the id."""
+    params = {"n_folds": 6, "sentence_groups": 1, "train_only": (), "scenarios": {}} | changes
+    split = partitions(frame, fold, scenario, SplitParams(**params), AGREED)
+    assert split["id"].is_monotonic_increasing
+    return split.merge(frame, on="id", validate="1:1").set_index("id")
+
+
+def speakers(split: pd.DataFrame, part: str) -> set[str]:
+    return set(split.loc[split["partition"] == part, "speaker"])
 
 
 RAVDESS = clips("ravdess", (f"{actor:02}" for actor in range(1, 25)))
@@ -34,7 +69,7 @@ BOTH = pd.concat([RAVDESS, DEMO])
 
 
 def speakers_by_partition(frame: pd.DataFrame, fold: int, n_folds: int = 6) -> dict[str, set[str]]:
-    rows = partitions(frame, fold, FULL, n_folds, AGREED).merge(frame, on="id", validate="1:1")
+    rows = cut(frame, fold, n_folds=n_folds)
     assert len(rows) == len(frame)
     return {str(part): set(own["speaker"]) for part, own in rows.groupby("partition")}
 
@@ -64,7 +99,8 @@ def test_each_corpus_has_its_own_folds() -> None:
 
 def test_order_of_rows_does_not_matter() -> None:
     shuffled = BOTH.sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(partitions(BOTH, 1, FULL, 6, AGREED), partitions(shuffled, 1, FULL, 6, AGREED))
+    for scenario in (FULL, LOW, Imbalanced("imbalanced", {"sad": 0.5}, 3)):
+        pd.testing.assert_frame_equal(cut(BOTH, 1, scenario), cut(shuffled, 1, scenario))
 
 
 @pytest.mark.parametrize("n_folds", [4, 6])
@@ -121,4 +157,180 @@ def test_speaker_of_no_agreed_fold_trains() -> None:
 )
 def test_what_cannot_be_split(frame: pd.DataFrame, fold: int, message: str) -> None:
     with pytest.raises(SplitError, match=message):
-        partitions(frame, fold, FULL, 6, AGREED)
+        cut(frame, fold)
+
+
+# Each actor says two sentences twice in four emotions, as in RAVDESS.
+ALL = ("angry", "happy", "neutral", "sad")
+ACTED = clips("ravdess", (f"{actor:02}" for actor in range(1, 25)), ALL, ("kids 1", "kids 2", "dogs 1", "dogs 2"))
+ACTED["sentence"] = ACTED["sentence"].str[:4]
+ACTED["gender"] = np.where(ACTED["speaker"].str[-2:].astype(int) % 2, "male", "female")
+LOW = LowData("low_data", 0.25, seed=1)
+NEUTRAL_ONLY = NeutralOnly("neutral_only", complete_speakers=4, seed=1)
+IMBALANCED = Imbalanced("imbalanced", {"angry": 0.1, "happy": 0.5}, seed=1)
+
+
+@pytest.mark.parametrize("scenario", [LOW, NEUTRAL_ONLY, IMBALANCED], ids=lambda scenario: scenario.kind)
+@pytest.mark.parametrize("fold", range(1, 7))
+def test_the_test_partition_is_the_same_in_every_scenario(scenario: Scenario, fold: int) -> None:
+    full, other = cut(ACTED, fold), cut(ACTED, fold, scenario)
+    for rows in (full, other):
+        assert not speakers(rows, "train") & speakers(rows, "valid")
+        assert not speakers(rows, "train") & speakers(rows, "test")
+    pd.testing.assert_frame_equal(full[full["partition"] == "test"], other[other["partition"] == "test"])
+    assert len(other) < len(full)
+    assert (other["partition"] == full["partition"].reindex(other.index)).all()
+
+
+def test_low_data() -> None:
+    rows = cut(ACTED, 1, LOW)
+    assert (len(speakers(rows, "train")), len(speakers(rows, "valid"))) == (4, 1)  # of 16 and 4
+    assert rows[rows["partition"] == "train"].groupby("gender")["speaker"].nunique().to_dict() == {
+        "female": 2,
+        "male": 2,
+    }
+    assert rows.groupby("speaker").size().eq(16).all()  # a speaker is there with all clips or none
+    more = cut(ACTED, 1, LowData("low_data", 0.5, seed=1))
+    assert speakers(rows, "train") < speakers(more, "train")
+    assert speakers(rows, "train") != speakers(cut(ACTED, 1, LowData("low_data", 0.25, seed=2)), "train")
+    pd.testing.assert_frame_equal(cut(ACTED, 1, LowData("low_data", 1, seed=2)), cut(ACTED, 1))
+
+
+def test_low_data_takes_its_share_of_each_corpus() -> None:
+    both = pd.concat([RAVDESS, DEMO])
+    rows = cut(both, 1, LOW)
+    train = rows[rows["partition"] == "train"].groupby("corpus")["speaker"].nunique()
+    assert train.to_dict() == {"ravdess": 4, "demo": 2}  # of 16 and 8
+
+
+def test_neutral_only() -> None:
+    rows = cut(ACTED, 1, NEUTRAL_ONLY)
+    train = rows[rows["partition"] == "train"]
+    emotions = train.groupby("speaker")["emotion"].nunique()
+    assert sorted(emotions) == [1] * 12 + [4] * 4
+    complete = train[train["speaker"].isin(emotions.index[emotions == 4])]
+    assert complete.groupby("gender")["speaker"].nunique().to_dict() == {"female": 2, "male": 2}
+    assert set(train.loc[~train["speaker"].isin(complete["speaker"]), "emotion"]) == {"neutral"}
+    assert set(rows.loc[rows["partition"] == "valid", "emotion"]) == set(ALL)
+
+
+def test_imbalanced() -> None:
+    rows = cut(ACTED, 1, IMBALANCED)
+    train = rows[rows["partition"] == "train"]
+    assert train["emotion"].value_counts().to_dict() == {"angry": 6, "happy": 32, "neutral": 64, "sad": 64}  # of 64
+    for emotion in ("angry", "happy"):
+        counts = train[train["emotion"] == emotion].groupby("speaker").size()
+        assert counts.max() - counts.min() <= 1
+    assert rows.loc[rows["partition"] == "valid", "emotion"].value_counts().eq(16).all()
+    one = cut(ACTED, 1, Imbalanced("imbalanced", {"angry": 1e-6}, seed=1))
+    assert len(one[(one["partition"] == "train") & (one["emotion"] == "angry")]) == 1
+
+
+ESD = pd.concat(
+    [
+        clips("esd", [f"{speaker:04}" for speaker in range(1, 11)], language="zh"),
+        clips("esd", [f"{speaker:04}" for speaker in range(11, 21)]),
+    ]
+)
+
+
+@pytest.mark.parametrize("fold", [1, 2, 6])
+def test_cross_corpus(fold: int) -> None:
+    rows = cut(BOTH, fold, Cross("cross_corpus", ("demo",), ("ravdess",)))
+    assert speakers(rows, "test") == set(RAVDESS["speaker"])  # all of it, in every fold
+    assert speakers(rows, "train") | speakers(rows, "valid") == set(DEMO["speaker"])
+    assert not speakers(rows, "train") & speakers(rows, "valid")
+    assert len(rows) == len(BOTH)
+
+
+def test_each_fold_of_a_cross_scenario_validates_on_others() -> None:
+    cross = Cross("cross_corpus", ("demo",), ("ravdess",))
+    valid = [speakers(cut(BOTH, fold, cross), "valid") for fold in range(1, 7)]
+    assert set.union(*valid) == set(DEMO["speaker"])
+    assert sum(map(len, valid)) == DEMO["speaker"].nunique()
+
+
+@pytest.mark.parametrize("fold", range(1, 6))
+def test_cross_language(fold: int) -> None:
+    rows = cut(ESD, fold, Cross("cross_language", ("en",), ("zh",)))
+    languages = rows.groupby("partition")["language"].unique().map(list).to_dict()
+    assert languages == {"train": ["en"], "valid": ["en"], "test": ["zh"]}
+    assert len(speakers(rows, "test")) == 10
+
+
+def test_who_speaks_on_both_sides_does_not_train() -> None:
+    bilingual = pd.concat([ESD, clips("esd", ["0001"], ["angry"], language="en").assign(id="esd/0001-english")])
+    rows = cut(bilingual, 1, Cross("cross_language", ("en",), ("zh",)))
+    assert "esd/0001-english" not in rows.index
+    assert "esd_0001" in speakers(rows, "test")
+
+
+@pytest.mark.parametrize("fold", [1, 2, 3])
+@pytest.mark.parametrize("scenario", [FULL, LOW], ids=lambda scenario: scenario.kind)
+def test_sentences_apart(fold: int, scenario: Scenario) -> None:
+    rows = cut(ACTED, fold, scenario, sentence_groups=2)
+    said = rows.groupby("partition")["sentence"].unique().map(set).to_dict()
+    here, other = ({"dogs"}, {"kids"}) if fold % 2 else ({"kids"}, {"dogs"})
+    assert said == {"test": here, "train": other, "valid": other}
+    whole = cut(ACTED, fold, scenario)
+    for part in ("train", "valid", "test"):
+        assert speakers(rows, part) == speakers(whole, part)
+
+
+def test_one_speaker_a_fold() -> None:
+    for fold in range(1, 15):
+        rows = cut(DEMO, fold, n_folds="speakers")
+        assert [len(speakers(rows, part)) for part in ("train", "valid", "test")] == [12, 1, 1]
+    assert speakers(cut(DEMO, 1, n_folds="speakers"), "test") != speakers(cut(DEMO, 2, n_folds="speakers"), "test")
+
+
+def test_corpora_that_only_train() -> None:
+    few = clips("tess", ["f1", "f2"])
+    unknown = clips("mine", ["unknown"])
+    frame = pd.concat([DEMO, few, unknown])
+    rows = cut(frame, 1, train_only=("tess", "mine"))
+    assert {"tess_f1", "tess_f2", "mine_unknown"} <= speakers(rows, "train")
+    alone = cut(DEMO, 1)
+    assert speakers(rows, "test") == speakers(alone, "test")
+
+
+@pytest.mark.parametrize(
+    ("frame", "scenario", "changes", "message"),
+    [
+        (DEMO, FULL, {"n_folds": 16}, "demo: has 14 speakers, expected .* each of 16 folds"),
+        (
+            clips("tess", ["f1", "f2"]),
+            FULL,
+            {"n_folds": "speakers"},
+            "tess: has 2 speakers.*name it in split.train_only",
+        ),
+        (clips("mine", ["unknown"]), FULL, {}, "mine: it is not known who speaks.*split.train_only"),
+        (DEMO, FULL, {"train_only": ("tess",)}, "train_only: no clip is of tess"),
+        (DEMO, FULL, {"train_only": ("demo",)}, "fold 1 of 'full' has no valid clip"),
+        (DEMO, FULL, {"sentence_groups": 2}, "demo does not say which sentence is spoken"),
+        (ACTED, FULL, {"sentence_groups": 3}, "ravdess has fewer sentences than 3 groups"),
+        (ACTED, NeutralOnly("neutral_only", 17, 1), {}, "complete_speakers is 17, but only 16 speakers train"),
+        (ACTED, Imbalanced("imbalanced", {"calm": 0.1}, 1), {}, "keep some of calm, which no clip is"),
+        (BOTH, Cross("cross_corpus", ("demo",), ("savee",)), {}, "no clip has corpus 'savee', found demo, ravdess"),
+        (BOTH, Cross("cross_corpus", ("demo",), ("demo",)), {}, "demo is to train and to test"),
+        (ESD, Cross("cross_language", ("en",), ("de",)), {}, "no clip has language 'de', found en, zh"),
+        (
+            pd.concat([DEMO, clips("mine", ["unknown"])]),
+            Cross("cross_corpus", ("demo",), ("mine",)),
+            {},
+            "mine: it is not known who speaks, so it cannot test",
+        ),
+    ],
+)
+def test_what_a_scenario_cannot_have(
+    frame: pd.DataFrame, scenario: Scenario, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SplitError, match=message):
+        cut(frame, 1, scenario, **changes)
+
+
+def test_not_even_neutral_clips_of_an_emotion() -> None:
+    """An emotion that no complete speaker acts cannot be learned."""
+    only = ACTED[(ACTED["emotion"] != "sad") | (ACTED["speaker"] == "ravdess_01")]  # who tests in fold 1
+    with pytest.raises(SplitError, match="no training clip is sad"):
+        cut(only, 1, NEUTRAL_ONLY)

@@ -26,8 +26,10 @@ def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, n
     scenario = chosen.scenarios[name]
     clips = manifest.read(clips_path, manifest.CLIPS)
     agreed = {key: corpus.folds for key, corpus in CORPORA.items() if corpus.folds}
-    rows = splits.partitions(clips, fold, scenario, chosen.n_folds, agreed)
-    manifest.write(rows, out, manifest.PARTITIONED, params.digest(chosen.n_folds, scenario))
+    rows = splits.partitions(clips, fold, scenario, chosen, agreed)
+    digest = params.digest(chosen.n_folds, chosen.sentence_groups, chosen.train_only, scenario)
+    sentences = "apart" if chosen.sentence_groups > 1 else "shared"
+    manifest.write(rows, out, manifest.PARTITIONED, digest, sentences=sentences)
     counts = rows["partition"].value_counts()
     click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
     if none:  # `augment` depends on the folder around it, which must be there also where there are no pairs

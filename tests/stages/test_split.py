@@ -20,8 +20,11 @@ emotions:
 ingest:
   min_duration_s: 0.1
   silence_peak: 1e-4
+tables: {}
 split:
   n_folds: 6
+  sentence_groups: 1
+  train_only: []
   scenarios:
     full:
       kind: full
@@ -90,8 +93,8 @@ def test_wrong_request(scenario: str, fold: int, message: str) -> None:
     [
         ("n_folds: 6", "n_folds: 5", "'split.n_folds' is 5: Input should be a multiple of 2"),
         ("n_folds: 6", "n_fold: 6", "'split.n_fold' is not known; did you mean 'n_folds'?"),
-        ("kind: full", "kind: ful", "'split.scenarios.full.kind' is 'ful': Input should be 'full'"),
-        ("kind: full", "knid: full", "'split.scenarios.full.knid' is not known; did you mean 'kind'?"),
+        ("kind: full", "kind: ful", "'split.scenarios.full.kind' is 'ful'; did you mean 'full'?"),
+        ("kind: full", "knid: full", "'split.scenarios.full.kind' is missing"),
     ],
 )
 def test_wrong_params(old: str, new: str, message: str) -> None:
