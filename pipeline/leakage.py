@@ -1,4 +1,7 @@
-"""The leakage guard: a rule for each way in which a test can come to know what it must not."""
+"""The leakage guard: a rule for each way in which a test can come to know what it must not.
+
+The rules speak of tables; `pipeline.audit` gathers the tables of a workspace and asks the rules.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,6 +10,8 @@ import click
 import pandas as pd
 
 SHOWN = 3  # offending rows in a message
+
+Hashes = Mapping[str, str]  # of each generator (by the hash of its weights), the hash of the ids of some clips
 
 
 @dataclass(frozen=True)
@@ -18,36 +23,66 @@ class Leak:
 
     def __str__(self) -> str:
         examples = ", ".join(self.rows["id"].head(SHOWN))
-        more = f" and {len(self.rows) - SHOWN} more" * (len(self.rows) > SHOWN)
+        more = f" and {len(self.rows) - SHOWN:,} more" * (len(self.rows) > SHOWN)
         return f"{self.rule}: {examples}{more}"
+
+    def in_full(self) -> list[str]:
+        """The rule and every row that breaks it, in lines."""
+        words = [column for column in ("id", "speaker", "partition", "source_id") if column in self.rows]
+        return [self.rule, *("  " + " ".join(map(str, row)) for row in self.rows[words].itertuples(index=False))]
 
 
 class LeakageError(click.ClickException):
-    """A table of clips would let the test partition into training."""
+    """Tables that would let the test partition into training."""
 
 
-def guard(augmented: pd.DataFrame, split: str, fitted_on: Mapping[str, str], train_ids: Mapping[str, str]) -> None:
-    """Refuse an augmented manifest with any leak.
+def refuse(split: str, leaks: Iterable[Leak]) -> None:
+    """Raise LeakageError where there are leaks; it names each broken rule and its rows."""
+    found = list(leaks)
+    if found:
+        raise LeakageError(f"{split}: leakage: " + "; ".join(map(str, found)))
+
+
+def in_augmented(
+    augmented: pd.DataFrame,
+    partitioned: pd.DataFrame,
+    split: str,
+    sentences_apart: bool,
+    fitted_on: Hashes,
+    allowed: Hashes,
+) -> list[Leak]:
+    """Leaks of an augmented manifest.
 
     Args:
         augmented: rows of `manifest.AUGMENTED`
+        partitioned: the real clips of the split, rows of `manifest.CLIPS` with their `partition`
         split: to which all of it must belong
-        fitted_on: of each generator (by `generator_sha256`), the hash of the clips that it was trained on
-        train_ids: of each generator, the hash of the split's train clips that it may have been trained on
-
-    Raises:
-        LeakageError: names each broken rule and its rows
+        sentences_apart: whether test sentences must be heard in no other partition
+        fitted_on: what each generator was trained on
+        allowed: what it may have been trained on
     """
-    leaks = [
+    return [
         *speakers_in_two_partitions(augmented),
+        *(sentences_of_test_elsewhere(augmented) if sentences_apart else ()),
         *audio_in_two_partitions(augmented),
+        *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
         *source_outside_train(augmented),
         *foreign_rows(augmented, split),
-        *foreign_generators(augmented, fitted_on, train_ids),
+        *foreign_generators(augmented, fitted_on, allowed),
     ]
-    if leaks:
-        raise LeakageError(f"{split}: leakage: " + "; ".join(map(str, leaks)))
+
+
+def in_predictions(predictions: pd.DataFrame, augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> list[Leak]:
+    """Leaks of what classifiers predicted.
+
+    Args:
+        predictions: their rows
+        augmented: the table that they were trained by
+        used: hash of the ids of the clips that they used, by what for: `USES`
+        allowed: of those that they may have used
+    """
+    return [*used_for_another_end(predictions, used, allowed), *predictions_of_others(predictions, augmented)]
 
 
 def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
@@ -55,10 +90,28 @@ def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
     return _leak("speaker in two partitions", augmented, _in_two(augmented, "speaker"))
 
 
+def sentences_of_test_elsewhere(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """No sentence of the test partition is heard in another one, where that is asked for; each is known."""
+    corpus_and_sentence = augmented["corpus"] + "/" + augmented["sentence"]
+    in_test = augmented["partition"] == "test"
+    heard = set(corpus_and_sentence[in_test])
+    elsewhere = ~in_test & (corpus_and_sentence.isin(heard) | augmented["sentence"].isna())
+    return _leak("sentence of the test partition elsewhere", augmented, elsewhere)
+
+
 def audio_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
     """No clip, and no copy of its samples, is in two partitions."""
     crossing = _in_two(augmented, "id") | _in_two(augmented, "sha256")
     return _leak("clip in two partitions", augmented, crossing)
+
+
+def other_than_the_split(augmented: pd.DataFrame, partitioned: pd.DataFrame) -> Iterable[Leak]:
+    """The real clips are those of the split, as the manifest has them: none is moved, changed, added or left out."""
+    columns = ["id", "speaker", "emotion", "sha256", "partition"]
+    real = augmented.loc[~augmented["is_synthetic"], columns]
+    both = real.merge(partitioned[columns], how="outer", indicator=True)
+    odd = both[both["_merge"] != "both"].drop_duplicates("id")
+    return _leak("clip other than in the split", odd, odd["id"].notna())
 
 
 def synthetic_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
@@ -81,14 +134,37 @@ def foreign_rows(augmented: pd.DataFrame, split: str) -> Iterable[Leak]:
     return _leak("row of another split", augmented, augmented["split"] != split)
 
 
-def foreign_generators(
-    augmented: pd.DataFrame, fitted_on: Mapping[str, str], train_ids: Mapping[str, str]
-) -> Iterable[Leak]:
-    """A generator saw the train clips of this split, and no others."""
+def foreign_generators(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
+    """A generator, with its statistics, saw the train clips of this split, and no others."""
     found = augmented["generator_sha256"].map(dict(fitted_on))
-    allowed = augmented["generator_sha256"].map(dict(train_ids))
-    wrong = augmented["generator_sha256"].isna() | found.isna() | allowed.isna() | (found != allowed)
+    expected = augmented["generator_sha256"].map(dict(allowed))
+    wrong = augmented["generator_sha256"].isna() | found.isna() | expected.isna() | (found != expected)
     return _leak("generator of another partition or split", augmented, augmented["is_synthetic"] & wrong)
+
+
+# What classifiers use clips for, and the words for what is wrong where they are others.
+USES = {
+    "trained_on": "classifier trained on other clips than the arm's train partition",
+    "scaled_by": "statistics of other clips than the real train ones",
+    "selected_on": "model selected on other clips than the valid partition",
+}
+
+
+def used_for_another_end(predictions: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
+    """A classifier learns from train, is chosen on valid, and its statistics are of real train clips."""
+    for use, words in USES.items():
+        if used.get(use) != allowed[use]:
+            yield Leak(words, predictions)
+
+
+def predictions_of_others(predictions: pd.DataFrame, augmented: pd.DataFrame) -> Iterable[Leak]:
+    """What is scored are the valid and test clips, by each run all of them, under their own emotion and speaker."""
+    runs = predictions[["classifier", "seed"]].drop_duplicates()
+    held_out = augmented[augmented["partition"] != "train"].rename(columns={"emotion": "label"})
+    expected = held_out[["id", "speaker", "partition", "label"]].merge(runs, how="cross")
+    both = predictions[list(expected)].merge(expected, how="outer", indicator=True)
+    odd = both[both["_merge"] != "both"].drop_duplicates("id")
+    return _leak("prediction other than of the held-out clips", odd, odd["id"].notna())
 
 
 def _in_two(rows: pd.DataFrame, column: str) -> "pd.Series[bool]":

@@ -42,9 +42,20 @@ def load(folder: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """
     from safetensors.torch import load_file
 
+    about = config(folder)
+    return load_file(folder / WEIGHTS), about
+
+
+def config(folder: Path) -> dict[str, Any]:
+    """Configuration of a model.
+
+    Raises:
+        ModelError: there is none
+    """
     if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
         raise ModelError(f"{folder}: no model here; `dvc repro` trains it")
-    return load_file(folder / WEIGHTS), json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    return found
 
 
 def fingerprint(folder: Path) -> str:

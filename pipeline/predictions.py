@@ -38,7 +38,7 @@ def schema(labels: Sequence[str]) -> pa.Schema:
     return pa.schema([*_COLUMNS, *classes])
 
 
-def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_digest: str) -> None:
+def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_digest: str, **metadata: str) -> None:
     """Write predictions to Parquet; the same rows give the same bytes.
 
     Args:
@@ -46,6 +46,7 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_digest:
         path: where to
         labels: the classes, in the order of their columns
         params_digest: hash of the parameters that the writing stage declares
+        metadata: further words to keep with the table
 
     Raises:
         PredictionsError: a column is lacking or unknown, a value is missing, a probability is not in 0 … 1, a
@@ -68,7 +69,7 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_digest:
     twice = frame.duplicated(["id", "partition", "classifier", "seed"])
     if twice.any():
         raise PredictionsError(f"{path}: clip '{frame.loc[twice, 'id'].iloc[0]}' is there twice")
-    words = {"schema_version": SCHEMA_VERSION, "params": params_digest, "labels": json.dumps(list(labels))}
+    words = {"schema_version": SCHEMA_VERSION, "params": params_digest, "labels": json.dumps(list(labels)), **metadata}
     table = pa.Table.from_pandas(frame, schema=columns, preserve_index=False)
     with whole(path) as temporary:
         pq.write_table(table.replace_schema_metadata(words), temporary, compression="zstd")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline import leakage
-from pipeline.leakage import LeakageError
+from pipeline.leakage import Leak, LeakageError
 
 SPLIT = "full-1"
 GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
@@ -17,12 +17,14 @@ NO_PROVENANCE = {"source_id": None, "source_emotion": None, "generator": None, "
 
 
 def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
-    clip = {"id": id_, "speaker": speaker, "sha256": f"sha256 of {id_}", "is_synthetic": False}
+    words = {"emotion": "angry", "corpus": "ravdess", "sentence": "dogs" if partition == "test" else "kids"}
+    clip = {"id": id_, "speaker": speaker, **words, "sha256": f"sha256 of {id_}", "is_synthetic": False}
     return {**clip, **NO_PROVENANCE, "split": SPLIT, "partition": partition}
 
 
 def made(source: str, speaker: str, generator: str = GENERATOR) -> dict[str, Any]:
-    clip = {"id": f"{SPLIT}/cyclegan/{source}", "speaker": speaker, "sha256": f"sha256 of fake {source}"}
+    words = {"emotion": "sad", "corpus": "ravdess", "sentence": "kids"}
+    clip = {"id": f"{SPLIT}/cyclegan/{source}", "speaker": speaker, **words, "sha256": f"sha256 of fake {source}"}
     origin = {"source_id": source, "source_emotion": "angry", "generator": "cyclegan", "generator_sha256": generator}
     return {**clip, "is_synthetic": True, **origin, "split": SPLIT, "partition": "train"}
 
@@ -53,19 +55,33 @@ def added(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
 
 
-def refused(table: pd.DataFrame, fitted_on: dict[str, str] = FITTED_ON, train_ids: dict[str, str] = TRAIN_IDS) -> str:
+def leaks(
+    table: pd.DataFrame,
+    fitted_on: dict[str, str] = FITTED_ON,
+    train_ids: dict[str, str] = TRAIN_IDS,
+    partitioned: pd.DataFrame | None = None,
+    sentences_apart: bool = True,
+) -> list[Leak]:
+    """Of a table; without `partitioned`, the split says the same as the table's real rows, once each."""
+    real = table[~table["is_synthetic"]].drop_duplicates("id")
+    given = real if partitioned is None else partitioned
+    return leakage.in_augmented(table, given, SPLIT, sentences_apart, fitted_on, train_ids)
+
+
+def refused(table: pd.DataFrame, **how: Any) -> str:
     with pytest.raises(LeakageError) as caught:
-        leakage.guard(table, SPLIT, fitted_on, train_ids)
+        leakage.refuse(SPLIT, leaks(table, **how))
     return caught.value.message
 
 
 def test_a_clean_table_passes(table: pd.DataFrame) -> None:
-    leakage.guard(table, SPLIT, FITTED_ON, TRAIN_IDS)
-    leakage.guard(table[~table["is_synthetic"]], SPLIT, {}, {})
+    assert leaks(table) == []
+    assert leaks(table[~table["is_synthetic"]], {}, {}) == []
+    leakage.refuse(SPLIT, leaks(table))
 
 
 def test_the_same_audio_twice_in_train_is_no_leak(table: pd.DataFrame) -> None:
-    leakage.guard(planted(table, "a2", sha256="sha256 of a1"), SPLIT, FITTED_ON, TRAIN_IDS)
+    assert leaks(planted(table, "a2", sha256="sha256 of a1")) == []
 
 
 @pytest.mark.parametrize(("id_", "speaker", "other"), [("d1", "a", "a1"), ("c1", "b", "b1"), ("d1", "c", "c1")])
@@ -140,7 +156,7 @@ def test_generator_unknown(table: pd.DataFrame, unknown: str) -> None:
 def test_weights_unknown(table: pd.DataFrame, generator: str | None) -> None:
     """Even if something is said of weights without a hash."""
     said = {**FITTED_ON, None: "train-ids"}
-    message = refused(planted(table, "full-1/cyclegan/a1", generator_sha256=generator), said, said)
+    message = refused(planted(table, "full-1/cyclegan/a1", generator_sha256=generator), fitted_on=said, train_ids=said)
     assert message == f"full-1: leakage: {RULE}: full-1/cyclegan/a1"
 
 
@@ -165,12 +181,100 @@ def test_all_broken_rules_are_named(table: pd.DataFrame) -> None:
         assert rule in message
 
 
-def test_guard_knows_every_rule() -> None:
+@pytest.mark.parametrize("id_", ["a1", "c2", "full-1/cyclegan/b1"])
+def test_sentence_of_the_test_partition(table: pd.DataFrame, id_: str) -> None:
+    for sentence in ("dogs", None):  # who says an unknown sentence may say a test one
+        leaky = planted(table, id_, sentence=sentence)
+        assert refused(leaky) == f"{SPLIT}: leakage: sentence of the test partition elsewhere: {id_}"
+        assert leaks(leaky, sentences_apart=False) == []
+
+
+def test_the_same_words_in_another_corpus_are_another_sentence(table: pd.DataFrame) -> None:
+    assert leaks(planted(table, "a1", sentence="dogs", corpus="savee")) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"partition": "valid", "speaker": "c"}, {"emotion": "happy"}, {"speaker": "b"}, {"sha256": "other"}]
+)
+def test_clip_other_than_in_the_split(table: pd.DataFrame, changes: dict[str, str]) -> None:
+    """A valid clip that is said to be a test one, or another label, need not break any other rule."""
+    clean = table[~table["is_synthetic"]]
+    [leak] = [leak for leak in leaks(planted(table, "a1", **changes), partitioned=clean) if "other than" in leak.rule]
+    assert list(leak.rows["id"]) == ["a1"]
+
+
+def test_clips_left_out_and_added(table: pd.DataFrame) -> None:
+    """A hard test clip that is left out makes every score better."""
+    clean = table[~table["is_synthetic"]]
+    assert refused(table[table["id"] != "d2"], partitioned=clean).endswith("clip other than in the split: d2")
+    assert refused(table, partitioned=clean[clean["id"] != "c1"]).endswith("clip other than in the split: c1")
+
+
+ALLOWED = {"trained_on": "train", "scaled_by": "real train", "selected_on": "valid"}
+
+
+@pytest.fixture
+def predictions(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the valid and test clips, by two runs."""
+    held_out = table[table["partition"] != "train"].assign(label="angry")[["id", "speaker", "partition", "label"]]
+    return pd.concat([held_out.assign(classifier="cnn", seed=seed) for seed in (0, 1)])
+
+
+def test_clean_predictions_pass(table: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    assert leakage.in_predictions(predictions, table, ALLOWED, ALLOWED) == []
+    assert leakage.in_predictions(predictions, table, {**ALLOWED, "params": "x"}, ALLOWED) == []
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        ("trained_on", "trained on other clips than the arm's train partition"),
+        ("scaled_by", "statistics of other clips than the real train ones"),
+        ("selected_on", "model selected on other clips than the valid partition"),
+    ],
+)
+@pytest.mark.parametrize("found", ["hash of the test clips", None])
+def test_clips_used_for_another_end(
+    table: pd.DataFrame, predictions: pd.DataFrame, use: str, words: str, found: str | None
+) -> None:
+    used = {key: value for key, value in {**ALLOWED, use: found}.items() if value}
+    [leak] = leakage.in_predictions(predictions, table, used, ALLOWED)
+    assert leak.rule.endswith(words)
+    assert set(leak.rows["id"]) == set(predictions["id"])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"label": "sad"}, {"partition": "valid"}, {"speaker": "c"}, {"id": "a1"}, {"id": "unknown"}]
+)
+def test_predictions_of_others(table: pd.DataFrame, predictions: pd.DataFrame, changes: dict[str, str]) -> None:
+    predictions = predictions.reset_index(drop=True)
+    row = predictions.index[(predictions["id"] == "d1") & (predictions["seed"] == 1)]
+    predictions.loc[row, list(changes)] = list(changes.values())
+    [leak] = leakage.in_predictions(predictions, table, ALLOWED, ALLOWED)
+    assert leak.rule == "prediction other than of the held-out clips"
+    assert "d1" in set(leak.rows["id"])
+
+
+def test_a_run_that_leaves_out_a_test_clip(table: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    fewer = predictions[(predictions["id"] != "d1") | (predictions["seed"] == 0)]
+    [leak] = leakage.in_predictions(fewer, table, ALLOWED, ALLOWED)
+    assert list(leak.rows["id"]) == ["d1"]
+
+
+def test_in_full_every_row_is_there(table: pd.DataFrame) -> None:
+    leak = leakage.Leak("a rule", table)
+    assert str(leak) == f"a rule: {', '.join(table['id'].head(3))} and {len(table) - 3} more"
+    assert leak.in_full()[0] == "a rule"
+    assert [line.split()[0] for line in leak.in_full()[1:]] == list(table["id"])
+
+
+def test_every_rule_is_asked() -> None:
     """A rule that is written and not called guards nothing."""
     rules = {
         name
         for name, value in vars(leakage).items()
-        if callable(value) and not name.startswith("_") and value.__module__ == leakage.__name__
-    } - {"Leak", "LeakageError", "guard"}
-    assert rules == rules & set(leakage.guard.__code__.co_names)
-    assert len(rules) >= 6
+        if callable(value) and not name.startswith("_") and getattr(value, "__module__", "") == leakage.__name__
+    } - {"Leak", "LeakageError", "refuse", "in_augmented", "in_predictions"}
+    called = {*leakage.in_augmented.__code__.co_names, *leakage.in_predictions.__code__.co_names}
+    assert rules == rules & called
+    assert len(rules) >= 10

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline import augmentation, leakage, manifest, models, pairs, params
+from pipeline import audit, augmentation, leakage, manifest, params
 from pipeline.augmentation import ARMS, MixParams
 
 
@@ -26,14 +26,12 @@ def main(params_path: Path, clips_path: Path, split_path: Path, arm: str, synthe
     )
     rows = real.assign(weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
     declared: list[object] = []  # an arm without generators does not depend on how clips are mixed
-    fitted_on, train_ids = {}, {}
     if ARMS[arm].generators:
         if synthetic is None:
             raise click.ClickException(f"arm '{arm}' needs --synthetic")
         mix = params.load(params_path, "augment.mix", MixParams)
         seed = params.load(params_path, "seed", int)
         declared = [mix, seed]
-        train = real[real["partition"] == "train"]
         made = []
         for generator in ARMS[arm].generators:
             for pair in params.load(params_path, "pairs", tuple[str, ...]):
@@ -43,12 +41,8 @@ def main(params_path: Path, clips_path: Path, split_path: Path, arm: str, synthe
                 if said.get("emotions") != pair:
                     raise click.ClickException(f"{table}: has clips of {said.get('emotions')}, expected {pair}")
                 made.append(found.assign(split=said.get("split")))
-                used = train[train["emotion"].isin(pairs.parse(pair, set(real["emotion"])))]
-                for weights in made[-1]["generator_sha256"].unique():
-                    fitted_on[weights] = said.get("train_ids_sha256", "")
-                    train_ids[weights] = models.ids_sha256(used["id"])
-        extra = augmentation.extra_clips(pd.concat(made), train, mix, seed)
+        extra = augmentation.extra_clips(pd.concat(made), real[real["partition"] == "train"], mix, seed)
         rows = pd.concat([rows, extra.assign(partition="train")])
-    leakage.guard(rows, split, fitted_on, train_ids)
+    leakage.refuse(split, audit.of_augmented(rows, clips_path, split_path))
     manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm)
     click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic")

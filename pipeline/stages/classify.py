@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline import hardware, manifest, params, predictions
+from pipeline import hardware, manifest, models, params, predictions
 from pipeline.classifier import training
 from pipeline.classifier.svm import SvmParams, train_svm
 from pipeline.classifier.training import Clips, CnnParams, Scaler
@@ -44,6 +44,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     train, valid, heard = (
         clips[clips["partition"].isin(names)] for names in (("train",), ("valid",), ("valid", "test"))
     )
+    real = train[~train["is_synthetic"]]
     stored = Shards(sorted({_shard(row, features) for row in clips.itertuples()}))
     runs: list[tuple[str, int, np.ndarray]] = []  # classifier, seed, probabilities of `heard`
     curves = []
@@ -52,7 +53,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     if "cnn" in chosen.classifiers:
         device = hardware.device(machine)
         learnt, chosen_on, audible = (clips_of(rows, stored) for rows in (train, valid, heard))
-        scaler = Scaler.fit(clips_of(train[~train["is_synthetic"]], stored).mels)
+        scaler = Scaler.fit(clips_of(real, stored).mels)
         for seed in chosen.seeds:
             network, curve_of_seed = training.train_cnn(
                 learnt, chosen_on, scaler, len(labels), chosen.cnn, seed, device
@@ -67,7 +68,9 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         about.assign(classifier=classifier, seed=seed, **dict(zip(columns, probabilities.T, strict=True)))
         for classifier, seed, probabilities in runs
     ]
-    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, machine))
+    used = {"trained_on": train, "scaled_by": real, "selected_on": valid}  # for the leakage guard
+    hashes = {use: models.ids_sha256(rows["id"]) for use, rows in used.items()}
+    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, machine), **hashes)
     with whole(curve) as temporary:
         pd.DataFrame(curves, columns=["seed", "step", "loss", "valid_uar"]).to_csv(
             temporary, index=False, float_format="%.5g"

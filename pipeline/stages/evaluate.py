@@ -8,7 +8,7 @@ import click
 import pandas as pd
 from pydantic import Field
 
-from pipeline import params, scoring
+from pipeline import audit, leakage, params, scoring
 from pipeline.files import whole, write_json
 from pipeline.params import section
 from pipeline.predictions import predicted, read
@@ -33,10 +33,22 @@ class EvaluateParams:
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--predictions", type=click.Path(path_type=Path), required=True)
+@click.option("--augmented", type=click.Path(path_type=Path), help="Training sets, to be audited first; with:")
+@click.option("--manifest", "clips", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--splits", type=click.Path(path_type=Path), default="data/splits")
 @click.option("--summary", type=click.Path(path_type=Path), required=True)
 @click.option("--scores", type=click.Path(path_type=Path), required=True)
 @click.option("--plots", type=click.Path(path_type=Path), required=True)
-def main(params_path: Path, predictions: Path, summary: Path, scores: Path, plots: Path) -> None:
+def main(
+    params_path: Path,
+    predictions: Path,
+    augmented: Path | None,
+    clips: Path,
+    splits: Path,
+    summary: Path,
+    scores: Path,
+    plots: Path,
+) -> None:
     """Score every arm on the test speakers, and what it gains over no augmentation."""
     chosen = params.load(params_path, "evaluate", EvaluateParams)
     scenarios = params.load(params_path, "scenarios", tuple[str, ...])
@@ -50,6 +62,12 @@ def main(params_path: Path, predictions: Path, summary: Path, scores: Path, plot
         raise click.ClickException(f"{params_path}: 'folds' is empty")
     if BASELINE not in arms:
         raise click.ClickException(f"{params_path}: 'arms' lacks '{BASELINE}', found {', '.join(arms)}")
+    if augmented is None:
+        click.echo("not audited: without --augmented nobody knows what the classifiers were trained on")
+    else:
+        places = audit.Places(clips, splits, augmented, predictions)
+        for split in (f"{scenario}-{fold}" for scenario in scenarios for fold in folds):
+            leakage.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
 
     results: Results = {}
     for scenario in scenarios:

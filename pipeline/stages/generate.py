@@ -22,6 +22,7 @@ from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
 from pipeline.workers import in_parallel
 
 GENERATOR = "cyclegan"
+LONGEST_NAME = 150  # characters of an id in a file's name
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, model: Path, fea
             params.digest(prepared, voice_params, acoustics, machine),
             split=split_path.stem,
             emotions=f"{a}-{b}",
-            train_ids_sha256=config["train_ids_sha256"],
+            model=model.as_posix(),
         )
     click.echo(f"{split_path.stem} {a}-{b}: {len(rows):,} clips, {facts['duration'].sum() / 3600:.2f} hours")
 
@@ -99,8 +100,11 @@ def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str,
         out: folder of the clips
     """
     a, b = emotions
+    sources = sources.sort_values("id")
     target = sources["emotion"].map({a: b, b: a})
-    name = sources["id"].str.replace("/", "_") + "_" + target + ".flac"
+    name = sources["id"].str.replace("/", "_").str[-LONGEST_NAME:] + "_" + target
+    again = name.groupby(name).cumcount()  # ids that differ in what a name cannot hold
+    name += again.map(lambda number: f"_{number + 1}" if number else "") + ".flac"
     rows = sources.assign(
         id=f"{split}/{GENERATOR}/" + sources["id"] + "/" + target,
         filepath=PurePosixPath(out).as_posix() + "/" + name,

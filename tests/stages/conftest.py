@@ -111,6 +111,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
     return folder
 
 
+@pytest.fixture(scope="session")
+def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
+    """Project with all that comes before `evaluate`, of fold 1; not to be changed."""
+    folder = tmp_path_factory.mktemp("classified")
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        change_params({"folds": [1]})
+        run_all((name, {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan") for name in ("augment", "classify"))
+    return folder
+
+
 @pytest.fixture
 def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the finished project as current directory, to do with as one likes."""

@@ -1,5 +1,6 @@
 """Training sets of arms, from files to files, and the leaks that must not get through."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ NONE, CYCLEGAN = (Path(f"data/augmented/full-1/{arm}.parquet") for arm in ("none
 MADE, OTHER = (
     Path(f"data/synthetic/full-1/cyclegan/{pair}/clips.parquet") for pair in ("angry-neutral", "neutral-sad")
 )
+MODEL = Path("models/cyclegan/full-1/angry-neutral")
 GENERATOR_RULE = "generator of another partition or split"
 Stage = Callable[..., Result]
 
@@ -28,10 +30,10 @@ def augment(stage: Stage) -> Callable[..., Result]:
     return lambda arm="cyclegan": stage("augment", scenario="full", fold="1", arm=arm)
 
 
-def rewrite(path: Path, schema: Any, change: Callable[[pd.DataFrame], pd.DataFrame], **metadata: str) -> None:
+def rewrite(path: Path, schema: Any, change: Callable[[pd.DataFrame], pd.DataFrame], **metadata: str | None) -> None:
     """Change the rows of a table, and words of its metadata, and leave the rest as it is."""
     said = {**manifest.metadata(path), **metadata}
-    kept = {name: value for name, value in said.items() if name not in ("schema_version", "params", "labels")}
+    kept = {name: value for name, value in said.items() if value and name not in ("schema_version", "params", "labels")}
     manifest.write(change(manifest.read(path, schema)), path, schema, said["params"], **kept)
 
 
@@ -159,11 +161,11 @@ def test_clips_of_another_split(augment: Callable[..., Result]) -> None:
 
 
 def test_clips_of_another_split_in_disguise(augment: Callable[..., Result]) -> None:
-    """Its table says that it is of this split, and that the generator was trained on this split's clips."""
-    said = manifest.metadata(MADE)["train_ids_sha256"]
+    """Its table says that it is of this split, and made by this split's model."""
+    said = manifest.metadata(MADE)["model"]
     shutil.copy(str(MADE).replace("full-1", "full-3"), MADE)
-    rewrite(MADE, manifest.SYNTHETIC, lambda rows: rows, split="full-1", train_ids_sha256=said)
-    refused(augment(), "source outside train: full-3/cyclegan/demo/f0", "speaker in two partitions")
+    rewrite(MADE, manifest.SYNTHETIC, lambda rows: rows, split="full-1", model=said)
+    refused(augment(), "source outside train: full-3/cyclegan/demo/f0", "speaker in two partitions", GENERATOR_RULE)
 
 
 def test_clips_of_another_pair(augment: Callable[..., Result]) -> None:
@@ -174,10 +176,26 @@ def test_clips_of_another_pair(augment: Callable[..., Result]) -> None:
     assert not CYCLEGAN.exists()
 
 
-@pytest.mark.parametrize("said", [{"train_ids_sha256": "0" * 64}, {"train_ids_sha256": ""}])
-def test_model_trained_on_other_clips(augment: Callable[..., Result], said: dict[str, str]) -> None:
-    rewrite(MADE, manifest.SYNTHETIC, lambda rows: rows, **said)
+def test_model_trained_on_other_clips(augment: Callable[..., Result]) -> None:
+    config = json.loads((MODEL / "config.json").read_text())
+    (MODEL / "config.json").write_text(json.dumps(config | {"train_ids_sha256": "0" * 64}))
     refused(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
+
+
+def test_model_trained_anew_after_its_clips_were_made(augment: Callable[..., Result]) -> None:
+    weights = MODEL / "weights.safetensors"
+    shutil.copy(str(weights).replace("angry-neutral", "neutral-sad"), weights)
+    refused(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
+
+
+def test_model_that_cannot_be_asked(augment: Callable[..., Result]) -> None:
+    shutil.move(MODEL, "elsewhere")
+    result = augment()
+    assert result.exit_code == 1
+    assert f"{MODEL}: no model here" in result.output
+    rewrite(MADE, manifest.SYNTHETIC, lambda rows: rows, model=None)
+    assert f"{MADE}: does not say which model made its clips" in augment().output
+    assert not CYCLEGAN.exists()
 
 
 def test_model_that_heard_the_test_speakers(stage: Stage, augment: Callable[..., Result]) -> None:

@@ -178,6 +178,7 @@ def test_plots(project):
 def test_words(project):
     result = evaluate(project)
     lines = result.output.splitlines()
+    assert lines.pop(0).startswith("not audited: without --augmented")
     assert len(lines) == 2 * 2 * len(ARMS) + 1
     assert lines[0].startswith("full, cnn: none 0.")
     assert any(line.startswith("full, svm: cyclegan+classical 0.") for line in lines)

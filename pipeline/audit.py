@@ -1,0 +1,69 @@
+"""Is a workspace free of leaks: gathers what `pipeline.leakage` has rules for, from the files themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline import leakage, manifest, models, predictions
+from pipeline.leakage import Leak
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tables of a workspace are."""
+
+    manifest: Path
+    splits: Path
+    augmented: Path
+    predictions: Path
+
+
+def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
+    """Leaks of an arm's training set in one split, and of what was predicted by it.
+
+    Raises:
+        click.ClickException: a table or a model is missing
+    """
+    rows = manifest.read(places.augmented / split / f"{arm}.parquet", manifest.AUGMENTED)
+    table = places.predictions / split / f"{arm}.parquet"
+    return [
+        *of_augmented(rows, places.manifest, places.splits / f"{split}.parquet"),
+        *leakage.in_predictions(predictions.read(table), rows, manifest.metadata(table), uses(rows)),
+    ]
+
+
+def of_augmented(rows: pd.DataFrame, clips_path: Path, split_path: Path) -> list[Leak]:
+    """Leaks of an arm's training set. What a generator saw is asked of its model, whose hash its clips carry.
+
+    Args:
+        rows: of `manifest.AUGMENTED`
+        clips_path: manifest of real clips
+        split_path: the split's own table
+    """
+    partitioned = manifest.read(clips_path, manifest.CLIPS).merge(
+        manifest.read(split_path, manifest.PARTITIONED), on="id", how="right"
+    )
+    train = partitioned[partitioned["partition"] == "train"]
+    fitted_on, allowed = {}, {}
+    for folder in sorted({Path(path).parent for path in rows.loc[rows["is_synthetic"], "filepath"]}):
+        model = _model_of(folder / manifest.SYNTHETIC_TABLE)
+        config, sha256 = models.config(model), models.fingerprint(model)
+        fitted_on[sha256] = config["train_ids_sha256"]
+        allowed[sha256] = models.ids_sha256(train.loc[train["emotion"].isin(config["emotions"]), "id"])
+    apart = manifest.metadata(split_path).get("sentences") == "apart"
+    return leakage.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
+
+
+def uses(rows: pd.DataFrame) -> dict[str, str]:
+    """Hashes of the clips that a classifier of an arm may use, by what for (`leakage.USES`)."""
+    is_train, is_real = rows["partition"] == "train", ~rows["is_synthetic"]
+    allowed = {"trained_on": is_train, "scaled_by": is_train & is_real, "selected_on": rows["partition"] == "valid"}
+    return {use: models.ids_sha256(rows.loc[clips, "id"]) for use, clips in allowed.items()}
+
+
+def _model_of(table: Path) -> Path:
+    said = manifest.metadata(table).get("model")
+    if said is None:
+        raise manifest.ManifestError(f"{table}: does not say which model made its clips")
+    return Path(said)

@@ -1,0 +1,169 @@
+"""The audit of a finished workspace, by `emocycle audit` and by `evaluate`: each leak is planted in its files."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline import cli, manifest, models
+
+CLIPS = Path("data/manifest.parquet")
+SPLIT = Path("data/splits/full-1.parquet")
+TRAINING_SET = Path("data/augmented/full-1/cyclegan.parquet")
+PREDICTIONS = Path("data/predictions/full-1/cyclegan.parquet")
+MODEL = Path("models/cyclegan/full-1/angry-neutral")
+SUMMARY = Path("metrics/summary.json")
+HELD_OUT = "demo/f01_s1_angry_medium"  # tests
+TRAIN = "demo/m02_s1_angry_medium"
+MADE = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
+
+
+@pytest.fixture(autouse=True)
+def project(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a finished workspace as current directory."""
+    shutil.copytree(classified, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def audit() -> Result:
+    return CliRunner().invoke(cli.main, ["audit"])
+
+
+def change(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows, **metadata: str) -> None:
+    """Change a table's rows, or words of its metadata, behind the pipeline's back."""
+    table = pq.read_table(path)
+    rows = edit(table.cast(plain(table.schema)).to_pandas())
+    changed = pa.Table.from_pandas(rows, plain(table.schema), preserve_index=False).cast(table.schema.remove_metadata())
+    words = {**manifest.metadata(path), **metadata}
+    pq.write_table(changed.replace_schema_metadata({key: value for key, value in words.items() if value}), path)
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    """The schema without dictionaries."""
+    types = [pa.string() if pa.types.is_dictionary(field.type) else field.type for field in schema]
+    return pa.schema([pa.field(field.name, type_) for field, type_ in zip(schema, types, strict=True)])
+
+
+def setting(id_: str, **values: Any) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    """Edit that sets values in the rows with an id."""
+
+    def edit(rows: pd.DataFrame) -> pd.DataFrame:
+        found = rows["id"] == id_
+        assert found.any()
+        for column, value in values.items():
+            rows.loc[found, column] = value
+        return rows
+
+    return edit
+
+
+def without(id_: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda rows: rows[rows["id"] != id_]
+
+
+def test_a_workspace_without_leaks(stage: Callable[..., Result]) -> None:
+    result = audit()
+    assert result.exit_code == 0, result.output
+    assert result.output == "full-1 none: no leak\nfull-1 cyclegan: no leak\n"
+    result = stage("evaluate")
+    assert result.exit_code == 0, result.output
+    assert "not audited" not in result.output
+    assert SUMMARY.exists()
+
+
+def copied(rows: pd.DataFrame) -> pd.DataFrame:
+    """The training set with the audio of a test clip in a train clip."""
+    heard = rows.loc[rows["id"] == HELD_OUT, "sha256"].item()
+    return setting(TRAIN, sha256=heard)(rows)
+
+
+LEAKS = {
+    "speaker": (TRAINING_SET, setting(TRAIN, speaker="demo_f01"), "speaker in two partitions", TRAIN),
+    "sentence": (TRAINING_SET, setting(TRAIN, sentence="s1"), "sentence of the test partition elsewhere", TRAIN),
+    "audio": (TRAINING_SET, copied, "clip in two partitions", TRAIN),
+    "moved": (TRAINING_SET, setting(TRAIN, partition="valid"), "clip other than in the split", TRAIN),
+    "relabelled": (TRAINING_SET, setting(HELD_OUT, emotion="sad"), "clip other than in the split", HELD_OUT),
+    "left out": (TRAINING_SET, without(HELD_OUT), "clip other than in the split", HELD_OUT),
+    "synthetic": (TRAINING_SET, setting(MADE, partition="test"), "synthetic clip outside train", MADE),
+    "source": (TRAINING_SET, setting(MADE, source_id=HELD_OUT), "source outside train", MADE),
+    "split": (TRAINING_SET, setting(MADE, split="full-3"), "row of another split", MADE),
+    "generator": (TRAINING_SET, setting(MADE, generator_sha256="0" * 64), "generator of another partition", MADE),
+    "prediction": (PREDICTIONS, setting(HELD_OUT, label="sad"), "prediction other than of the held-out", HELD_OUT),
+    "not predicted": (PREDICTIONS, without(HELD_OUT), "prediction other than of the held-out", HELD_OUT),
+    "split changed": (SPLIT, setting(TRAIN, partition="test"), "clip other than in the split", TRAIN),
+    "manifest changed": (CLIPS, setting(TRAIN, emotion="sad"), "clip other than in the split", TRAIN),
+}
+
+
+@pytest.mark.parametrize(("path", "edit", "rule", "id_"), LEAKS.values(), ids=LEAKS)
+def test_planted_leak(stage: Callable[..., Result], path: Path, edit: Any, rule: str, id_: str) -> None:
+    if rule.startswith("sentence"):
+        change(SPLIT, sentences="apart")
+    change(path, edit)
+    result = audit()
+    assert result.exit_code == 1
+    place = result.output.index(rule)
+    assert f"    {id_} " in result.output[place:] + " "
+    assert "the workspace leaks: none of its results can be believed" in result.output
+    refusal = stage("evaluate")
+    assert refusal.exit_code == 1
+    assert "full-1: leakage: " in refusal.output
+    assert rule in refusal.output
+    assert not SUMMARY.exists()
+
+
+@pytest.mark.parametrize(
+    ("use", "rule"),
+    [
+        ("trained_on", "classifier trained on other clips"),
+        ("scaled_by", "statistics of other clips"),
+        ("selected_on", "model selected on other clips"),
+    ],
+)
+def test_test_clips_used_for_another_end(stage: Callable[..., Result], use: str, rule: str) -> None:
+    rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
+    tested = models.ids_sha256(rows.loc[rows["partition"] == "test", "id"])
+    for said in (tested, ""):
+        change(PREDICTIONS, **{use: said})
+        assert rule in audit().output
+        assert rule in stage("evaluate").output
+    assert not SUMMARY.exists()
+
+
+@pytest.mark.parametrize("partition", ["valid", "test"])
+def test_classifier_that_is_chosen_or_trained_on_test(stage: Callable[..., Result], partition: str) -> None:
+    """Classify really runs on a table that calls test clips something else; then the right table is put back."""
+    shutil.copy(TRAINING_SET, "right.parquet")
+    new = {"valid": "train", "test": "valid"}[partition]
+    change(TRAINING_SET, lambda rows: rows.assign(partition=rows["partition"].replace(partition, new)))
+    if partition == "valid":  # something must choose
+        change(TRAINING_SET, setting("demo/f01_s2_sad_medium", partition="valid"))
+    assert stage("classify", scenario="full", fold="1", arm="cyclegan").exit_code == 0
+    shutil.copy("right.parquet", TRAINING_SET)
+    result = audit()
+    assert result.exit_code == 1
+    assert "model selected on other clips than the valid partition" in result.output
+
+
+def test_generator_that_heard_others(stage: Callable[..., Result]) -> None:
+    config = json.loads((MODEL / "config.json").read_text())
+    (MODEL / "config.json").write_text(json.dumps(config | {"train_ids_sha256": "0" * 64}))
+    for result in (audit(), stage("evaluate")):
+        assert result.exit_code == 1
+        assert "generator of another partition or split" in result.output
+
+
+@pytest.mark.parametrize("missing", [TRAINING_SET, PREDICTIONS, SPLIT, CLIPS, MODEL / "config.json"], ids=str)
+def test_what_cannot_be_audited(missing: Path) -> None:
+    missing.unlink()
+    result = audit()
+    assert result.exit_code == 1
+    assert str(missing.parent if missing.is_relative_to(MODEL) else missing) in result.output
