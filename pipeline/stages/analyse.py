@@ -1,0 +1,122 @@
+"""Describe the data: tables and plots of what the clips are like, and warnings of what misleads."""
+
+from pathlib import Path
+
+import click
+import librosa
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from pipeline import analysis, audio, manifest, measures, params
+from pipeline.analysis import AnalyseParams
+from pipeline.audio import AudioError, AudioParams
+from pipeline.classifier.acoustics import AcousticsParams
+from pipeline.files import whole, write_json
+from pipeline.shards import Shards
+from pipeline.workers import in_parallel
+
+COLUMNS = 2  # of spectrograms
+RANGE_DB = 60  # of their colours, below the loudest
+COLOURS = 20  # few, so that the picture stays small
+TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--splits", "splits_path", type=click.Path(path_type=Path), required=True, help="Folder of their tables.")
+@click.option("--vocoder-features", type=click.Path(path_type=Path), required=True, help="Folder of shards with F0.")
+@click.option("--classifier-features", type=click.Path(path_type=Path), required=True, help="The same with log-mel.")
+@click.option("--metrics", type=click.Path(path_type=Path), required=True)
+@click.option("--plots", type=click.Path(path_type=Path), required=True)
+def main(
+    params_path: Path,
+    clips_path: Path,
+    splits_path: Path,
+    vocoder_features: Path,
+    classifier_features: Path,
+    metrics: Path,
+    plots: Path,
+) -> None:
+    """Describe the data: tables and plots of what the clips are like, and warnings of what misleads."""
+    chosen = params.load(params_path, "analyse", AnalyseParams)
+    prepared = params.load(params_path, "audio", AudioParams)
+    acoustics = params.load(params_path, "acoustics", AcousticsParams)
+    scenarios = params.load(params_path, "scenarios", tuple[str, ...])
+    folds = params.load(params_path, "folds", tuple[int, ...])
+    names = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
+    if not names:
+        raise click.ClickException(f"{params_path}: 'scenarios' or 'folds' is empty")
+    splits = {name: manifest.read(splits_path / f"{name}.parquet", manifest.PARTITIONED) for name in names}
+    clips = manifest.read(clips_path, manifest.CLIPS)
+    corpora = sorted(clips["corpus"].unique())
+    voices = Shards(vocoder_features / corpus for corpus in corpora)
+    heard = Shards(classifier_features / corpus for corpus in corpora)
+
+    recorded = in_parallel(_recorded, list(clips["filepath"]), "recordings")
+    measured = [
+        of_recording | measures.voice(voices.array(id_, "f0_hz"))
+        for id_, of_recording in zip(clips["id"], recorded, strict=True)
+    ]
+    clips = clips.assign(duration_s=clips["duration"].astype(float)).join(pd.DataFrame(measured, clips.index))
+    parts = analysis.partitions(clips, splits)
+    tables = {
+        "counts": analysis.counts(clips, ["corpus"]),
+        "quartiles": analysis.quartiles(clips, ["corpus"]),
+        "intensities": analysis.intensities(clips),
+        "durations": analysis.histogram(clips, "duration_s"),
+        "f0": analysis.histogram(clips, "f0_median_hz"),
+        "partition_counts": analysis.counts(parts, ["split", "partition"], ("corpus", "emotion", "gender")),
+        "partition_quartiles": analysis.quartiles(parts, ["split", "partition"], ()),
+    }
+    warnings = analysis.warnings(clips, splits, chosen, prepared.sampling_rate / 2)
+    with whole(plots) as folder:
+        (folder / "spectrograms").mkdir(parents=True)
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        for corpus, shown in analysis.examples(clips).groupby("corpus"):
+            figure = _spectrograms(shown, heard, acoustics, prepared.sampling_rate)
+            figure.savefig(folder / "spectrograms" / f"{corpus}.png", dpi=80, metadata={"Software": None})
+    write_json(metrics, {"corpora": analysis.in_numbers(clips), "warnings": {"count": len(warnings), **warnings}})
+
+    for sentence in warnings.values():
+        click.echo(f"warning: {sentence}")
+    size = f"{len(clips):,} clips, {clips['duration_s'].sum() / 3600:.2f} hours, {clips['speaker'].nunique()} speakers"
+    click.echo(f"{', '.join(corpora)}: {size}; {len(warnings)} warning{'s' * (len(warnings) != 1)}")
+
+
+def _recorded(filepath: str) -> dict[str, float]:
+    try:
+        recording = audio.read(Path(filepath))
+    except AudioError as error:
+        raise click.ClickException(f"{filepath}: {error}; `dvc repro` reads the corpus anew") from None
+    return measures.recording(recording.samples, recording.sampling_rate)
+
+
+def _spectrograms(shown: pd.DataFrame, heard: Shards, acoustics: AcousticsParams, sampling_rate: int) -> Figure:
+    """What classifiers hear of some clips, a panel each, on the same axes and colours."""
+    looks = {"cmap": colormaps["magma"].resampled(COLOURS), "vmin": -RANGE_DB, "vmax": 0, "interpolation": "nearest"}
+    bands_hz = librosa.mel_frequencies(acoustics.n_mels + 2, fmax=sampling_rate / 2)[1:-1]
+    ticks = [tick for tick in TICKS_HZ if bands_hz[0] <= tick <= bands_hz[-1]]
+    rows = -(-len(shown) // COLUMNS)
+    figure = Figure(figsize=(11, 0.8 + 1.8 * rows), layout="constrained")
+    panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
+    longest_s = 0.0
+    for panel, id_, speaker, emotion in zip(panels.flat, shown["id"], shown["speaker"], shown["emotion"], strict=False):
+        log_mel = heard.array(id_, "log_mel")  # (frames, n_mels) [natural log of power]
+        duration_s = len(log_mel) * acoustics.frame_ms / 1000
+        longest_s = max(longest_s, duration_s)
+        ends = (0, duration_s, -0.5, acoustics.n_mels - 0.5)
+        decibels = 10 / np.log(10) * (log_mel.T - log_mel.max())
+        image = panel.imshow(decibels, extent=ends, origin="lower", aspect="auto", **looks)
+        panel.set_title(f"{speaker}, {emotion}", fontsize="medium")
+    for panel in panels.flat[len(shown) :]:
+        panel.set_visible(False)
+    panels[0, 0].set_xlim(0, longest_s)
+    panels[0, 0].set_yticks(np.interp(ticks, bands_hz, np.arange(acoustics.n_mels)), [f"{tick:,}" for tick in ticks])
+    figure.supxlabel("time [s]")
+    figure.supylabel("frequency [Hz], mel scale")
+    figure.colorbar(image, ax=panels, label="power below the loudest [dB]")
+    return figure
