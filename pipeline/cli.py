@@ -15,6 +15,7 @@ STAGES = (
     "manifest",
     "features",
     "split",
+    "analyse",
     "train_cyclegan",
     "generate",
     "augment",
@@ -31,10 +32,12 @@ SECTIONS: dict[str, Any] = {
     "arms": tuple[str, ...],
     "emotions": tuple[str, ...],
     "emotion_map": dict[str, str],
+    "tables": "pipeline.corpora.table:Tables",
     "seed": int,
     "hardware": "pipeline.hardware:HardwareParams",
     "demo_corpus": "pipeline.corpora.demo_acting:DemoCorpusParams",
     "ingest": "pipeline.ingestion:IngestParams",
+    "analyse": "pipeline.analysis:AnalyseParams",
     "split": "pipeline.splits:SplitParams",
     "audio": "pipeline.audio:AudioParams",
     "vocoder": "pipeline.vocoder:VocoderParams",
@@ -48,6 +51,7 @@ SECTIONS: dict[str, Any] = {
 
 PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
+DOWNLOADS = Path("data/downloads")  # archives that are not unpacked yet
 
 
 class Stages(click.Group):
@@ -106,14 +110,47 @@ def repro(
     ctx: click.Context, source: Path | None, links: tuple[str, ...], force: bool, dvc_arguments: tuple[str, ...]
 ) -> None:
     """Check params.yaml and data/raw and run `dvc repro`, after switching to another experiment if asked to."""
-    from pipeline import experiments, workspace
+    from pipeline import experiments, params, workspace
 
-    for link in links:
-        workspace.link_raw(link, RAW)
     if source:
         experiments.restore_params(source, PARAMS, force)
+    for link in links:
+        workspace.link_raw(link, RAW, params.read(PARAMS).get("tables") or ())
     _check()
     ctx.exit(workspace.dvc("repro", *dvc_arguments))
+
+
+@main.command()
+def audit() -> None:
+    """Look for leaks in all that `dvc repro` has made: every split and arm of params.yaml."""
+    from pipeline import workspace
+
+    leaks = 0
+    for split, arm, found in workspace.leaks(PARAMS, Path("data")):
+        click.echo(f"{split} {arm}: " + (f"{len(found)} rules broken" if found else "no leak"))
+        click.echo("".join(f"  {line}\n" for leak in found for line in leak.in_full()), nl=False)
+        leaks += len(found)
+    if leaks:
+        raise click.ClickException("the workspace leaks: none of its results can be believed")
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def corpora(names: tuple[str, ...]) -> None:
+    """Say what is there of each corpus, what is missing, and where to get it."""
+    from pipeline import inventory
+
+    inventory.show(names, RAW, PARAMS)
+
+
+@main.command()
+@click.argument("name")
+@click.option("--to", type=click.Path(path_type=Path), metavar="FOLDER", help="Where to, if not data/raw/NAME.")
+def fetch(name: str, to: Path | None) -> None:
+    """Download a corpus and unpack it in data/raw/NAME, or say how to get it where its licence asks for more."""
+    from pipeline import inventory
+
+    inventory.fetch(name, RAW, to, DOWNLOADS)
 
 
 @main.command()

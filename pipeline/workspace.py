@@ -4,17 +4,21 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline import pairs, params
+from pipeline import audit, pairs, params
 from pipeline.audio import SUFFIXES
 from pipeline.augmentation import ARMS
 from pipeline.corpora import CORPORA
+from pipeline.corpora.table import TableParams
+from pipeline.leakage import Leak
 from pipeline.manifest import EMOTIONS
+from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly
 
 DEMO = "demo"  # the corpus that a stage writes
 BASELINE = "none"  # the arm that others are compared with
@@ -52,23 +56,25 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
             said.append(error.message)
     if "classify" in values:
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in ("classifiers", "seeds")}
-    for rule in (_lists, _words, _pairs, _arms, _folds):
+    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios):
         said += [f"{path}: {line}" for line in rule(values)]
-    return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw)]
+    tables = values.get("tables", {})
+    return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
 
 
-def link_raw(wanted: str, raw: Path) -> None:
+def link_raw(wanted: str, raw: Path, tables: Collection[str]) -> None:
     """Make the folder of a corpus in `raw` a link to where the corpus is.
 
     Args:
         wanted: `ravdess=/some/folder`
         raw: folder of the corpora's folders
+        tables: corpora that params.yaml adds to the known ones
 
     Raises:
         WorkspaceError: no such corpus or folder, or something is there that is not a link
     """
     corpus, _, folder = wanted.partition("=")
-    known = set(CORPORA) - {DEMO}
+    known = {*CORPORA, *tables} - {DEMO}
     if corpus not in known or not folder:
         raise WorkspaceError(f"--raw {wanted}: expected CORPUS=FOLDER{params.nearest(corpus, known)}")
     target = Path(folder).expanduser().resolve()
@@ -83,6 +89,24 @@ def link_raw(wanted: str, raw: Path) -> None:
         raise WorkspaceError(f"{link}: is not a link, so it stays; move it away, or do without --raw {corpus}=…")
     raw.mkdir(parents=True, exist_ok=True)
     link.symlink_to(target, target_is_directory=True)
+
+
+def leaks(path: Path, data: Path) -> Iterator[tuple[str, str, list[Leak]]]:
+    """Each split and arm that params.yaml asks for, and what leaks in it.
+
+    Args:
+        path: params.yaml
+        data: folder of what the pipeline has made
+
+    Raises:
+        click.ClickException: something is missing
+    """
+    scenarios = params.load(path, "scenarios", tuple[str, ...])
+    folds = params.load(path, "folds", tuple[int, ...])
+    arms = params.load(path, "arms", tuple[str, ...])
+    places = audit.Places(data / "manifest.parquet", data / "splits", data / "augmented", data / "predictions")
+    for scenario, fold, arm in product(scenarios, folds, arms):
+        yield f"{scenario}-{fold}", arm, audit.of_arm(places, f"{scenario}-{fold}", arm)
 
 
 def dvc(*arguments: str) -> int:
@@ -122,7 +146,8 @@ def _words(values: Values) -> Iterable[str]:
     evaluated, split = values.get("evaluate"), values.get("split")
     scenarios = set(split.scenarios) if split else None
     for key, words, known in (
-        ("corpora", values.get("corpora"), set(CORPORA)),
+        ("corpora", values.get("corpora"), {*CORPORA, *values.get("tables", ())}),
+        ("split.train_only", split and split.train_only, values.get("corpora")),
         ("arms", values.get("arms"), set(ARMS)),
         ("emotions", values.get("emotions"), set(EMOTIONS)),
         ("emotion_map", [*emotion_map, *emotion_map.values()], set(EMOTIONS)),
@@ -135,6 +160,9 @@ def _words(values: Values) -> Iterable[str]:
             for word in dict.fromkeys(words):
                 if word not in known:
                     yield f"'{key}': '{word}' is not known{params.nearest(word, known)}"
+    for corpus in values.get("tables", ()):
+        if corpus in CORPORA:
+            yield f"'tables': '{corpus}' is a corpus that the pipeline knows; give your own another name"
 
 
 def _pairs(values: Values) -> Iterable[str]:
@@ -157,25 +185,47 @@ def _arms(values: Values) -> Iterable[str]:
 
 
 def _folds(values: Values) -> Iterable[str]:
+    """Folds that a corpus does not have, as far as its number of speakers need not be known."""
     if "split" not in values:
         return
+    split = values["split"]
+    grouped = () if split.n_folds == "speakers" else range(1, split.n_folds + 1)
     for corpus in values.get("corpora", ()):
-        if corpus in CORPORA:
-            known = CORPORA[corpus].folds or range(1, values["split"].n_folds + 1)
-            for fold in dict.fromkeys(values.get("folds", ())):
-                if fold not in known:
-                    yield f"'folds': {corpus} has no fold {fold}, expected {min(known)} to {max(known)}"
+        known = CORPORA[corpus].folds if corpus in CORPORA else None
+        for fold in dict.fromkeys(values.get("folds", ())):
+            if corpus not in split.train_only and fold not in (known or grouped or (fold,)):
+                found = known or grouped
+                yield f"'folds': {corpus} has no fold {fold}, expected {min(found)} to {max(found)}"
 
 
-def _raw(corpus: str, raw: Path) -> Iterable[str]:
+def _scenarios(values: Values) -> Iterable[str]:
+    """What the chosen scenarios ask for and the corpora or emotions do not have."""
+    for name in values.get("scenarios", ()) if "split" in values else ():
+        asked: tuple[str, Iterable[str]] = ("emotions", ())
+        match values["split"].scenarios.get(name):
+            case Cross("cross_corpus", train, test):
+                asked = ("corpora", [*train, *test])
+            case Imbalanced(keep=keep):
+                asked = ("emotions", keep)
+            case NeutralOnly():
+                asked = ("emotions", [NEUTRAL])
+        for word in asked[1]:
+            if asked[0] in values and word not in values[asked[0]]:
+                yield f"'split.scenarios.{name}' needs '{word}', which is not among '{asked[0]}'"
+
+
+def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:
     """What is wrong with a corpus's folder."""
     folder = raw / corpus
-    if corpus not in CORPORA or corpus == DEMO:
+    if corpus not in {*CORPORA, *tables} or corpus == DEMO:
         return
     if folder.is_symlink() and not folder.exists():
         yield f"{folder}: is a link to {folder.readlink()}, which is not there; {_expected(corpus)}"
     elif not folder.is_dir():
         yield f"{folder}: no such folder; {_expected(corpus)}"
+    elif corpus in tables:
+        if not (folder / tables[corpus].table).is_file():
+            yield f"{folder / tables[corpus].table}: no such file, which 'tables.{corpus}.table' names"
     elif not any(
         Path(name).suffix.lower() in SUFFIXES for _, _, names in os.walk(folder, followlinks=True) for name in names
     ):
@@ -183,6 +233,8 @@ def _raw(corpus: str, raw: Path) -> Iterable[str]:
 
 
 def _expected(corpus: str) -> str:
+    if corpus not in CORPORA:
+        return "expected the table that describes the corpus there, and its audio, or a link to their folder"
     about = CORPORA[corpus]
     return f"expected the clips of {about.title} there, or a link to them; where to get them: {about.source}"
 

@@ -55,6 +55,9 @@ def change(**values: Any) -> None:
     yaml.dump(found, Path("params.yaml"))
 
 
+MINE = {"table": "clips.csv", "base": ".", "license": "private", "emotions": {}, "intensities": {}}
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
@@ -82,6 +85,14 @@ def test_each_stage_is_found() -> None:
 def test_the_repository_is_in_order() -> None:
     result = run("check")
     assert (result.output, result.exit_code) == (IN_ORDER, 0)
+
+
+@pytest.mark.parametrize("record", sorted(path.parent.name for path in ROOT.glob("experiments/*/params.yaml")))
+def test_records_are_of_use_to_the_present_code(record: str) -> None:
+    shutil.copy(ROOT / f"experiments/{record}/params.yaml", "params.yaml")
+    result = run("check")
+    assert "data/raw/ravdess: no such folder" in result.output
+    assert "Error: 1 problem to solve first" in result.output
 
 
 @pytest.mark.parametrize(
@@ -115,6 +126,19 @@ def test_the_repository_is_in_order() -> None:
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
         ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
         ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
+        ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),
+        ({"split__n_folds": "speaker"}, "'split.n_folds' is 'speaker'"),
+        (
+            {"scenarios": ["cross_corpus"]},
+            "'split.scenarios.cross_corpus' needs 'cremad', which is not among 'corpora'",
+        ),
+        ({"scenarios": ["imbalanced"], "emotions": ["neutral", "angry"]}, "'split.scenarios.imbalanced' needs 'happy'"),
+        (
+            {"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]},
+            "'split.scenarios.neutral_only' needs 'neutral'",
+        ),
+        ({"tables": {"ravdess": MINE}}, "'tables': 'ravdess' is a corpus that the pipeline knows"),
+        ({"tables": {"mine": {**MINE, "emotions": {"wut": "anger"}}}}, "'tables.mine.emotions.wut"),
     ],
 )
 def test_what_is_wrong_is_named(changed: dict[str, Any], said: str) -> None:
@@ -168,6 +192,27 @@ def test_a_corpus_that_is_there(ravdess_tree: Callable[..., Path]) -> None:
     change(corpora=["ravdess"])
     ravdess_tree(Path("data/raw/ravdess"))
     assert run("check").output == IN_ORDER
+
+
+def test_a_corpus_that_a_table_describes(called: list[tuple[str, ...]], tmp_path: Path) -> None:
+    change(tables={"mine": MINE}, corpora=["mine"])
+    assert "data/raw/mine: no such folder; expected the table that describes the corpus" in run("check").output
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    result = run("repro", "--raw", f"mine={elsewhere}")
+    assert "data/raw/mine/clips.csv: no such file, which 'tables.mine.table' names" in result.output
+    (elsewhere / "clips.csv").touch()
+    assert run("repro", "--raw", f"mine={elsewhere}").output == IN_ORDER
+    assert called == [("repro",)]
+    change(folds=[1, 9])
+    assert "'folds': mine has no fold 9, expected 1 to 4" in run("check").output
+    change(split__n_folds="speakers")  # how many there are shows later
+    assert run("check").output == IN_ORDER
+
+
+def test_a_corpus_that_only_trains_needs_no_folds() -> None:
+    change(corpora=["demo", "ravdess"], folds=[1, 4], split__train_only=["ravdess"])
+    assert "'folds'" not in run("check").output
 
 
 def test_repro_checks_first(called: list[tuple[str, ...]]) -> None:
@@ -249,7 +294,7 @@ def test_a_record_that_is_not_there(called: list[tuple[str, ...]]) -> None:
     [
         ("ravdes=there", "did you mean 'ravdess'?"),
         ("ravdess", "expected CORPUS=FOLDER"),
-        ("demo=there", "expected CORPUS=FOLDER; expected one of ravdess"),
+        ("demo=there", "expected CORPUS=FOLDER; did you mean"),
         ("ravdess=nowhere", "no such folder; expected the clips of RAVDESS"),
     ],
 )

@@ -85,7 +85,7 @@ def items(*names: str) -> set[str]:
 def test_only_what_a_change_touches_runs_again(project: Path, change_params: Change) -> None:
     everything = repro()
     assert everything == items(
-        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1"),
+        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1", "analyse"),
         *("train_cyclegan@full-1-angry-neutral", "generate@full-1-angry-neutral"),
         *("{augment,classify}@full-1-{none,cyclegan}", "evaluate"),
     )
@@ -114,12 +114,14 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     # A fold more, and a pair less, whose folders stay behind and are not read.
     change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
-        *("split@full-2", "{train_cyclegan,generate}@full-2-angry-neutral"),
+        *("split@full-2", "analyse", "{train_cyclegan,generate}@full-2-angry-neutral"),
         *("augment@full-{1,2}-{none,cyclegan}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
         "evaluate",
     )
     assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()
     assert table.read_bytes() == augmented
+    audit = CliRunner().invoke(main, ["audit"])
+    assert audit.output == "".join(f"full-{fold} {arm}: no leak\n" for fold in (1, 2) for arm in ("none", "cyclegan"))
 
     a_record_gives_the_same_statistics(change_params)
 
