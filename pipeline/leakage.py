@@ -29,7 +29,8 @@ class Leak:
     def in_full(self) -> list[str]:
         """The rule and every row that breaks it, in lines."""
         words = [column for column in ("id", "speaker", "partition", "source_id") if column in self.rows]
-        return [self.rule, *("  " + " ".join(map(str, row)) for row in self.rows[words].itertuples(index=False))]
+        rows = self.rows[words].fillna("-").itertuples(index=False)
+        return [self.rule, *("  " + " ".join(row) for row in rows)]
 
 
 class LeakageError(click.ClickException):
