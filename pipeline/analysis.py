@@ -206,9 +206,8 @@ def _bandwidths(clips: pd.DataFrame, chosen: AnalyseParams, nyquist_hz: float) -
 
 
 def _sentences(clips: pd.DataFrame, splits: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Test clips whose sentence trains, by scenario; each corpus has its own names of sentences."""
-    named = clips.dropna(subset=["sentence"])
-    said = pd.Series((named["corpus"] + "/" + named["sentence"]).to_numpy(), named["id"])
+    """Test clips whose sentence trains, by scenario."""
+    said = clips.dropna(subset=["sentence"]).set_index("id")["sentence"]
     found: dict[str, list[int]] = {}  # scenario → clips that test, of all folds; those whose sentence trains
     for name, rows in splits.items():
         sentence = rows["id"].map(said)

@@ -13,7 +13,8 @@ from pydantic import Field
 
 from pipeline.params import section
 
-SUFFIXES = frozenset({".wav", ".flac", ".mp3", ".ogg", ".aif", ".aiff"})
+LOSSY = frozenset({".mp3", ".ogg"})
+SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"}) | LOSSY
 PEAK = 0.99  # nothing is written louder, of full scale
 LONGEST = 2**32  # samples; a header that promises more is not believed
 
@@ -51,6 +52,11 @@ class Recording:
     def duration(self) -> float:
         """Length [s]."""
         return len(self.samples) / self.sampling_rate
+
+    @property
+    def peak(self) -> float:
+        """Largest absolute sample, of full scale."""
+        return float(max(self.samples.max(), -self.samples.min()))
 
 
 def read(path: Path) -> Recording:

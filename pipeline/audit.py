@@ -1,5 +1,6 @@
 """Is a workspace free of leaks: gathers what `pipeline.leakage` has rules for, from the files themselves."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +28,11 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
     """
     rows = manifest.read(places.augmented / split / f"{arm}.parquet", manifest.AUGMENTED)
     table = places.predictions / split / f"{arm}.parquet"
+    found, said = predictions.read(table), manifest.metadata(table)
+    runs = pd.DataFrame(json.loads(said.get("runs", "[]")), columns=["classifier", "seed"]).astype({"seed": "int32"})
     return [
         *of_augmented(rows, places.manifest, places.splits / f"{split}.parquet"),
-        *leakage.in_predictions(predictions.read(table), rows, manifest.metadata(table), uses(rows)),
+        *leakage.in_predictions(found, rows, runs, said, uses(rows)),
     ]
 
 
@@ -49,17 +52,34 @@ def of_augmented(rows: pd.DataFrame, clips_path: Path, split_path: Path) -> list
     for folder in sorted({Path(path).parent for path in rows.loc[rows["is_synthetic"], "filepath"]}):
         model = _model_of(folder / manifest.SYNTHETIC_TABLE)
         config, sha256 = models.config(model), models.fingerprint(model)
-        fitted_on[sha256] = config["train_ids_sha256"]
-        allowed[sha256] = models.ids_sha256(train.loc[train["emotion"].isin(config["emotions"]), "id"])
+        fitted_on[sha256] = config["train_clips_sha256"]
+        allowed[sha256] = models.clips_sha256(train[train["emotion"].isin(config["emotions"])])
     apart = manifest.metadata(split_path).get("sentences") == "apart"
     return leakage.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
+
+
+def other_split(split_path: Path, expected: pd.DataFrame, sentences_apart: bool) -> list[Leak]:
+    """What a split has otherwise than the parameters ask for now.
+
+    Args:
+        split_path: its table
+        expected: rows of `manifest.PARTITIONED`
+        sentences_apart: whether test sentences must be heard in no other partition
+    """
+    found = manifest.read(split_path, manifest.PARTITIONED)
+    both = found.merge(expected, how="outer", indicator=True)
+    odd = both[both["_merge"] != "both"].drop_duplicates("id")
+    words = "split other than the parameters ask for"
+    if (manifest.metadata(split_path).get("sentences") == "apart") != sentences_apart:
+        return [Leak(words, found)]
+    return [Leak(words, odd)] if len(odd) else []
 
 
 def uses(rows: pd.DataFrame) -> dict[str, str]:
     """Hashes of the clips that a classifier of an arm may use, by what for (`leakage.USES`)."""
     is_train, is_real = rows["partition"] == "train", ~rows["is_synthetic"]
     allowed = {"trained_on": is_train, "scaled_by": is_train & is_real, "selected_on": rows["partition"] == "valid"}
-    return {use: models.ids_sha256(rows.loc[clips, "id"]) for use, clips in allowed.items()}
+    return {use: models.clips_sha256(rows[clips]) for use, clips in allowed.items()}
 
 
 def _model_of(table: Path) -> Path:

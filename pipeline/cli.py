@@ -169,7 +169,7 @@ def record(name: str, force: bool) -> None:
     folder = experiments.record(name, Path(), force)
     click.echo(
         f"{folder}: recorded; commit it. Its statistics again: emocycle evaluate --params {folder}/params.yaml "
-        f"--predictions {folder}/predictions --summary summary.json --scores ser.json --plots plots"
+        f"--predictions {folder}/predictions --unaudited --summary summary.json --scores ser.json --plots plots"
     )
 
 

@@ -4,11 +4,12 @@ import hashlib
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Annotated, Any
 
+import click
 import soundfile
 from pydantic import Field
 
@@ -18,6 +19,7 @@ from pipeline.params import section
 from pipeline.workers import in_parallel
 
 Clip = dict[str, object]  # a row of a table of clips, by column
+SAID = ("filepath", "speaker", "emotion")
 
 
 @section
@@ -48,15 +50,35 @@ class Examined:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below `folder`, at any depth, sorted; links are followed, not resolved."""
-    walk = os.walk(folder, followlinks=True)
-    return sorted((Path(base) / name for base, _, names in walk for name in names), key=Path.as_posix)
+    """Every file below `folder`, at any depth, sorted; links are followed, but not in circles, and not resolved.
+
+    Raises:
+        ClickException: a folder cannot be read
+    """
+    return sorted(_files_below(folder, frozenset()), key=Path.as_posix) if folder.is_dir() else []
+
+
+def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path]:
+    try:
+        own = folder.stat()
+        inside = list(os.scandir(folder))
+    except OSError as error:
+        raise click.ClickException(f"{folder}: cannot be read: {error.strerror}") from None
+    here = (own.st_dev, own.st_ino)
+    if here in above:  # a link to a folder that it is in
+        return
+    for entry in inside:
+        if entry.is_dir():
+            yield from _files_below(folder / entry.name, above | {here})
+        else:
+            yield folder / entry.name
 
 
 def decoder() -> str:
     """Version of all that decodes: the libraries, and our own code."""
     code = hashlib.sha256(Path(audio.__file__).read_bytes()).hexdigest()[:16]
-    return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, audio.py {code}"
+    kept = " ".join(field.name for field in fields(Sound))
+    return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, audio.py {code}: {kept}"
 
 
 def examined(paths: Sequence[Path], cache: Cache, label: str) -> Iterator[Examined]:
@@ -90,8 +112,7 @@ def _examine(path: Path, cache: Cache) -> Examined:
         recording = audio.decoded(data)
     except audio.AudioError as error:
         return Examined(file, error, is_new=True)
-    peak = float(max(recording.samples.max(), -recording.samples.min()))
-    sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, peak)
+    sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
     return Examined(file, sound, is_new=True)
 
 
@@ -120,33 +141,41 @@ def is_hidden(path: PurePath) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
-def without_twins(clips: Iterable[Clip], key: str, reason: str, labels: Sequence[str]) -> tuple[list[Clip], list[Clip]]:
-    """Keep the first of the clips that share a `key`, or none where their labels contradict each other.
+def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
+    """Each recording once: the first of its copies; and none of a clip's copies where one is labelled otherwise.
+
+    Other audio under one name is mostly the same recording at another rate: the first is as good as any. To trust none
+    would lose all of a corpus that has a converted copy beside it.
 
     Args:
-        clips: rows with `filepath`, `key` and `labels`, in order of preference
-        key: column in which no value may be there twice
-        reason: why later clips are left out
-        labels: columns in which clips of one key must agree to be trusted
+        clips: rows with `id`, `filepath`, `sha256`, `speaker` and `emotion`, in order of preference
 
     Returns:
         the clips that are kept, and rows of the quarantine for the others
     """
-    twins: dict[object, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        twins[clip[key]].append(clip)
-    kept: list[Clip] = []
-    left_out: list[Clip] = []
-    for group in twins.values():
-        first = group[0]
-        if len({tuple(clip[label] for label in labels) for clip in group}) == 1:
-            kept.append(first)
-            detail = f"same {key} as {first['filepath']}"
-            left_out += [rejection(clip["filepath"], reason, detail) for clip in group[1:]]
-        else:
-            said = [" ".join(str(clip[word]) for word in ("filepath", *labels)) for clip in group]
-            detail = f"same {key}: {', '.join(said)}"
-            left_out += [rejection(clip["filepath"], "conflicting labels", detail) for clip in group]
+    kept, left_out = list(clips), list[Clip]()
+    for key, reason in (("sha256", "duplicate"), ("id", "name clash")):
+        groups: dict[object, list[Clip]] = defaultdict(list)
+        for clip in kept:
+            groups[clip[key]].append(clip)
+        contradicted = {
+            clip["id"]: f"same {key}: " + ", ".join(" ".join(str(each[word]) for word in SAID) for each in group)
+            for group in groups.values()
+            for clip in group
+            if len({(each["speaker"], each["emotion"]) for each in group}) > 1
+        }
+        kept = []
+        for group in groups.values():
+            trusted = [clip for clip in group if clip["id"] not in contradicted]
+            kept += trusted[:1]
+            left_out += [
+                rejection(clip["filepath"], reason, f"same {key} as {trusted[0]['filepath']}") for clip in trusted[1:]
+            ]
+            left_out += [
+                rejection(clip["filepath"], "conflicting labels", contradicted[clip["id"]])
+                for clip in group
+                if clip["id"] in contradicted
+            ]
     return kept, left_out
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import click
 import pandas as pd
 
+from pipeline.manifest import UNKNOWN_SPEAKER
+
 SHOWN = 3  # offending rows in a message
 
-Hashes = Mapping[str, str]  # of each generator (by the hash of its weights), the hash of the ids of some clips
+Hashes = Mapping[str, str]  # of each generator, by its own hash, or of each use of clips: the hash of these clips
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ def in_augmented(
     return [
         *speakers_in_two_partitions(augmented),
         *(sentences_of_test_elsewhere(augmented) if sentences_apart else ()),
+        *nobody_tests(augmented),
         *audio_in_two_partitions(augmented),
         *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
@@ -74,16 +77,22 @@ def in_augmented(
     ]
 
 
-def in_predictions(predictions: pd.DataFrame, augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> list[Leak]:
+def in_predictions(
+    predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame, used: Hashes, allowed: Hashes
+) -> list[Leak]:
     """Leaks of what classifiers predicted.
 
     Args:
         predictions: their rows
         augmented: the table that they were trained by
-        used: hash of the ids of the clips that they used, by what for: `USES`
+        runs: columns classifier and seed, of all that ran
+        used: hash of the clips that they used, by what for: `USES`
         allowed: of those that they may have used
     """
-    return [*used_for_another_end(predictions, used, allowed), *predictions_of_others(predictions, augmented)]
+    return [
+        *used_for_another_end(augmented, used, allowed),
+        *predictions_of_others(predictions, augmented, runs),
+    ]
 
 
 def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
@@ -93,11 +102,16 @@ def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
 
 def sentences_of_test_elsewhere(augmented: pd.DataFrame) -> Iterable[Leak]:
     """No sentence of the test partition is heard in another one, where that is asked for; each is known."""
-    corpus_and_sentence = augmented["corpus"] + "/" + augmented["sentence"]
     in_test = augmented["partition"] == "test"
-    heard = set(corpus_and_sentence[in_test])
-    elsewhere = ~in_test & (corpus_and_sentence.isin(heard) | augmented["sentence"].isna())
-    return _leak("sentence of the test partition elsewhere", augmented, elsewhere)
+    heard = set(augmented.loc[in_test, "sentence"])
+    elsewhere = ~in_test & augmented["sentence"].isin(heard) | augmented["sentence"].isna()
+    return _leak("sentence of the test partition elsewhere, or unknown", augmented, elsewhere)
+
+
+def nobody_tests(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """Who validates or tests is known, for anybody else might train."""
+    unknown = augmented["speaker"] == augmented["corpus"] + f"_{UNKNOWN_SPEAKER}"
+    return _leak("unknown speaker outside train", augmented, unknown & (augmented["partition"] != "train"))
 
 
 def audio_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
@@ -108,9 +122,9 @@ def audio_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
 
 def other_than_the_split(augmented: pd.DataFrame, partitioned: pd.DataFrame) -> Iterable[Leak]:
     """The real clips are those of the split, as the manifest has them: none is moved, changed, added or left out."""
-    columns = ["id", "speaker", "emotion", "sha256", "partition"]
-    real = augmented.loc[~augmented["is_synthetic"], columns]
-    both = real.merge(partitioned[columns], how="outer", indicator=True)
+    columns = ["id", "corpus", "speaker", "emotion", "sentence", "sha256", "partition"]
+    real, expected = (rows[columns].fillna("") for rows in (augmented[~augmented["is_synthetic"]], partitioned))
+    both = real.merge(expected, how="outer", indicator=True)
     odd = both[both["_merge"] != "both"].drop_duplicates("id")
     return _leak("clip other than in the split", odd, odd["id"].notna())
 
@@ -151,16 +165,15 @@ USES = {
 }
 
 
-def used_for_another_end(predictions: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
+def used_for_another_end(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
     """A classifier learns from train, is chosen on valid, and its statistics are of real train clips."""
     for use, words in USES.items():
         if used.get(use) != allowed[use]:
-            yield Leak(words, predictions)
+            yield Leak(words, augmented[augmented["partition"] == ("valid" if use == "selected_on" else "train")])
 
 
-def predictions_of_others(predictions: pd.DataFrame, augmented: pd.DataFrame) -> Iterable[Leak]:
+def predictions_of_others(predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame) -> Iterable[Leak]:
     """What is scored are the valid and test clips, by each run all of them, under their own emotion and speaker."""
-    runs = predictions[["classifier", "seed"]].drop_duplicates()
     held_out = augmented[augmented["partition"] != "train"].rename(columns={"emotion": "label"})
     expected = held_out[["id", "speaker", "partition", "label"]].merge(runs, how="cross")
     both = predictions[list(expected)].merge(expected, how="outer", indicator=True)

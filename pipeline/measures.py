@@ -13,6 +13,7 @@ QUANTISATION = 2.0**-30 / 12  # power of the rounding to 16 bits, -101 dB; nothi
 HIGHEST_SNR_DB = 80.0  # beyond it, the estimate says how the pauses were edited and nothing of the room
 SPECTRUM_DB = 50  # below the peak of the spectrum, where a recording's band ends
 RESOLUTION_HZ = 50
+OF_RECORDING = ("level_db", "snr_db", "bandwidth_hz")
 RANGE = (5, 95)  # percentiles of F0 between which its range is measured, so that octave errors do not count
 
 

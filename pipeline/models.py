@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 from pipeline.files import whole, write_json
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
 WEIGHTS = "weights.safetensors"
@@ -59,8 +60,8 @@ def config(folder: Path) -> dict[str, Any]:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 of a model's weights, which synthetic clips carry as `generator_sha256`."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    """SHA-256 of a model, weights and configuration, which synthetic clips carry as `generator_sha256`."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / CONFIG).read_bytes()).hexdigest()
 
 
 def derived_seed(seed: int, *names: str) -> int:
@@ -68,6 +69,12 @@ def derived_seed(seed: int, *names: str) -> int:
     return int.from_bytes(hashlib.sha256("/".join([str(seed), *names]).encode()).digest()[:4], "big") >> 1
 
 
-def ids_sha256(ids: Iterable[str]) -> str:
-    """Hash of the set of clips that a model saw, in any order; the leakage guard computes it again."""
-    return hashlib.sha256("\n".join(sorted(ids)).encode()).hexdigest()
+def clips_sha256(clips: "pd.DataFrame") -> str:
+    """Hash of the clips that a model saw, in any order; the leakage guard computes it again.
+
+    Args:
+        clips: rows of a table of clips; id, audio, emotion and, where there are any, weights count
+    """
+    columns = ["id", "sha256", "emotion", *(["weight"] if "weight" in clips else [])]
+    lines = sorted(" ".join(map(str, row)) for row in clips[columns].itertuples(index=False))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,6 +1,6 @@
 """A pair: two emotions, written `angry-happy`, the first in the alphabet first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import click
 
@@ -30,15 +30,3 @@ def parse(pair: str, emotions: Collection[str]) -> tuple[str, str]:
     if a > b:
         raise PairError(f"pair '{pair}' is reversed: one pair holds both directions, write '{b}-{a}'")
     return a, b
-
-
-def parse_all(pairs: Sequence[str], emotions: Collection[str]) -> list[tuple[str, str]]:
-    """The emotions of each pair of a list.
-
-    Raises:
-        PairError: one of them is wrong, or is there twice
-    """
-    for pair in pairs:
-        if pairs.count(pair) > 1:
-            raise PairError(f"pair '{pair}' is written {pairs.count(pair)} times")
-    return [parse(pair, emotions) for pair in pairs]

@@ -1,5 +1,6 @@
 """Which clips train, which validate, which test. Speakers never cross."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
@@ -130,7 +131,7 @@ def speaker_folds(corpus: str, clips: pd.DataFrame, n_folds: int | Literal["spea
     Raises:
         SplitError: there are fewer speakers than folds, or it is not known who speaks
     """
-    if f"{corpus}_{UNKNOWN_SPEAKER}" in set(clips["speaker"]):
+    if _nobody(clips):
         raise SplitError(f"{corpus}: it is not known who speaks, so it can only train; name it in split.train_only")
     gender = clips["gender"].fillna("").groupby(clips["speaker"]).min()
     count = len(gender) if n_folds == "speakers" else n_folds
@@ -180,9 +181,10 @@ def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParam
     if both := set(scenario.train) & set(scenario.test):
         raise SplitError(f"'{scenario.kind}': {', '.join(sorted(both))} is to train and to test")
     test = clips[clips[column].isin(scenario.test)]
-    nobody = test.loc[test["speaker"] == test["corpus"] + f"_{UNKNOWN_SPEAKER}", "corpus"].unique()
-    if len(nobody):
-        raise SplitError(f"{', '.join(nobody)}: it is not known who speaks, so it cannot test")
+    if _nobody(test):
+        raise SplitError(f"{', '.join(_nobody(test))}: it is not known who speaks, so it cannot test")
+    if barred := set(test["corpus"]) & set(params.train_only):
+        raise SplitError(f"'{scenario.kind}' tests {', '.join(sorted(barred))}, which split.train_only lets only train")
     train = clips[clips[column].isin(scenario.train) & ~clips["speaker"].isin(test["speaker"])]
     parts = [test.assign(partition="test")]
     for corpus, own in _by_corpus(train):
@@ -191,6 +193,12 @@ def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParam
             valid = _speakers_of(corpus, fold, speaker_folds(corpus, own, params.n_folds))["valid"]
         parts.append(own.assign(partition=np.where(own["speaker"].isin(valid), "valid", "train")))
     return pd.concat(parts, ignore_index=True)
+
+
+def _nobody(clips: pd.DataFrame) -> list[str]:
+    """Corpora of which it is not known who speaks."""
+    unknown = clips["speaker"] == clips["corpus"] + f"_{UNKNOWN_SPEAKER}"
+    return sorted(clips.loc[unknown, "corpus"].unique())
 
 
 def _by_corpus(clips: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
@@ -214,16 +222,16 @@ def _sentences_apart(split: pd.DataFrame, fold: int, groups: int) -> pd.DataFram
     unknown = split.loc[split["sentence"].isna(), "corpus"].unique()
     if len(unknown):
         raise SplitError(f"split.sentence_groups: {', '.join(sorted(unknown))} does not say which sentence is spoken")
-    sentences = {corpus: sorted(own["sentence"].unique()) for corpus, own in _by_corpus(split)}
-    few = [corpus for corpus, found in sentences.items() if len(found) < groups]
-    if few:
-        raise SplitError(f"split.sentence_groups: {', '.join(few)} has fewer sentences than {groups} groups")
-    dealt = {
-        (corpus, sentence): place % groups
-        for corpus, found in sentences.items()
-        for place, sentence in enumerate(found)
-    }
-    group = pd.Series([dealt[key] for key in zip(split["corpus"], split["sentence"], strict=True)], split.index)
+    dealt: dict[str, int] = {}  # sentence → group; one that several corpora have is in one group
+    for corpus, own in _by_corpus(split):
+        sizes = Counter({group: 0 for group in range(groups)})
+        sizes.update(dealt[sentence] for sentence in set(own["sentence"]) if sentence in dealt)
+        for sentence in sorted(set(own["sentence"]) - set(dealt)):
+            dealt[sentence] = min(sizes, key=lambda group: (sizes[group], group))
+            sizes[dealt[sentence]] += 1
+        if not all(sizes.values()):
+            raise SplitError(f"split.sentence_groups: {corpus} has no sentence of its own for each of {groups} groups")
+    group = split["sentence"].map(dealt)
     return split[(group == (fold - 1) % groups) == (split["partition"] == "test")]
 
 
@@ -231,6 +239,11 @@ def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
     """What the scenario leaves of the train clips, and of the valid ones."""
     is_train = split["partition"] == "train"
     match scenario:
+        case LowData() | NeutralOnly() if _nobody(split[is_train]):
+            raise SplitError(
+                f"'{scenario.kind}' chooses speakers, but of {', '.join(_nobody(split[is_train]))} it is not known who "
+                "speaks"
+            )
         case LowData():
             chosen: list[str] = []
             for _, own in split[split["partition"] != "test"].groupby(["corpus", "partition"]):

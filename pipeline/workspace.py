@@ -11,14 +11,14 @@ from typing import Any
 
 import click
 
-from pipeline import audit, pairs, params
+from pipeline import audit, ingestion, manifest, pairs, params, splits
 from pipeline.audio import SUFFIXES
 from pipeline.augmentation import ARMS
 from pipeline.corpora import CORPORA
 from pipeline.corpora.table import TableParams
 from pipeline.leakage import Leak
 from pipeline.manifest import EMOTIONS
-from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly
+from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
 
 DEMO = "demo"  # the corpus that a stage writes
 BASELINE = "none"  # the arm that others are compared with
@@ -57,7 +57,7 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
     if "classify" in values:
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in ("classifiers", "seeds")}
     for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios):
-        said += [f"{path}: {line}" for line in rule(values)]
+        said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
     return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
 
@@ -104,9 +104,16 @@ def leaks(path: Path, data: Path) -> Iterator[tuple[str, str, list[Leak]]]:
     scenarios = params.load(path, "scenarios", tuple[str, ...])
     folds = params.load(path, "folds", tuple[int, ...])
     arms = params.load(path, "arms", tuple[str, ...])
+    chosen = params.load(path, "split", SplitParams)
     places = audit.Places(data / "manifest.parquet", data / "splits", data / "augmented", data / "predictions")
-    for scenario, fold, arm in product(scenarios, folds, arms):
-        yield f"{scenario}-{fold}", arm, audit.of_arm(places, f"{scenario}-{fold}", arm)
+    clips = manifest.read(places.manifest, manifest.CLIPS)
+    agreed = {name: corpus.folds for name, corpus in CORPORA.items() if corpus.folds}
+    for scenario, fold in product(scenarios, folds):
+        split = f"{scenario}-{fold}"
+        expected = splits.partitions(clips, fold, chosen.scenarios[scenario], chosen, agreed)
+        stale = audit.other_split(places.splits / f"{split}.parquet", expected, chosen.sentence_groups > 1)
+        for arm in arms:
+            yield split, arm, [*stale, *audit.of_arm(places, split, arm)]
 
 
 def dvc(*arguments: str) -> int:
@@ -185,17 +192,28 @@ def _arms(values: Values) -> Iterable[str]:
 
 
 def _folds(values: Values) -> Iterable[str]:
-    """Folds that a corpus does not have, as far as its number of speakers need not be known."""
+    """Folds that a corpus does not have, and corpora with too few speakers for any, as far as that is known."""
     if "split" not in values:
         return
     split = values["split"]
-    grouped = () if split.n_folds == "speakers" else range(1, split.n_folds + 1)
-    for corpus in values.get("corpora", ()):
-        known = CORPORA[corpus].folds if corpus in CORPORA else None
-        for fold in dict.fromkeys(values.get("folds", ())):
-            if corpus not in split.train_only and fold not in (known or grouped or (fold,)):
-                found = known or grouped
-                yield f"'folds': {corpus} has no fold {fold}, expected {min(found)} to {max(found)}"
+    for name in values.get("scenarios", ()):
+        scenario = split.scenarios.get(name)
+        cut = values.get("corpora", ())
+        if isinstance(scenario, Cross):
+            cut = scenario.train if scenario.kind == "cross_corpus" else ()
+        for corpus in cut:
+            if corpus in split.train_only or scenario is None:
+                continue
+            about = CORPORA.get(corpus)
+            speakers = len({speaker for speaker, _ in about.complete}) if about else 0
+            count = speakers if split.n_folds == "speakers" else split.n_folds
+            known = about.folds if about and about.folds and not isinstance(scenario, Cross) else range(1, count + 1)
+            if speakers and len(known) > speakers:
+                few = f"{corpus} has {speakers} speakers, too few for {len(known)} folds"
+                yield f"'split.train_only': {few}; name it there"
+            for fold in dict.fromkeys(values.get("folds", ())) if known else ():
+                if fold not in known:
+                    yield f"'folds': {corpus} has no fold {fold}, expected {min(known)} to {max(known)}"
 
 
 def _scenarios(values: Values) -> Iterable[str]:
@@ -226,9 +244,7 @@ def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[
     elif corpus in tables:
         if not (folder / tables[corpus].table).is_file():
             yield f"{folder / tables[corpus].table}: no such file, which 'tables.{corpus}.table' names"
-    elif not any(
-        Path(name).suffix.lower() in SUFFIXES for _, _, names in os.walk(folder, followlinks=True) for name in names
-    ):
+    elif not any(path.suffix.lower() in SUFFIXES for path in ingestion.files_below(folder)):
         yield f"{folder}: holds no audio file; {_expected(corpus)}"
 
 

@@ -273,7 +273,9 @@ def test_valid_clips_may_share_sentences() -> None:
     assert warned(clips, {"full-1": table}) == {}
 
 
-def test_sentences_of_another_corpus_are_others() -> None:
+def test_a_sentence_that_two_corpora_have_is_one() -> None:
     clips = two()
     splits = {"cross_corpus-1": split(clips, lambda c: c["corpus"] == "b")}
-    assert warned(clips, splits) == {}
+    assert list(warned(clips, splits)) == ["sentences_of_cross_corpus"]
+    apart = clips.assign(sentence=clips["corpus"] + clips["sentence"])
+    assert warned(apart, splits) == {}

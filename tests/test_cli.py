@@ -137,6 +137,13 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             {"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]},
             "'split.scenarios.neutral_only' needs 'neutral'",
         ),
+        ({"corpora": ["tess"]}, "'split.train_only': tess has 2 speakers, too few for 4 folds; name it there"),
+        (
+            {"corpora": ["ravdess", "emodb"], "scenarios": ["cross_corpus"], "folds": [5]}
+            | {"split__scenarios__cross_corpus": {"kind": "cross_corpus", "train": ["ravdess"], "test": ["emodb"]}},
+            "'folds': ravdess has no fold 5, expected 1 to 4",
+        ),
+        ({"tables": {"../up": MINE}}, "'tables.../up' is '../up': String should match pattern"),
         ({"tables": {"ravdess": MINE}}, "'tables': 'ravdess' is a corpus that the pipeline knows"),
         ({"tables": {"mine": {**MINE, "emotions": {"wut": "anger"}}}}, "'tables.mine.emotions.wut"),
     ],

@@ -184,17 +184,31 @@ def test_all_broken_rules_are_named(table: pd.DataFrame) -> None:
 @pytest.mark.parametrize("id_", ["a1", "c2", "full-1/cyclegan/b1"])
 def test_sentence_of_the_test_partition(table: pd.DataFrame, id_: str) -> None:
     for sentence in ("dogs", None):  # who says an unknown sentence may say a test one
-        leaky = planted(table, id_, sentence=sentence)
-        assert refused(leaky) == f"{SPLIT}: leakage: sentence of the test partition elsewhere: {id_}"
+        leaky = planted(table, id_, sentence=sentence, corpus="savee")
+        assert refused(leaky) == f"{SPLIT}: leakage: sentence of the test partition elsewhere, or unknown: {id_}"
         assert leaks(leaky, sentences_apart=False) == []
 
 
-def test_the_same_words_in_another_corpus_are_another_sentence(table: pd.DataFrame) -> None:
-    assert leaks(planted(table, "a1", sentence="dogs", corpus="savee")) == []
+def test_unknown_sentence_that_tests(table: pd.DataFrame) -> None:
+    assert refused(planted(table, "d1", sentence=None)).endswith("elsewhere, or unknown: d1")
+
+
+@pytest.mark.parametrize(("id_", "refusal"), [("c1", True), ("d1", True), ("a1", False)])
+def test_nobody_tests(table: pd.DataFrame, id_: str, refusal: bool) -> None:
+    found = leaks(planted(table, id_, speaker="ravdess_unknown"))
+    assert any(leak.rule == "unknown speaker outside train" for leak in found) == refusal
 
 
 @pytest.mark.parametrize(
-    "changes", [{"partition": "valid", "speaker": "c"}, {"emotion": "happy"}, {"speaker": "b"}, {"sha256": "other"}]
+    "changes",
+    [
+        {"partition": "valid", "speaker": "c"},
+        {"emotion": "happy"},
+        {"speaker": "b"},
+        {"sha256": "other"},
+        {"sentence": "cats"},
+        {"corpus": "savee"},
+    ],
 )
 def test_clip_other_than_in_the_split(table: pd.DataFrame, changes: dict[str, str]) -> None:
     """A valid clip that is said to be a test one, or another label, need not break any other rule."""
@@ -211,6 +225,7 @@ def test_clips_left_out_and_added(table: pd.DataFrame) -> None:
 
 
 ALLOWED = {"trained_on": "train", "scaled_by": "real train", "selected_on": "valid"}
+RUNS = pd.DataFrame({"classifier": ["cnn", "cnn"], "seed": [0, 1]})
 
 
 @pytest.fixture
@@ -221,8 +236,8 @@ def predictions(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_clean_predictions_pass(table: pd.DataFrame, predictions: pd.DataFrame) -> None:
-    assert leakage.in_predictions(predictions, table, ALLOWED, ALLOWED) == []
-    assert leakage.in_predictions(predictions, table, {**ALLOWED, "params": "x"}, ALLOWED) == []
+    assert leakage.in_predictions(predictions, table, RUNS, ALLOWED, ALLOWED) == []
+    assert leakage.in_predictions(predictions, table, RUNS, {**ALLOWED, "params": "x"}, ALLOWED) == []
 
 
 @pytest.mark.parametrize(
@@ -238,9 +253,10 @@ def test_clips_used_for_another_end(
     table: pd.DataFrame, predictions: pd.DataFrame, use: str, words: str, found: str | None
 ) -> None:
     used = {key: value for key, value in {**ALLOWED, use: found}.items() if value}
-    [leak] = leakage.in_predictions(predictions, table, used, ALLOWED)
+    [leak] = leakage.in_predictions(predictions, table, RUNS, used, ALLOWED)
     assert leak.rule.endswith(words)
-    assert set(leak.rows["id"]) == set(predictions["id"])
+    part = "valid" if use == "selected_on" else "train"
+    assert set(leak.rows["id"]) == set(table.loc[table["partition"] == part, "id"])
 
 
 @pytest.mark.parametrize(
@@ -250,15 +266,25 @@ def test_predictions_of_others(table: pd.DataFrame, predictions: pd.DataFrame, c
     predictions = predictions.reset_index(drop=True)
     row = predictions.index[(predictions["id"] == "d1") & (predictions["seed"] == 1)]
     predictions.loc[row, list(changes)] = list(changes.values())
-    [leak] = leakage.in_predictions(predictions, table, ALLOWED, ALLOWED)
+    [leak] = leakage.in_predictions(predictions, table, RUNS, ALLOWED, ALLOWED)
     assert leak.rule == "prediction other than of the held-out clips"
     assert "d1" in set(leak.rows["id"])
 
 
 def test_a_run_that_leaves_out_a_test_clip(table: pd.DataFrame, predictions: pd.DataFrame) -> None:
     fewer = predictions[(predictions["id"] != "d1") | (predictions["seed"] == 0)]
-    [leak] = leakage.in_predictions(fewer, table, ALLOWED, ALLOWED)
+    [leak] = leakage.in_predictions(fewer, table, RUNS, ALLOWED, ALLOWED)
     assert list(leak.rows["id"]) == ["d1"]
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_run_that_is_left_out(table: pd.DataFrame, predictions: pd.DataFrame, left: int) -> None:
+    """In both arms, a bad seed would be missed by nobody else."""
+    fewer = predictions[predictions["seed"] == left]
+    [leak] = leakage.in_predictions(fewer, table, RUNS, ALLOWED, ALLOWED)
+    assert set(leak.rows["id"]) == set(predictions["id"])
+    [leak] = leakage.in_predictions(predictions[:0], table, RUNS, ALLOWED, ALLOWED)
+    assert set(leak.rows["id"]) == set(predictions["id"])
 
 
 def test_in_full_every_row_is_there(table: pd.DataFrame) -> None:

@@ -5,10 +5,11 @@ import json
 import struct
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 
-from pipeline.models import CONFIG, WEIGHTS, ModelError, derived_seed, fingerprint, ids_sha256, load, save
+from pipeline.models import CONFIG, WEIGHTS, ModelError, clips_sha256, derived_seed, fingerprint, load, save
 
 TENSORS = {
     "generator.weight": torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)),
@@ -47,7 +48,8 @@ def test_same_model_same_bytes_and_fingerprint(tmp_path: Path) -> None:
     save(tmp_path / "other", {**TENSORS, "counts": torch.tensor([4])}, CONFIGURATION)
     assert (tmp_path / "one" / WEIGHTS).read_bytes() == (tmp_path / "two" / WEIGHTS).read_bytes()
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two") != fingerprint(tmp_path / "other")
-    assert fingerprint(tmp_path / "one") == hashlib.sha256((tmp_path / "one" / WEIGHTS).read_bytes()).hexdigest()
+    save(tmp_path / "other", TENSORS, {**CONFIGURATION, "f0": 9.0})
+    assert fingerprint(tmp_path / "one") != fingerprint(tmp_path / "other")
 
 
 @pytest.mark.parametrize("lost", [WEIGHTS, CONFIG, None])
@@ -79,7 +81,10 @@ def test_seed_of_each_model() -> None:
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
-def test_ids_in_any_order() -> None:
-    expected = hashlib.sha256(b"demo/a\ndemo/b\ndemo/c").hexdigest()
-    assert ids_sha256(["demo/c", "demo/a", "demo/b"]) == ids_sha256(iter(["demo/a", "demo/b", "demo/c"])) == expected
-    assert ids_sha256(["demo/a", "demo/b"]) != expected
+def test_hash_of_clips() -> None:
+    clips = pd.DataFrame({"id": ["demo/b", "demo/a"], "sha256": ["2", "1"], "emotion": ["sad", "angry"]})
+    assert clips_sha256(clips) == hashlib.sha256(b"demo/a 1 angry\ndemo/b 2 sad").hexdigest()
+    assert clips_sha256(clips) == clips_sha256(clips.iloc[::-1].assign(speaker="f01"))  # in any order
+    others = (clips[:1], clips.assign(sha256="3"), clips.assign(emotion="happy"), clips.assign(weight=1.0))
+    hashes = {clips_sha256(other) for other in (clips, *others, clips.assign(weight=0.5))}
+    assert len(hashes) == 6

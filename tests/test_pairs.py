@@ -2,14 +2,13 @@
 
 import pytest
 
-from pipeline.pairs import PairError, parse, parse_all
+from pipeline.pairs import PairError, parse
 
 EMOTIONS = {"angry", "happy", "neutral", "sad"}
 
 
 def test_pair() -> None:
     assert parse("angry-happy", EMOTIONS) == ("angry", "happy")
-    assert parse_all(["neutral-sad", "angry-happy"], EMOTIONS) == [("neutral", "sad"), ("angry", "happy")]
 
 
 @pytest.mark.parametrize(
@@ -30,10 +29,3 @@ def test_pair() -> None:
 def test_wrong_pair(pair: str, message: str) -> None:
     with pytest.raises(PairError, match=message):
         parse(pair, EMOTIONS)
-    with pytest.raises(PairError, match=message):
-        parse_all(["neutral-sad", pair], EMOTIONS)
-
-
-def test_pair_written_twice() -> None:
-    with pytest.raises(PairError, match="^pair 'angry-sad' is written 2 times$"):
-        parse_all(["angry-sad", "happy-sad", "angry-sad"], EMOTIONS)

@@ -277,6 +277,15 @@ def test_sentences_apart(fold: int, scenario: Scenario) -> None:
         assert speakers(rows, part) == speakers(whole, part)
 
 
+def test_a_sentence_that_two_corpora_have_is_in_one_group() -> None:
+    others = clips("demo", [f"m{number:02}" for number in range(12)], ALL, ("kids", "zebras"))
+    for fold in (1, 2):
+        rows = cut(pd.concat([ACTED, others]), fold, sentence_groups=2)
+        heard = set(rows.loc[rows["partition"] == "test", "sentence"])
+        assert not heard & set(rows.loc[rows["partition"] != "test", "sentence"])
+        assert rows.groupby("corpus")["partition"].nunique().eq(3).all()
+
+
 def test_one_speaker_a_fold() -> None:
     for fold in range(1, 15):
         rows = cut(DEMO, fold, n_folds="speakers")
@@ -292,6 +301,14 @@ def test_corpora_that_only_train() -> None:
     assert {"tess_f1", "tess_f2", "mine_unknown"} <= speakers(rows, "train")
     alone = cut(DEMO, 1)
     assert speakers(rows, "test") == speakers(alone, "test")
+    for fold in (1, 2):  # nor do they validate where another corpus tests
+        crossed = cut(
+            pd.concat([frame, RAVDESS]),
+            fold,
+            Cross("cross_corpus", ("demo", "tess"), ("ravdess",)),
+            train_only=("tess",),
+        )
+        assert {"tess_f1", "tess_f2"} <= speakers(crossed, "train")
 
 
 @pytest.mark.parametrize(
@@ -308,9 +325,21 @@ def test_corpora_that_only_train() -> None:
         (DEMO, FULL, {"train_only": ("tess",)}, "train_only: no clip is of tess"),
         (DEMO, FULL, {"train_only": ("demo",)}, "fold 1 of 'full' has no valid clip"),
         (DEMO, FULL, {"sentence_groups": 2}, "demo does not say which sentence is spoken"),
-        (ACTED, FULL, {"sentence_groups": 3}, "ravdess has fewer sentences than 3 groups"),
+        (ACTED, FULL, {"sentence_groups": 3}, "ravdess has no sentence of its own for each of 3 groups"),
         (ACTED, NeutralOnly("neutral_only", 17, 1), {}, "complete_speakers is 17, but only 16 speakers train"),
         (ACTED, Imbalanced("imbalanced", {"calm": 0.1}, 1), {}, "keep some of calm, which no clip is"),
+        (
+            pd.concat([DEMO, clips("mine", ["unknown"])]),
+            LOW,
+            {"train_only": ("mine",)},
+            "'low_data' chooses speakers, but of mine it is not known who speaks",
+        ),
+        (
+            BOTH,
+            Cross("cross_corpus", ("demo",), ("ravdess",)),
+            {"train_only": ("ravdess",)},
+            "'cross_corpus' tests ravdess, which split.train_only lets only train",
+        ),
         (BOTH, Cross("cross_corpus", ("demo",), ("savee",)), {}, "no clip has corpus 'savee', found demo, ravdess"),
         (BOTH, Cross("cross_corpus", ("demo",), ("demo",)), {}, "demo is to train and to test"),
         (ESD, Cross("cross_language", ("en",), ("de",)), {}, "no clip has language 'de', found en, zh"),

@@ -42,7 +42,7 @@ class Labels:
     intensity_raw: str | None = None
     gender: str | None = None  # male, female
     language: str | None = None  # ISO 639-1
-    sentence: str | None = None
+    sentence: str | None = None  # its text, or a code that no other corpus has
 
 
 @dataclass(frozen=True)

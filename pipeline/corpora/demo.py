@@ -83,7 +83,7 @@ def parse(path: PurePosixPath) -> Labels:
         intensity_raw=intensity,
         gender=_GENDERS[speaker[0]],
         language="en",
-        sentence=sentence,
+        sentence=f"demo-{sentence}",
     )
 
 

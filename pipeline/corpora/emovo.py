@@ -20,7 +20,7 @@ EMOTIONS = {  # disgusto, gioia, paura, rabbia, sorpresa, tristezza, neutro
 }
 SPEAKERS = {"f1": "female", "f2": "female", "f3": "female", "m1": "male", "m2": "male", "m3": "male"}
 CODES = ("b1", "b2", "b3", "l1", "l2", "l3", "l4", "n1", "n2", "n3", "n4", "n5", "d1", "d2")
-SENTENCES = {code: code for code in CODES}
+SENTENCES = {code: f"emovo-{code}" for code in CODES}
 
 
 def parse(path: PurePosixPath) -> Labels:

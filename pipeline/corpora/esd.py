@@ -52,7 +52,7 @@ def parse(path: PurePosixPath) -> Labels:
         emotion_raw=emotion_raw,
         gender=gender,
         language=language,
-        sentence=f"{language}-{sentence + 1:03}",
+        sentence=f"esd-{language}-{sentence + 1:03}",
     )
 
 

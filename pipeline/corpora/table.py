@@ -8,6 +8,7 @@ import csv
 import difflib
 import io
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -17,8 +18,9 @@ import click
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints
 
+from pipeline.audio import SUFFIXES
 from pipeline.corpora.corpus import Labels
 from pipeline.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER
 from pipeline.params import nearest, section
@@ -26,6 +28,7 @@ from pipeline.params import nearest, section
 REQUIRED = ("filepath", "emotion")
 COLUMNS = (*REQUIRED, "intensity", "speaker", "gender", "language", "sentence")
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+NOBODY = {"", "-", "?", "n/a", "na", "nan", "none", "null", UNKNOWN_SPEAKER}  # what is no speaker's name, in any case
 SEPARATORS = ",;\t"  # of CSV
 EXPECTED = "expected CSV (UTF-8) or Parquet with the columns filepath and emotion"
 
@@ -52,7 +55,8 @@ class TableParams:
     intensities: dict[str, Annotated[str, AfterValidator(_one_of(INTENSITIES))]]
 
 
-Tables = dict[str, TableParams]  # corpus → its table
+Name = Annotated[str, StringConstraints(pattern="^[a-z0-9]+$")]  # it becomes part of paths, commands and ids
+Tables = dict[Name, TableParams]  # corpus → its table
 
 
 class RowError(ValueError):
@@ -79,6 +83,7 @@ def listed(raw: Path, params: TableParams) -> tuple[dict[Path, Labels], list[tup
     """
     table, base = raw / params.table, raw / params.base
     rows = _rows(table)
+    _check_speakers(rows, table)
     names_speakers = any(row["speaker"] for row in rows)
     labels_of: dict[Path, list[Labels]] = defaultdict(list)
     left_out: list[tuple[Path, str, str]] = []
@@ -110,7 +115,7 @@ def _labels(row: Row, file: Path, base: Path, params: TableParams, names_speaker
         raise RowError("missing", f"no such file: {file.absolute()}")
     if names_speakers and not row["speaker"]:
         raise RowError("no speaker", "the row has no speaker, though others have one")
-    intensity, gender = row["intensity"], row["gender"]
+    intensity = row["intensity"]
     return Labels(
         name=_name(file, base),
         speaker=row["speaker"] or UNKNOWN_SPEAKER,
@@ -118,7 +123,7 @@ def _labels(row: Row, file: Path, base: Path, params: TableParams, names_speaker
         emotion_raw=row["emotion"],
         intensity=_meaning("intensity", intensity, params.intensities, INTENSITIES) if intensity else None,
         intensity_raw=intensity or None,
-        gender=_meaning("gender", gender.lower(), GENDERS, ()) if gender else None,
+        gender=GENDERS.get(row["gender"].lower()),
         language=row["language"].lower() or None,
         sentence=row["sentence"] or None,
     )
@@ -140,11 +145,13 @@ def _said(labels: Labels) -> str:
 
 def _file(path: str, base: Path) -> Path:
     """The file that a table's path means: as it stands, or else without blanks around it, or from Windows."""
-    files = [base / spelling for spelling in (path, path.strip(), path.strip().replace("\\", "/"))]
+    spellings = [path, path.strip(), path.strip().replace("\\", "/")]
+    spellings += [unicodedata.normalize(form, spellings[-1]) for form in ("NFD", "NFC")]  # macOS, and the others
+    files = [base / spelling for spelling in spellings]
     for file in files:
         if os.path.isfile(file):
             return _below(base, file) or file
-    return files[-1]
+    return files[2]
 
 
 def _below(base: Path, file: Path) -> Path | None:
@@ -159,7 +166,8 @@ def _name(file: Path, base: Path) -> str:
     """Path without suffix: from `base` where the file is inside, else from the root."""
     inside = _below(base, file)
     whole = inside.relative_to(base) if inside else file.resolve() if ".." in file.parts else file.absolute()
-    return whole.with_suffix("").as_posix()
+    name = whole.with_suffix("") if whole.suffix.lower() in SUFFIXES else whole
+    return unicodedata.normalize("NFC", name.as_posix())
 
 
 def _rows(table: Path) -> list[Row]:
@@ -214,7 +222,17 @@ def _of_parquet(table: Path) -> list[Row]:
 
 def _row(found: Mapping[str, str]) -> Row:
     """The columns that are used, without blanks around what is not a path."""
-    return {name: found.get(name, "").strip() for name in COLUMNS} | {"filepath": found.get("filepath", "")}
+    row = {name: found.get(name, "").strip() for name in COLUMNS} | {"filepath": found.get("filepath", "")}
+    return row | ({"speaker": ""} if row["speaker"].lower() in NOBODY else {})
+
+
+def _check_speakers(rows: Sequence[Row], table: Path) -> None:
+    """Raise ClickException where two speakers differ in capitals alone, for one could train and the other test."""
+    spelt: dict[str, str] = {}
+    for row in rows:
+        other = spelt.setdefault(row["speaker"].casefold(), row["speaker"])
+        if other != row["speaker"]:
+            raise click.ClickException(f"{table}: has speakers '{other}' and '{row['speaker']}', expected one spelling")
 
 
 def _check(columns: Sequence[str], table: Path) -> None:

@@ -9,13 +9,12 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from pipeline import analysis, audio, manifest, measures, params
+from pipeline import analysis, manifest, measures, params
 from pipeline.analysis import AnalyseParams
-from pipeline.audio import AudioError, AudioParams
+from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams
 from pipeline.files import whole, write_json
 from pipeline.shards import Shards
-from pipeline.workers import in_parallel
 
 COLUMNS = 2  # of spectrograms
 RANGE_DB = 60  # of their colours, below the loudest
@@ -29,6 +28,9 @@ TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
 @click.option("--splits", "splits_path", type=click.Path(path_type=Path), required=True, help="Folder of their tables.")
 @click.option("--vocoder-features", type=click.Path(path_type=Path), required=True, help="Folder of shards with F0.")
 @click.option("--classifier-features", type=click.Path(path_type=Path), required=True, help="The same with log-mel.")
+@click.option(
+    "--recording-features", type=click.Path(path_type=Path), required=True, help="The same with level and such."
+)
 @click.option("--metrics", type=click.Path(path_type=Path), required=True)
 @click.option("--plots", type=click.Path(path_type=Path), required=True)
 def main(
@@ -37,6 +39,7 @@ def main(
     splits_path: Path,
     vocoder_features: Path,
     classifier_features: Path,
+    recording_features: Path,
     metrics: Path,
     plots: Path,
 ) -> None:
@@ -55,10 +58,11 @@ def main(
     voices = Shards(vocoder_features / corpus for corpus in corpora)
     heard = Shards(classifier_features / corpus for corpus in corpora)
 
-    recorded = in_parallel(_recorded, list(clips["filepath"]), "recordings")
+    recorded = Shards(recording_features / corpus for corpus in corpora)
     measured = [
-        of_recording | measures.voice(voices.array(id_, "f0_hz"))
-        for id_, of_recording in zip(clips["id"], recorded, strict=True)
+        {name: recorded.array(id_, name).item() for name in measures.OF_RECORDING}
+        | measures.voice(voices.array(id_, "f0_hz"))
+        for id_ in clips["id"]
     ]
     clips = clips.assign(duration_s=clips["duration"].astype(float)).join(pd.DataFrame(measured, clips.index))
     parts = analysis.partitions(clips, splits)
@@ -85,14 +89,6 @@ def main(
         click.echo(f"warning: {sentence}")
     size = f"{len(clips):,} clips, {clips['duration_s'].sum() / 3600:.2f} hours, {clips['speaker'].nunique()} speakers"
     click.echo(f"{', '.join(corpora)}: {size}; {len(warnings)} warning{'s' * (len(warnings) != 1)}")
-
-
-def _recorded(filepath: str) -> dict[str, float]:
-    try:
-        recording = audio.read(Path(filepath))
-    except AudioError as error:
-        raise click.ClickException(f"{filepath}: {error}; `dvc repro` reads the corpus anew") from None
-    return measures.recording(recording.samples, recording.sampling_rate)
 
 
 def _spectrograms(shown: pd.DataFrame, heard: Shards, acoustics: AcousticsParams, sampling_rate: int) -> Figure:

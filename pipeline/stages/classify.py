@@ -1,5 +1,6 @@
 """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,8 +70,9 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         for classifier, seed, probabilities in runs
     ]
     used = {"trained_on": train, "scaled_by": real, "selected_on": valid}  # for the leakage guard
-    hashes = {use: models.ids_sha256(rows["id"]) for use, rows in used.items()}
-    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, machine), **hashes)
+    said = {use: models.clips_sha256(rows) for use, rows in used.items()}
+    said["runs"] = json.dumps([(classifier, seed) for classifier, seed, _ in runs])
+    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, machine), **said)
     with whole(curve) as temporary:
         pd.DataFrame(curves, columns=["seed", "step", "loss", "valid_uar"]).to_csv(
             temporary, index=False, float_format="%.5g"

@@ -33,7 +33,8 @@ class EvaluateParams:
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--predictions", type=click.Path(path_type=Path), required=True)
-@click.option("--augmented", type=click.Path(path_type=Path), help="Training sets, to be audited first; with:")
+@click.option("--augmented", type=click.Path(path_type=Path), help="Training sets, to be audited first.")
+@click.option("--unaudited", is_flag=True, help="Instead of --augmented, where there are only predictions.")
 @click.option("--manifest", "clips", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--splits", type=click.Path(path_type=Path), default="data/splits")
 @click.option("--summary", type=click.Path(path_type=Path), required=True)
@@ -43,6 +44,7 @@ def main(
     params_path: Path,
     predictions: Path,
     augmented: Path | None,
+    unaudited: bool,
     clips: Path,
     splits: Path,
     summary: Path,
@@ -62,8 +64,12 @@ def main(
         raise click.ClickException(f"{params_path}: 'folds' is empty")
     if BASELINE not in arms:
         raise click.ClickException(f"{params_path}: 'arms' lacks '{BASELINE}', found {', '.join(arms)}")
+    if (augmented is None) != unaudited:
+        raise click.ClickException(
+            "expected either --augmented, the training sets to look for leaks in, or --unaudited"
+        )
     if augmented is None:
-        click.echo("not audited: without --augmented nobody knows what the classifiers were trained on")
+        click.echo("not audited: nobody looked for leaks in what the classifiers were trained on")
     else:
         places = audit.Places(clips, splits, augmented, predictions)
         for split in (f"{scenario}-{fold}" for scenario in scenarios for fold in folds):

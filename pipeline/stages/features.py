@@ -1,4 +1,4 @@
-"""Analyse the clips of a corpus: what the vocoder makes of them, and what the classifiers hear."""
+"""Analyse the clips of a corpus: what the vocoder makes of them, what classifiers hear, how they were recorded."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, manifest, params, shards
+from pipeline import audio, manifest, measures, params, shards
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
@@ -20,8 +20,9 @@ Arrays = dict[str, np.ndarray]
 @click.option("--clips", "clips_path", type=click.Path(path_type=Path), required=True, help="A corpus's table.")
 @click.option("--vocoder-out", type=click.Path(path_type=Path), required=True)
 @click.option("--classifier-out", type=click.Path(path_type=Path), required=True)
-def main(params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path) -> None:
-    """Analyse the clips of a corpus: what the vocoder makes of them, and what the classifiers hear."""
+@click.option("--recording-out", type=click.Path(path_type=Path), required=True)
+def main(params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path, recording_out: Path) -> None:
+    """Analyse the clips of a corpus: what the vocoder makes of them, what classifiers hear, how they were recorded."""
     prepared = params.load(params_path, "audio", AudioParams)
     analyse = partial(
         _analysed,
@@ -31,16 +32,26 @@ def main(params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out:
     )
     clips = manifest.read(clips_path, manifest.CLIPS)
     found = in_parallel(analyse, list(clips["filepath"]), clips_path.stem)
-    with shards.Writer(vocoder_out) as of_vocoder, shards.Writer(classifier_out) as of_classifiers:
-        for id_, (features, audible) in zip(clips["id"], found, strict=True):
+    with (
+        shards.Writer(vocoder_out) as of_vocoder,
+        shards.Writer(classifier_out) as of_classifiers,
+        shards.Writer(recording_out) as of_recordings,
+    ):
+        for id_, (features, audible, recorded) in zip(clips["id"], found, strict=True):
             of_vocoder.add(id_, features)
             of_classifiers.add(id_, audible)
+            of_recordings.add(id_, recorded)
     click.echo(f"{clips_path.stem}: features of {len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
 
 
 def _analysed(
     filepath: str, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
-) -> tuple[Arrays, Arrays]:
+) -> tuple[Arrays, Arrays, Arrays]:
     recording = audio.read(Path(filepath))
     samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
-    return voice.analyse(samples).arrays(), heard(samples, prepared.sampling_rate, acoustics)
+    recorded = measures.recording(recording.samples, recording.sampling_rate)
+    return (
+        voice.analyse(samples).arrays(),
+        heard(samples, prepared.sampling_rate, acoustics),
+        {name: np.array([[value]], np.float32) for name, value in recorded.items()},
+    )

@@ -22,7 +22,7 @@ from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
 from pipeline.workers import in_parallel
 
 GENERATOR = "cyclegan"
-LONGEST_NAME = 150  # characters of an id in a file's name
+LONGEST_NAME = 150  # bytes of an id in a file's name
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str,
     a, b = emotions
     sources = sources.sort_values("id")
     target = sources["emotion"].map({a: b, b: a})
-    name = sources["id"].str.replace("/", "_").str[-LONGEST_NAME:] + "_" + target
+    name = sources["id"].str.replace("/", "_").map(_shortened) + "_" + target
     again = name.groupby(name).cumcount()  # ids that differ in what a name cannot hold
     name += again.map(lambda number: f"_{number + 1}" if number else "") + ".flac"
     rows = sources.assign(
@@ -118,6 +118,11 @@ def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str,
         selected=True,
     )
     return rows.sort_values("id", ignore_index=True)
+
+
+def _shortened(name: str) -> str:
+    """Its last characters, where it is too long for a file's name."""
+    return name.encode()[-LONGEST_NAME:].decode(errors="ignore")
 
 
 def _rendered(

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from pipeline import ingestion, manifest, params
-from pipeline.audio import SUFFIXES, AudioError
+from pipeline.audio import LOSSY, SUFFIXES, AudioError
 from pipeline.cache import Cache
 from pipeline.corpora import CORPORA, table
 from pipeline.corpora.corpus import Labels, UnknownNameError
@@ -44,15 +44,12 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
             left_out.append(ingestion.rejection(path.as_posix(), sound.reason, sound))
         else:
             clips.append(_row(name, licensed, path, labels, sound))
-    # Other audio under one name is mostly the same recording at another rate: the first is as good as any.
-    # To trust none would lose all of a corpus that has a converted copy beside it.
-    for key, reason in (("sha256", "duplicate"), ("id", "name clash")):
-        clips, twins = ingestion.without_twins(clips, key, reason, ("speaker", "emotion"))
-        left_out += twins
+    clips, twins = ingestion.distinct(clips)
+    left_out += twins
 
     listed = len(clips) + len(left_out)
     reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
-    others = f"; ignored {ignored:,} files of other kinds" * bool(ignored)
+    others = f"; ignored {ignored:,} files of {'no row' if name in tables else 'other kinds'}" * bool(ignored)
     counts = f"kept {len(clips):,} of {listed:,} clips{reasons}{others}"
     if not clips:
         example = "".join(f"; {row['filepath']}: {row['detail']}" for row in left_out[:1])
@@ -70,7 +67,7 @@ def _of_names(folder: Path, corpus_name: str) -> tuple[dict[Path, Labels], list[
     """Labels that the names of files say, quarantine rows of the other audio files, and how many are no audio."""
     corpus = CORPORA[corpus_name]
     files = ingestion.files_below(folder)
-    audio_files = [path for path in files if path.suffix.lower() in SUFFIXES]
+    audio_files = sorted((path for path in files if path.suffix.lower() in SUFFIXES), key=_is_lossy)
     genders = corpus.genders(path for path in files if path.suffix.lower() not in SUFFIXES) if corpus.genders else {}
     labelled: dict[Path, Labels] = {}
     left_out: list[Clip] = []
@@ -94,7 +91,14 @@ def _of_names(folder: Path, corpus_name: str) -> tuple[dict[Path, Labels], list[
 def _of_table(folder: Path, described: TableParams) -> tuple[dict[Path, Labels], list[Clip], int]:
     """Labels that the rows of a table say, and quarantine rows of the others."""
     labelled, unusable = table.listed(folder, described)
-    return labelled, [ingestion.rejection(path.as_posix(), reason, detail) for path, reason, detail in unusable], 0
+    listed = {*labelled, *(path for path, _, _ in unusable)}
+    others = [path for path in ingestion.files_below(folder) if path.suffix.lower() in SUFFIXES and path not in listed]
+    left_out = [ingestion.rejection(path.as_posix(), reason, detail) for path, reason, detail in unusable]
+    return labelled, left_out, len(others)
+
+
+def _is_lossy(path: Path) -> bool:
+    return path.suffix.lower() in LOSSY
 
 
 def _row(name: str, licensed: str, path: Path, labels: Labels, sound: Sound) -> Clip:

@@ -1,4 +1,4 @@
-"""Put the corpora together: map emotions, keep those asked for, hold no clip twice."""
+"""Put the corpora together: map emotions, keep those asked for; no two may share a recording."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -21,7 +21,7 @@ COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
 @click.option("--out", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--csv", type=click.Path(path_type=Path), default="data/data.csv")
 def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
-    """Put the corpora together: map emotions, keep those asked for, hold no clip twice."""
+    """Put the corpora together: map emotions, keep those asked for; no two may share a recording."""
     corpora = params.load(params_path, "corpora", list[str])
     emotions = params.load(params_path, "emotions", list[str])
     emotion_map = params.load(params_path, "emotion_map", dict[str, str])
@@ -35,17 +35,17 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
         rows += cast("list[Clip]", table.to_dict("records"))
     for row in rows:
         row["emotion"] = emotion_map.get(str(row["emotion"]), row["emotion"])
-    trusted, left_out = ingestion.without_twins(rows, "sha256", "duplicate", ["emotion"])
-    clips = sorted((row for row in trusted if row["emotion"] in emotions), key=lambda row: str(row["id"]))
-    left_out += [
+    _refuse_shared(rows)
+    clips = sorted((row for row in rows if row["emotion"] in emotions), key=lambda row: str(row["id"]))
+    left_out = [
         ingestion.rejection(row["filepath"], f"emotion {row['emotion']}", "is not asked for")
-        for row in trusted
+        for row in rows
         if row["emotion"] not in emotions
     ]
     counts = Counter(str(row["emotion"]) for row in clips)
     for emotion in emotions:
         if not counts[emotion]:
-            there = ", ".join(sorted({str(row["emotion"]) for row in trusted}))
+            there = ", ".join(sorted({str(row["emotion"]) for row in rows}))
             found = f"in {', '.join(corpora)}, after emotion_map, there are {there}"
             raise click.ClickException(f"{params_path}: emotions: no clip is '{emotion}'; {found}")
 
@@ -55,6 +55,19 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
     reasons = f"; left out: {ingestion.by_reason(left_out)}" * bool(left_out)
     click.echo(f"manifest: kept {len(clips):,} of {len(rows):,} clips{reasons}")
     click.echo("manifest: " + ", ".join(f"{emotion} {counts[emotion]:,}" for emotion in emotions))
+
+
+def _refuse_shared(rows: list[Clip]) -> None:
+    """Raise ClickException where two corpora have a recording in common, and so a speaker, under two names."""
+    first: dict[object, Clip] = {}
+    for row in rows:
+        other = first.setdefault(row["sha256"], row)
+        if other is not row:
+            raise click.ClickException(
+                f"{other['filepath']} and {row['filepath']} are the same recording, so that {other['speaker']} is "
+                f"{row['speaker']}, who might train under the one name and test under the other; "
+                f"take '{other['corpus']}' or '{row['corpus']}' out of `corpora`"
+            )
 
 
 def _check(place: str, words: Collection[str], known: Collection[str], may_be_empty: bool = False) -> None:

@@ -74,7 +74,7 @@ def main(
         "f0": {emotion: asdict(statistics) for emotion, statistics in pitch.items()},
         "seed": seed,
         "train_clips": len(train),
-        "train_ids_sha256": models.ids_sha256(train["id"]),
+        "train_clips_sha256": models.clips_sha256(train),
         "params": asdict(chosen),
     }
     models.save(out, converter.tensors(), config)

@@ -11,15 +11,15 @@ from pipeline.corpora.demo import CORPUS, VOICES, name
     [
         (
             "f03/f03_s2_angry_high.flac",
-            Labels("f03_s2_angry_high", "f03", "angry", "angry", "high", "high", "female", "en", "s2"),
+            Labels("f03_s2_angry_high", "f03", "angry", "angry", "high", "high", "female", "en", "demo-s2"),
         ),
         (
             "m08/m08_s12_neutral_medium.flac",
-            Labels("m08_s12_neutral_medium", "m08", "neutral", "neutral", "medium", "medium", "male", "en", "s12"),
+            Labels("m08_s12_neutral_medium", "m08", "neutral", "neutral", "medium", "medium", "male", "en", "demo-s12"),
         ),
         (
             "f01_s1_sad_low.flac",
-            Labels("f01_s1_sad_low", "f01", "sad", "sad", "low", "low", "female", "en", "s1"),
+            Labels("f01_s1_sad_low", "f01", "sad", "sad", "low", "low", "female", "en", "demo-s1"),
         ),
     ],
 )
@@ -32,7 +32,7 @@ def test_what_is_written_can_be_read(speaker: str) -> None:
     labels = CORPUS.parse(name(speaker, 6, "happy", "high"))
     assert (labels.speaker, labels.sentence, labels.emotion, labels.intensity) == (
         speaker,
-        "s6",
+        "demo-s6",
         "happy",
         "high",
     )

@@ -11,8 +11,8 @@ from pipeline.corpora.emovo import COMPLETE, EMOTIONS, SENTENCES, SPEAKERS, pars
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("EMOVO/f1/dis-f1-b1.wav", Labels("dis-f1-b1", "f1", "disgust", "dis", None, None, "female", "it", "b1")),
-        ("tri-m3-n5.wav", Labels("tri-m3-n5", "m3", "sad", "tri", None, None, "male", "it", "n5")),
+        ("EMOVO/f1/dis-f1-b1.wav", Labels("dis-f1-b1", "f1", "disgust", "dis", None, None, "female", "it", "emovo-b1")),
+        ("tri-m3-n5.wav", Labels("tri-m3-n5", "m3", "sad", "tri", None, None, "male", "it", "emovo-n5")),
     ],
 )
 def test_labels_of_real_names(path: str, expected: Labels) -> None:
@@ -33,7 +33,7 @@ def test_every_speaker(speaker: str, gender: str) -> None:
 
 @pytest.mark.parametrize("code", SENTENCES)
 def test_every_sentence(code: str) -> None:
-    assert parse(PurePosixPath(f"dis-f1-{code}.wav")).sentence == code
+    assert parse(PurePosixPath(f"dis-f1-{code}.wav")).sentence == f"emovo-{code}"
 
 
 @pytest.mark.parametrize(

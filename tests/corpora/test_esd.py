@@ -7,7 +7,7 @@ import pytest
 from pipeline.corpora.corpus import Labels, UnknownNameError
 from pipeline.corpora.esd import COMPLETE, SPEAKERS, parse
 
-ANGRY = Labels("0011_000351", "0011", "angry", "Angry", gender="male", language="en", sentence="en-001")
+ANGRY = Labels("0011_000351", "0011", "angry", "Angry", gender="male", language="en", sentence="esd-en-001")
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,9 @@ ANGRY = Labels("0011_000351", "0011", "angry", "Angry", gender="male", language=
         ("Emotion Speech Dataset/0011/Neutral/0011_000351.wav", ANGRY),  # the number decides
         (
             "0001/Surprise/train/0001_001417.wav",
-            Labels("0001_001417", "0001", "surprised", "Surprise", gender="female", language="zh", sentence="zh-017"),
+            Labels(
+                "0001_001417", "0001", "surprised", "Surprise", gender="female", language="zh", sentence="esd-zh-017"
+            ),
         ),
     ],
 )
@@ -37,7 +39,7 @@ def test_labels_of_real_names(path: str, expected: Labels) -> None:
     ],
 )
 def test_every_emotion(first: int, last: int, emotion: str) -> None:
-    for number, sentence in ((first, "en-001"), (last, "en-350")):
+    for number, sentence in ((first, "esd-en-001"), (last, "esd-en-350")):
         labels = parse(PurePosixPath(f"0020_{number:06}.wav"))
         assert (labels.emotion, labels.sentence) == (emotion, sentence)
 

@@ -125,14 +125,14 @@ def test_every_row_is_labelled_or_left_out_with_a_reason() -> None:
         "0.wav,joi,01,,\n"  # unknown label
         "1.wav,,01,,\n"  # unknown label
         "2.wav,joy,01,2,\n"  # unknown label
-        "3.wav,joy,01,,x\n"  # unknown label
+        "3.wav,joy,01,,other\n"  # of unknown gender
         "4.wav,joy,,,\n"  # no speaker
         "5.wav,joy,01,,\n5.wav,happy,01,,\n./5.wav,joy,01,,\n"  # duplicate, twice
         "6.wav,joy,01,,\n6.wav,sad,01,,\n"  # conflicting labels
         "7.wav,joy,01,,\n7.wav,joy,02,,\n7.wav,joy,01,,\n"  # the same, of speakers
     )
     labelled, left_out = read(text)
-    assert [path.name for path in labelled] == ["a.wav", "5.wav"]
+    assert [path.name for path in labelled] == ["a.wav", "3.wav", "5.wav"]
     assert reasons(left_out) == [
         ("z.wav", "missing"),
         ("deep", "missing"),
@@ -140,7 +140,6 @@ def test_every_row_is_labelled_or_left_out_with_a_reason() -> None:
         ("0.wav", "unknown label"),
         ("1.wav", "unknown label"),
         ("2.wav", "unknown label"),
-        ("3.wav", "unknown label"),
         ("4.wav", "no speaker"),
         *[("5.wav", "duplicate")] * 2,
         *[("6.wav", "conflicting labels")] * 2,
@@ -152,7 +151,6 @@ def test_every_row_is_labelled_or_left_out_with_a_reason() -> None:
     assert details["0.wav"] == "emotion 'joi' is not known; did you mean 'joy'?"
     assert details["1.wav"].startswith("emotion '' is not known; expected one of NA, None, anger, angry,")
     assert details["2.wav"] == "intensity '2' is not known; expected one of 1, high, low, medium"
-    assert details["3.wav"] == "gender 'x' is not known; expected one of f, female, m, male"
     assert details["6.wav"] == "the rows for this file differ: happy - 01 - - -; sad - 01 - - -"
 
 

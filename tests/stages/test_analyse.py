@@ -153,7 +153,7 @@ def test_splits_that_params_do_not_name_are_ignored(
         ("data/splits/full-3.parquet", "data/splits/full-3.parquet: not found"),
         ("data/features/vocoder/demo/index.parquet", "data/features/vocoder/demo: no features here"),
         ("data/features/classifier/demo/index.parquet", "data/features/classifier/demo: no features here"),
-        ("data/raw/demo/m01/m01_s2_sad_medium.flac", "data/raw/demo/m01/m01_s2_sad_medium.flac: No such file"),
+        ("data/features/recordings/demo/index.parquet", "data/features/recordings/demo: no features here"),
     ],
 )
 @pytest.mark.parametrize("processes", [1, 2])

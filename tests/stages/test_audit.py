@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline import audit as auditing
 from pipeline import cli, manifest, models
 
 CLIPS = Path("data/manifest.parquet")
@@ -19,6 +20,7 @@ SPLIT = Path("data/splits/full-1.parquet")
 TRAINING_SET = Path("data/augmented/full-1/cyclegan.parquet")
 PREDICTIONS = Path("data/predictions/full-1/cyclegan.parquet")
 MODEL = Path("models/cyclegan/full-1/angry-neutral")
+SCENARIO = {"scenario": "full", "fold": "1"}
 SUMMARY = Path("metrics/summary.json")
 HELD_OUT = "demo/f01_s1_angry_medium"  # tests
 TRAIN = "demo/m02_s1_angry_medium"
@@ -87,7 +89,9 @@ def copied(rows: pd.DataFrame) -> pd.DataFrame:
 
 LEAKS = {
     "speaker": (TRAINING_SET, setting(TRAIN, speaker="demo_f01"), "speaker in two partitions", TRAIN),
-    "sentence": (TRAINING_SET, setting(TRAIN, sentence="s1"), "sentence of the test partition elsewhere", TRAIN),
+    "sentence": (TRAINING_SET, setting(TRAIN, sentence="demo-s2"), "clip other than in the split", TRAIN),
+    "sentence unknown": (TRAINING_SET, setting(HELD_OUT, sentence=None), "clip other than in the split", HELD_OUT),
+    "nobody": (TRAINING_SET, setting(HELD_OUT, speaker="demo_unknown"), "unknown speaker outside train", HELD_OUT),
     "audio": (TRAINING_SET, copied, "clip in two partitions", TRAIN),
     "moved": (TRAINING_SET, setting(TRAIN, partition="valid"), "clip other than in the split", TRAIN),
     "relabelled": (TRAINING_SET, setting(HELD_OUT, emotion="sad"), "clip other than in the split", HELD_OUT),
@@ -105,8 +109,6 @@ LEAKS = {
 
 @pytest.mark.parametrize(("path", "edit", "rule", "id_"), LEAKS.values(), ids=LEAKS)
 def test_planted_leak(stage: Callable[..., Result], path: Path, edit: Any, rule: str, id_: str) -> None:
-    if rule.startswith("sentence"):
-        change(SPLIT, sentences="apart")
     change(path, edit)
     result = audit()
     assert result.exit_code == 1
@@ -120,6 +122,53 @@ def test_planted_leak(stage: Callable[..., Result], path: Path, edit: Any, rule:
     assert not SUMMARY.exists()
 
 
+def test_sentences_that_should_be_apart(stage: Callable[..., Result], params: Callable[[dict[str, Any]], None]) -> None:
+    """The splits were made before somebody asked for it, or say that they did."""
+    change(SPLIT, sentences="apart")
+    refusal = stage("evaluate")
+    assert "sentence of the test partition elsewhere, or unknown" in refusal.output
+    change(SPLIT, sentences="shared")
+    assert stage("evaluate").exit_code == 0  # it does not know the parameter, and DVC makes the split again
+    params({"split.sentence_groups": 2})
+    assert "split other than the parameters ask for" in audit().output
+    for arm in ("none", "cyclegan"):
+        for name, item in (("split", SCENARIO), ("augment", {**SCENARIO, "arm": arm})):
+            stage(name, **item)
+    rows = manifest.read(Path("data/augmented/full-1/none.parquet"), manifest.AUGMENTED)
+    assert set(rows.loc[rows["partition"] == "test", "sentence"]) == {"demo-s1", "demo-s3"}
+    stage("classify", **SCENARIO, arm="none")
+    assert audit().output.startswith("full-1 none: no leak\n")  # clean, and apart
+
+
+def test_split_other_than_the_parameters_ask_for(params: Callable[[dict[str, Any]], None]) -> None:
+    params({"split.scenarios.full": {"kind": "imbalanced", "keep": {"sad": 0.5}, "seed": 1}})
+    result = audit()
+    assert result.exit_code == 1
+    assert "split other than the parameters ask for\n    demo/" in result.output
+
+
+def test_every_split_and_arm_is_audited(
+    stage: Callable[..., Result], params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params({"scenarios": ["full", "low_data_25"], "folds": [1, 3]})
+    for name in ("low_data_25-1", "low_data_25-3", "full-3"):
+        shutil.copy(SPLIT, SPLIT.with_name(f"{name}.parquet"))
+    seen: list[tuple[str, str]] = []
+    monkeypatch.setattr(auditing, "of_arm", lambda places, split, arm: seen.append((split, arm)) or [])
+    monkeypatch.setattr(auditing, "other_split", lambda *given: [])
+    expected = [
+        (f"{scenario}-{fold}", arm)
+        for scenario in ("full", "low_data_25")
+        for fold in (1, 3)
+        for arm in ("none", "cyclegan")
+    ]
+    assert audit().exit_code == 0
+    assert seen == expected
+    seen.clear()
+    stage("evaluate")  # has no predictions of the others, and fails after the audit
+    assert seen == expected
+
+
 @pytest.mark.parametrize(
     ("use", "rule"),
     [
@@ -130,7 +179,7 @@ def test_planted_leak(stage: Callable[..., Result], path: Path, edit: Any, rule:
 )
 def test_test_clips_used_for_another_end(stage: Callable[..., Result], use: str, rule: str) -> None:
     rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
-    tested = models.ids_sha256(rows.loc[rows["partition"] == "test", "id"])
+    tested = models.clips_sha256(rows[rows["partition"] == "test"])
     for said in (tested, ""):
         change(PREDICTIONS, **{use: said})
         assert rule in audit().output
@@ -155,7 +204,7 @@ def test_classifier_that_is_chosen_or_trained_on_test(stage: Callable[..., Resul
 
 def test_generator_that_heard_others(stage: Callable[..., Result]) -> None:
     config = json.loads((MODEL / "config.json").read_text())
-    (MODEL / "config.json").write_text(json.dumps(config | {"train_ids_sha256": "0" * 64}))
+    (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
     for result in (audit(), stage("evaluate")):
         assert result.exit_code == 1
         assert "generator of another partition or split" in result.output

@@ -123,11 +123,11 @@ def test_only_pairs_of_params_join(augment: Callable[..., Result], params: Calla
 
 
 def test_unselected_stay_out(augment: Callable[..., Result]) -> None:
-    rewrite(MADE, manifest.SYNTHETIC, with_value("selected", False, "emotion == 'angry' and sentence == 's1'"))
+    rewrite(MADE, manifest.SYNTHETIC, with_value("selected", False, "emotion == 'angry' and sentence == 'demo-s1'"))
     assert augment().exit_code == 0
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     angry = rows[rows["is_synthetic"] & (rows["emotion"] == "angry")]
-    assert set(angry["sentence"]) == {"s2", "s3"}
+    assert set(angry["sentence"]) == {"demo-s2", "demo-s3"}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_clips_of_another_pair(augment: Callable[..., Result]) -> None:
 
 def test_model_trained_on_other_clips(augment: Callable[..., Result]) -> None:
     config = json.loads((MODEL / "config.json").read_text())
-    (MODEL / "config.json").write_text(json.dumps(config | {"train_ids_sha256": "0" * 64}))
+    (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
     refused(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
 
 
@@ -228,7 +228,7 @@ def test_split_that_leaks(augment: Callable[..., Result], arm: str) -> None:
 
 
 def test_recording_in_train_and_test(augment: Callable[..., Result]) -> None:
-    rewrite(CLIPS, manifest.CLIPS, with_value("sha256", "0" * 64, "sentence == 's2' and emotion == 'sad'"))
+    rewrite(CLIPS, manifest.CLIPS, with_value("sha256", "0" * 64, "sentence == 'demo-s2' and emotion == 'sad'"))
     refused(augment("none"), "clip in two partitions: demo/f01_s2_sad_medium")
     assert not NONE.exists()
 

@@ -11,7 +11,9 @@ import pytest
 from click.testing import Result
 
 from pipeline import manifest, predictions
+from pipeline.classifier import training
 from pipeline.shards import Shard, Writer
+from pipeline.stages import classify as classify_stage
 
 LABELS = ["angry", "neutral", "sad"]
 COLUMNS = [predictions.PREFIX + label for label in LABELS]
@@ -62,6 +64,29 @@ def chances(rows: pd.DataFrame, partition: str | None = None) -> pd.DataFrame:
     """Probabilities by classifier, seed and clip."""
     kept = rows if partition is None else rows[rows["partition"] == partition]
     return kept.set_index(["classifier", "seed", "id"])[COLUMNS].sort_index()
+
+
+def test_what_is_learned_from_and_chosen_on(stage: Stage, classify: Classify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The very clips, for the leakage guard has only the stage's word for it."""
+    given: dict[str, tuple[list[int], list[int]]] = {}
+    train_cnn, train_svm = training.train_cnn, classify_stage.train_svm
+
+    def spied_cnn(train: Any, valid: Any, *more: Any) -> Any:
+        given["cnn"] = train.labels.tolist(), valid.labels.tolist()
+        return train_cnn(train, valid, *more)
+
+    def spied_svm(functionals: Any, labels: Any, weights: Any, is_real: Any, valid: Any, *more: Any) -> Any:
+        given["svm"] = labels.tolist(), valid[1].tolist()
+        assert len(functionals) == len(is_real) == len(labels) and len(valid[0]) == len(valid[1])
+        return train_svm(functionals, labels, weights, is_real, valid, *more)
+
+    monkeypatch.setattr(training, "train_cnn", spied_cnn)
+    monkeypatch.setattr(classify_stage, "train_svm", spied_svm)
+    classify("cyclegan")
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    labels = rows["emotion"].map(LABELS.index)
+    expected = tuple(labels[rows["partition"] == part].tolist() for part in ("train", "valid"))
+    assert given == {"cnn": expected, "svm": expected}
 
 
 def test_every_valid_and_test_clip_in_every_run(classify: Classify) -> None:
@@ -128,7 +153,7 @@ def test_train_labels_do(classify: Classify) -> None:
 
 def test_test_clips_do_not_know_each_other(classify: Classify) -> None:
     plain = classify()
-    fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "s1")])
+    fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
     assert 0 < (fewer["partition"] == "test").sum() < (plain["partition"] == "test").sum()
     expected = chances(plain).loc[chances(fewer).index]
     pd.testing.assert_frame_equal(chances(fewer), expected, atol=1e-5)

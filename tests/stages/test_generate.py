@@ -14,6 +14,7 @@ from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
 from pipeline.params import load
 from pipeline.shards import Shard
+from pipeline.stages.generate import synthetic_rows
 
 ITEM = {"scenario": "full", "fold": "1", "pair": "angry-neutral"}
 MODEL = Path("models/cyclegan/full-1/angry-neutral")
@@ -73,6 +74,17 @@ def test_provenance(rows: pd.DataFrame) -> None:
     assert set(rows["seed"]) == {models.load(MODEL)[1]["seed"]}
     complete = [name for name in manifest.SYNTHETIC.names if name not in ("emotion_raw", "intensity_raw")]
     assert rows[complete].notna().all().all()
+
+
+def test_names_of_files_that_ids_do_not_fit(clips: pd.DataFrame) -> None:
+    """Ids of a table's clips are paths, of any length, in any script."""
+    sources = clips.reset_index().query("emotion == 'angry'")[:4]
+    ids = ["mine/a/b_c", "mine/a_b/c", "mine/" + "ü" * 300, "mine/x" + "ü" * 300]
+    rows = synthetic_rows(sources.assign(id=ids), ("angry", "neutral"), "full-1", OUT)
+    names = [Path(path).name for path in rows["filepath"]]
+    assert len(set(names)) == 4
+    assert max(len(name.encode()) for name in names) < 256
+    assert all(path.startswith(f"{OUT.as_posix()}/") for path in rows["filepath"])
 
 
 def test_metadata(clips: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import make_dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from pipeline import audio, ingestion, manifest, workers
+from pipeline.cache import Cache
 from pipeline.stages.ingest import main
 
 PARAMS = "ingest:\n  min_duration_s: 0.1\n  silence_peak: 1e-4\ntables: {}\n"
@@ -163,6 +165,32 @@ def test_of_one_name_with_other_audio_the_first_is_kept(ravdess_tree: Callable[.
     assert all(path.startswith("48k") for path in rejected)
 
 
+def test_links_in_circles(ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(RAW, actors=(1,))
+    for name in ("loop", "again"):  # every path through both would be 2^40 paths long
+        (RAW / name).symlink_to(".")
+    (RAW / "Actor_01/up").symlink_to("..")
+    clips, rejected = tables(ingest())
+    assert len(clips) == 2
+    assert set(rejected.values()) <= {"duplicate"}
+    assert len(rejected) < 10
+
+
+def test_lossy_copies_beside_the_original() -> None:
+    """As CREMA-D's repository has them; the WAV counts, and what it contradicts is not believed of the MP3 either."""
+    raw = Path("data/raw/cremad")
+    names = ("1001_DFA_ANG_XX", "1006_TIE_HAP_XX", "1006_TIE_NEU_XX")
+    for folder in ("AudioMP3", "AudioWAV"):
+        (raw / folder).mkdir(parents=True)
+    for number, name in enumerate(names):
+        soundfile.write(raw / f"AudioWAV/{name}.wav", noise(min(number, 1)), RATE)
+        soundfile.write(raw / f"AudioMP3/{name}.mp3", noise(10 + number), RATE)
+    result = ingest(raw, "cremad")
+    assert "kept 1 of 6 clips; quarantined: conflicting labels 4, name clash 1" in result.output
+    clips = manifest.read(OUT, manifest.CLIPS)
+    assert clips["filepath"].tolist() == ["data/raw/cremad/AudioWAV/1001_DFA_ANG_XX.wav"]
+
+
 def test_linked_folders(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     ravdess_tree(tmp_path / "elsewhere", actors=(1,))
     ravdess_tree(tmp_path / "more", actors=(2,))
@@ -244,6 +272,30 @@ def test_what_is_known_does_not_outlive_a_change(
     assert "was known" not in ingest().output
 
 
+@pytest.mark.parametrize("library", ["__version__", "__libsndfile_version__"])
+def test_the_decoders_version_is_of_its_libraries(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    before = ingestion.decoder()
+    monkeypatch.setattr(soundfile, library, "another")
+    assert ingestion.decoder() != before
+
+
+def test_what_is_kept_is_part_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = ingestion.decoder()
+    other = make_dataclass("Sound", [("sampling_rate", int), ("channels", int)])
+    monkeypatch.setattr(ingestion, "Sound", other)
+    assert ingestion.decoder() != before
+
+
+def test_what_was_decoded_before_an_interruption_is_kept(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache.sqlite", "1")
+    paths = ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))
+    decoding = ingestion.examined(paths, cache, "test")
+    assert next(decoding).is_new
+    decoding.close()  # what an exception or Ctrl-C does
+    again = list(ingestion.examined(paths, cache, "test"))
+    assert [each.is_new for each in again] == [False, True, True, True]
+
+
 def test_the_decoders_version_is_of_its_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     before = ingestion.decoder()
     other = tmp_path / "audio.py"
@@ -274,9 +326,11 @@ def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
     for number, name in enumerate(("one", "sub/two", "three", "four")):
         soundfile.write(raw / f"audio/{name}.wav", noise(number), RATE)
     (raw / "audio/three.wav").write_bytes((raw / "audio/one.wav").read_bytes())
+    (raw / "audio/unlisted.wav").touch()
     result = ingest(raw, "mine")
     assert result.exit_code == 0, result.output
-    assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1\n" in result.output
+    assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1" in result.output
+    assert "; ignored 1 files of no row\n" in result.output
     clips = manifest.read(OUT, manifest.CLIPS).set_index("id")
     row = clips.loc["mine/one"]
     assert row["filepath"] == "data/raw/mine/audio/one.wav"

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from pipeline import manifest, models
 from pipeline.cyclegan import training
 from pipeline.cyclegan.training import train
-from pipeline.models import ids_sha256
+from pipeline.models import clips_sha256
 from pipeline.shards import Writer
 from pipeline.stages.train_cyclegan import main
 
@@ -136,7 +136,7 @@ def test_hash_is_of_the_pairs_train_clips() -> None:
     run()
     expected = train_ids("angry") + train_ids("sad")
     config = models.load(OUT)[1]
-    assert config["train_ids_sha256"] == ids_sha256(expected)
+    assert config["train_clips_sha256"] == clips_sha256(clips().query("id in @expected"))
     assert config["train_clips"] == len(expected) == 12
 
 
@@ -213,7 +213,8 @@ def test_partition_decides_not_the_speaker() -> None:
     rows.loc[rows["id"].isin(["a/a3-angry-1", "b/b2-sad-2"]), "partition"] = "train"
     manifest.write(rows[["id", "partition"]], Path("splits/full-1.parquet"), manifest.PARTITIONED, "")
     assert run().exit_code == 0
-    assert models.load(OUT)[1]["train_ids_sha256"] == ids_sha256(["a/a3-angry-1", "b/b2-sad-2"])
+    heard = rows[rows["partition"] == "train"]
+    assert models.load(OUT)[1]["train_clips_sha256"] == clips_sha256(heard)
 
 
 @pytest.mark.parametrize(
