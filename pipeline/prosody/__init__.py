@@ -1,0 +1,166 @@
+"""Prosody of emotions, learned from train clips: F0, energy, duration; and how to move a clip from one to another."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import TypeAdapter
+
+from pipeline.params import section
+from pipeline.prosody.duration import stretched
+from pipeline.prosody.energy import contrasted
+from pipeline.prosody.f0 import continuous, from_wavelets, placed, wavelets
+from pipeline.prosody.statistics import Spoken, Statistics, measured, of_emotions, of_intensities, toward
+
+__all__ = ["Prosody", "ProsodyParams", "Spoken", "Statistics", "from_wavelets", "stretched", "wavelets"]
+
+# Share of the way from the source emotion to the target, for an intensity of which too little was heard. Corpora that
+# grade emotions call their ordinary one `medium`; how much less and more the others are is a guess.
+INTENSITIES = {"low": 0.5, "medium": 1.0, "high": 1.5}
+
+# A ratio is at most this, and at least its inverse. What corpora show stays inside; only statistics of a few odd clips,
+# or an intensity beyond what was heard, come near.
+MOST_F0 = 8.0
+MOST_WAVELET = 3.0
+MOST_ENERGY = 2.0
+MOST_RATE = 2.0
+
+
+@section
+class ProsodyParams:
+    """What is done to each part of the prosody; `cyclegan…`: the networks convert it together with the spectrum."""
+
+    f0: Literal["none", "log_gaussian", "cwt", "cyclegan_cwt"]
+    energy: Literal["none", "log_gaussian", "cyclegan"]
+    duration: Literal["none", "rate"]
+
+
+@dataclass(frozen=True)
+class Prosody:
+    """What is known of the prosody of each emotion, and how it is to be converted.
+
+    In all methods, `source` is the emotion of the clip and `target` the one to move to. `intensity` is the target's:
+    what was heard of it counts if that was enough, otherwise a share of the way (`INTENSITIES`); None is the target as
+    a whole. `source_intensity` is the clip's own, where that is to count and enough was heard of it; otherwise the clip
+    is taken for one of its emotion as a whole. All raise KeyError for an emotion or intensity that is not known.
+    """
+
+    params: ProsodyParams
+    emotions: Mapping[str, Statistics]
+    intensities: Mapping[str, Mapping[str, Statistics]]  # by emotion and intensity, where enough was heard
+
+    @classmethod
+    def fit(cls, clips: Iterable[Spoken], params: ProsodyParams) -> Self:
+        """Learn from the clips of a train partition, in any order."""
+        table = measured(clips)
+        return cls(params, of_emotions(table), of_intensities(table))
+
+    def to_config(self) -> dict[str, Any]:
+        """Plain numbers, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Inverse of `to_config`, also of what JSON made of it."""
+        return TypeAdapter(cls).validate_python(config)
+
+    def f0(
+        self,
+        f0_hz: np.ndarray,
+        source: str,
+        target: str,
+        intensity: str | None,
+        floor_hz: float,
+        ceil_hz: float,
+        tracks: np.ndarray | None = None,
+        source_intensity: str | None = None,
+    ) -> np.ndarray:
+        """F0 of a clip, converted; the clip's own mean stands for the speaker.
+
+        `log_gaussian` moves the mean of log F0 by the emotions' difference and its deviation by their ratio. `cwt`
+        besides weighs slow and fast movements by the emotions' ratio at each scale (Ming et al. 2016). `cyclegan_cwt`
+        takes the movements from the networks (Zhou, Sisman and Li 2020), mean and deviation as the others.
+
+        Args:
+            f0_hz: (frames, 1), 0 where unvoiced [Hz]
+            source: its emotion
+            target: the emotion to move to
+            intensity: of the target
+            floor_hz: what comes out is not lower [Hz]; with `none` it is what came in
+            ceil_hz: nor higher [Hz]
+            tracks: for `cyclegan_cwt`, what the networks made of `wavelets(f0_hz)`, (frames, SCALES)
+            source_intensity: of the clip
+
+        Returns:
+            same shape, unvoiced frames still 0
+
+        Raises:
+            ValueError: `cyclegan_cwt` without tracks
+        """
+        if self.params.f0 == "cyclegan_cwt" and tracks is None:
+            raise ValueError("f0 is 'cyclegan_cwt': expected the tracks that the networks made, found none")
+        voiced = f0_hz[:, 0] > 0
+        if self.params.f0 == "none" or not voiced.any():
+            return f0_hz.copy()
+        contour = continuous(f0_hz)
+        own, wanted = self._statistics(source, target, intensity, source_intensity)
+        mean = contour[voiced].mean() + wanted.f0_shift - own.f0_shift
+        deviation = contour[voiced].std() * _ratio(own.f0_deviation, wanted.f0_deviation, MOST_F0)
+        if self.params.f0 == "cwt":
+            pairs = zip(own.wavelet_deviations, wanted.wavelet_deviations, strict=True)
+            ratios = np.array([_ratio(*pair, MOST_WAVELET) for pair in pairs])
+            contour = wavelets(f0_hz) @ ratios
+        elif self.params.f0 == "cyclegan_cwt" and tracks is not None:
+            contour = tracks.sum(axis=1, dtype=np.float64)
+        return placed(contour, voiced, mean, deviation, floor_hz, ceil_hz).astype(f0_hz.dtype)
+
+    def energy(
+        self, c0: np.ndarray, source: str, target: str, intensity: str | None, source_intensity: str | None = None
+    ) -> np.ndarray:
+        """Energy of a clip's frames, converted; the clip's mean stays, for clips are levelled in the end anyway.
+
+        Args:
+            c0: the source's 0th mel-cepstral coefficient, (frames,) [nepers of power]
+            source: its emotion
+            target: the emotion to move to
+            intensity: of the target
+            source_intensity: of the clip
+
+        Returns:
+            same shape
+
+        Raises:
+            ValueError: the energy is the networks' affair
+        """
+        if self.params.energy == "cyclegan":
+            raise ValueError("energy is 'cyclegan': keep what the networks made of the 0th coefficient")
+        if self.params.energy == "none":
+            return c0.copy()
+        own, wanted = self._statistics(source, target, intensity, source_intensity)
+        return contrasted(c0, _ratio(own.energy_deviation, wanted.energy_deviation, MOST_ENERGY))
+
+    def rate(self, source: str, target: str, intensity: str | None, source_intensity: str | None = None) -> float:
+        """Duration of a converted clip over its source's, for `stretched`; 1 where duration is not converted."""
+        if self.params.duration == "none":
+            return 1.0
+        own, wanted = self._statistics(source, target, intensity, source_intensity)
+        most = np.log(MOST_RATE)
+        return float(np.exp(np.clip(wanted.duration_shift - own.duration_shift, -most, most)))
+
+    def _statistics(
+        self, source: str, target: str, intensity: str | None, source_intensity: str | None
+    ) -> tuple[Statistics, Statistics]:
+        """Statistics to move from, and to move to."""
+        start, end = self.emotions[source], self.emotions[target]
+        if intensity is not None:
+            heard = self.intensities.get(target, {}).get(intensity)
+            end = heard or toward(start, end, INTENSITIES[intensity])
+        if source_intensity is not None:
+            start = self.intensities.get(source, {}).get(source_intensity, start)
+        return start, end
+
+
+def _ratio(source: float, target: float, most: float) -> float:
+    """Of two deviations; 1 where one of them is not known."""
+    return min(max(target / source, 1 / most), most) if source > 0 and target > 0 else 1.0

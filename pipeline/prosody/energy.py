@@ -1,0 +1,37 @@
+"""Energy of frames: which of them are speech, and how far apart loud and soft are."""
+
+import numpy as np
+
+NEPERS = np.log(10) / 10  # of power, in a decibel
+SPEECH = 30 * NEPERS  # quieter than this below the loud frames is not speech; as audio.trim_db cuts the ends
+FADE = 20 * NEPERS  # further below, silence is left as it is
+LOUD = 95  # percentile of the frames that are called loud; the very loudest may be a click
+
+
+def threshold(c0: np.ndarray) -> float:
+    """Energy above which a frame of a clip is speech, from the frames' energies (frames,) [nepers of power]."""
+    return float(np.percentile(c0, LOUD) - SPEECH)
+
+
+def deviation(c0: np.ndarray) -> float:
+    """Standard deviation of the energy over a clip's speech, from energies (frames,) [nepers of power]."""
+    return float(np.std(c0[c0 > threshold(c0)], dtype=np.float64))
+
+
+def contrasted(c0: np.ndarray, ratio: float) -> np.ndarray:
+    """Energies with the deviation of the speech around its mean multiplied.
+
+    Silence is not stretched along: below the speech, the change fades to nothing, so that a smaller contrast does not
+    bring up the noise.
+
+    Args:
+        c0: (frames,) [nepers of power]
+        ratio: of the deviations
+
+    Returns:
+        same shape; the mean of the speech is the same
+    """
+    floor, top = threshold(c0), float(c0.max())
+    mean = float(np.mean(c0[c0 > floor], dtype=np.float64))
+    change = np.interp(c0, [floor - FADE, floor, top], [0.0, (ratio - 1) * (floor - mean), (ratio - 1) * (top - mean)])
+    return (c0 + change).astype(c0.dtype)
