@@ -1,18 +1,24 @@
-"""Conversion with a trained pair: normalise by the one emotion, generate, undo by the other."""
+"""Conversion with a trained pair: normalise by the one emotion, generate, undo by the other; and the prosody."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pipeline.cyclegan.networks import Generator
+from pipeline.prosody import INTENSITIES, Prosody, stretched, wavelets
+from pipeline.vocoder.features import Features
+
+Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
+FLAT = 1e-2  # no coefficient, and no part of an F0 contour, is taken to vary less
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and deviation of each coefficient over an emotion's training frames."""
+    """Mean and deviation of each coefficient over a style's training frames."""
 
     mean: Tensor  # (order,)
     deviation: Tensor  # (order,)
@@ -21,7 +27,7 @@ class Normalisation:
     def fit(cls, spectra: Sequence[Tensor]) -> Self:
         """Statistics over all frames of some clips, each (frames, order)."""
         frames = torch.cat(list(spectra))
-        return cls(frames.mean(dim=0), frames.std(dim=0).clamp(min=1e-4))
+        return cls(frames.mean(dim=0), frames.std(dim=0).clamp(min=FLAT))
 
     def apply(self, spectrum: Tensor) -> Tensor:
         """(frames, order), same out."""
@@ -31,43 +37,100 @@ class Normalisation:
         """Inverse of `apply`."""
         return spectrum * self.deviation + self.mean
 
+    def toward(self, other: "Normalisation", share: float) -> "Normalisation":
+        """On the line to another one, or beyond it; of deviations, the logarithms are on a line."""
+        return Normalisation(
+            torch.lerp(self.mean, other.mean, share), self.deviation * (other.deviation / self.deviation) ** share
+        )
+
+
+@dataclass(frozen=True)
+class Styles:
+    """Normalisation of each emotion, and of each of its intensities of which enough was heard."""
+
+    of: Mapping[Style, Normalisation]
+
+    @classmethod
+    def fit(cls, clips: Iterable[tuple[Tensor, str, str | None]], heard: Mapping[str, Collection[str]]) -> Self:
+        """Learn from train clips.
+
+        Args:
+            clips: of each the frames (frames, order), the emotion and the intensity
+            heard: intensities of each emotion of which enough was heard, as `Prosody` has them
+        """
+        frames: dict[Style, list[Tensor]] = {}
+        for spectrum, emotion, intensity in clips:
+            frames.setdefault((emotion, None), []).append(spectrum)
+            if intensity is not None and intensity in heard.get(emotion, ()):
+                frames.setdefault((emotion, intensity), []).append(spectrum)
+        return cls({style: Normalisation.fit(own) for style, own in frames.items()})
+
+    def source(self, emotion: str, intensity: str | None) -> Normalisation:
+        """What a clip is normalised by: its emotion's statistics, at its intensity where that was heard."""
+        return self.of.get((emotion, intensity), self.of[emotion, None])
+
+    def target(self, source: str, emotion: str, intensity: str | None) -> Normalisation:
+        """What is undone: statistics of the target at an intensity; of one that was not heard, a share of the way."""
+        if intensity is None or (emotion, intensity) in self.of:
+            return self.of[emotion, intensity]
+        return self.of[source, None].toward(self.of[emotion, None], INTENSITIES[intensity])
+
 
 @dataclass(frozen=True)
 class Converter:
-    """Both directions of a pair, ready for use."""
+    """Both directions of a pair, ready for use: timbre by networks, prosody by statistics, or by networks too."""
 
-    normalisations: Mapping[str, Normalisation]  # by emotion
+    styles: Styles
     generators: Mapping[tuple[str, str], Generator]  # by (source, target)
+    prosody: Prosody
 
     @torch.no_grad()
-    def convert(self, spectrum: Tensor, source: str, target: str) -> Tensor:
-        """Convert a clip's spectrum from one emotion to the other.
+    def convert(
+        self,
+        clip: Features,
+        source: str,
+        target: str,
+        bounds_hz: tuple[float, float],
+        source_intensity: str | None = None,
+        intensity: str | None = None,
+    ) -> Features:
+        """Convert a clip from one emotion to the other.
 
         Args:
-            spectrum: (frames, order), any number of frames
+            clip: any number of frames
             source: its emotion
             target: the emotion to make; with `source` itself, the clip comes back unchanged
-
-        Returns:
-            same shape, on the CPU
+            bounds_hz: of F0, as the vocoder has them
+            source_intensity: of the clip, where it is known
+            intensity: to make; None for what the emotion is like on the whole
 
         Raises:
             KeyError: the pair has not both emotions
         """
         if source == target:
-            return spectrum
+            return clip
+        frames = torch.from_numpy(inputs(clip, self.prosody))
         generator = self.generators[source, target]
         device = next(generator.parameters()).device
-        normalised = self.normalisations[source].apply(spectrum).T[None]  # (T, C) -> (1, C, T)
+        normalised = self.styles.source(source, source_intensity).apply(frames).T[None]  # (T, C) -> (1, C, T)
         converted = generator(normalised.to(device))[0].T.cpu()
-        return self.normalisations[target].undo(converted)
+        made = self.styles.target(source, target, intensity).undo(converted).numpy()
+        order = clip.spectrum.shape[1]
+        spectrum, tracks = made[:, :order].copy(), made[:, order:]
+        levels = (intensity, source_intensity)
+        if self.prosody.params.energy != "cyclegan":
+            spectrum[:, 0] = self.prosody.energy(clip.spectrum[:, 0], source, target, *levels)
+        f0_hz = self.prosody.f0(
+            clip.f0_hz, source, target, intensity, *bounds_hz, tracks=tracks, source_intensity=source_intensity
+        )
+        return stretched(replace(clip, spectrum=spectrum, f0_hz=f0_hz), self.prosody.rate(source, target, *levels))
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that is to be kept, by name."""
+        """All weights and statistics of spectra, by name."""
         kept = {}
-        for emotion, normalisation in self.normalisations.items():
-            kept[f"normalisation.{emotion}.mean"] = normalisation.mean
-            kept[f"normalisation.{emotion}.deviation"] = normalisation.deviation
+        for (emotion, intensity), normalisation in self.styles.of.items():
+            kept[f"normalisation.{emotion}.{intensity or ''}.mean"] = normalisation.mean
+            kept[f"normalisation.{emotion}.{intensity or ''}.deviation"] = normalisation.deviation
         for (source, target), generator in self.generators.items():
             for name, weights in generator.state_dict().items():
                 kept[f"generator.{source}.{target}.{name}"] = weights
@@ -79,6 +142,7 @@ class Converter:
         tensors: Mapping[str, Tensor],
         emotions: tuple[str, str],
         size: Mapping[str, int],
+        prosody: Prosody,
         device: torch.device,
     ) -> Self:
         """Inverse of `tensors`.
@@ -87,17 +151,29 @@ class Converter:
             tensors: as `tensors` gave them
             emotions: of the pair
             size: order, channels, blocks and kernel of the generators
+            prosody: of the pair
             device: where to convert
         """
-        normalisations, generators = {}, {}
+        styles: dict[Style, Normalisation] = {}
+        for name in tensors:
+            kind, emotion, intensity, *rest = name.split(".")
+            if kind == "normalisation" and rest == ["mean"]:
+                styles[emotion, intensity or None] = Normalisation(
+                    tensors[name], tensors[f"normalisation.{emotion}.{intensity}.deviation"]
+                )
+        generators = {}
         for source, target in (emotions, emotions[::-1]):
-            normalisations[source] = Normalisation(
-                tensors[f"normalisation.{source}.mean"], tensors[f"normalisation.{source}.deviation"]
-            )
             generator = Generator(**size)
             prefix = f"generator.{source}.{target}."
             generator.load_state_dict(
                 {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             )
             generators[source, target] = generator.to(device).eval()
-        return cls(normalisations, generators)
+        return cls(Styles(styles), generators, prosody)
+
+
+def inputs(clip: Features, prosody: Prosody) -> np.ndarray:
+    """What the networks see of a clip: its spectrum and, where they convert F0 too, the contour; (frames, width)."""
+    if prosody.params.f0 != "cyclegan_cwt":
+        return clip.spectrum
+    return np.concatenate([clip.spectrum, wavelets(clip.f0_hz)], axis=1)

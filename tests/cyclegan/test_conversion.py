@@ -1,5 +1,6 @@
 """Normalisation undoes itself, and a converter that was kept converts as it did."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -8,27 +9,52 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import models
-from pipeline.cyclegan.conversion import Converter, Normalisation
+from pipeline.cyclegan.conversion import Converter, Normalisation, Styles, inputs
 from pipeline.cyclegan.networks import Generator
+from pipeline.prosody import Prosody, ProsodyParams, Spoken
+from pipeline.vocoder import Features
 
 CPU = torch.device("cpu")
+BOUNDS = (71.0, 600.0)
 SIZE = {"order": 4, "channels": 6, "blocks": 2, "kernel": 3}
 
 
 def frames(count: int, seed: int = 0) -> Tensor:
-    scale = torch.tensor([3.0, 1.0, 0.5, 0.01])
+    scale = torch.tensor([3.0, 1.0, 0.5, 0.1])
     return torch.randn(count, 4, generator=torch.Generator().manual_seed(seed)) * scale + 5 * scale
+
+
+def clip(count: int, seed: int = 0, scale: float = 1.0) -> Features:
+    """With a spectrum like `frames`, half of it voiced."""
+    draw = np.random.default_rng(seed)
+    f0_hz = np.where(draw.random((count, 1)) < 0.5, 0, 120 + 30 * draw.random((count, 1)))
+    return Features((scale * frames(count, seed)).numpy(), f0_hz.astype(np.float32), np.zeros((count, 1), np.float32))
+
+
+def trained(f0: str = "log_gaussian", energy: str = "cyclegan", duration: str = "none") -> Converter:
+    """A pair with statistics that differ and generators that differ and do something."""
+    spoken = [
+        Spoken(clip(80, seed, 1 + (emotion == "sad")), emotion, speaker, None, intensity)
+        for seed, (emotion, speaker, intensity) in enumerate(
+            product(("angry", "sad"), ("f01", "m01", "m02"), ("medium", "medium", "high", "high"))
+        )
+    ]
+    prosody = Prosody.fit(spoken, ProsodyParams(f0, energy, duration))
+    styles = Styles.fit(
+        ((torch.from_numpy(inputs(own.features, prosody)), own.emotion, own.intensity) for own in spoken),
+        {"angry": ["medium", "high"], "sad": ["medium"]},
+    )
+    torch.manual_seed(0)
+    size = SIZE | {"order": 4 + 10 * (f0 == "cyclegan_cwt")}
+    generators = {pair: Generator(**size) for pair in (("angry", "sad"), ("sad", "angry"))}
+    for generator in generators.values():
+        nn.init.normal_(generator.leave.weight, std=0.2)
+    return Converter(styles, generators, prosody)
 
 
 @pytest.fixture
 def converter() -> Converter:
-    """A pair with normalisations that differ and generators that differ and do something."""
-    torch.manual_seed(0)
-    generators = {pair: Generator(**SIZE) for pair in (("angry", "sad"), ("sad", "angry"))}
-    for generator in generators.values():
-        nn.init.normal_(generator.leave.weight, std=0.2)
-    fits = {"angry": Normalisation.fit([frames(50)]), "sad": Normalisation.fit([2 * frames(50, seed=1)])}
-    return Converter(fits, generators)
+    return trained()
 
 
 def test_fit() -> None:
@@ -56,51 +82,74 @@ def test_constant_coefficient() -> None:
 
 @pytest.mark.parametrize("count", [1, 7, 64])
 def test_conversion_by_hand(converter: Converter, count: int) -> None:
-    spectrum = frames(count, seed=4)
-    given = spectrum.clone()
-    angry, sad = converter.normalisations["angry"], converter.normalisations["sad"]
-    normalised = (spectrum - angry.mean) / angry.deviation
+    given = clip(count, seed=4)
+    copy = {name: array.copy() for name, array in given.arrays().items()}
+    angry, sad = converter.styles.of["angry", None], converter.styles.of["sad", None]
+    normalised = (torch.from_numpy(given.spectrum) - angry.mean) / angry.deviation
     with torch.no_grad():
         generated = converter.generators["angry", "sad"](normalised.T.reshape(1, 4, count)).squeeze(0).T
-    converted = converter.convert(spectrum, "angry", "sad")
-    torch.testing.assert_close(converted, generated * sad.deviation + sad.mean)
-    assert not converted.requires_grad
-    assert torch.equal(spectrum, given)
-    assert not torch.allclose(converted, converter.convert(spectrum, "sad", "angry"))
+    converted = converter.convert(given, "angry", "sad", BOUNDS)
+    np.testing.assert_allclose(converted.spectrum, generated * sad.deviation + sad.mean, rtol=1e-4, atol=1e-4)
+    assert all((given.arrays()[name] == copy[name]).all() for name in copy)
+    assert not np.allclose(converted.spectrum, converter.convert(given, "sad", "angry", BOUNDS).spectrum)
 
 
-def test_identity_moves_mean_and_deviation() -> None:
-    angry, sad = frames(50), 2 * frames(40, seed=1) - 1
-    fits = {"angry": Normalisation.fit([angry]), "sad": Normalisation.fit([sad])}
-    converted = Converter(fits, {("angry", "sad"): Generator(**SIZE)}).convert(angry, "angry", "sad")
-    torch.testing.assert_close(converted.mean(dim=0), sad.mean(dim=0), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(converted.std(dim=0), sad.std(dim=0))
+def test_statistics_of_an_intensity(converter: Converter) -> None:
+    """Those of the intensity where enough was heard of it, else a share of the way from the source."""
+    styles = converter.styles
+    assert styles.source("angry", "high") is styles.of["angry", "high"]
+    assert styles.source("sad", "high") is styles.of["sad", None]
+    assert styles.target("sad", "angry", "high") is styles.of["angry", "high"]
+    low = styles.target("angry", "sad", "low")
+    angry, sad = styles.of["angry", None], styles.of["sad", None]
+    torch.testing.assert_close(low.mean, (angry.mean + sad.mean) / 2)
+    torch.testing.assert_close(low.deviation, (angry.deviation * sad.deviation).sqrt())
+    further = styles.target("angry", "sad", "high")
+    torch.testing.assert_close(further.mean, angry.mean + 1.5 * (sad.mean - angry.mean))
+
+
+@pytest.mark.parametrize("f0", ["none", "log_gaussian", "cwt", "cyclegan_cwt"])
+@pytest.mark.parametrize("energy", ["none", "log_gaussian", "cyclegan"])
+@pytest.mark.parametrize("duration", ["none", "rate"])
+def test_every_prosody(f0: str, energy: str, duration: str) -> None:
+    given = clip(60, seed=5)
+    made = trained(f0, energy, duration).convert(given, "angry", "sad", BOUNDS, "medium", "medium")
+    assert len({len(array) for array in made.arrays().values()}) == 1
+    assert made.spectrum.shape[1] == 4
+    assert all(np.isfinite(array).all() for array in made.arrays().values())
+    voiced = made.f0_hz[made.f0_hz > 0]
+    assert len(voiced) and voiced.min() >= BOUNDS[0] and voiced.max() <= BOUNDS[1]
+    if energy == "none" and duration == "none":
+        assert (made.spectrum[:, 0] == given.spectrum[:, 0]).all()
+    if f0 == "none" and duration == "none":
+        assert (made.f0_hz == given.f0_hz).all()
 
 
 def test_own_emotion_comes_back_unchanged(converter: Converter) -> None:
-    spectrum = frames(9)
-    assert torch.equal(converter.convert(spectrum, "sad", "sad"), spectrum)
+    given = clip(9)
+    assert converter.convert(given, "sad", "sad", BOUNDS) is given
 
 
 @pytest.mark.parametrize(("source", "target"), [("angry", "happy"), ("happy", "sad")])
 def test_unknown_emotion(converter: Converter, source: str, target: str) -> None:
     with pytest.raises(KeyError, match="happy"):
-        converter.convert(frames(9), source, target)
+        converter.convert(clip(9), source, target, BOUNDS)
 
 
 def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) -> None:
-    models.save(tmp_path / "model", converter.tensors(), {"size": SIZE})
+    models.save(tmp_path / "model", converter.tensors(), {"size": SIZE, "prosody": converter.prosody.to_config()})
     tensors, config = models.load(tmp_path / "model")
-    for again in (
-        Converter.from_tensors(converter.tensors(), ("angry", "sad"), SIZE, CPU),
-        Converter.from_tensors(tensors, ("angry", "sad"), config["size"], CPU),
-    ):
-        for source, target in (("angry", "sad"), ("sad", "angry")):
-            expected = converter.convert(frames(33), source, target)
-            assert torch.equal(again.convert(frames(33), source, target), expected)
-        assert not any(generator.training for generator in again.generators.values())
+    prosody = Prosody.from_config(config["prosody"])
+    again = Converter.from_tensors(tensors, ("angry", "sad"), config["size"], prosody, CPU)
+    assert again.styles.of.keys() == converter.styles.of.keys()
+    for source, target in (("angry", "sad"), ("sad", "angry")):
+        for level in (None, "medium", "high"):
+            expected = converter.convert(clip(33), source, target, BOUNDS, level, level)
+            made = again.convert(clip(33), source, target, BOUNDS, level, level)
+            assert all((made.arrays()[name] == array).all() for name, array in expected.arrays().items())
+    assert not any(generator.training for generator in again.generators.values())
 
 
 def test_converter_of_another_size_is_refused(converter: Converter) -> None:
     with pytest.raises(RuntimeError, match="size mismatch"):
-        Converter.from_tensors(converter.tensors(), ("angry", "sad"), {**SIZE, "channels": 8}, CPU)
+        Converter.from_tensors(converter.tensors(), ("angry", "sad"), {**SIZE, "channels": 8}, converter.prosody, CPU)

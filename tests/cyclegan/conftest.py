@@ -1,0 +1,49 @@
+"""Setting of all tests of the CycleGAN, and parameters of a tiny one."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from pipeline.cyclegan.guidance import GuideParams
+from pipeline.cyclegan.training import CycleGanParams
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny networks are faster on one thread, and on busy cores a hundred times so."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def params() -> CycleGanParams:
+    """A tiny CycleGAN of which all that can be switched is off."""
+    return CycleGanParams(
+        channels=8,
+        blocks=2,
+        kernel=3,
+        discriminator_channels=4,
+        steps=4,
+        batch=2,
+        frames=16,
+        generator_rate=1e-3,
+        discriminator_rate=2e-3,
+        constant_share=0.5,
+        cycle_weight=2,
+        identity_weight=0.5,
+        identity_share=1,
+        second_adversarial_weight=0,
+        mask_frames=0,
+        guidance_weight=0,
+        guide=GuideParams(channels=4, steps=20, batch=8, learning_rate=1e-2, noise=0.1),
+        regularisation="none",
+        r1_weight=1,
+        r1_every=1,
+        average=0,
+        warm_start_steps=0,
+        warm_start_mask_frames=8,
+        log_every=2,
+    )

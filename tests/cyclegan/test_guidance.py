@@ -1,0 +1,151 @@
+"""The guide learns emotions of real clips, judges fakes in the vocoder's units, and pushes a generator their way."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from scipy.stats import chisquare
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from pipeline.cyclegan.conversion import Normalisation
+from pipeline.cyclegan.crops import Domain
+from pipeline.cyclegan.guidance import Guidance, Guide, GuideParams, equally_drawn, trained_guide
+from pipeline.cyclegan.training import CycleGanParams, train
+
+CPU = torch.device("cpu")
+PARAMS = GuideParams(channels=8, steps=80, batch=16, learning_rate=1e-2, noise=0.1)
+ORDER = 3
+PERIODS = {"angry": 4.0, "calm": 9.0, "sad": 32.0}  # frames; what tells the emotions apart, as statistics cannot
+
+
+def clips(emotion: str, count: int, frames: int = 40, seed: int = 0) -> list[Tensor]:
+    """Waves over time, each coefficient with another scale and level."""
+    draw = torch.Generator().manual_seed(seed)
+    phases = 7 * torch.rand(count, 1, ORDER, generator=draw)
+    time = torch.arange(frames)[:, None]
+    waves = torch.sin(2 * torch.pi * time / PERIODS[emotion] + phases)
+    waves = waves + 0.1 * torch.randn(count, frames, ORDER, generator=draw)
+    return list(waves * torch.tensor([10.0, 1.0, 0.1]) + torch.tensor([50.0, 0.0, -1.0]))
+
+
+def corpus(count: int = 8, seed: int = 0) -> tuple[list[Tensor], list[str], list[str]]:
+    """Spectra, labels, speakers."""
+    spectra = [clip for emotion in PERIODS for clip in clips(emotion, count, seed=seed)]
+    return spectra, [emotion for emotion in PERIODS for _ in range(count)], ["s1", "s2"] * (count * len(PERIODS) // 2)
+
+
+@pytest.fixture(scope="module")
+def guide() -> Guide:
+    torch.set_num_threads(1)
+    return trained_guide(*corpus(), PARAMS, 32, 0, CPU)
+
+
+def test_emotions_of_other_clips_are_recognised(guide: Guide) -> None:
+    spectra, labels, _ = corpus(count=30, seed=1)
+    with torch.no_grad():
+        found = guide(torch.stack(spectra).transpose(1, 2)).argmax(dim=1)
+    right = [guide.emotions[number] == label for number, label in zip(found.tolist(), labels, strict=True)]
+    assert sum(right) / len(right) > 0.95
+
+
+def test_statistics_are_those_of_what_it_learned_from(guide: Guide) -> None:
+    frames = torch.cat(corpus()[0])
+    torch.testing.assert_close(guide.mean, frames.mean(dim=0))
+    torch.testing.assert_close(guide.deviation, frames.std(dim=0))
+    assert guide.emotions == ("angry", "calm", "sad")
+
+
+def test_what_it_is_deaf_to_says_nothing_and_gets_no_gradient() -> None:
+    guide = trained_guide(*corpus(), replace(PARAMS, steps=3), 16, 0, CPU, deaf_to=(0, 2))
+    x = torch.randn(2, ORDER, 33, requires_grad=True)
+    loud = x.detach() + torch.tensor([5.0, 0.0, 5.0])[:, None]
+    assert torch.equal(guide(loud), guide(x))
+    guide(x).square().sum().backward()
+    assert [own.abs().max().item() > 0 for own in x.grad.unbind(dim=1)] == [False, True, False]
+
+
+@pytest.mark.parametrize("frames", [1, 7, 8, 9, 127, 333])
+def test_any_number_of_frames(guide: Guide, frames: int) -> None:
+    logits = guide(torch.randn(2, ORDER, frames))
+    assert logits.shape == (2, 3)
+    assert torch.isfinite(logits).all()
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    torch.manual_seed(0)
+    guide = Guide(ORDER, 4, ("angry", "sad"))
+    guide(torch.randn(4, ORDER, 32)).square().sum().backward()
+    for name, weights in guide.named_parameters():
+        assert weights.grad is not None, name
+        assert weights.grad.abs().max() > 0, name
+
+
+def test_same_seed_same_weights() -> None:
+    few = replace(PARAMS, steps=3)
+    one, two, other = (trained_guide(*corpus(), few, 16, seed, CPU) for seed in (3, 3, 4))
+    for name, weights in one.named_parameters():
+        assert torch.equal(weights, two.get_parameter(name)), name
+        assert not torch.equal(weights, other.get_parameter(name)), name
+
+
+def test_every_emotion_is_drawn_equally_often_and_every_speaker_who_acts_it() -> None:
+    cells = {("sad", "s1"): 9, ("sad", "s2"): 1, ("sad", "s3"): 4, ("calm", "s1"): 30}
+    labels, speakers = zip(*(cell for cell, count in cells.items() for _ in range(count)), strict=True)
+    domain = equally_drawn([torch.zeros(2, 1)] * len(labels), labels, speakers)
+    drawn = domain.clips(6000, torch.Generator().manual_seed(0)).tolist()
+    counts = [sum((labels[clip], speakers[clip]) == cell for clip in drawn) for cell in cells]
+    assert chisquare(counts, [1000, 1000, 1000, 3000]).pvalue > 0.001
+
+
+# Guidance
+
+
+def fits() -> dict[str, Normalisation]:
+    return {emotion: Normalisation.fit(clips(emotion, 8)) for emotion in ("angry", "sad")}
+
+
+def test_guidance_by_hand(guide: Guide) -> None:
+    fake_a, fake_b = torch.randn(2, 4, ORDER, 33)
+    normalisations = fits()
+    expected = torch.zeros(())
+    for fakes, emotion in ((fake_a, "angry"), (fake_b, "sad")):
+        real_units = torch.stack([normalisations[emotion].undo(fake.T).T for fake in fakes])
+        expected = expected + cross_entropy(guide(real_units), torch.full((4,), guide.emotions.index(emotion)))
+    torch.testing.assert_close(Guidance(guide, ("angry", "sad"), normalisations)(fake_a, fake_b), expected)
+    swapped = Guidance(guide, ("sad", "angry"), normalisations)
+    torch.testing.assert_close(swapped(fake_b, fake_a), expected)
+
+
+def test_guidance_is_frozen_and_the_guide_is_not(guide: Guide) -> None:
+    guidance = Guidance(guide, ("angry", "sad"), fits())
+    fakes = torch.randn(2, 4, ORDER, 33, requires_grad=True)
+    guidance(*fakes).backward()
+    assert fakes.grad.abs().max() > 0
+    assert all(weights.grad is None and not weights.requires_grad for weights in guidance.parameters())
+    assert all(weights.requires_grad for weights in guide.parameters())
+    assert guidance.guide is not guide
+
+
+def test_guidance_towards_what_the_guide_does_not_know(guide: Guide) -> None:
+    with pytest.raises(ValueError, match="the guide does not know 'happy', only angry, calm, sad"):
+        Guidance(guide, ("angry", "happy"), fits() | {"happy": fits()["sad"]})
+
+
+def test_conversions_that_are_guided_sound_more_like_their_target(guide: Guide, params: CycleGanParams) -> None:
+    normalisations = fits()
+    domains = [
+        Domain.of([normalisations[emotion].apply(clip) for clip in clips(emotion, 8)], ["s1"] * 8)
+        for emotion in ("angry", "sad")
+    ]
+    guidance = Guidance(guide, ("angry", "sad"), normalisations)
+    params = replace(params, steps=40, batch=4, frames=32, generator_rate=5e-3)
+    a, b = (domain.crops(16, 32, torch.Generator().manual_seed(0)) for domain in domains)
+    losses = []
+    for weight in (0, 1):
+        networks, _ = train(*domains, replace(params, guidance_weight=weight), 0, CPU, guidance=guidance)
+        with torch.no_grad():
+            losses.append(guidance(networks.b_to_a(b), networks.a_to_b(a)).item())
+    unconverted = guidance(b, a).item()
+    assert losses[1] < unconverted / 2
+    assert losses[1] < losses[0] / 2
