@@ -1,0 +1,167 @@
+"""How far a converted clip is from another one: timbre, pitch, energy and length, and whether its words survived.
+
+All but `intelligibility` compare vocoder features; two takes of a sentence are first aligned in time. Nothing here is
+ever NaN: a measure that has nothing to measure, such as the pitch of a whisper, is None.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import librosa
+import numpy as np
+import pystoi
+from scipy.special import logsumexp
+
+from pipeline.vocoder.features import Features
+
+ORDER = 24  # coefficients that count, after the 0th, which is the level
+SPEECH_DB = 30  # frames of speech are at most so far below the loudest one
+DECIBELS = 10 / np.log(10)  # of a natural logarithm of power
+MEL_POINTS = 64  # at which an envelope's power is averaged
+FEWEST = 10  # voiced frames; with fewer, F0 has no mean, deviation or correlation
+SHORTEST_S = 0.4  # what ESTOI needs: 30 frames of 25.6 ms that overlap by half
+
+Alignment = tuple[np.ndarray, np.ndarray]  # frames of either clip that belong together, (pairs,) each
+
+
+def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
+    """Mel-cepstral distortion (Kubichek 1993) of the frames of speech, aligned in time [dB].
+
+    10 / ln 10 · √ Σ Δc² over the coefficients 1 … 24, averaged over the alignment. WORLD's code is orthonormal in the
+    mean: Σ Δc² is the mean square difference of log power over the mel axis, so that this is the RMS difference of the
+    smoothed log spectra in dB. The usual 10 / ln 10 · √(2 Σ Δc²) is the same of SPTK's cepstra, for which
+    the mean of (Δ ln |H|²)² is 2 Σ Δc²; with WORLD's, that factor would make it too large by √2. The frequency axes
+    still differ a little: mel from 40 Hz up here, the warping of an all-pass there.
+
+    Args:
+        converted: coded envelopes, the 0th coefficient first, (frames, order)
+        target: another clip's, (other frames, order)
+    """
+    return _distortion(converted, target, aligned(converted, target))
+
+
+def distances(converted: Features, target: Features) -> dict[str, float | None]:
+    """What a clip differs in from the one that it should be like.
+
+    Returns:
+        mcd_db: mel-cepstral distortion [dB]
+        f0_rmse_st: RMS difference of log-F0 over the aligned frames that are voiced in both clips [semitones]
+        f0_correlation: Pearson's over the same frames; None where one F0 is constant
+        f0_mean_st, f0_deviation_st: mean and deviation of log-F0, converted − target [semitones]
+        energy_deviation_db: deviation of the energy of the frames of speech, converted − target [dB]
+        log_duration: natural log of converted / target
+    """
+    alignment = aligned(converted.spectrum, target.spectrum)
+    theirs = prosody(target)
+    return {
+        "mcd_db": _distortion(converted.spectrum, target.spectrum, alignment),
+        **_f0_distances(converted.f0_hz[alignment[0], 0], target.f0_hz[alignment[1], 0]),
+        **{name: _difference(value, theirs[name]) for name, value in prosody(converted).items()},
+    }
+
+
+def prosody(features: Features) -> dict[str, float | None]:
+    """`f0_mean_st`, `f0_deviation_st` [semitones re 1 Hz], `energy_deviation_db` and `log_duration` [ln of frames]."""
+    voiced = features.f0_hz[features.f0_hz > 0]
+    semitones = _semitones(voiced) if len(voiced) >= FEWEST else None
+    energy = energy_db(features.spectrum)
+    return {
+        "f0_mean_st": None if semitones is None else float(semitones.mean()),
+        "f0_deviation_st": None if semitones is None else float(semitones.std()),
+        "energy_deviation_db": float(energy[_is_speech(energy)].std()),
+        "log_duration": float(np.log(len(features.f0_hz))),
+    }
+
+
+def intelligibility(converted: np.ndarray, source: np.ndarray, sampling_rate: int) -> float | None:
+    """Extended short-time objective intelligibility of a conversion that keeps the timing (Jensen & Taal 2016), −1 … 1.
+
+    Args:
+        converted: (samples,); not trimmed, for it must start with its source
+        source: what was converted, (samples,); the longer of the two is cut at its end
+        sampling_rate: of both [Hz]
+
+    Returns:
+        None for silence, and where less than 0.4 s are left without the source's pauses
+    """
+    length = min(len(converted), len(source))
+    pair = [np.asarray(samples[:length], np.float64) for samples in (source, converted)]
+    if length < SHORTEST_S * sampling_rate or not all(samples.any() for samples in pair):
+        return None
+    with warnings.catch_warnings(), _seeded():
+        warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
+        try:
+            return float(pystoi.stoi(*pair, sampling_rate, extended=True))
+        except RuntimeWarning:
+            return None
+
+
+def aligned(converted: np.ndarray, target: np.ndarray) -> Alignment:
+    """Frames of speech that belong together, in order: dynamic time warping, all steps of one frame weighing the same.
+
+    The distance is Euclidean, of the coefficients 1 … 24. Frames more than 30 dB below a clip's loudest do not count,
+    wherever in the clip they are.
+
+    Args:
+        converted: coded envelopes, (frames, order)
+        target: (other frames, order)
+    """
+    kept = [np.flatnonzero(_is_speech(energy_db(spectrum))) for spectrum in (converted, target)]
+    _, path = librosa.sequence.dtw(*(_timbre(s[k]).T for s, k in zip((converted, target), kept, strict=True)))
+    return kept[0][path[::-1, 0]], kept[1][path[::-1, 1]]
+
+
+def energy_db(spectrum: np.ndarray) -> np.ndarray:
+    """Power of coded envelopes (frames, order), averaged over the mel axis, (frames,) [dB]."""
+    angles = np.pi * np.arange(spectrum.shape[1])[:, None] * (np.arange(MEL_POINTS) + 0.5) / MEL_POINTS
+    decoder = np.where(angles == 0, 1, np.sqrt(2) * np.cos(angles))  # inverse of WORLD's code
+    energy: np.ndarray = DECIBELS * (logsumexp(spectrum @ decoder, axis=1) - np.log(MEL_POINTS))
+    return energy
+
+
+def _is_speech(energy: np.ndarray) -> np.ndarray:
+    loud: np.ndarray = energy >= energy.max() - SPEECH_DB
+    return loud
+
+
+def _timbre(spectrum: np.ndarray) -> np.ndarray:
+    return spectrum[:, 1 : ORDER + 1].astype(np.float64)
+
+
+def _distortion(converted: np.ndarray, target: np.ndarray, alignment: Alignment) -> float:
+    difference = _timbre(converted[alignment[0]]) - _timbre(target[alignment[1]])
+    return float(DECIBELS * np.sqrt(np.square(difference).sum(axis=1)).mean())
+
+
+def _f0_distances(converted_hz: np.ndarray, target_hz: np.ndarray) -> dict[str, float | None]:
+    """Of aligned F0, (pairs,) each."""
+    both = (converted_hz > 0) & (target_hz > 0)
+    if both.sum() < FEWEST:
+        return {"f0_rmse_st": None, "f0_correlation": None}
+    one, other = _semitones(converted_hz[both]), _semitones(target_hz[both])
+    varying = min(one.std(), other.std()) > 1e-6
+    return {
+        "f0_rmse_st": float(np.sqrt(np.mean((one - other) ** 2))),
+        "f0_correlation": float(np.corrcoef(one, other)[0, 1]) if varying else None,
+    }
+
+
+def _semitones(f0_hz: np.ndarray) -> np.ndarray:
+    semitones: np.ndarray = 12 * np.log2(f0_hz.astype(np.float64))
+    return semitones
+
+
+def _difference(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
+
+
+@contextmanager
+def _seeded() -> Iterator[None]:
+    """NumPy's global generator in a known state: pystoi adds tiny noise from it, which counts where a band is empty."""
+    state = np.random.get_state()
+    np.random.seed(0)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
