@@ -42,6 +42,7 @@ SECTIONS: dict[str, Any] = {
     "audio": "pipeline.audio:AudioParams",
     "vocoder": "pipeline.vocoder:VocoderParams",
     "acoustics": "pipeline.classifier.acoustics:AcousticsParams",
+    "prosody": "pipeline.prosody:ProsodyParams",
     "train_cyclegan": "pipeline.cyclegan.training:CycleGanParams",
     "augment.setting": str,
     "augment.mix": "pipeline.augmentation:MixParams",

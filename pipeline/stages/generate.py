@@ -1,14 +1,13 @@
 """Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 import click
 import numpy as np
 import pandas as pd
-import torch
 
 from pipeline import audio, hardware, manifest, models, params, shards
 from pipeline.audio import AudioParams, Recording
@@ -16,7 +15,8 @@ from pipeline.classifier.acoustics import AcousticsParams, heard
 from pipeline.cyclegan.conversion import Converter
 from pipeline.files import whole
 from pipeline.hardware import HardwareParams
-from pipeline.prosody import F0Statistics, converted_f0
+from pipeline.manifest import INTENSITIES
+from pipeline.prosody import Prosody
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
 from pipeline.workers import in_parallel
@@ -48,23 +48,26 @@ def main(params_path: Path, clips_path: Path, split_path: Path, model: Path, fea
     machine = params.load(params_path, "hardware", HardwareParams)
     tensors, config = models.load(model)
     a, b = config["emotions"]
-    converter = Converter.from_tensors(tensors, (a, b), config["size"], hardware.device(machine))
-    pitch = {emotion: F0Statistics(**found) for emotion, found in config["f0"].items()}
+    prosody = Prosody.from_config(config["prosody"])
+    converter = Converter.from_tensors(tensors, (a, b), config["size"], prosody, hardware.device(machine))
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")
     sources = sources[sources["emotion"].isin((a, b))]
-    rows = synthetic_rows(sources, (a, b), split_path.stem, out)
+    rows = synthetic_rows(sources, (a, b), split_path.stem, out, prosody.intensities)
     rows = rows.assign(generator_sha256=models.fingerprint(model), seed=config["seed"])
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
+    levels = rows["source_id"].map(sources.set_index("id")["intensity"]).map(_known)
     bounds = (voice_params.world.f0_floor_hz, voice_params.world.f0_ceil_hz)
 
     def renderings(folder: Path) -> Iterator[Rendering]:
-        for id_, source, target, path in rows[["source_id", "source_emotion", "emotion", "filepath"]].to_numpy():
+        wanted = rows[["source_id", "source_emotion", "emotion", "intensity", "filepath"]].astype(object)
+        for (id_, source, target, intensity, path), own in zip(
+            wanted.where(wanted.notna(), None).itertuples(index=False), levels, strict=True
+        ):
             original = Features.from_arrays({name: np.array(stored.array(id_, name)) for name in Features.names()})
-            spectrum = converter.convert(torch.from_numpy(original.spectrum), source, target).numpy()
-            f0_hz = converted_f0(original.f0_hz, pitch[source], pitch[target], *bounds)
-            yield Rendering(replace(original, spectrum=spectrum, f0_hz=f0_hz), folder / Path(path).name)
+            converted = converter.convert(original, source, target, bounds, own, intensity)
+            yield Rendering(converted, folder / Path(path).name)
 
     render = partial(
         _rendered, prepared=prepared, voice=vocoder(voice_params, prepared.sampling_rate), acoustics=acoustics
@@ -90,7 +93,13 @@ def main(params_path: Path, clips_path: Path, split_path: Path, model: Path, fea
     click.echo(f"{split_path.stem} {a}-{b}: {len(rows):,} clips, {facts['duration'].sum() / 3600:.2f} hours")
 
 
-def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str, out: Path) -> pd.DataFrame:
+def synthetic_rows(
+    sources: pd.DataFrame,
+    emotions: tuple[str, str],
+    split: str,
+    out: Path,
+    heard: Mapping[str, Collection[str]],
+) -> pd.DataFrame:
     """What is known of the synthetic clips before they are made, one row for each source clip, sorted by id.
 
     Args:
@@ -98,6 +107,7 @@ def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str,
         emotions: of the pair
         split: whose train partition this is
         out: folder of the clips
+        heard: intensities of each emotion of which enough was heard; a clip keeps its own where that is among them
     """
     a, b = emotions
     sources = sources.sort_values("id")
@@ -109,6 +119,11 @@ def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str,
         id=f"{split}/{GENERATOR}/" + sources["id"] + "/" + target,
         filepath=PurePosixPath(out).as_posix() + "/" + name,
         emotion=target,
+        intensity=pd.Series(
+            [_known(level, heard.get(made, ())) for level, made in zip(sources["intensity"], target, strict=True)],
+            sources.index,
+            object,
+        ),
         is_synthetic=True,
         emotion_raw=None,
         intensity_raw=None,
@@ -118,6 +133,11 @@ def synthetic_rows(sources: pd.DataFrame, emotions: tuple[str, str], split: str,
         selected=True,
     )
     return rows.sort_values("id", ignore_index=True)
+
+
+def _known(level: object, among: Collection[str] = INTENSITIES) -> str | None:
+    """An intensity, if it is among some; None where there is none."""
+    return level if isinstance(level, str) and level in among else None
 
 
 def _shortened(name: str) -> str:

@@ -10,12 +10,19 @@ import torch
 
 from pipeline import hardware, manifest, models, pairs, params
 from pipeline.cyclegan import training
-from pipeline.cyclegan.conversion import Converter, Normalisation
-from pipeline.cyclegan.training import CycleGanParams, Domain
+from pipeline.cyclegan.checkpoints import Checkpoints
+from pipeline.cyclegan.conversion import Converter, Styles, inputs
+from pipeline.cyclegan.crops import Domain
+from pipeline.cyclegan.guidance import Guidance, trained_guide
+from pipeline.cyclegan.pretraining import pretrained
+from pipeline.cyclegan.training import CycleGanParams
 from pipeline.files import whole
 from pipeline.hardware import HardwareParams
-from pipeline.prosody import f0_statistics
+from pipeline.prosody import Prosody, ProsodyParams, Spoken
 from pipeline.shards import Shards
+from pipeline.vocoder.features import Features
+
+CHECKPOINT_STEPS = 200  # between two; what a killed training loses at most
 
 
 @click.command()
@@ -26,52 +33,82 @@ from pipeline.shards import Shards
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training's losses.")
+@click.option("--checkpoints", "checkpoint_folder", type=click.Path(path_type=Path), default=".cache/training")
 def main(
-    params_path: Path, clips_path: Path, split_path: Path, pair: str, features: Path, out: Path, curve: Path
+    params_path: Path,
+    clips_path: Path,
+    split_path: Path,
+    pair: str,
+    features: Path,
+    out: Path,
+    curve: Path,
+    checkpoint_folder: Path,
 ) -> None:
     """Train one pair's CycleGAN on the train partition of one split."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
+    chosen_prosody = params.load(params_path, "prosody", ProsodyParams)
     seed = params.load(params_path, "seed", int)
     machine = params.load(params_path, "hardware", HardwareParams)
     clips = manifest.read(clips_path, manifest.CLIPS)
     emotions = pairs.parse(pair, set(clips["emotion"]))
     split = manifest.read(split_path, manifest.PARTITIONED)
-    train = manifest.partition(clips, split, "train")
-    train = train[train["emotion"].isin(emotions)]
+    in_train = manifest.partition(clips, split, "train")
+    train = in_train[in_train["emotion"].isin(emotions)]
     for emotion in emotions:
         if emotion not in set(train["emotion"]):
             raise click.ClickException(f"{split_path}: pair '{pair}': no train clip is '{emotion}'")
 
-    stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
-    spectra = {id_: torch.from_numpy(np.array(stored.array(id_, "spectrum"))) for id_ in train["id"]}
-    normalisations: dict[str, Normalisation] = {}
-    domains: dict[str, Domain] = {}
+    heard_by_all = bool(chosen.guidance_weight or chosen.warm_start_steps)
+    spoken = _spoken(in_train if heard_by_all else train, features)
+    own = {id_: clip for id_, clip in spoken.items() if clip.emotion in emotions}
+    prosody = Prosody.fit(own.values(), chosen_prosody)
+    frames = {id_: torch.from_numpy(inputs(clip.features, prosody)) for id_, clip in spoken.items()}
+    styles = Styles.fit(((frames[id_], clip.emotion, clip.intensity) for id_, clip in own.items()), prosody.intensities)
+    domains = {}
     for emotion in emotions:
-        own = train[train["emotion"] == emotion]
-        normalisation = normalisations[emotion] = Normalisation.fit([spectra[id_] for id_ in own["id"]])
-        domains[emotion] = Domain.of([normalisation.apply(spectra[id_]) for id_ in own["id"]], list(own["speaker"]))
+        acted = {id_: clip for id_, clip in own.items() if clip.emotion == emotion}
+        normalised = [styles.source(emotion, clip.intensity).apply(frames[id_]) for id_, clip in acted.items()]
+        domains[emotion] = Domain.of(normalised, [clip.speaker for clip in acted.values()])
     device = hardware.device(machine)
+    autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
-    networks, losses = training.train(
-        domains[a], domains[b], chosen, own_seed, device, hardware.autocast(machine, device)
+    guidance = start = None
+    if chosen.guidance_weight:
+        deaf_to = () if chosen_prosody.energy == "cyclegan" else (0,)
+        guide = trained_guide(
+            list(frames.values()),
+            [clip.emotion for clip in spoken.values()],
+            [clip.speaker for clip in spoken.values()],
+            chosen.guide,
+            chosen.frames,
+            models.derived_seed(seed, split_path.stem, "guide"),
+            device,
+            deaf_to,
+        )
+        guidance = Guidance(guide, emotions, {emotion: styles.of[emotion, None] for emotion in emotions})
+    if chosen.warm_start_steps:
+        everybody = Styles.fit(((frames[id_], clip.emotion, None) for id_, clip in spoken.items()), {})
+        normalised = [everybody.source(clip.emotion, None).apply(frames[id_]) for id_, clip in spoken.items()]
+        all_clips = Domain.of(normalised, [clip.speaker for clip in spoken.values()])
+        start = pretrained(
+            all_clips, chosen, models.derived_seed(seed, split_path.stem, "warm start"), device, autocast
+        )
+    key = training.training_key(
+        domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance, start=start
     )
-    converter = Converter(normalisations, {(a, b): networks.a_to_b, (b, a): networks.b_to_a})
+    checkpoints = Checkpoints(checkpoint_folder / split_path.stem / pair, key, CHECKPOINT_STEPS)
+    networks, losses = training.train(
+        domains[a], domains[b], chosen, own_seed, device, autocast, guidance, start, checkpoints
+    )
+    converter = Converter(styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, prosody)
 
-    tracks = [stored.array(id_, "f0_hz") for id_ in train["id"]]
-    pitch = f0_statistics([np.log(f0[f0 > 0]) for f0 in tracks], list(train["emotion"]), list(train["speaker"]))
-    order = domains[a].frames.shape[1]
     config = {
         "kind": "cyclegan",
         "split": split_path.stem,
         "emotions": list(emotions),
-        "size": {
-            "order": order,
-            "channels": chosen.channels,
-            "blocks": chosen.blocks,
-            "kernel": chosen.kernel,
-        },
-        "f0": {emotion: asdict(statistics) for emotion, statistics in pitch.items()},
+        "size": training.generator_size(domains[a].frames.shape[1], chosen),
+        "prosody": prosody.to_config(),
         "seed": seed,
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
@@ -80,4 +117,15 @@ def main(
     models.save(out, converter.tensors(), config)
     with whole(curve) as temporary:
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
+    checkpoints.delete()
     click.echo(f"{split_path.stem} {pair}: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")
+
+
+def _spoken(clips: pd.DataFrame, features: Path) -> dict[str, Spoken]:
+    """The clips by id, with their features."""
+    stored = Shards(features / corpus for corpus in sorted(clips["corpus"].unique()))
+    known = clips[["id", "emotion", "speaker", "sentence", "intensity"]].astype(object)
+    return {
+        id_: Spoken(Features.from_arrays({name: np.array(stored.array(id_, name)) for name in Features.names()}), *said)
+        for id_, *said in known.where(known.notna(), None).itertuples(index=False)
+    }

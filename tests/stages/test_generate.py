@@ -80,7 +80,7 @@ def test_names_of_files_that_ids_do_not_fit(clips: pd.DataFrame) -> None:
     """Ids of a table's clips are paths, of any length, in any script."""
     sources = clips.reset_index().query("emotion == 'angry'")[:4]
     ids = ["mine/a/b_c", "mine/a_b/c", "mine/" + "ü" * 300, "mine/x" + "ü" * 300]
-    rows = synthetic_rows(sources.assign(id=ids), ("angry", "neutral"), "full-1", OUT)
+    rows = synthetic_rows(sources.assign(id=ids), ("angry", "neutral"), "full-1", OUT, {})
     names = [Path(path).name for path in rows["filepath"]]
     assert len(set(names)) == 4
     assert max(len(name.encode()) for name in names) < 256

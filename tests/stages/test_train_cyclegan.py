@@ -12,9 +12,11 @@ from click.testing import CliRunner, Result
 
 from pipeline import manifest, models
 from pipeline.cyclegan import training
+from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.training import train
 from pipeline.models import clips_sha256
 from pipeline.shards import Writer
+from pipeline.stages import train_cyclegan as stage
 from pipeline.stages.train_cyclegan import main
 
 PARAMS = """
@@ -30,9 +32,22 @@ train_cyclegan:
   frames: 16
   generator_rate: 1e-3
   discriminator_rate: 1e-3
+  constant_share: 0.5
   cycle_weight: 2
   identity_weight: 0.5
+  identity_share: 0.5
+  second_adversarial_weight: 0
+  mask_frames: 0
+  guidance_weight: 0
+  guide: {channels: 4, steps: 2, batch: 4, learning_rate: 1e-3, noise: 0.3}
+  regularisation: none
+  r1_weight: 0.1
+  r1_every: 2
+  average: 0.9
+  warm_start_steps: 0
+  warm_start_mask_frames: 4
   log_every: 2
+prosody: {f0: cwt, energy: cyclegan, duration: rate}
 """
 PARTITIONS = {"a1": "train", "a2": "train", "b1": "train", "b2": "valid", "a3": "test"}  # by speaker; corpora a and b
 EMOTIONS = ("angry", "happy", "sad")
@@ -93,7 +108,7 @@ def write_features(frame: pd.DataFrame, untouchable: float | None = None) -> Non
                 f0_hz[::4] = 0
                 if untouchable is not None and not wanted[own.index[own["id"] == id_]].item():
                     spectrum[:], f0_hz[:] = untouchable, untouchable
-                writer.add(id_, {"spectrum": spectrum, "f0_hz": f0_hz})
+                writer.add(id_, {"spectrum": spectrum, "f0_hz": f0_hz, "aperiodicity": np.zeros((len(spectrum), 1))})
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +139,7 @@ def test_model_is_written() -> None:
     assert {name.split(".")[0] for name in tensors} == {"generator", "normalisation"}
     assert config["split"] == "full-1"
     assert config["emotions"] == ["angry", "sad"]
-    assert config["size"] == {"order": ORDER, "channels": 4, "blocks": 1, "kernel": 3}
+    assert config["size"] == {"order": ORDER, "channels": 4, "blocks": 1, "kernel": 3, "mask_channels": 0}
     assert config["seed"] == 3
     assert config["params"]["generator_rate"] == 1e-3
     curve = pd.read_csv(CURVE)
@@ -145,9 +160,9 @@ def test_statistics_are_those_of_the_train_clips() -> None:
     tensors, config = models.load(OUT)
     for emotion in ("angry", "sad"):
         pooled = np.concatenate([spectrum_of(id_) for id_ in train_ids(emotion)])
-        np.testing.assert_allclose(tensors[f"normalisation.{emotion}.mean"], pooled.mean(axis=0), atol=1e-5)
-    assert config["f0"]["angry"]["shift"] == pytest.approx(0.1, abs=1e-5)
-    assert config["f0"]["sad"]["shift"] == pytest.approx(-0.1, abs=1e-5)
+        np.testing.assert_allclose(tensors[f"normalisation.{emotion}..mean"], pooled.mean(axis=0), atol=1e-5)
+    assert config["prosody"]["emotions"]["angry"]["f0_shift"] == pytest.approx(0.1, abs=1e-5)
+    assert config["prosody"]["emotions"]["sad"]["f0_shift"] == pytest.approx(-0.1, abs=1e-5)
 
 
 def test_each_direction_is_kept_under_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,9 +217,9 @@ def test_train_clip_that_is_not_a_number_is_seen() -> None:  # or the test above
     frame = clips()
     with Writer(Path("features/b")) as writer:
         for id_ in frame.loc[frame["corpus"] == "b", "id"]:
-            writer.add(id_, {"spectrum": np.full((12, ORDER), np.nan), "f0_hz": np.zeros((12, 1))})
-    run()
-    assert not all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
+            nothing = {"f0_hz": np.zeros((12, 1)), "aperiodicity": np.zeros((12, 1))}
+            writer.add(id_, {"spectrum": np.full((12, ORDER), np.nan), **nothing})
+    assert run().exit_code == 1 or not all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
 
 
 def test_partition_decides_not_the_speaker() -> None:
@@ -255,3 +270,44 @@ def test_config_is_json_without_pickles() -> None:
     run()
     assert sorted(path.name for path in OUT.iterdir()) == ["config.json", "weights.safetensors"]
     assert json.loads((OUT / "config.json").read_text())["kind"] == "cyclegan"
+
+
+@pytest.mark.parametrize("part", ["guidance_weight: 0\n", "warm_start_steps: 0\n"])
+def test_parts_that_hear_all_train_clips(part: str) -> None:
+    """They change the weights, and hear nobody outside train either."""
+    run()
+    plain = written()
+    Path("params.yaml").write_text(PARAMS.replace(part, part.replace("0", "2")))
+    result = run()
+    assert result.exit_code == 0, result.output
+    before = written()
+    assert before != plain
+    frame = clips()
+    for corpus, own in frame.groupby("corpus"):
+        with Writer(Path("features") / str(corpus)) as writer:
+            for id_, which in zip(own["id"], partition(own), strict=True):
+                spectrum = spectrum_of(id_) if which == "train" else np.full((12, ORDER), np.nan)
+                f0_hz = np.full((len(spectrum), 1), 100.0)
+                writer.add(id_, {"spectrum": spectrum, "f0_hz": f0_hz, "aperiodicity": np.zeros((len(spectrum), 1))})
+    assert run().exit_code == 0
+    assert all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
+
+
+def test_a_killed_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its own checkpoint, which is gone once the model is written."""
+    run()
+    expected = written()
+    monkeypatch.setattr(stage, "CHECKPOINT_STEPS", 2)
+    save = Checkpoints.save
+
+    def save_and_die(self: Checkpoints, state: Any) -> None:
+        save(self, state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save", save_and_die)
+        assert run().exit_code == 1
+    assert Path(".cache/training/full-1/angry-sad/latest.safetensors").is_file()
+    assert run().exit_code == 0
+    assert written() == expected
+    assert not Path(".cache/training/full-1/angry-sad").exists()
