@@ -67,12 +67,10 @@ def other_split(split_path: Path, expected: pd.DataFrame, sentences_apart: bool)
         sentences_apart: whether test sentences must be heard in no other partition
     """
     found = manifest.read(split_path, manifest.PARTITIONED)
-    both = found.merge(expected, how="outer", indicator=True)
-    odd = both[both["_merge"] != "both"].drop_duplicates("id")
-    words = "split other than the parameters ask for"
+    rule = "split other than the parameters ask for"
     if (manifest.metadata(split_path).get("sentences") == "apart") != sentences_apart:
-        return [Leak(words, found)]
-    return [Leak(words, odd)] if len(odd) else []
+        return [Leak(rule, found)]
+    return Leak.of_difference(rule, found, expected)
 
 
 def uses(rows: pd.DataFrame) -> dict[str, str]:

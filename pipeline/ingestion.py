@@ -74,6 +74,11 @@ def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Pa
             yield folder / entry.name
 
 
+def is_audio(path: PurePath) -> bool:
+    """Whether a file's name says that it is audio."""
+    return path.suffix.lower() in audio.SUFFIXES
+
+
 def decoder() -> str:
     """Version of all that decodes: the libraries, and our own code."""
     code = hashlib.sha256(Path(audio.__file__).read_bytes()).hexdigest()[:16]

@@ -9,12 +9,10 @@ from pathlib import Path, PurePosixPath
 import click
 
 from pipeline import archives, download, ingestion, params
-from pipeline.audio import SUFFIXES
-from pipeline.corpora import CORPORA, table
+from pipeline.corpora import CORPORA, DEMO, table
 from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
 from pipeline.corpora.table import TableParams, Tables
 
-DEMO = "demo"  # the corpus that a stage writes
 MOST_SPEAKERS = 5  # with a line of their own
 MOST_NAMES = 12  # of speakers, in one line
 WIDTH = 105  # columns
@@ -161,7 +159,7 @@ def _found(corpus: Corpus, folder: Path) -> Found:
     found = Found()
     for path in ingestion.files_below(folder):
         name = PurePosixPath(path.relative_to(folder).as_posix())
-        if path.suffix.lower() not in SUFFIXES:
+        if not ingestion.is_audio(path):
             found.others.append(path)
             continue
         if ingestion.is_hidden(name):

@@ -28,6 +28,13 @@ class Leak:
         more = f" and {len(self.rows) - SHOWN:,} more" * (len(self.rows) > SHOWN)
         return f"{self.rule}: {examples}{more}"
 
+    @classmethod
+    def of_difference(cls, rule: str, found: pd.DataFrame, expected: pd.DataFrame) -> "list[Leak]":
+        """Rows with an `id` that are in one of two tables of the same columns and not in the other."""
+        both = found.merge(expected, how="outer", indicator=True)
+        odd = both[both["_merge"] != "both"].drop_duplicates("id")
+        return [cls(rule, odd)] if len(odd) else []
+
     def in_full(self) -> list[str]:
         """The rule and every row that breaks it, in lines."""
         words = [column for column in ("id", "speaker", "partition", "source_id") if column in self.rows]
@@ -124,9 +131,7 @@ def other_than_the_split(augmented: pd.DataFrame, partitioned: pd.DataFrame) -> 
     """The real clips are those of the split, as the manifest has them: none is moved, changed, added or left out."""
     columns = ["id", "corpus", "speaker", "emotion", "sentence", "sha256", "partition"]
     real, expected = (rows[columns].fillna("") for rows in (augmented[~augmented["is_synthetic"]], partitioned))
-    both = real.merge(expected, how="outer", indicator=True)
-    odd = both[both["_merge"] != "both"].drop_duplicates("id")
-    return _leak("clip other than in the split", odd, odd["id"].notna())
+    return Leak.of_difference("clip other than in the split", real, expected)
 
 
 def synthetic_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
@@ -176,9 +181,7 @@ def predictions_of_others(predictions: pd.DataFrame, augmented: pd.DataFrame, ru
     """What is scored are the valid and test clips, by each run all of them, under their own emotion and speaker."""
     held_out = augmented[augmented["partition"] != "train"].rename(columns={"emotion": "label"})
     expected = held_out[["id", "speaker", "partition", "label"]].merge(runs, how="cross")
-    both = predictions[list(expected)].merge(expected, how="outer", indicator=True)
-    odd = both[both["_merge"] != "both"].drop_duplicates("id")
-    return _leak("prediction other than of the held-out clips", odd, odd["id"].notna())
+    return Leak.of_difference("prediction other than of the held-out clips", predictions[list(expected)], expected)
 
 
 def _in_two(rows: pd.DataFrame, column: str) -> "pd.Series[bool]":

@@ -12,15 +12,13 @@ from typing import Any
 import click
 
 from pipeline import audit, ingestion, manifest, pairs, params, splits
-from pipeline.audio import SUFFIXES
 from pipeline.augmentation import ARMS
-from pipeline.corpora import CORPORA
+from pipeline.corpora import AGREED_FOLDS, CORPORA, DEMO, expected
 from pipeline.corpora.table import TableParams
 from pipeline.leakage import Leak
 from pipeline.manifest import EMOTIONS
 from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
 
-DEMO = "demo"  # the corpus that a stage writes
 BASELINE = "none"  # the arm that others are compared with
 LISTS = ("corpora", "scenarios", "folds", "pairs", "arms", "emotions", "classify.classifiers", "classify.seeds")
 MAY_BE_EMPTY = ("pairs", "classify.seeds")
@@ -46,12 +44,12 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
     found = params.read(path)
     said = [*_unknown(found, sections, path)]
     values: dict[str, Any] = {}
-    for key, expected in sections.items():
+    for key, kind in sections.items():
         if key.partition(".")[0] not in found:
             said.append(f"{path}: '{key}' is missing")
             continue
         try:
-            values[key] = params.load(path, key, expected)
+            values[key] = params.load(path, key, kind)
         except params.ParamsError as error:
             said.append(error.message)
     if "classify" in values:
@@ -79,7 +77,7 @@ def link_raw(wanted: str, raw: Path, tables: Collection[str]) -> None:
         raise WorkspaceError(f"--raw {wanted}: expected CORPUS=FOLDER{params.nearest(corpus, known)}")
     target = Path(folder).expanduser().resolve()
     if not target.is_dir():
-        raise WorkspaceError(f"--raw {wanted}: no such folder; {_expected(corpus)}")
+        raise WorkspaceError(f"--raw {wanted}: no such folder; {expected(corpus)}")
     link = raw / corpus
     if link.is_symlink():
         if link.resolve() == target:
@@ -107,11 +105,10 @@ def leaks(path: Path, data: Path) -> Iterator[tuple[str, str, list[Leak]]]:
     chosen = params.load(path, "split", SplitParams)
     places = audit.Places(data / "manifest.parquet", data / "splits", data / "augmented", data / "predictions")
     clips = manifest.read(places.manifest, manifest.CLIPS)
-    agreed = {name: corpus.folds for name, corpus in CORPORA.items() if corpus.folds}
     for scenario, fold in product(scenarios, folds):
         split = f"{scenario}-{fold}"
-        expected = splits.partitions(clips, fold, chosen.scenarios[scenario], chosen, agreed)
-        stale = audit.other_split(places.splits / f"{split}.parquet", expected, chosen.sentence_groups > 1)
+        wanted = splits.partitions(clips, fold, chosen.scenarios[scenario], chosen, AGREED_FOLDS)
+        stale = audit.other_split(places.splits / f"{split}.parquet", wanted, chosen.sentence_groups > 1)
         for arm in arms:
             yield split, arm, [*stale, *audit.of_arm(places, split, arm)]
 
@@ -238,21 +235,14 @@ def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[
     if corpus not in {*CORPORA, *tables} or corpus == DEMO:
         return
     if folder.is_symlink() and not folder.exists():
-        yield f"{folder}: is a link to {folder.readlink()}, which is not there; {_expected(corpus)}"
+        yield f"{folder}: is a link to {folder.readlink()}, which is not there; {expected(corpus)}"
     elif not folder.is_dir():
-        yield f"{folder}: no such folder; {_expected(corpus)}"
+        yield f"{folder}: no such folder; {expected(corpus)}"
     elif corpus in tables:
         if not (folder / tables[corpus].table).is_file():
             yield f"{folder / tables[corpus].table}: no such file, which 'tables.{corpus}.table' names"
-    elif not any(path.suffix.lower() in SUFFIXES for path in ingestion.files_below(folder)):
-        yield f"{folder}: holds no audio file; {_expected(corpus)}"
-
-
-def _expected(corpus: str) -> str:
-    if corpus not in CORPORA:
-        return "expected the table that describes the corpus there, and its audio, or a link to their folder"
-    about = CORPORA[corpus]
-    return f"expected the clips of {about.title} there, or a link to them; where to get them: {about.source}"
+    elif not any(map(ingestion.is_audio, ingestion.files_below(folder))):
+        yield f"{folder}: holds no audio file; {expected(corpus)}"
 
 
 def _alone(word: str | None) -> list[str] | None:

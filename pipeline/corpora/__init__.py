@@ -6,7 +6,9 @@ Any other comes with a table of its own (`pipeline.corpora.table`).
 from collections.abc import Mapping
 
 from pipeline.corpora import cremad, demo, emodb, emovo, esd, ravdess, savee, tess
-from pipeline.corpora.corpus import Corpus
+from pipeline.corpora.corpus import Corpus, Folds
+
+DEMO = "demo"  # the corpus that a stage writes
 
 CORPORA: Mapping[str, Corpus] = {
     "demo": demo.CORPUS,
@@ -18,3 +20,13 @@ CORPORA: Mapping[str, Corpus] = {
     "tess": tess.CORPUS,
     "emovo": emovo.CORPUS,
 }
+
+AGREED_FOLDS: Mapping[str, Folds] = {name: corpus.folds for name, corpus in CORPORA.items() if corpus.folds}
+
+
+def expected(name: str) -> str:
+    """What should be in a corpus's folder, for an error; a corpus that is not in the table has one of its own."""
+    if name not in CORPORA:
+        return "expected the table that describes the corpus there, and its audio, or a link to their folder"
+    corpus = CORPORA[name]
+    return f"expected the clips of {corpus.title} there, or a link to them; where to get them: {corpus.source}"

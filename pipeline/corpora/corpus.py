@@ -1,14 +1,35 @@
 """What the pipeline knows of a corpus."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+
+Folds = Mapping[int, tuple[str, ...]]  # fold → its test speakers
 
 MOST_LISTED = 15  # of the codes that an error lists
 
 
 class UnknownNameError(ValueError):
     """A file's name does not follow its corpus's grammar."""
+
+
+def parts(name: re.Pattern[str], path: PurePosixPath, file: str, examples: str) -> tuple[str, ...]:
+    """Parts of a file's name, as the groups of a pattern; one that is not there is empty.
+
+    Args:
+        name: what the name without its suffix must be
+        path: of the file
+        file: corpus and file, for the error
+        examples: of right names, for the error
+
+    Raises:
+        UnknownNameError: the name is another
+    """
+    match = name.fullmatch(path.stem)
+    if match is None:
+        raise UnknownNameError(f"{file} is not named like {examples}")
+    return match.groups("")
 
 
 def meaning(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
@@ -66,6 +87,6 @@ class Corpus:
     source: str  # where to get it, in words
     parse: Callable[[PurePosixPath], Labels]  # path below the corpus's folder → labels, or UnknownNameError
     complete: Mapping[tuple[str, str], int] = field(default_factory=dict)  # speaker, emotion → clips that there are
-    folds: Mapping[int, tuple[str, ...]] | None = None  # fold → test speakers, where the field has agreed on them
+    folds: Folds | None = None  # where the field has agreed on them
     genders: Callable[[Iterable[Path]], Mapping[str, str]] | None = None  # files without audio → gender of speakers
     archives: tuple[Archive, ...] = ()  # where it may be had without registration

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Archive, Corpus, Labels, meaning, parts
 
 NAME = re.compile(r"([^_]+)_([^_]+)_([^_]+)_([^_]+)")
 ACTORS = {str(actor): "an actor" for actor in range(1001, 1092)}
@@ -44,10 +44,7 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name has not four parts, or one of them has no meaning in CREMA-D
     """
     file = f"CREMA-D: '{path.name}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like '1001_DFA_ANG_XX.wav'")
-    actor, sentence, emotion, level = match.groups()
+    actor, sentence, emotion, level = parts(NAME, path, file, "'1001_DFA_ANG_XX.wav'")
     meaning(file, "actor", actor, ACTORS)
     return Labels(
         name="_".join((actor, sentence, emotion, "XX" if level == "X" else level)),  # as the corpus's own lists have it

@@ -7,7 +7,7 @@ several. Folders (`wav/`) are not read.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Archive, Corpus, Labels, meaning, parts
 
 NAME = re.compile(r"([0-9]{2})([a-z][0-9]{2})([A-Z])[a-f]?")
 SPEAKERS = {
@@ -74,10 +74,7 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name does not follow the grammar, or a part of it has no meaning in EmoDB
     """
     file = f"EmoDB: '{path.name}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like '03a01Fa.wav'")
-    speaker, text, emotion = match.groups()
+    speaker, text, emotion = parts(NAME, path, file, "'03a01Fa.wav'")
     return Labels(
         name=path.stem,
         speaker=speaker,

@@ -6,7 +6,7 @@ A name is `dis-f1-b1.wav`: emotion by its Italian name, speaker and sentence. Fo
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Corpus, Labels, meaning, parts
 
 NAME = re.compile(r"([a-z]{3})-([a-z][0-9])-([a-z][0-9])")
 EMOTIONS = {  # disgusto, gioia, paura, rabbia, sorpresa, tristezza, neutro
@@ -30,10 +30,7 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name has not three parts, or one of them has no meaning in EMOVO
     """
     file = f"EMOVO: '{path.name}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like 'dis-f1-b1.wav'")
-    emotion, speaker, sentence = match.groups()
+    emotion, speaker, sentence = parts(NAME, path, file, "'dis-f1-b1.wav'")
     return Labels(
         name=path.stem,
         speaker=speaker,

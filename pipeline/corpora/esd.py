@@ -8,7 +8,7 @@ are one emotion, with the same 350 sentences in the same order. Folders (`0011/A
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning, parts
 
 NAME = re.compile(r"([0-9]{4})_([0-9]{6})")
 MEN = {"0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020"}
@@ -34,10 +34,7 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name is not two numbers, or there is no such speaker or number
     """
     file = f"ESD: '{path.name}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like '0011_000351.wav'")
-    speaker, number = match.groups()
+    speaker, number = parts(NAME, path, file, "'0011_000351.wav'")
     gender = meaning(file, "speaker", speaker, SPEAKERS)
     last = SENTENCES * len(EMOTIONS)
     if not 1 <= int(number) <= last:

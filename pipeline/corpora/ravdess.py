@@ -7,7 +7,7 @@ repetition and actor. Folders (`Actor_07/`, or that below `Audio_Speech_Actors_0
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, meaning, parts
 
 NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 AUDIO_ONLY = {"03": "audio"}
@@ -45,10 +45,9 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name is not seven numbers, or one of them has no meaning in RAVDESS's speech
     """
     file = f"RAVDESS: '{path.name}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like '03-01-05-02-01-02-07.wav'")
-    modality, channel, emotion, intensity, statement, repetition, actor = match.groups()
+    modality, channel, emotion, intensity, statement, repetition, actor = parts(
+        NAME, path, file, "'03-01-05-02-01-02-07.wav'"
+    )
     meaning(file, "modality", modality, AUDIO_ONLY)
     meaning(file, "channel", channel, SPEECH)
     meaning(file, "repetition", repetition, REPETITIONS)

@@ -8,7 +8,7 @@ tells what is said.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning, parts
 
 NAME = re.compile(r"(?:([A-Za-z]+)_)?([a-z]+)([0-9]{2})")
 SPEAKERS = {"DC": "male", "JE": "male", "JK": "male", "KL": "male"}
@@ -33,10 +33,8 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name does not follow the grammar, or a part of it has no meaning in SAVEE
     """
     file = f"SAVEE: '{path}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like 'DC/sa03.wav' or 'DC_sa03.wav'")
-    speaker, code, number = match[1] or path.parent.name, match[2], match[3]
+    speaker, code, number = parts(NAME, path, file, "'DC/sa03.wav' or 'DC_sa03.wav'")
+    speaker = speaker or path.parent.name
     gender = meaning(file, "speaker", speaker, SPEAKERS)
     emotion = meaning(file, "emotion", code, EMOTIONS)
     if not 1 <= int(number) <= SENTENCES[emotion]:

@@ -7,7 +7,7 @@ the word …". Folders (`OAF_angry/`), whose spellings differ, are not read.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning
+from pipeline.corpora.corpus import Corpus, Labels, meaning, parts
 
 NAME = re.compile(r"([A-Za-z]+)_([A-Za-z]+)_([a-z]+)")
 SPEAKERS = {"OAF": "OAF", "YAF": "YAF", "OA": "OAF"}  # published copies have an `OA_bite_neutral.wav`
@@ -29,11 +29,8 @@ def parse(path: PurePosixPath) -> Labels:
         UnknownNameError: the name has not three parts, or one of them has no meaning in TESS
     """
     file = f"TESS: '{path.name}'"
-    match = NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(f"{file} is not named like 'OAF_back_angry.wav'")
-    speaker = meaning(file, "speaker", match[1], SPEAKERS)
-    word, emotion = match[2], match[3]
+    speaker, word, emotion = parts(NAME, path, file, "'OAF_back_angry.wav'")
+    speaker = meaning(file, "speaker", speaker, SPEAKERS)
     return Labels(
         name=f"{speaker}_{word}_{emotion}",
         speaker=speaker,

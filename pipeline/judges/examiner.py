@@ -7,14 +7,14 @@ probabilities are too sure of themselves.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.judges import spectra
+from pipeline.judges.judge import Judge
 
 WINDOW_S = 0.04  # three periods of the lowest F0
 F0_RANGE_HZ = (75, 600)
@@ -63,11 +63,8 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     )
 
 
-@dataclass(frozen=True)
-class Examiner:
+class Examiner(Judge):
     """An examiner that has heard clips of each emotion."""
-
-    machine: Pipeline
 
     @classmethod
     def fit(cls, heard: np.ndarray, emotions: Sequence[str]) -> "Examiner":
@@ -81,16 +78,6 @@ class Examiner:
         count = len(np.unique(words))
         analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=np.full(count, 1 / count))
         return cls(make_pipeline(StandardScaler(), analysis).fit(heard, words))
-
-    @property
-    def emotions(self) -> tuple[str, ...]:
-        """What it tells apart, alphabetical: the columns of `probabilities`."""
-        return tuple(self.machine.classes_.tolist())
-
-    def probabilities(self, heard: np.ndarray) -> np.ndarray:
-        """Of each emotion, (clips, emotions), from the `statistics` of clips (clips, features)."""
-        found: np.ndarray = self.machine.predict_proba(heard)
-        return found
 
 
 def _power_spectra(samples: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:

@@ -4,16 +4,16 @@ There is no chance in it. Refit it where it is needed: that takes less than a se
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import librosa
 import numpy as np
 from scipy.fft import dct
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.judges import spectra
+from pipeline.judges.judge import Judge
 
 BANDS = 40
 CEPSTRA = 13
@@ -38,11 +38,8 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     return np.concatenate([tracks.mean(axis=0), tracks.std(axis=0)])
 
 
-@dataclass(frozen=True)
-class Gate:
+class Gate(Judge):
     """A judge that has heard clips of each emotion."""
-
-    machine: Pipeline
 
     @classmethod
     def fit(cls, heard: np.ndarray, emotions: Sequence[str]) -> "Gate":
@@ -54,13 +51,3 @@ class Gate:
         """
         regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000)
         return cls(make_pipeline(StandardScaler(), regression).fit(heard, np.asarray(emotions, dtype=str)))
-
-    @property
-    def emotions(self) -> tuple[str, ...]:
-        """What it tells apart, alphabetical: the columns of `probabilities`."""
-        return tuple(self.machine.classes_.tolist())
-
-    def probabilities(self, heard: np.ndarray) -> np.ndarray:
-        """Of each emotion, (clips, emotions), from the `statistics` of clips (clips, features)."""
-        found: np.ndarray = self.machine.predict_proba(heard)
-        return found

@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 import click
 
 from pipeline import ingestion, manifest, params
-from pipeline.audio import LOSSY, SUFFIXES, AudioError
+from pipeline.audio import LOSSY, AudioError
 from pipeline.cache import Cache
-from pipeline.corpora import CORPORA, table
+from pipeline.corpora import CORPORA, expected, table
 from pipeline.corpora.corpus import Labels, UnknownNameError
 from pipeline.corpora.table import TableParams, Tables
 from pipeline.ingestion import Clip, IngestParams, Sound
@@ -29,7 +29,7 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     if name not in {**CORPORA, **tables}:
         raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, {**CORPORA, **tables})}")
     if not raw.is_dir():
-        raise click.ClickException(f"{raw}: no such folder; {_expected(name)}")
+        raise click.ClickException(f"{raw}: no such folder; {expected(name)}")
     folder = Path(os.path.relpath(raw))  # relative to the project, with its links unresolved
     labelled, left_out, ignored = _of_table(folder, tables[name]) if name in tables else _of_names(folder, name)
 
@@ -53,7 +53,7 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     counts = f"kept {len(clips):,} of {listed:,} clips{reasons}{others}"
     if not clips:
         example = "".join(f"; {row['filepath']}: {row['detail']}" for row in left_out[:1])
-        raise click.ClickException(f"{raw}: {counts}{example}; {_expected(name)}")
+        raise click.ClickException(f"{raw}: {counts}{example}; {expected(name)}")
     digest = params.digest(chosen, tables.get(name))
     by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
     manifest.write(by_path, quarantine, manifest.QUARANTINE, digest)
@@ -67,8 +67,8 @@ def _of_names(folder: Path, corpus_name: str) -> tuple[dict[Path, Labels], list[
     """Labels that the names of files say, quarantine rows of the other audio files, and how many are no audio."""
     corpus = CORPORA[corpus_name]
     files = ingestion.files_below(folder)
-    audio_files = sorted((path for path in files if path.suffix.lower() in SUFFIXES), key=_is_lossy)
-    genders = corpus.genders(path for path in files if path.suffix.lower() not in SUFFIXES) if corpus.genders else {}
+    audio_files = sorted((path for path in files if ingestion.is_audio(path)), key=_is_lossy)
+    genders = corpus.genders(path for path in files if not ingestion.is_audio(path)) if corpus.genders else {}
     labelled: dict[Path, Labels] = {}
     left_out: list[Clip] = []
     for path in audio_files:
@@ -92,7 +92,7 @@ def _of_table(folder: Path, described: TableParams) -> tuple[dict[Path, Labels],
     """Labels that the rows of a table say, and quarantine rows of the others."""
     labelled, unusable = table.listed(folder, described)
     listed = {*labelled, *(path for path, _, _ in unusable)}
-    others = [path for path in ingestion.files_below(folder) if path.suffix.lower() in SUFFIXES and path not in listed]
+    others = [path for path in ingestion.files_below(folder) if ingestion.is_audio(path) and path not in listed]
     left_out = [ingestion.rejection(path.as_posix(), reason, detail) for path, reason, detail in unusable]
     return labelled, left_out, len(others)
 
@@ -113,10 +113,3 @@ def _row(name: str, licensed: str, path: Path, labels: Labels, sound: Sound) -> 
         "license": licensed,
         "is_synthetic": False,
     }
-
-
-def _expected(name: str) -> str:
-    if name not in CORPORA:
-        return "expected the table of `tables` in params.yaml there, and its audio or a link to it"
-    corpus = CORPORA[name]
-    return f"expected the clips of {corpus.title} there; where to get them: {corpus.source}"

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline import manifest, params, splits
-from pipeline.corpora import CORPORA
+from pipeline.corpora import AGREED_FOLDS
 from pipeline.files import whole
 from pipeline.splits import PARTITIONS, SplitParams
 
@@ -25,8 +25,7 @@ def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, n
         raise click.ClickException(f"{params_path}: 'split.scenarios' has no '{name}'{known}")
     scenario = chosen.scenarios[name]
     clips = manifest.read(clips_path, manifest.CLIPS)
-    agreed = {key: corpus.folds for key, corpus in CORPORA.items() if corpus.folds}
-    rows = splits.partitions(clips, fold, scenario, chosen, agreed)
+    rows = splits.partitions(clips, fold, scenario, chosen, AGREED_FOLDS)
     digest = params.digest(chosen.n_folds, chosen.sentence_groups, chosen.train_only, scenario)
     sentences = "apart" if chosen.sentence_groups > 1 else "shared"
     manifest.write(rows, out, manifest.PARTITIONED, digest, sentences=sentences)

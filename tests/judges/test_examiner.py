@@ -1,83 +1,11 @@
-"""The examiner tells emotional toy voices apart, whoever speaks."""
+"""The examiner's pitch; what it hears in emotions is in test_judge.py."""
 
 import numpy as np
 import pytest
 
 from pipeline.judges import examiner
-from pipeline.judges.examiner import Examiner
 
 RATE = 16_000
-STYLES = {
-    "sad": {"f0_hz": 120.0, "tilt_db": -14.0, "syllables_hz": 2.5},
-    "angry": {"f0_hz": 180.0, "tilt_db": -4.0, "syllables_hz": 6.0},
-    "neutral": {"f0_hz": 130.0, "tilt_db": -9.0, "syllables_hz": 4.0},
-}
-Clips = tuple[np.ndarray, list[str]]
-
-
-@pytest.fixture(scope="module")
-def clips(speak) -> Clips:
-    """Statistics of 8 clips of each emotion."""
-    emotions = [emotion for emotion in STYLES for _ in range(8)]
-    heard = [examiner.statistics(speak(**STYLES[emotion], seed=seed), RATE) for seed, emotion in enumerate(emotions)]
-    return np.array(heard), emotions
-
-
-@pytest.fixture(scope="module")
-def unheard(speak) -> Clips:
-    """The same of another speaker, with other formants and a higher voice."""
-    emotions = [emotion for emotion in STYLES for _ in range(4)]
-    styles = [STYLES[emotion] | {"f0_hz": 1.1 * STYLES[emotion]["f0_hz"]} for emotion in emotions]
-    voices = [speak(**style, formants_hz=(650, 1600, 2800), seed=100 + seed) for seed, style in enumerate(styles)]
-    return np.array([examiner.statistics(voice, RATE) for voice in voices]), emotions
-
-
-def test_emotions_are_told_apart(clips: Clips, unheard: Clips) -> None:
-    judge = Examiner.fit(*clips)
-    found = judge.probabilities(unheard[0])
-    assert judge.emotions == ("angry", "neutral", "sad")
-    np.testing.assert_allclose(found.sum(axis=1), 1)
-    assert [judge.emotions[best] for best in found.argmax(axis=1)] == unheard[1]
-
-
-def test_the_order_of_the_clips_does_not_matter(clips: Clips, unheard: Clips) -> None:
-    heard, emotions = clips
-    backwards = Examiner.fit(heard[::-1], emotions[::-1])
-    assert backwards.emotions == Examiner.fit(*clips).emotions
-    np.testing.assert_allclose(
-        backwards.probabilities(unheard[0]), Examiner.fit(*clips).probabilities(unheard[0]), atol=1e-6
-    )
-
-
-def test_every_emotion_counts_the_same(clips: Clips, unheard: Clips) -> None:
-    """Neutral clips that are there five times over do not draw others to them."""
-    heard, emotions = clips
-    times = [5 if emotion == "neutral" else 1 for emotion in emotions]
-    judge = Examiner.fit(np.repeat(heard, times, axis=0), np.repeat(emotions, times).tolist())
-    found = judge.probabilities(unheard[0]).argmax(axis=1)
-    assert [judge.emotions[best] for best in found] == unheard[1]
-
-
-def test_same_clips_same_bytes(clips: Clips, unheard: Clips, speak) -> None:
-    once, again = (Examiner.fit(*clips).probabilities(unheard[0]).tobytes() for _ in range(2))
-    assert once == again
-    assert examiner.statistics(speak(), RATE).tobytes() == examiner.statistics(speak(), RATE).tobytes()
-
-
-def test_level_does_not_matter(speak) -> None:
-    np.testing.assert_allclose(examiner.statistics(0.2 * speak(), RATE), examiner.statistics(speak(), RATE), atol=1e-3)
-
-
-def test_clips_without_speech(clips: Clips, odd: np.ndarray) -> None:
-    heard = examiner.statistics(odd, RATE)
-    assert heard.shape == clips[0][0].shape and np.isfinite(heard).all()
-    assert np.isfinite(Examiner.fit(*clips).probabilities(heard[None])).all()
-
-
-@pytest.mark.parametrize("rate", [12_000, 16_000, 22_050, 48_000])
-def test_any_sampling_rate(rate: int, speak) -> None:
-    heard = examiner.statistics(speak(), rate)
-    assert heard.shape == examiner.statistics(speak(), RATE).shape and np.isfinite(heard).all()
 
 
 @pytest.mark.parametrize("f0_hz", [90.0, 150.0, 280.0, 450.0])
