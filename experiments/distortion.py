@@ -10,7 +10,6 @@ from itertools import product
 from pathlib import Path
 
 import click
-import numpy as np
 import pandas as pd
 import torch
 
@@ -40,10 +39,7 @@ def main(folders: tuple[Path, ...]) -> None:
         heard = manifest.partition(clips, split, "valid")
         heard = heard[heard["emotion"].isin(pair)]
         stored = Shards(Path("data/features/vocoder", corpus) for corpus in sorted(heard["corpus"].unique()))
-        spoken = {
-            id_: Features.from_arrays({name: np.array(stored.array(id_, name)) for name in Features.names()})
-            for id_ in heard["id"]
-        }
+        spoken = {id_: Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in heard["id"]}
         for source, target in (pair, pair[::-1]):
             rows = []
             for (_, _, intensity), takes in heard.groupby(TAKES):

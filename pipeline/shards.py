@@ -109,6 +109,22 @@ class Shards:
     def __init__(self, folders: Iterable[Path]) -> None:
         self._shards = [Shard(folder) for folder in folders]
 
+    def arrays(self, id_: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Some arrays of one clip by name, in memory.
+
+        Raises:
+            ShardError: no shard has it
+        """
+        return {name: np.array(self.array(id_, name)) for name in names}
+
+    def rows(self, ids: Iterable[str], name: str) -> np.ndarray:
+        """Of clips an array that has one row for each, (clips, width).
+
+        Raises:
+            ShardError: no shard has one of them
+        """
+        return np.concatenate([self.array(id_, name) for id_ in ids])
+
     def array(self, id_: str, name: str) -> np.ndarray:
         """One array of one clip, from whichever shard has it.
 

@@ -105,6 +105,10 @@ def test_several_shards(tmp_path: Path) -> None:
     shards = Shards(tmp_path / name for name in ids)
     for id_, arrays in clips.items():
         np.testing.assert_array_equal(shards.array(id_, "spectrum"), arrays["spectrum"])
+        assert shards.arrays(id_, ["f0_hz"]).keys() == {"f0_hz"}
+    np.testing.assert_array_equal(
+        shards.rows(list(clips), "spectrum"), np.concatenate([own["spectrum"] for own in clips.values()])
+    )
     with pytest.raises(ShardError, match=r"no features of 'd' in .*one, .*two"):
         shards.array("d", "spectrum")
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from pipeline.judges import spectra
 from pipeline.judges.judge import Judge
 
+NAME = "examiner"  # of its statistics in a shard
 WINDOW_S = 0.04  # three periods of the lowest F0
 F0_RANGE_HZ = (75, 600)
 HARMONIC = 0.6  # autocorrelation above which a frame is voiced

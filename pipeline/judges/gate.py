@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from pipeline.judges import spectra
 from pipeline.judges.judge import Judge
 
+NAME = "gate"  # of its statistics in a shard
 BANDS = 40
 CEPSTRA = 13
 DELTA_FRAMES = 9

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.judges import spectra
 
+NAME = "voice"  # of its statistics in a shard
 BANDS = 40
 CEPSTRA = 20  # with the 0th
 SHRINKAGE = 0.1

@@ -1,4 +1,4 @@
-"""Analyse the clips of a corpus: what the vocoder makes of them, what classifiers hear, how they were recorded."""
+"""Analyse the clips of a corpus: what vocoder, classifiers and judges make of them, and how they were recorded."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, manifest, measures, params, shards
+from pipeline import audio, judges, manifest, measures, params, shards
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
@@ -20,9 +20,12 @@ Arrays = dict[str, np.ndarray]
 @click.option("--clips", "clips_path", type=click.Path(path_type=Path), required=True, help="A corpus's table.")
 @click.option("--vocoder-out", type=click.Path(path_type=Path), required=True)
 @click.option("--classifier-out", type=click.Path(path_type=Path), required=True)
+@click.option("--judge-out", type=click.Path(path_type=Path), required=True)
 @click.option("--recording-out", type=click.Path(path_type=Path), required=True)
-def main(params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path, recording_out: Path) -> None:
-    """Analyse the clips of a corpus: what the vocoder makes of them, what classifiers hear, how they were recorded."""
+def main(
+    params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path, judge_out: Path, recording_out: Path
+) -> None:
+    """Analyse the clips of a corpus: what vocoder, classifiers and judges make of them, and how they were recorded."""
     prepared = params.load(params_path, "audio", AudioParams)
     analyse = partial(
         _analysed,
@@ -35,23 +38,26 @@ def main(params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out:
     with (
         shards.Writer(vocoder_out) as of_vocoder,
         shards.Writer(classifier_out) as of_classifiers,
+        shards.Writer(judge_out) as of_judges,
         shards.Writer(recording_out) as of_recordings,
     ):
-        for id_, (features, audible, recorded) in zip(clips["id"], found, strict=True):
+        for id_, (features, audible, judged, recorded) in zip(clips["id"], found, strict=True):
             of_vocoder.add(id_, features)
             of_classifiers.add(id_, audible)
+            of_judges.add(id_, judged)
             of_recordings.add(id_, recorded)
     click.echo(f"{clips_path.stem}: features of {len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
 
 
 def _analysed(
     filepath: str, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
-) -> tuple[Arrays, Arrays, Arrays]:
+) -> tuple[Arrays, Arrays, Arrays, Arrays]:
     recording = audio.read(Path(filepath))
     samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
     recorded = measures.recording(recording.samples, recording.sampling_rate)
     return (
         voice.analyse(samples).arrays(),
         heard(samples, prepared.sampling_rate, acoustics),
+        judges.heard(samples, prepared.sampling_rate),
         {name: np.array([[value]], np.float32) for name, value in recorded.items()},
     )

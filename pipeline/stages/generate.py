@@ -65,7 +65,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, model: Path, fea
         for (id_, source, target, intensity, path), own in zip(
             wanted.where(wanted.notna(), None).itertuples(index=False), levels, strict=True
         ):
-            original = Features.from_arrays({name: np.array(stored.array(id_, name)) for name in Features.names()})
+            original = Features.from_arrays(stored.arrays(id_, Features.names()))
             converted = converter.convert(original, source, target, bounds, own, intensity)
             yield Rendering(converted, folder / Path(path).name)
 

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-import numpy as np
 import pandas as pd
 import torch
 
@@ -126,6 +125,6 @@ def _spoken(clips: pd.DataFrame, features: Path) -> dict[str, Spoken]:
     stored = Shards(features / corpus for corpus in sorted(clips["corpus"].unique()))
     known = clips[["id", "emotion", "speaker", "sentence", "intensity"]].astype(object)
     return {
-        id_: Spoken(Features.from_arrays({name: np.array(stored.array(id_, name)) for name in Features.names()}), *said)
+        id_: Spoken(Features.from_arrays(stored.arrays(id_, Features.names())), *said)
         for id_, *said in known.where(known.notna(), None).itertuples(index=False)
     }

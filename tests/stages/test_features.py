@@ -11,10 +11,11 @@ from click.testing import Result
 
 from pipeline import audio, manifest
 from pipeline.audio import AudioParams
+from pipeline.judges import examiner, gate, speakers
 from pipeline.params import load
 from pipeline.shards import Shard
 
-VOCODER, CLASSIFIER = Path("data/features/vocoder/demo"), Path("data/features/classifier/demo")
+VOCODER, CLASSIFIER, JUDGES = (Path("data/features", whose, "demo") for whose in ("vocoder", "classifier", "judges"))
 TABLE = Path("data/corpora/demo.parquet")
 Stage = Callable[..., Result]
 
@@ -30,9 +31,20 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_shards_have_the_clips(project: Path) -> None:
     clips = manifest.read(TABLE, manifest.CLIPS)
     assert len(clips) == 36
-    assert ids(VOCODER) == ids(CLASSIFIER) == list(clips["id"])
+    assert ids(VOCODER) == ids(CLASSIFIER) == ids(JUDGES) == list(clips["id"])
     assert set(contents(VOCODER)) == {"index.parquet", "spectrum.npy", "f0_hz.npy", "aperiodicity.npy"}
     assert set(contents(CLASSIFIER)) == {"index.parquet", "log_mel.npy", "functionals.npy"}
+    assert set(contents(JUDGES)) == {"index.parquet", "gate.npy", "examiner.npy", "voice.npy"}
+
+
+def test_each_judge_goes_by_its_own_statistics_of_the_prepared_clip(project: Path) -> None:
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    clip = manifest.read(TABLE, manifest.CLIPS).iloc[5]
+    recording = audio.read(Path(clip["filepath"]))
+    samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+    for name, judge in (("gate", gate), ("examiner", examiner), ("voice", speakers)):
+        row = Shard(JUDGES).array(clip["id"], name)
+        np.testing.assert_array_equal(row, [judge.statistics(samples, prepared.sampling_rate).astype(np.float32)])
 
 
 def test_frames_fit_the_prepared_clips(project: Path) -> None:
@@ -65,11 +77,11 @@ def test_each_clip_has_its_own_features(project: Path) -> None:
 
 
 def test_same_bytes_twice(stage: Stage) -> None:
-    before = contents(VOCODER), contents(CLASSIFIER)
+    before = contents(VOCODER), contents(CLASSIFIER), contents(JUDGES)
     result = stage("features", corpus="demo")
     assert result.exit_code == 0, result.output
     assert "demo: features of 36 clips, 0.01 hours" in result.output
-    assert (contents(VOCODER), contents(CLASSIFIER)) == before
+    assert (contents(VOCODER), contents(CLASSIFIER), contents(JUDGES)) == before
 
 
 @pytest.mark.parametrize(
