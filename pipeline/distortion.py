@@ -8,21 +8,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import librosa
 import numpy as np
 import pystoi
-from scipy.special import logsumexp
 
+from pipeline.alignment import DECIBELS, Alignment, aligned, energy_db, is_speech, timbre
 from pipeline.vocoder.features import Features
 
-ORDER = 24  # coefficients that count, after the 0th, which is the level
-SPEECH_DB = 30  # frames of speech are at most so far below the loudest one
-DECIBELS = 10 / np.log(10)  # of a natural logarithm of power
-MEL_POINTS = 64  # at which an envelope's power is averaged
 FEWEST = 10  # voiced frames; with fewer, F0 has no mean, deviation or correlation
 SHORTEST_S = 0.4  # what ESTOI needs: 30 frames of 25.6 ms that overlap by half
-
-Alignment = tuple[np.ndarray, np.ndarray]  # frames of either clip that belong together, (pairs,) each
 
 
 def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
@@ -69,7 +62,7 @@ def prosody(features: Features) -> dict[str, float | None]:
     return {
         "f0_mean_st": None if semitones is None else float(semitones.mean()),
         "f0_deviation_st": None if semitones is None else float(semitones.std()),
-        "energy_deviation_db": float(energy[_is_speech(energy)].std()),
+        "energy_deviation_db": float(energy[is_speech(energy)].std()),
         "log_duration": float(np.log(len(features.f0_hz))),
     }
 
@@ -97,40 +90,8 @@ def intelligibility(converted: np.ndarray, source: np.ndarray, sampling_rate: in
             return None
 
 
-def aligned(converted: np.ndarray, target: np.ndarray) -> Alignment:
-    """Frames of speech that belong together, in order: dynamic time warping, all steps of one frame weighing the same.
-
-    The distance is Euclidean, of the coefficients 1 … 24. Frames more than 30 dB below a clip's loudest do not count,
-    wherever in the clip they are.
-
-    Args:
-        converted: coded envelopes, (frames, order)
-        target: (other frames, order)
-    """
-    kept = [np.flatnonzero(_is_speech(energy_db(spectrum))) for spectrum in (converted, target)]
-    _, path = librosa.sequence.dtw(*(_timbre(s[k]).T for s, k in zip((converted, target), kept, strict=True)))
-    return kept[0][path[::-1, 0]], kept[1][path[::-1, 1]]
-
-
-def energy_db(spectrum: np.ndarray) -> np.ndarray:
-    """Power of coded envelopes (frames, order), averaged over the mel axis, (frames,) [dB]."""
-    angles = np.pi * np.arange(spectrum.shape[1])[:, None] * (np.arange(MEL_POINTS) + 0.5) / MEL_POINTS
-    decoder = np.where(angles == 0, 1, np.sqrt(2) * np.cos(angles))  # inverse of WORLD's code
-    energy: np.ndarray = DECIBELS * (logsumexp(spectrum @ decoder, axis=1) - np.log(MEL_POINTS))
-    return energy
-
-
-def _is_speech(energy: np.ndarray) -> np.ndarray:
-    loud: np.ndarray = energy >= energy.max() - SPEECH_DB
-    return loud
-
-
-def _timbre(spectrum: np.ndarray) -> np.ndarray:
-    return spectrum[:, 1 : ORDER + 1].astype(np.float64)
-
-
 def _distortion(converted: np.ndarray, target: np.ndarray, alignment: Alignment) -> float:
-    difference = _timbre(converted[alignment[0]]) - _timbre(target[alignment[1]])
+    difference = timbre(converted[alignment[0]]) - timbre(target[alignment[1]])
     return float(DECIBELS * np.sqrt(np.square(difference).sum(axis=1)).mean())
 
 

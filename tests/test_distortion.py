@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import pyworld
 
-from pipeline import distortion
-from pipeline.distortion import aligned, distances, energy_db, intelligibility, mel_cepstral_distortion
+from pipeline.alignment import SPEECH_DB, aligned, energy_db
+from pipeline.distortion import distances, intelligibility, mel_cepstral_distortion
 from pipeline.vocoder import Features
 
 RATE = 16_000
@@ -112,7 +112,7 @@ def test_shorter_codes_than_24_are_compared_whole() -> None:
 def test_pauses_do_not_count() -> None:
     one, other = envelopes(40), envelopes(40, seed=1)
     pause = envelopes(15, seed=2)
-    pause[:, 0] -= (distortion.SPEECH_DB + 5) / DECIBELS
+    pause[:, 0] -= (SPEECH_DB + 5) / DECIBELS
     paused = np.concatenate([pause, one[:20], pause, one[20:], pause])
     assert mel_cepstral_distortion(paused, other) == mel_cepstral_distortion(one, other)
     assert not set(aligned(paused, other)[0]) & {*range(15), *range(35, 50), *range(70, 85)}

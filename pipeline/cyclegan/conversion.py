@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -141,7 +141,7 @@ class Converter:
         cls,
         tensors: Mapping[str, Tensor],
         emotions: tuple[str, str],
-        size: Mapping[str, int],
+        size: Mapping[str, Any],
         prosody: Prosody,
         device: torch.device,
     ) -> Self:

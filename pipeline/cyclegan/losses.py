@@ -46,6 +46,17 @@ def identity_loss(real: Tensor, kept: Tensor) -> Tensor:
     return (real - kept).abs().mean()
 
 
+def parallel_loss(aim: Tensor, fake: Tensor) -> Tensor:
+    """L1 distance of converted frames from those of a real take, over the frames that have one; without any it is 0.
+
+    Args:
+        aim: (batch, order, frames), NaN where there is none
+        fake: same shape
+    """
+    known = aim.isfinite()
+    return ((fake - aim.nan_to_num()).abs() * known).sum() / known.sum().clamp(min=1)
+
+
 def filling_loss(real: Tensor, filled: Tensor, mask: Tensor) -> Tensor:
     """L1 distance over the hidden frames alone (as the masked autoencoder of He et al. 2022 does).
 

@@ -26,7 +26,9 @@ class Generator(nn.Module):
     mean and variance, so training starts from a sane conversion rather than from noise.
     """
 
-    def __init__(self, order: int, channels: int, blocks: int, kernel: int, mask_channels: int = 0) -> None:
+    def __init__(
+        self, order: int, channels: int, blocks: int, kernel: int, mask_channels: int = 0, keep_mean: float = 0
+    ) -> None:
         """Set up the layers.
 
         Args:
@@ -35,8 +37,10 @@ class Generator(nn.Module):
             blocks: residual ones
             kernel: odd
             mask_channels: 1 where it is told which frames are hidden (MaskCycleGAN-VC, Kaneko et al. 2021), else 0
+            keep_mean: share of what it would move a clip's mean by that it leaves, 0 … 1
         """
         super().__init__()
+        self.keep_mean = keep_mean
         self.mask_channels = mask_channels
         self.enter = nn.Conv1d(order + mask_channels, channels, kernel, padding=kernel // 2)
         self.blocks = nn.Sequential(
@@ -65,7 +69,8 @@ class Generator(nn.Module):
         seen = x
         if self.mask_channels:
             seen = torch.cat([x, torch.ones_like(x[:, :1]) if mask is None else mask], dim=1)
-        return x + self.leave(nn.functional.silu(self.blocks(self.enter(seen))))
+        added = self.leave(nn.functional.silu(self.blocks(self.enter(seen))))
+        return x + added - self.keep_mean * added.mean(dim=2, keepdim=True)
 
 
 class Discriminator(nn.Module):

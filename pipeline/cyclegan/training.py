@@ -1,10 +1,9 @@
 """The training loop of a pair, on crops of normalised frames."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import Annotated, Literal, Protocol, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -14,8 +13,9 @@ from pipeline.cyclegan import checkpoints as checkpointing
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.crops import Domain, filling_masks
 from pipeline.cyclegan.guidance import Guidance, GuideParams
-from pipeline.cyclegan.losses import cycle_loss, fake_loss, gradient_penalty, identity_loss, real_loss
+from pipeline.cyclegan.losses import cycle_loss, fake_loss, gradient_penalty, identity_loss, parallel_loss, real_loss
 from pipeline.cyclegan.networks import Discriminator, Generator
+from pipeline.cyclegan.progress import Average, Curve, Optimiser, Stateful
 from pipeline.params import Odd, section
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -29,6 +29,7 @@ class CycleGanParams:
     channels: PositiveInt
     blocks: NonNegativeInt
     kernel: Odd
+    keep_mean: Share  # of what a generator would move a clip's mean by
     discriminator_channels: PositiveInt
     steps: PositiveInt
     batch: PositiveInt  # crops of each emotion in a step
@@ -39,6 +40,7 @@ class CycleGanParams:
     cycle_weight: NonNegativeFloat
     identity_weight: NonNegativeFloat
     identity_share: Share  # of the steps in which it applies
+    parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
     second_adversarial_weight: NonNegativeFloat  # of discriminators that judge cycled crops
     mask_frames: NonNegativeInt  # longest stretch that is hidden from a generator that converts
     guidance_weight: NonNegativeFloat
@@ -126,7 +128,7 @@ class CycleGan(nn.Module):
         return list(chain(self.judges.parameters(), second))
 
 
-def generator_size(order: int, params: CycleGanParams) -> dict[str, int]:
+def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
     """Arguments of `Generator`; they go beside kept weights."""
     return {
         "order": order,
@@ -134,6 +136,7 @@ def generator_size(order: int, params: CycleGanParams) -> dict[str, int]:
         "blocks": params.blocks,
         "kernel": params.kernel,
         "mask_channels": int(params.mask_frames > 0),
+        "keep_mean": params.keep_mean,
     }
 
 
@@ -151,7 +154,7 @@ def train(
     """Train a pair; the same arguments on the same kind of machine give the same weights, killed in between or not.
 
     Args:
-        a: training clips of the one emotion
+        a: training clips of the one emotion; where the parallel loss has a weight, each frame is followed by its aim
         b: of the other
         params: size and training
         seed: of weights and crops
@@ -167,7 +170,8 @@ def train(
     Raises:
         ValueError: guidance or start is not given, but has a weight or steps
     """
-    networks = untrained(a.frames.shape[1], params, seed, start).to(device)
+    width = a.frames.shape[1]
+    networks = untrained(width // 2 if params.parallel_weight else width, params, seed, start).to(device)
     a, b = a.to(device), b.to(device)
     guide = _given(guidance, "guidance").to(device) if params.guidance_weight else None
     precision = autocast or nullcontext()
@@ -180,6 +184,8 @@ def train(
     for step in range(progress.step + 1, params.steps + 1):
         real_a = a.crops(params.batch, params.frames, progress.draw)
         real_b = b.crops(params.batch, params.frames, progress.draw)
+        if params.parallel_weight:
+            (real_a, aim_of_a), (real_b, aim_of_b) = real_a.chunk(2, dim=1), real_b.chunk(2, dim=1)
         masks = _masks(params, progress.draw, device)
 
         # Generator
@@ -191,6 +197,8 @@ def train(
                 "cycle": cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b),
                 "identity": identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b),
             }
+            if params.parallel_weight:
+                losses["parallel"] = parallel_loss(aim_of_a, fake_b) + parallel_loss(aim_of_b, fake_a)
             if networks.second_judges:
                 losses["second_adversarial"] = networks.second_judges.fooled(cycled_a, cycled_b)
             if guide:
@@ -251,16 +259,6 @@ def training_key(
     return checkpointing.key((params, seed, *machine), chain(data, weights))
 
 
-class Stateful(Protocol):
-    """What can be kept and loaded again, as plain tensors."""
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """All that changes, by name."""
-
-    def load_state_dict(self, tensors: Mapping[str, Tensor], /) -> object:
-        """Be as `state_dict` was."""
-
-
 class Progress:
     """All that changes while a pair trains; where it is kept and loaded again, nothing shows that training stopped."""
 
@@ -305,114 +303,6 @@ class Progress:
             part.load_state_dict({key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)})
 
 
-class Optimiser:
-    """Adam with a rate that is constant over a share of the steps and then falls to nothing, linearly."""
-
-    def __init__(self, weights: list[nn.Parameter], rate: float, steps: int, constant_share: float) -> None:
-        self._weights = weights
-        self._adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
-        self._rate, self._steps, self._constant_share = rate, steps, constant_share
-        self._done = 0
-
-    def step(self, loss: Tensor) -> None:
-        """One step down the gradient of a loss; no other weights get a gradient."""
-        self._adam.zero_grad()
-        loss.backward(inputs=self._weights)
-        self._adam.step()
-        self._advance(self._done + 1)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Moments of each weight, by its number, and how many steps are done."""
-        moments = self._adam.state_dict()["state"]
-        kept = {f"{number}.{name}": tensor for number, own in moments.items() for name, tensor in own.items()}
-        return kept | {"done": torch.tensor(self._done)}
-
-    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
-        moments: defaultdict[int, dict[str, Tensor]] = defaultdict(dict)
-        for key, tensor in tensors.items():
-            number, _, name = key.partition(".")
-            if name:
-                moments[int(number)][name] = tensor.clone()
-        self._adam.load_state_dict({**self._adam.state_dict(), "state": dict(moments)})
-        self._advance(int(tensors["done"]))
-
-    def _advance(self, done: int) -> None:
-        self._done = done
-        falling = 1 - self._constant_share
-        share = min(1.0, (1 - done / self._steps) / falling) if falling else 1.0
-        for group in self._adam.param_groups:
-            group["lr"] = self._rate * share
-
-
-class Average:
-    """Exponential moving average of weights (as of a GAN's generator by Yazıcı et al. 2019).
-
-    The nth update decays by (1 + n) / (10 + n) where that is less, so that the first weights are soon forgotten.
-    """
-
-    def __init__(self, weights: Sequence[Tensor], decay: float) -> None:
-        self._weights = [own.detach() for own in weights]  # the same memory
-        self._averages = [own.clone() for own in self._weights]
-        self._decay = decay
-        self._updates = 0
-
-    def update(self) -> None:
-        """Take in the weights as they are."""
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
-
-    def apply(self) -> None:
-        """Put the averages in the place of the weights."""
-        torch._foreach_copy_(self._weights, self._averages)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Averages, by number, and the number of updates."""
-        averages = {str(number): own for number, own in enumerate(self._averages)}
-        return averages | {"updates": torch.tensor(self._updates)}
-
-    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
-        for number, own in enumerate(self._averages):
-            own.copy_(tensors[str(number)])
-        self._updates = int(tensors["updates"])
-
-
-class Curve:
-    """Mean of each loss over so many steps, a row each time; only then does it wait for the device."""
-
-    def __init__(self, names: Sequence[str], every: int, steps: int, device: torch.device) -> None:
-        self.rows: list[dict[str, float]] = []
-        self._names, self._every, self._steps = tuple(names), every, steps
-        self._sums = torch.zeros(len(names), device=device)
-        self._nothing = torch.zeros((), device=device)
-        self._since = 0
-
-    def add(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """Losses of a step; one that is not there is 0."""
-        self._sums += torch.stack([losses.get(name, self._nothing).detach() for name in self._names])
-        self._since += 1
-        if step % self._every == 0 or step == self._steps:
-            means = (self._sums / self._since).tolist()
-            self.rows.append({"step": step, **dict(zip(self._names, means, strict=True))})
-            self._sums.zero_()
-            self._since = 0
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Rows, and sums since the last."""
-        rows = torch.tensor([list(row.values()) for row in self.rows], dtype=torch.float64)
-        rows = rows.view(len(self.rows), 1 + len(self._names))
-        return {"rows": rows, "sums": self._sums, "since": torch.tensor(self._since)}
-
-    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
-        rows = tensors["rows"].tolist()
-        self.rows = [{"step": int(step), **dict(zip(self._names, means, strict=True))} for step, *means in rows]
-        self._sums.copy_(tensors["sums"])
-        self._since = int(tensors["since"])
-
-
 def _given(part: Part | None, name: str) -> Part:
     if part is None:
         raise ValueError(f"`{name}` is not given, but params ask for it")
@@ -425,6 +315,7 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
         "adversarial": 1.0,
         "cycle": params.cycle_weight,
         "identity": params.identity_weight,
+        "parallel": params.parallel_weight,
         "second_adversarial": params.second_adversarial_weight,
         "guidance": params.guidance_weight,
     }
@@ -433,6 +324,7 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
 def _columns(params: CycleGanParams) -> list[str]:
     """Of the curve: four that are always there, and those of the parts that are switched on."""
     switched = {
+        "parallel": params.parallel_weight > 0,
         "second_adversarial": params.second_adversarial_weight > 0,
         "guidance": params.guidance_weight > 0,
         "r1": params.regularisation == "r1",

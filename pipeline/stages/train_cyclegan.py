@@ -13,6 +13,7 @@ from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.conversion import Converter, Styles, inputs
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, trained_guide
+from pipeline.cyclegan.parallel import Take, with_aims
 from pipeline.cyclegan.pretraining import pretrained
 from pipeline.cyclegan.training import CycleGanParams
 from pipeline.files import whole
@@ -63,11 +64,17 @@ def main(
     prosody = Prosody.fit(own.values(), chosen_prosody)
     frames = {id_: torch.from_numpy(inputs(clip.features, prosody)) for id_, clip in spoken.items()}
     styles = Styles.fit(((frames[id_], clip.emotion, clip.intensity) for id_, clip in own.items()), prosody.intensities)
+    takes: dict[str, list[Take]] = {emotion: [] for emotion in emotions}
+    for id_, clip in own.items():
+        seen = styles.source(clip.emotion, clip.intensity).apply(frames[id_])
+        takes[clip.emotion].append(Take(clip.features.spectrum, seen, clip.speaker, clip.sentence, clip.intensity))
     domains = {}
-    for emotion in emotions:
-        acted = {id_: clip for id_, clip in own.items() if clip.emotion == emotion}
-        normalised = [styles.source(emotion, clip.intensity).apply(frames[id_]) for id_, clip in acted.items()]
-        domains[emotion] = Domain.of(normalised, [clip.speaker for clip in acted.values()])
+    for emotion, other in (emotions, emotions[::-1]):
+        if chosen.parallel_weight:
+            domains[emotion] = Domain.of(*with_aims(takes[emotion], takes[other]))
+        else:
+            acted = takes[emotion]
+            domains[emotion] = Domain.of([one.normalised for one in acted], [one.speaker for one in acted])
     device = hardware.device(machine)
     autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
@@ -106,7 +113,7 @@ def main(
         "kind": "cyclegan",
         "split": split_path.stem,
         "emotions": list(emotions),
-        "size": training.generator_size(domains[a].frames.shape[1], chosen),
+        "size": training.generator_size(takes[a][0].normalised.shape[1], chosen),
         "prosody": prosody.to_config(),
         "seed": seed,
         "train_clips": len(train),

@@ -5,7 +5,15 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline.cyclegan.losses import cycle_loss, fake_loss, filling_loss, gradient_penalty, identity_loss, real_loss
+from pipeline.cyclegan.losses import (
+    cycle_loss,
+    fake_loss,
+    filling_loss,
+    gradient_penalty,
+    identity_loss,
+    parallel_loss,
+    real_loss,
+)
 from pipeline.cyclegan.networks import Discriminator
 
 SCORES = torch.tensor([[1.0, 0.0], [3.0, -1.0]])
@@ -67,6 +75,28 @@ def test_gradient_penalty_teaches_the_discriminator_alone() -> None:
     for name, weights in judge.named_parameters():
         if name.endswith("weight"):  # what is added to the scores does not change how steep they are, but for its signs
             assert weights.grad.abs().max() > 0, name
+
+
+# Of frames with an aim
+
+
+def test_parallel_loss_by_hand() -> None:
+    nan = torch.nan
+    aim, fake = (
+        torch.tensor([[[1.0, nan, 3.0]], [[nan, nan, 5.0]]]),
+        torch.tensor([[[2.0, 9.0, 3.0]], [[9.0, 9.0, 0.0]]]),
+    )
+    assert parallel_loss(aim, fake).item() == pytest.approx((1 + 0 + 5) / 3)
+    assert parallel_loss(torch.full_like(fake, nan), fake).item() == 0
+    assert parallel_loss(REAL, OTHER).item() == cycle_loss(REAL, OTHER).item()
+
+
+def test_frames_without_an_aim_teach_nothing() -> None:
+    fake = torch.ones(1, 2, 3, requires_grad=True)
+    aim = torch.zeros(1, 2, 3)
+    aim[..., 1] = torch.nan
+    parallel_loss(aim, fake).backward()
+    torch.testing.assert_close(fake.grad, torch.tensor([[[1, 0, 1], [1, 0, 1]]]) / 4)
 
 
 # Of frames that were hidden

@@ -135,3 +135,17 @@ def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
     for name, weights in network.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
+
+
+def test_what_moves_the_mean_is_kept_in_part() -> None:
+    torch.manual_seed(0)
+    free = Generator(order=4, channels=8, blocks=2, kernel=3)
+    nn.init.normal_(free.leave.weight)
+    nn.init.ones_(free.leave.bias)
+    bound = Generator(order=4, channels=8, blocks=2, kernel=3, keep_mean=0.75)
+    bound.load_state_dict(free.state_dict())
+    x = torch.randn(2, 4, 50)
+    moved = (free(x) - x).mean(dim=2)
+    assert moved.abs().min() > 0.01
+    torch.testing.assert_close((bound(x) - x).mean(dim=2), 0.25 * moved)
+    torch.testing.assert_close(bound(x).diff(dim=2), free(x).diff(dim=2))

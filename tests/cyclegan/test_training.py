@@ -17,7 +17,8 @@ from pipeline.cyclegan.crops import Domain, filling_masks
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.losses import gradient_penalty
 from pipeline.cyclegan.networks import Discriminator, Generator
-from pipeline.cyclegan.training import Average, CycleGan, CycleGanParams, Judges, Optimiser, generator_size, train
+from pipeline.cyclegan.progress import Average, Optimiser
+from pipeline.cyclegan.training import CycleGan, CycleGanParams, Judges, generator_size, train
 
 CPU = torch.device("cpu")
 ORDER = 3
@@ -35,6 +36,13 @@ def made_up(clips: int, order: int = ORDER, frames: int = 30, seed: int = 0) -> 
 A, B = Domain.of(made_up(4), ["s1", "s1", "s2", "s3"]), Domain.of(made_up(3, seed=1), ["s1", "s2", "s2"])
 
 
+def aimed(domain: Domain, seed: int) -> Domain:
+    """With an aim beside each frame, which every third has not."""
+    aims = torch.randn(domain.frames.shape, generator=drawing(seed))
+    aims[::3] = torch.nan
+    return replace(domain, frames=torch.cat([domain.frames, aims], dim=1))
+
+
 def guidance(seed: int = 0) -> Guidance:
     """By a guide that has not learned anything, but has an opinion."""
     torch.manual_seed(seed)
@@ -49,12 +57,15 @@ def beginning(params: CycleGanParams, seed: int = 0) -> dict[str, Tensor]:
 
 
 def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:
-    return train(A, B, params, seed, CPU, **{"guidance": guidance(), "start": beginning(params), **more})
+    a, b = (aimed(A, 2), aimed(B, 3)) if params.parallel_weight else (A, B)
+    return train(a, b, params, seed, CPU, **{"guidance": guidance(), "start": beginning(params), **more})
 
 
 SWITCHES: dict[str, dict[str, Any]] = {
     "identity schedule": {"identity_share": 0.5},
     "rate schedule": {"constant_share": 0.2},
+    "mean": {"keep_mean": 0.5},
+    "parallel": {"parallel_weight": 1},
     "second judges": {"second_adversarial_weight": 1},
     "masks": {"mask_frames": 8},
     "guidance": {"guidance_weight": 1},
@@ -226,14 +237,17 @@ def test_losses_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
 
 
 def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
-    weights = {"second_adversarial_weight": 3, "guidance_weight": 5, "r1_weight": 7, "r1_every": 2}
-    params = replace(params, **EVERYTHING | weights, steps=4, generator_rate=0.05, log_every=1)
+    weights = {"second_adversarial_weight": 3, "guidance_weight": 5, "parallel_weight": 11} | {
+        "r1_weight": 7,
+        "r1_every": 2,
+    }
+    params = replace(params, **EVERYTHING | weights, r1_every=2, steps=4, generator_rate=0.05, log_every=1)
     rows = pd.DataFrame(trained(params)[1])
-    names = ["step", "adversarial", "cycle", "identity", "discriminator", "second_adversarial", "guidance", "r1"]
-    assert list(rows) == names
+    always = ["step", "adversarial", "cycle", "identity", "discriminator"]
+    assert list(rows) == [*always, "parallel", "second_adversarial", "guidance", "r1"]
     assert (rows.iloc[1] > 0.001).all()
     expected = rows["adversarial"] + 2 * rows["cycle"] + 0.5 * rows["identity"]
-    expected += 3 * rows["second_adversarial"] + 5 * rows["guidance"]
+    expected += 3 * rows["second_adversarial"] + 5 * rows["guidance"] + 11 * rows["parallel"]
     np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
     np.testing.assert_allclose(seen[1::2], rows["discriminator"] + 7 * rows["r1"], rtol=1e-5)
     assert list(rows["r1"] > 0) == [False, True, False, True]

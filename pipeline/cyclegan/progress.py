@@ -1,0 +1,126 @@
+"""What changes while networks train, besides them: optimisers, averages, curves; each can be kept and loaded again."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Stateful(Protocol):
+    """What can be kept and loaded again, as plain tensors."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that changes, by name."""
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor], /) -> object:
+        """Be as `state_dict` was."""
+
+
+class Optimiser:
+    """Adam with a rate that is constant over a share of the steps and then falls to nothing, linearly."""
+
+    def __init__(self, weights: list[nn.Parameter], rate: float, steps: int, constant_share: float) -> None:
+        self._weights = weights
+        self._adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
+        self._rate, self._steps, self._constant_share = rate, steps, constant_share
+        self._done = 0
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of a loss; no other weights get a gradient."""
+        self._adam.zero_grad()
+        loss.backward(inputs=self._weights)
+        self._adam.step()
+        self._advance(self._done + 1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Moments of each weight, by its number, and how many steps are done."""
+        moments = self._adam.state_dict()["state"]
+        kept = {f"{number}.{name}": tensor for number, own in moments.items() for name, tensor in own.items()}
+        return kept | {"done": torch.tensor(self._done)}
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Inverse of `state_dict`."""
+        moments: defaultdict[int, dict[str, Tensor]] = defaultdict(dict)
+        for key, tensor in tensors.items():
+            number, _, name = key.partition(".")
+            if name:
+                moments[int(number)][name] = tensor.clone()
+        self._adam.load_state_dict({**self._adam.state_dict(), "state": dict(moments)})
+        self._advance(int(tensors["done"]))
+
+    def _advance(self, done: int) -> None:
+        self._done = done
+        falling = 1 - self._constant_share
+        share = min(1.0, (1 - done / self._steps) / falling) if falling else 1.0
+        for group in self._adam.param_groups:
+            group["lr"] = self._rate * share
+
+
+class Average:
+    """Exponential moving average of weights (as of a GAN's generator by Yazıcı et al. 2019).
+
+    The nth update decays by (1 + n) / (10 + n) where that is less, so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, weights: Sequence[Tensor], decay: float) -> None:
+        self._weights = [own.detach() for own in weights]  # the same memory
+        self._averages = [own.clone() for own in self._weights]
+        self._decay = decay
+        self._updates = 0
+
+    def update(self) -> None:
+        """Take in the weights as they are."""
+        self._updates += 1
+        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
+        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+
+    def apply(self) -> None:
+        """Put the averages in the place of the weights."""
+        torch._foreach_copy_(self._weights, self._averages)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Averages, by number, and the number of updates."""
+        averages = {str(number): own for number, own in enumerate(self._averages)}
+        return averages | {"updates": torch.tensor(self._updates)}
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Inverse of `state_dict`."""
+        for number, own in enumerate(self._averages):
+            own.copy_(tensors[str(number)])
+        self._updates = int(tensors["updates"])
+
+
+class Curve:
+    """Mean of each loss over so many steps, a row each time; only then does it wait for the device."""
+
+    def __init__(self, names: Sequence[str], every: int, steps: int, device: torch.device) -> None:
+        self.rows: list[dict[str, float]] = []
+        self._names, self._every, self._steps = tuple(names), every, steps
+        self._sums = torch.zeros(len(names), device=device)
+        self._nothing = torch.zeros((), device=device)
+        self._since = 0
+
+    def add(self, step: int, losses: Mapping[str, Tensor]) -> None:
+        """Losses of a step; one that is not there is 0."""
+        self._sums += torch.stack([losses.get(name, self._nothing).detach() for name in self._names])
+        self._since += 1
+        if step % self._every == 0 or step == self._steps:
+            means = (self._sums / self._since).tolist()
+            self.rows.append({"step": step, **dict(zip(self._names, means, strict=True))})
+            self._sums.zero_()
+            self._since = 0
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Rows, and sums since the last."""
+        rows = torch.tensor([list(row.values()) for row in self.rows], dtype=torch.float64)
+        rows = rows.view(len(self.rows), 1 + len(self._names))
+        return {"rows": rows, "sums": self._sums, "since": torch.tensor(self._since)}
+
+    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
+        """Inverse of `state_dict`."""
+        rows = tensors["rows"].tolist()
+        self.rows = [{"step": int(step), **dict(zip(self._names, means, strict=True))} for step, *means in rows]
+        self._sums.copy_(tensors["sums"])
+        self._since = int(tensors["since"])
