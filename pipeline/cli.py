@@ -16,6 +16,7 @@ STAGES = (
     "features",
     "split",
     "analyse",
+    "pretrain",
     "train_cyclegan",
     "generate",
     "augment",

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.cyclegan.networks import Generator
-from pipeline.prosody import INTENSITIES, Prosody, stretched, wavelets
+from pipeline.prosody import INTENSITIES, Prosody, ProsodyParams, stretched, wavelets
 from pipeline.vocoder.features import Features
 
 Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
@@ -109,7 +109,7 @@ class Converter:
         """
         if source == target:
             return clip
-        frames = torch.from_numpy(inputs(clip, self.prosody))
+        frames = torch.from_numpy(inputs(clip, self.prosody.params))
         generator = self.generators[source, target]
         device = next(generator.parameters()).device
         normalised = self.styles.source(source, source_intensity).apply(frames).T[None]  # (T, C) -> (1, C, T)
@@ -172,8 +172,8 @@ class Converter:
         return cls(Styles(styles), generators, prosody)
 
 
-def inputs(clip: Features, prosody: Prosody) -> np.ndarray:
+def inputs(clip: Features, params: ProsodyParams) -> np.ndarray:
     """What the networks see of a clip: its spectrum and, where they convert F0 too, the contour; (frames, width)."""
-    if prosody.params.f0 != "cyclegan_cwt":
+    if params.f0 != "cyclegan_cwt":
         return clip.spectrum
     return np.concatenate([clip.spectrum, wavelets(clip.f0_hz)], axis=1)

@@ -10,17 +10,16 @@ import torch
 from pipeline import hardware, manifest, models, pairs, params
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
+from pipeline.cyclegan.clips import spoken
 from pipeline.cyclegan.conversion import Converter, Styles, inputs
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance, trained_guide
+from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.parallel import Take, with_aims
-from pipeline.cyclegan.pretraining import pretrained
 from pipeline.cyclegan.training import CycleGanParams
 from pipeline.files import whole
 from pipeline.hardware import HardwareParams
-from pipeline.prosody import Prosody, ProsodyParams, Spoken
+from pipeline.prosody import Prosody, ProsodyParams
 from pipeline.shards import Shards
-from pipeline.vocoder.features import Features
 
 CHECKPOINT_STEPS = 200  # between two; what a killed training loses at most
 
@@ -31,6 +30,7 @@ CHECKPOINT_STEPS = 200  # between two; what a killed training loses at most
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--pair", required=True, help="Two emotions, such as angry-happy.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
+@click.option("--pretrained", type=click.Path(path_type=Path), required=True, help="What the split's pairs share.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training's losses.")
 @click.option("--checkpoints", "checkpoint_folder", type=click.Path(path_type=Path), default=".cache/training")
@@ -40,6 +40,7 @@ def main(
     split_path: Path,
     pair: str,
     features: Path,
+    pretrained: Path,
     out: Path,
     curve: Path,
     checkpoint_folder: Path,
@@ -58,11 +59,10 @@ def main(
         if emotion not in set(train["emotion"]):
             raise click.ClickException(f"{split_path}: pair '{pair}': no train clip is '{emotion}'")
 
-    heard_by_all = bool(chosen.guidance_weight or chosen.warm_start_steps)
-    spoken = _spoken(in_train if heard_by_all else train, features)
-    own = {id_: clip for id_, clip in spoken.items() if clip.emotion in emotions}
+    stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
+    own = spoken(train, stored)
     prosody = Prosody.fit(own.values(), chosen_prosody)
-    frames = {id_: torch.from_numpy(inputs(clip.features, prosody)) for id_, clip in spoken.items()}
+    frames = {id_: torch.from_numpy(inputs(clip.features, chosen_prosody)) for id_, clip in own.items()}
     styles = Styles.fit(((frames[id_], clip.emotion, clip.intensity) for id_, clip in own.items()), prosody.intensities)
     takes: dict[str, list[Take]] = {emotion: [] for emotion in emotions}
     for id_, clip in own.items():
@@ -80,26 +80,16 @@ def main(
     own_seed = models.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
     guidance = start = None
+    if chosen.guidance_weight or chosen.warm_start_steps:
+        shared, about = models.load(pretrained)
+        if about["train_clips_sha256"] != models.clips_sha256(in_train):
+            raise click.ClickException(f"{pretrained}: has heard other clips than the train partition of {split_path}")
     if chosen.guidance_weight:
-        deaf_to = () if chosen_prosody.energy == "cyclegan" else (0,)
-        guide = trained_guide(
-            list(frames.values()),
-            [clip.emotion for clip in spoken.values()],
-            [clip.speaker for clip in spoken.values()],
-            chosen.guide,
-            chosen.frames,
-            models.derived_seed(seed, split_path.stem, "guide"),
-            device,
-            deaf_to,
-        )
+        guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
+        guide.load_state_dict(models.part(shared, "guide"))
         guidance = Guidance(guide, emotions, {emotion: styles.of[emotion, None] for emotion in emotions})
     if chosen.warm_start_steps:
-        everybody = Styles.fit(((frames[id_], clip.emotion, None) for id_, clip in spoken.items()), {})
-        normalised = [everybody.source(clip.emotion, None).apply(frames[id_]) for id_, clip in spoken.items()]
-        all_clips = Domain.of(normalised, [clip.speaker for clip in spoken.values()])
-        start = pretrained(
-            all_clips, chosen, models.derived_seed(seed, split_path.stem, "warm start"), device, autocast
-        )
+        start = models.part(shared, "start")
     key = training.training_key(
         domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance, start=start
     )
@@ -118,6 +108,7 @@ def main(
         "seed": seed,
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
+        "pretrained_sha256": models.fingerprint(pretrained) if guidance or start else None,
         "params": asdict(chosen),
     }
     models.save(out, converter.tensors(), config)
@@ -125,13 +116,3 @@ def main(
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
     checkpoints.delete()
     click.echo(f"{split_path.stem} {pair}: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")
-
-
-def _spoken(clips: pd.DataFrame, features: Path) -> dict[str, Spoken]:
-    """The clips by id, with their features."""
-    stored = Shards(features / corpus for corpus in sorted(clips["corpus"].unique()))
-    known = clips[["id", "emotion", "speaker", "sentence", "intensity"]].astype(object)
-    return {
-        id_: Spoken(Features.from_arrays(stored.arrays(id_, Features.names())), *said)
-        for id_, *said in known.where(known.notna(), None).itertuples(index=False)
-    }

@@ -106,6 +106,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         record(Path("data/raw/demo"))
         run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"})])
         run_all([("split", SPLIT), ("split", other)])
+        run_all([("pretrain", SPLIT), ("pretrain", other)])
         items = [*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]}]
         run_all((name, item) for item in items for name in ("train_cyclegan", "generate"))
     return folder

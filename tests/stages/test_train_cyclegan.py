@@ -16,6 +16,7 @@ from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.training import train
 from pipeline.models import clips_sha256
 from pipeline.shards import Writer
+from pipeline.stages import pretrain
 from pipeline.stages import train_cyclegan as stage
 from pipeline.stages.train_cyclegan import main
 
@@ -26,6 +27,7 @@ train_cyclegan:
   channels: 4
   blocks: 1
   kernel: 3
+  keep_mean: 0.5
   discriminator_channels: 2
   steps: 4
   batch: 2
@@ -36,6 +38,7 @@ train_cyclegan:
   cycle_weight: 2
   identity_weight: 0.5
   identity_share: 0.5
+  parallel_weight: 0
   second_adversarial_weight: 0
   mask_frames: 0
   guidance_weight: 0
@@ -121,9 +124,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_features(clips())
 
 
-def run(pair: str = "angry-sad", split: str = "full-1") -> Result:
-    places = {"--split": f"splits/{split}.parquet", "--features": "features", "--out": str(OUT), "--curve": str(CURVE)}
-    return CliRunner().invoke(main, ["--pair", pair, *(word for option in places.items() for word in option)])
+def run(pair: str = "angry-sad", split: str = "full-1", pretrained: str | None = None) -> Result:
+    """What all pairs share is trained first, unless another one's is to be used."""
+    data = ["--split", f"splits/{split}.parquet", "--features", "features"]
+    shared = f"models/pretrained/{pretrained or split}"
+    if not pretrained:
+        CliRunner().invoke(pretrain.main, [*data, "--out", shared])
+    own = ["--pretrained", shared, "--pair", pair, "--out", str(OUT), "--curve", str(CURVE)]
+    return CliRunner().invoke(main, [*data, *own])
 
 
 def written() -> dict[str, bytes]:
@@ -139,7 +147,14 @@ def test_model_is_written() -> None:
     assert {name.split(".")[0] for name in tensors} == {"generator", "normalisation"}
     assert config["split"] == "full-1"
     assert config["emotions"] == ["angry", "sad"]
-    assert config["size"] == {"order": ORDER, "channels": 4, "blocks": 1, "kernel": 3, "mask_channels": 0}
+    assert config["size"] == {
+        "order": ORDER,
+        "channels": 4,
+        "blocks": 1,
+        "kernel": 3,
+        "mask_channels": 0,
+        "keep_mean": 0.5,
+    }
     assert config["seed"] == 3
     assert config["params"]["generator_rate"] == 1e-3
     curve = pd.read_csv(CURVE)
@@ -291,6 +306,47 @@ def test_parts_that_hear_all_train_clips(part: str) -> None:
                 writer.add(id_, {"spectrum": spectrum, "f0_hz": f0_hz, "aperiodicity": np.zeros((len(spectrum), 1))})
     assert run().exit_code == 0
     assert all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
+
+
+@pytest.mark.parametrize(("given", "names"), [("0", []), ("2", ["guide", "start"])])
+def test_what_pairs_share_is_trained_where_it_is_asked_for(given: str, names: list[str]) -> None:
+    asked = PARAMS.replace("guidance_weight: 0", f"guidance_weight: {given}")
+    Path("params.yaml").write_text(asked.replace("warm_start_steps: 0", f"warm_start_steps: {given}"))
+    result = run()
+    assert result.exit_code == 0, result.output
+    tensors, config = models.load(Path("models/pretrained/full-1"))
+    assert sorted({name.split(".")[0] for name in tensors}) == names
+    frame = clips()
+    assert config["train_clips_sha256"] == clips_sha256(frame[partition(frame) == "train"])
+    assert config["emotions"] == sorted(EMOTIONS)
+    used = models.fingerprint(Path("models/pretrained/full-1")) if names else None
+    assert models.load(OUT)[1]["pretrained_sha256"] == used
+
+
+def test_pretraining_on_other_clips_is_refused() -> None:
+    """Of a split whose test speakers train here."""
+    Path("params.yaml").write_text(PARAMS.replace("guidance_weight: 0", "guidance_weight: 1"))
+    frame = clips()
+    rows = frame.assign(partition=partition(frame).replace({"test": "train"}))[["id", "partition"]]
+    manifest.write(rows, Path("splits/full-2.parquet"), manifest.PARTITIONED, "")
+    assert run(split="full-2").exit_code == 0
+    result = run(pretrained="full-2")
+    assert result.exit_code == 1
+    assert "models/pretrained/full-2: has heard other clips than the train partition of splits/full-1" in result.output
+
+
+def test_parallel_takes_train() -> None:
+    """Nobody says the same sentence twice here, so that the loss is there and 0; with sentences it is not."""
+    Path("params.yaml").write_text(PARAMS.replace("parallel_weight: 0", "parallel_weight: 3"))
+    losses = []
+    for sentences in (None, "the same"):
+        manifest.write(clips().assign(sentence=sentences), Path("data/manifest.parquet"), manifest.CLIPS, "")
+        result = run()
+        assert result.exit_code == 0, result.output
+        losses.append(pd.read_csv(CURVE)["parallel"].to_numpy())
+        assert models.load(OUT)[1]["size"]["order"] == ORDER
+    assert (losses[0] == 0).all()
+    assert (losses[1] > 0.1).all()
 
 
 def test_a_killed_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
