@@ -1,6 +1,7 @@
 """Is a workspace free of leaks: gathers what `pipeline.leakage` has rules for, from the files themselves."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,21 +27,23 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
     Raises:
         click.ClickException: a table or a model is missing
     """
-    rows = manifest.read(places.augmented / split / f"{arm}.parquet", manifest.AUGMENTED)
+    training_set = places.augmented / split / f"{arm}.parquet"
+    rows = manifest.read(training_set, manifest.AUGMENTED)
     table = places.predictions / split / f"{arm}.parquet"
     found, said = predictions.read(table), manifest.metadata(table)
     runs = pd.DataFrame(json.loads(said.get("runs", "[]")), columns=["classifier", "seed"]).astype({"seed": "int32"})
     return [
-        *of_augmented(rows, places.manifest, places.splits / f"{split}.parquet"),
+        *of_augmented(rows, manifest.metadata(training_set), places.manifest, places.splits / f"{split}.parquet"),
         *leakage.in_predictions(found, rows, runs, said, uses(rows)),
     ]
 
 
-def of_augmented(rows: pd.DataFrame, clips_path: Path, split_path: Path) -> list[Leak]:
+def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, split_path: Path) -> list[Leak]:
     """Leaks of an arm's training set. What a generator saw is asked of its model, whose hash its clips carry.
 
     Args:
         rows: of `manifest.AUGMENTED`
+        said: words that are kept with them
         clips_path: manifest of real clips
         split_path: the split's own table
     """
@@ -48,12 +51,20 @@ def of_augmented(rows: pd.DataFrame, clips_path: Path, split_path: Path) -> list
         manifest.read(split_path, manifest.PARTITIONED), on="id", how="right"
     )
     train = partitioned[partitioned["partition"] == "train"]
-    fitted_on, allowed = {}, {}
+    fitted_on = {leakage.GATE: said.get(leakage.GATE, "")}
+    allowed = dict.fromkeys((leakage.GATE, leakage.VOCODER, leakage.PRETRAINED), models.clips_sha256(train))
     for folder in sorted({Path(path).parent for path in rows.loc[rows["is_synthetic"], "filepath"]}):
-        model = _model_of(folder / manifest.SYNTHETIC_TABLE)
+        table = folder / manifest.SYNTHETIC_TABLE
+        model, voice = _model_of(table), manifest.metadata(table)
         config, sha256 = models.config(model), models.fingerprint(model)
         fitted_on[sha256] = config["train_clips_sha256"]
         allowed[sha256] = models.clips_sha256(train[train["emotion"].isin(config["emotions"])])
+        if config.get("pretrained_on"):
+            fitted_on[leakage.PRETRAINED + sha256] = config["pretrained_on"]
+        if "vocoder" in voice:
+            learned = models.config(Path(voice["vocoder"]))["train_clips_sha256"]
+            is_same = models.fingerprint(Path(voice["vocoder"])) == voice["vocoder_sha256"]
+            fitted_on[leakage.VOCODER + sha256] = learned if is_same else ""
     apart = manifest.metadata(split_path).get("sentences") == "apart"
     return leakage.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
 

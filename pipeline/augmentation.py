@@ -1,6 +1,6 @@
 """Arms: how a classifier's training set is made of real and synthetic clips."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -21,7 +21,15 @@ class Arm:
 ARMS: Mapping[str, Arm] = {
     "none": Arm(generators=()),
     "cyclegan": Arm(generators=("cyclegan",)),
+    "dcgan": Arm(generators=("dcgan",)),
 }
+
+FROM_NOISE = {"dcgan"}  # generators that make all emotions, where others have a folder for each pair
+
+
+def folders(generator: str, pairs: Sequence[str]) -> Sequence[str]:
+    """Of a generator's clips in its folder; each has a table whose `emotions` are its name."""
+    return ("all",) if generator in FROM_NOISE else pairs
 
 
 @section

@@ -18,10 +18,15 @@ STAGES = (
     "analyse",
     "pretrain",
     "train_cyclegan",
+    "train_vocoder",
     "generate",
+    "train_dcgan",
+    "generate_dcgan",
     "augment",
     "classify",
     "evaluate",
+    "assess",
+    "tabulate",
 )
 
 # What is expected of each key of params.yaml: a type, or the module and name of its section.
@@ -30,6 +35,7 @@ SECTIONS: dict[str, Any] = {
     "scenarios": tuple[str, ...],
     "folds": tuple[int, ...],
     "pairs": tuple[str, ...],
+    "dcgan_scenarios": tuple[str, ...],
     "arms": tuple[str, ...],
     "emotions": tuple[str, ...],
     "emotion_map": dict[str, str],
@@ -45,8 +51,12 @@ SECTIONS: dict[str, Any] = {
     "acoustics": "pipeline.classifier.acoustics:AcousticsParams",
     "prosody": "pipeline.prosody:ProsodyParams",
     "train_cyclegan": "pipeline.cyclegan.training:CycleGanParams",
+    "generate": "pipeline.stages.generate:GenerateParams",
+    "train_dcgan": "pipeline.dcgan.training:DcganParams",
+    "generate_dcgan": "pipeline.stages.generate_dcgan:GenerateDcganParams",
     "augment.setting": str,
     "augment.mix": "pipeline.augmentation:MixParams",
+    "augment.gate": "pipeline.quality:GateParams",
     "classify": "pipeline.stages.classify:ClassifyParams",
     "evaluate": "pipeline.stages.evaluate:EvaluateParams",
 }
@@ -173,6 +183,20 @@ def record(name: str, force: bool) -> None:
         f"{folder}: recorded; commit it. Its statistics again: emocycle evaluate --params {folder}/params.yaml "
         f"--predictions {folder}/predictions --unaudited --summary summary.json --scores ser.json --plots plots"
     )
+
+
+@main.command()
+@click.argument("given", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--to", "target", required=True, help="Emotion to make.")
+@click.option("--from", "source", help="Emotion of IN; guessed where it is not given.")
+@click.option("--intensity", type=click.Choice(["low", "medium", "high"]), help="Of the emotion that is made.")
+@click.option("--split", help="Whose models to use, such as full-1; the first one of params.yaml if not given.")
+def convert(given: Path, out: Path, target: str, source: str | None, intensity: str | None, split: str | None) -> None:
+    """Convert recordings of your own, a file or a folder, to another emotion by pairs that were trained."""
+    from pipeline import converting
+
+    converting.convert(given, out, target, source, intensity, split, PARAMS, Path("data"), Path("models"))
 
 
 def sections() -> dict[str, Any]:

@@ -1,21 +1,15 @@
-"""How far a converted clip is from another one: timbre, pitch, energy and length, and whether its words survived.
+"""How far a converted clip is from another one: timbre, pitch, energy and length.
 
-All but `intelligibility` compare vocoder features; two takes of a sentence are first aligned in time. Nothing here is
-ever NaN: a measure that has nothing to measure, such as the pitch of a whisper, is None.
+It compares vocoder features; two takes of a sentence are first aligned in time. Nothing here is ever NaN: a measure
+that has nothing to measure, such as the pitch of a whisper, is None.
 """
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
-import pystoi
 
 from pipeline.alignment import DECIBELS, Alignment, aligned, energy_db, is_speech, timbre
 from pipeline.vocoder.features import Features
 
 FEWEST = 10  # voiced frames; with fewer, F0 has no mean, deviation or correlation
-SHORTEST_S = 0.4  # what ESTOI needs: 30 frames of 25.6 ms that overlap by half
 
 
 def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
@@ -67,29 +61,6 @@ def prosody(features: Features) -> dict[str, float | None]:
     }
 
 
-def intelligibility(converted: np.ndarray, source: np.ndarray, sampling_rate: int) -> float | None:
-    """Extended short-time objective intelligibility of a conversion that keeps the timing (Jensen & Taal 2016), −1 … 1.
-
-    Args:
-        converted: (samples,); not trimmed, for it must start with its source
-        source: what was converted, (samples,); the longer of the two is cut at its end
-        sampling_rate: of both [Hz]
-
-    Returns:
-        None for silence, and where less than 0.4 s are left without the source's pauses
-    """
-    length = min(len(converted), len(source))
-    pair = [np.asarray(samples[:length], np.float64) for samples in (source, converted)]
-    if length < SHORTEST_S * sampling_rate or not all(samples.any() for samples in pair):
-        return None
-    with warnings.catch_warnings(), _seeded():
-        warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
-        try:
-            return float(pystoi.stoi(*pair, sampling_rate, extended=True))
-        except RuntimeWarning:
-            return None
-
-
 def _distortion(converted: np.ndarray, target: np.ndarray, alignment: Alignment) -> float:
     difference = timbre(converted[alignment[0]]) - timbre(target[alignment[1]])
     return float(DECIBELS * np.sqrt(np.square(difference).sum(axis=1)).mean())
@@ -115,14 +86,3 @@ def _semitones(f0_hz: np.ndarray) -> np.ndarray:
 
 def _difference(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
-
-
-@contextmanager
-def _seeded() -> Iterator[None]:
-    """NumPy's global generator in a known state: pystoi adds tiny noise from it, which counts where a band is empty."""
-    state = np.random.get_state()
-    np.random.seed(0)
-    try:
-        yield
-    finally:
-        np.random.set_state(state)

@@ -39,7 +39,7 @@ def record(name: str, root: Path, force: bool) -> Path:
     folder = root / EXPERIMENTS / name
     if (folder / PARAMS).exists() and not force:
         raise ExperimentError(f"{folder}: is a record already; take another name, or say --force")
-    scores = sorted(path.relative_to(root) for path in (root / METRICS).glob("*.json"))
+    scores = sorted(path.relative_to(root) for path in (root / METRICS).glob("*.*"))  # .json, .csv
     tables = [PREDICTIONS / table for table in _tables(root / PARAMS)]
     copies = {path: root / path for path in (PARAMS, LOCK, SUMMARY, *scores, PLOTS)}
     copies |= {path: root / "data" / path for path in tables}

@@ -13,6 +13,11 @@ from pipeline.manifest import UNKNOWN_SPEAKER
 
 SHOWN = 3  # offending rows in a message
 
+GATE = "gated_by"  # the quality gate, among generators
+# Before a generator's hash: what else had a part in its clips, if that has learned
+VOCODER = "vocoder of "
+PRETRAINED = "pretraining of "  # guide and warm start
+
 Hashes = Mapping[str, str]  # of each generator, by its own hash, or of each use of clips: the hash of these clips
 
 
@@ -68,8 +73,8 @@ def in_augmented(
         partitioned: the real clips of the split, rows of `manifest.CLIPS` with their `partition`
         split: to which all of it must belong
         sentences_apart: whether test sentences must be heard in no other partition
-        fitted_on: what each generator was trained on
-        allowed: what it may have been trained on
+        fitted_on: what each generator was trained on, what else had a part in it, and the quality gate (`GATE`)
+        allowed: what they may have been trained on
     """
     return [
         *speakers_in_two_partitions(augmented),
@@ -81,6 +86,8 @@ def in_augmented(
         *source_outside_train(augmented),
         *foreign_rows(augmented, split),
         *foreign_generators(augmented, fitted_on, allowed),
+        *foreign_parts(augmented, fitted_on, allowed),
+        *foreign_gate(augmented, fitted_on, allowed),
     ]
 
 
@@ -108,10 +115,13 @@ def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
 
 
 def sentences_of_test_elsewhere(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """No sentence of the test partition is heard in another one, where that is asked for; each is known."""
+    """No sentence of the test partition is heard in another one, where that is asked for; each is known.
+
+    What is made from noise says none; its generator has heard those of train.
+    """
     in_test = augmented["partition"] == "test"
     heard = set(augmented.loc[in_test, "sentence"])
-    elsewhere = ~in_test & augmented["sentence"].isin(heard) | augmented["sentence"].isna()
+    elsewhere = ~in_test & augmented["sentence"].isin(heard) | augmented["sentence"].isna() & ~_from_noise(augmented)
     return _leak("sentence of the test partition elsewhere, or unknown", augmented, elsewhere)
 
 
@@ -141,12 +151,13 @@ def synthetic_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
 
 
 def source_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """A synthetic clip is made from a real clip of the train partition, and keeps its speaker."""
+    """A synthetic clip is made from a real train clip and keeps its speaker, or from noise and in nobody's name."""
     real = augmented[~augmented["is_synthetic"]].drop_duplicates("id").set_index("id")
     partition = augmented["source_id"].map(real["partition"])
     speaker = augmented["source_id"].map(real["speaker"])
     wrong = (partition != "train") | (speaker != augmented["speaker"])
-    return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong)
+    nobody = _from_noise(augmented) & (augmented["speaker"] == augmented["generator"])
+    return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong & ~nobody)
 
 
 def foreign_rows(augmented: pd.DataFrame, split: str) -> Iterable[Leak]:
@@ -160,6 +171,22 @@ def foreign_generators(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hash
     expected = augmented["generator_sha256"].map(dict(allowed))
     wrong = augmented["generator_sha256"].isna() | found.isna() | expected.isna() | (found != expected)
     return _leak("generator of another partition or split", augmented, augmented["is_synthetic"] & wrong)
+
+
+def foreign_parts(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
+    """Vocoder and pretraining have learned nothing, or from the train clips of this split and no others."""
+    for part, word in ((VOCODER, "vocoder"), (PRETRAINED, "pretraining")):
+        generators = augmented["generator_sha256"].dropna().unique()
+        heard = {sha256: fitted_on[part + sha256] for sha256 in generators if part + sha256 in fitted_on}
+        found = augmented["generator_sha256"].map(heard)
+        wrong = augmented["is_synthetic"] & found.notna() & (found != allowed.get(part))
+        yield from _leak(f"{word} of another partition or split", augmented, wrong)
+
+
+def foreign_gate(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
+    """The quality gate, with its judges, learned from the real train clips of this split, and no others."""
+    wrong = augmented["is_synthetic"] & (fitted_on.get(GATE) != allowed.get(GATE))
+    return _leak("quality gate learned from other clips than the real train ones", augmented, wrong)
 
 
 # What classifiers use clips for, and the words for what is wrong where they are others.
@@ -182,6 +209,10 @@ def predictions_of_others(predictions: pd.DataFrame, augmented: pd.DataFrame, ru
     held_out = augmented[augmented["partition"] != "train"].rename(columns={"emotion": "label"})
     expected = held_out[["id", "speaker", "partition", "label"]].merge(runs, how="cross")
     return Leak.of_difference("prediction other than of the held-out clips", predictions[list(expected)], expected)
+
+
+def _from_noise(rows: pd.DataFrame) -> "pd.Series[bool]":
+    return rows["is_synthetic"] & rows["source_id"].isna() & rows["source_emotion"].isna()
 
 
 def _in_two(rows: pd.DataFrame, column: str) -> "pd.Series[bool]":

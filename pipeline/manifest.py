@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.files import whole
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
 INTENSITIES = ("low", "medium", "high")
 UNKNOWN_SPEAKER = "unknown"  # after the corpus's prefix; who that is may be anybody, so such a clip never tests
@@ -42,6 +42,11 @@ _PROVENANCE = [
     pa.field("generator", _WORD),
     pa.field("generator_sha256", _WORD),
     pa.field("seed", pa.int32()),
+]
+_MEASURED = [pa.field(name, pa.float32()) for name in ("level_db", "clipping", "intelligibility")]
+_JUDGED = [
+    *(pa.field(name, pa.float32()) for name in ("silence", "f0_median_hz", "f0_range_st")),
+    *(pa.field(name, pa.float32()) for name in ("emotion_confidence", "speaker_similarity")),
     pa.field("selected", pa.bool_()),
 ]
 _USE = [
@@ -51,8 +56,8 @@ _USE = [
 ]
 
 CLIPS = pa.schema(_REQUIRED + _KNOWN)  # real clips
-SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE)  # what a generator made
-AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _USE)  # the export
+SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED)  # what a generator made
+AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _JUDGED + _USE)  # the export
 PARTITIONED = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -70,7 +75,7 @@ QUARANTINE = pa.schema(
 
 # In the folder of a generator's clips:
 SYNTHETIC_TABLE = "clips.parquet"  # its rows
-SYNTHETIC_FEATURES = "features"  # shard of what the classifiers hear of the clips
+SYNTHETIC_FEATURES = "features"  # shard of what the classifiers hear of the clips, and what the judges go by
 
 
 class ManifestError(click.ClickException):

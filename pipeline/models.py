@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import safetensors.numpy
 
 from pipeline.files import whole, write_json
 
@@ -23,15 +24,16 @@ class ModelError(click.ClickException):
 
 
 def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) -> None:
-    """Write a model; `folder` is replaced whole."""
-    from safetensors.torch import save_file  # brings torch, which takes seconds; not all who import this need it
+    """Write a model, which may have no weights; `folder` is replaced whole."""
+    if tensors:
+        from safetensors.torch import save  # brings torch, which takes seconds; not all who import this need it
 
+        weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    else:
+        weights = safetensors.numpy.save({})
     with whole(folder) as temporary:
         temporary.mkdir(parents=True)
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            temporary / WEIGHTS,
-        )
+        (temporary / WEIGHTS).write_bytes(weights)
         write_json(temporary / CONFIG, config)
 
 

@@ -107,6 +107,8 @@ def _explain(problem: Any, name: str, cls: Any, found: Any) -> str:
         tags = [tag.strip("'") for tag in problem["ctx"]["expected_tags"].split(", ")]
         key, tag = problem["ctx"]["discriminator"].strip("'"), problem["ctx"]["tag"]
         return f"'{where}.{key}' is '{tag}'{nearest(tag, tags)}"
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):  # a section, which says what is wrong
+        return f"'{where}': {problem['ctx']['error']}"
     return f"'{where}' is {problem['input']!r}: {problem['msg']}"
 
 

@@ -1,13 +1,15 @@
 """Arrays of many clips in one folder, memory-mapped: a `.npy` per array, and an index.
 
-A clip's arrays may differ in length, in each array of the shard; their width is the same for all clips.
+A clip's arrays may differ in length, in each array of the shard; their width is the same for all clips. What is read is
+float32, however it is stored. As uint8, each column of each clip has steps of its own, 255 from its lowest value to its
+highest; these two are kept beside it as an array of two rows.
 """
 
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Literal, Self
 
 import click
 import numpy as np
@@ -18,6 +20,11 @@ import pyarrow.parquet as pq
 from pipeline.files import whole
 
 INDEX = "index.parquet"
+RANGE = "_range"  # added to the name of an array of uint8: its lowest and highest values
+STEPS = 255  # of uint8
+
+Storage = Literal["float32", "float16", "uint8"]
+DTYPES: Mapping[Storage, str] = {"float32": "<f4", "float16": "<f2", "uint8": "|u1"}
 
 
 class ShardError(click.ClickException):
@@ -27,9 +34,16 @@ class ShardError(click.ClickException):
 class Writer:
     """Context that writes a shard clip by clip, whole or not at all; memory does not grow with the clips."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None) -> None:
+        """Set up, without writing anything.
+
+        Args:
+            folder: to be written
+            storage: of arrays by name, where it is not float32
+        """
         self._stack = ExitStack()
         self._folder = folder
+        self._storage = storage or {}
         self._rows: dict[str, dict[str, object]] = {}
         self._files: dict[str, _NpyWriter] = {}
 
@@ -49,21 +63,31 @@ class Writer:
 
         Args:
             id_: its id
-            arrays: by name, float32, each of shape (length, width); the same names and widths for every clip
+            arrays: by name, each of shape (length, width); the same names and widths for every clip
 
         Raises:
             ValueError: the clip is here already, or its arrays are other than those of the clips before
         """
         if id_ in self._rows:
             raise ValueError(f"clip '{id_}' is added twice")
-        if self._rows and arrays.keys() != self._files.keys():
-            raise ValueError(f"clip '{id_}' has arrays {sorted(arrays)}, expected {sorted(self._files)}")
+        stored = self._stored(arrays)
+        if self._rows and stored.keys() != self._files.keys():
+            raise ValueError(f"clip '{id_}' has arrays {sorted(stored)}, expected {sorted(self._files)}")
         row: dict[str, object] = {"id": id_}
-        for name, array in arrays.items():
+        for name, array in stored.items():
             if name not in self._files:
-                self._files[name] = _NpyWriter(self._temporary / f"{name}.npy", array.shape[-1])
+                kind = self._storage.get(name, "float32")
+                self._files[name] = _NpyWriter(self._temporary / f"{name}.npy", array.shape[-1], DTYPES[kind])
             row[f"{name}_start"], row[f"{name}_stop"] = self._files[name].append(array)
         self._rows[id_] = row
+
+    def _stored(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays as they are written, ranges included."""
+        stored = dict(arrays)
+        for name in arrays:
+            if self._storage.get(name) == "uint8":
+                stored[name], stored[name + RANGE] = quantised(arrays[name])
+        return stored
 
     def _finish(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -91,13 +115,19 @@ class Shard:
         return id_ in self._index.index
 
     def array(self, id_: str, name: str) -> np.ndarray:
-        """One array of one clip, (length, width), a read-only view of the file.
+        """One array of one clip, (length, width), float32; if that is how it is stored, a read-only view of the file.
 
         Raises:
             ShardError: the clip is not here
         """
         if id_ not in self._index.index:
             raise ShardError(f"{self.folder}: has no features of '{id_}', only of {len(self._index)} other clips")
+        view = self._view(id_, name)
+        if view.dtype == np.uint8:
+            return restored(view, self._view(id_, name + RANGE))
+        return view.astype(np.float32, copy=False)
+
+    def _view(self, id_: str, name: str) -> np.ndarray:
         start, stop = self._index.at[id_, f"{name}_start"], self._index.at[id_, f"{name}_stop"]
         view: np.ndarray = self._arrays[name][start:stop]
         return view
@@ -137,12 +167,37 @@ class Shards:
         raise ShardError(f"no features of '{id_}' in {', '.join(str(shard.folder) for shard in self._shards)}")
 
 
+def quantised(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An array in 255 equal steps a column: (length, width), uint8; and each column's lowest and highest value.
+
+    Args:
+        array: (length, width)
+
+    Returns:
+        the steps, and the range (2, width), float32; zeros where the array has no rows
+    """
+    array = array.astype(np.float32, copy=False)
+    if not len(array):
+        return np.zeros(array.shape, np.uint8), np.zeros((2, array.shape[1]), np.float32)
+    low, high = array.min(axis=0), array.max(axis=0)
+    steps = np.rint((array - low) * (STEPS / np.where(high > low, high - low, 1)))
+    return steps.astype(np.uint8), np.stack([low, high])
+
+
+def restored(steps: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """What `quantised` came from, each value at most half a step away: (length, width), float32."""
+    low, high = bounds
+    array: np.ndarray = low + steps.astype(np.float32) * ((high - low) / np.float32(STEPS))
+    return array
+
+
 class _NpyWriter:
     """A .npy file that grows: NumPy's header leaves room for the final length of the first axis."""
 
-    def __init__(self, path: Path, width: int) -> None:
+    def __init__(self, path: Path, width: int, dtype: str) -> None:
         self._file: BinaryIO = path.open("wb")
         self._width = width
+        self._dtype = dtype
         self._length = 0
         self._header()
 
@@ -150,7 +205,7 @@ class _NpyWriter:
         start = self._length
         if array.ndim != 2 or array.shape[1] != self._width:
             raise ValueError(f"expected an array of shape (length, {self._width}), found {array.shape}")
-        self._file.write(np.ascontiguousarray(array, dtype="<f4").tobytes())
+        self._file.write(np.ascontiguousarray(array, dtype=self._dtype).tobytes())
         self._length += len(array)
         return start, self._length
 
@@ -161,4 +216,4 @@ class _NpyWriter:
 
     def _header(self) -> None:
         shape = (self._length, self._width)
-        np.lib.format.write_array_header_1_0(self._file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(self._file, {"descr": self._dtype, "fortran_order": False, "shape": shape})

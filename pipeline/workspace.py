@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from pipeline import audit, ingestion, manifest, pairs, params, splits
-from pipeline.augmentation import ARMS
+from pipeline.augmentation import ARMS, FROM_NOISE
 from pipeline.corpora import AGREED_FOLDS, CORPORA, DEMO, expected
 from pipeline.corpora.table import TableParams
 from pipeline.leakage import Leak
@@ -20,8 +20,11 @@ from pipeline.manifest import EMOTIONS
 from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
 
 BASELINE = "none"  # the arm that others are compared with
-LISTS = ("corpora", "scenarios", "folds", "pairs", "arms", "emotions", "classify.classifiers", "classify.seeds")
-MAY_BE_EMPTY = ("pairs", "classify.seeds")
+LISTS = (
+    *("corpora", "scenarios", "folds", "pairs", "dcgan_scenarios", "arms", "emotions"),
+    *("classify.classifiers", "classify.seeds"),
+)
+MAY_BE_EMPTY = ("pairs", "dcgan_scenarios", "classify.seeds")
 
 Values = Mapping[str, Any]  # key of params.yaml, dots between levels → what stands there; only keys that are right
 
@@ -54,7 +57,7 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
             said.append(error.message)
     if "classify" in values:
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in ("classifiers", "seeds")}
-    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios):
+    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder):
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
     return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
@@ -156,6 +159,7 @@ def _words(values: Values) -> Iterable[str]:
         ("emotions", values.get("emotions"), set(EMOTIONS)),
         ("emotion_map", [*emotion_map, *emotion_map.values()], set(EMOTIONS)),
         ("scenarios", values.get("scenarios"), scenarios),
+        ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
         ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.classifiers")),
@@ -184,8 +188,11 @@ def _arms(values: Values) -> Iterable[str]:
         yield f"'arms': '{BASELINE}' is missing, which the others are compared with"
     if "pairs" in values and not values["pairs"]:
         for arm in arms:
-            if arm in ARMS and ARMS[arm].generators:
+            if arm in ARMS and set(ARMS[arm].generators) - FROM_NOISE:
                 yield f"'pairs' is empty, but arm '{arm}' needs what is trained on them"
+    for scenario in values.get("scenarios", ()) if "dcgan" in arms and "dcgan_scenarios" in values else ():
+        if scenario not in values["dcgan_scenarios"]:
+            yield f"'dcgan_scenarios' lacks '{scenario}', but arm 'dcgan' needs what is trained in it"
 
 
 def _folds(values: Values) -> Iterable[str]:
@@ -227,6 +234,11 @@ def _scenarios(values: Values) -> Iterable[str]:
         for word in asked[1]:
             if asked[0] in values and word not in values[asked[0]]:
                 yield f"'split.scenarios.{name}' needs '{word}', which is not among '{asked[0]}'"
+
+
+def _vocoder(values: Values) -> Iterable[str]:
+    if "vocoder" in values and "prosody" in values and (refusal := values["vocoder"].refusal(values["prosody"].f0)):
+        yield refusal
 
 
 def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:

@@ -46,19 +46,22 @@ PARTS = {
         }
     }
 }
+# Lists that no stage loads: dvc.yaml makes items of them.
+MATRIX_ALONE = {"dcgan_scenarios"}
 
 # The part of the package that a module belongs to → the parts from which it may import, besides its own.
 NOUNS = "nouns"
 MAY_IMPORT = {
-    "cli": {"commands", "stages", "cyclegan", "classifier", "corpora", NOUNS},
-    "commands": {"corpora", NOUNS},
-    "stages": {"cyclegan", "classifier", "corpora", NOUNS},
+    "cli": {"commands", "stages", "cyclegan", "dcgan", "classifier", "corpora", NOUNS},
+    "commands": {"cyclegan", "corpora", NOUNS},
+    "stages": {"cyclegan", "dcgan", "classifier", "corpora", NOUNS},
     "cyclegan": {NOUNS},
+    "dcgan": {NOUNS},
     "classifier": {NOUNS},
     "corpora": {NOUNS},
     NOUNS: set[str](),
 }
-COMMANDS = {"workspace", "experiments", "inventory"}  # what a person's commands do; of cli alone
+COMMANDS = {"workspace", "experiments", "inventory", "converting"}  # what a person's commands do; of cli alone
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 
 
@@ -186,7 +189,7 @@ def test_only_stages_and_commands_load_params() -> None:
 def test_check_knows_what_stages_load() -> None:
     texts = [text for module, text in code().items() if part(module) == "stages"]
     found = {name: expected for text in texts for name, expected in loaded(text).items()}
-    assert set(found) == set(cli.SECTIONS)
+    assert set(found) == set(cli.SECTIONS) - MATRIX_ALONE
     for name, expected in cli.SECTIONS.items():
         if isinstance(expected, str):
             assert expected.rpartition(":")[2] == found[name]

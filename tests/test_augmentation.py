@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.augmentation import ARMS, MixParams, extra_clips
+from pipeline.augmentation import ARMS, FROM_NOISE, MixParams, extra_clips, folders
+
+
+def test_folders_of_generators() -> None:
+    assert folders("cyclegan", ("angry-sad", "neutral-sad")) == ("angry-sad", "neutral-sad")
+    assert folders("dcgan", ("angry-sad",)) == folders("dcgan", ()) == ("all",)
+    assert {generator for arm in ARMS.values() for generator in arm.generators} >= FROM_NOISE
 
 
 def real(**counts: int) -> pd.DataFrame:

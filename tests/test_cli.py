@@ -123,7 +123,15 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
         ({"emotions": ["angry", "neutral", "happy", "sadd"]}, "'emotions': 'sadd' is not known; did you mean 'sad'?"),
         ({"emotion_map": {"clam": "neutral"}}, "'emotion_map': 'clam' is not known; did you mean 'calm'?"),
         ({"pairs": []}, "'pairs' is empty, but arm 'cyclegan' needs what is trained on them"),
+        (
+            {"scenarios": ["full", "imbalanced"], "dcgan_scenarios": ["full"], "arms": ["none", "cyclegan", "dcgan"]},
+            "'dcgan_scenarios' lacks 'imbalanced', but arm 'dcgan' needs what is trained in it",
+        ),
+        ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),
+        ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is there 2 times"),
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
+        ({"vocoder__kind": "mel"}, "'prosody.f0' is 'cwt', but with 'vocoder.kind' mel F0 is part of the spectrum"),
+        ({"vocoder__mel__window_ms": 9}, "'vocoder.mel': window_ms is 9.0: expected at least twice frame_ms"),
         ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
         ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
         ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),
@@ -169,6 +177,11 @@ def test_everything_is_said_at_once() -> None:
 
 def test_no_pairs_are_fine_where_no_arm_needs_them() -> None:
     change(pairs=[], arms=["none"], augment__setting="none")
+    assert run("check").output == IN_ORDER
+
+
+def test_a_dcgan_needs_no_pairs() -> None:
+    change(pairs=[], arms=["none", "dcgan"], augment__setting="dcgan", dcgan_scenarios=["full"])
     assert run("check").output == IN_ORDER
 
 

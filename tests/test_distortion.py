@@ -7,7 +7,7 @@ import pytest
 import pyworld
 
 from pipeline.alignment import SPEECH_DB, aligned, energy_db
-from pipeline.distortion import distances, intelligibility, mel_cepstral_distortion
+from pipeline.distortion import distances, mel_cepstral_distortion
 from pipeline.vocoder import Features
 
 RATE = 16_000
@@ -27,12 +27,6 @@ def clip(frames: int = 60, seed: int = 0, f0_hz: float | np.ndarray = 150.0) -> 
     draw = np.random.default_rng(seed)
     track = np.full((frames, 1), f0_hz, np.float32) if np.isscalar(f0_hz) else np.asarray(f0_hz, np.float32)[:, None]
     return Features(envelopes(frames, seed, size=0.5), track, draw.standard_normal((frames, 1)).astype(np.float32))
-
-
-def noise(duration_s: float = 2.0, seed: int = 0) -> np.ndarray:
-    """Syllables of noise, four a second."""
-    time = np.arange(round(duration_s * RATE)) / RATE
-    return np.random.default_rng(seed).standard_normal(len(time)) * (0.02 + np.sin(4 * np.pi * time) ** 2)
 
 
 def cheapest(one: np.ndarray, other: np.ndarray) -> tuple[float, list[tuple[int, int]]]:
@@ -192,43 +186,3 @@ def test_short_and_silent_clips_have_finite_distances(frames: int) -> None:
     silent = Features(np.full((frames, 36), -18.0, np.float32), np.zeros((frames, 1)), np.zeros((frames, 1)))
     for one, other in ((silent, clip()), (clip(), silent), (silent, silent)):
         assert np.isfinite([value for value in distances(one, other).values() if value is not None]).all()
-
-
-def test_intelligibility_falls_as_noise_is_added() -> None:
-    clean = noise()
-    found = [intelligibility(clean + gain * noise(seed=1), clean, RATE) for gain in (0, 0.3, 1, 100)]
-    assert found[0] == pytest.approx(1)
-    assert found == sorted(found, reverse=True) and abs(found[-1]) < 0.2
-
-
-def test_intelligibility_knows_no_level_and_cuts_the_longer() -> None:
-    clean = noise()
-    assert intelligibility(0.1 * clean[:-80], clean, RATE) == pytest.approx(1)
-    assert intelligibility(clean, clean[:-80], RATE) == pytest.approx(1)
-
-
-@pytest.mark.parametrize(
-    ("converted", "source"),
-    [
-        (noise(0.3), noise(0.3)),
-        (noise(0.01), noise()),
-        (noise(0.45) * (np.arange(7200) < 3000), noise(0.45) * (np.arange(7200) < 3000)),
-        (np.zeros(RATE), noise()),
-        (noise(), np.zeros(RATE)),
-        (np.zeros(0), noise()),
-    ],
-    ids=["short", "shorter than a frame", "short but for a pause", "silent", "of silence", "empty"],
-)
-def test_nothing_to_understand(converted: np.ndarray, source: np.ndarray) -> None:
-    assert intelligibility(converted, source, RATE) is None
-
-
-def test_intelligibility_repeats_and_leaves_the_global_generator_alone() -> None:
-    clean = noise()
-    muffled = np.where(np.arange(len(clean)) < RATE, clean, 0.0)
-    np.random.seed(5)
-    expected = np.random.standard_normal(3)
-    np.random.seed(5)
-    first = intelligibility(muffled, clean, RATE)
-    np.testing.assert_array_equal(np.random.standard_normal(3), expected)
-    assert intelligibility(muffled, clean, RATE) == first

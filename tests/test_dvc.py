@@ -87,7 +87,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1", "analyse"),
         *("pretrain@full-1", "{train_cyclegan,generate}@full-1-angry-neutral"),
-        *("{augment,classify}@full-1-{none,cyclegan}", "evaluate"),
+        *("{augment,classify}@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
     )
     table = Path("data/augmented/full-1/cyclegan.parquet")
     augmented = table.read_bytes()
@@ -107,7 +107,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
         "{train_cyclegan,generate}@full-1-happy-neutral",
         "augment@full-1-{none,cyclegan}",
         "classify@full-1-cyclegan",
-        "evaluate",
+        *("evaluate", "assess@full-1", "tabulate"),
     )
     assert table.read_bytes() != augmented
 
@@ -116,7 +116,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     assert repro() == items(
         *("split@full-2", "analyse", "pretrain@full-2", "{train_cyclegan,generate}@full-2-angry-neutral"),
         *("augment@full-{1,2}-{none,cyclegan}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
-        "evaluate",
+        *("evaluate", "assess@full-{1,2}", "tabulate"),
     )
     assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()
     assert table.read_bytes() == augmented

@@ -127,6 +127,45 @@ def test_source_that_is_no_real_clip_of_the_table(table: pd.DataFrame, source: s
     assert message == "full-1: leakage: source outside train: full-1/cyclegan/a1"
 
 
+def from_noise(**changes: Any) -> dict[str, Any]:
+    nothing = {"source_id": None, "source_emotion": None, "sentence": None}
+    clip = {**made("x", "dcgan"), **nothing, "id": f"{SPLIT}/dcgan/sad/1", "corpus": "dcgan", "generator": "dcgan"}
+    return {**clip, **changes}
+
+
+def test_clip_from_noise(table: pd.DataFrame) -> None:
+    """It has neither source nor speaker, and says no sentence; its generator has heard the train clips."""
+    table = added(table, from_noise())
+    assert leaks(table) == leaks(table, sentences_apart=False) == []
+
+
+def test_clip_from_noise_of_a_generator_that_heard_others(table: pd.DataFrame) -> None:
+    table = added(table, from_noise(generator_sha256="weights of the dcgan"))
+    known = {**TRAIN_IDS, "weights of the dcgan": "ids of all train clips"}
+    assert leaks(table, known, known) == []
+    for heard in ({**known, "weights of the dcgan": "ids of all clips"}, FITTED_ON):
+        message = refused(table, fitted_on=heard, train_ids=known)
+        assert message == f"{SPLIT}: leakage: {RULE}: {SPLIT}/dcgan/sad/1"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"speaker": speaker} for speaker in ("a", "c", "d", "somebody", None)),
+        *({"source_id": source} for source in ("a1", "d1", "e1")),
+        {"source_emotion": "angry"},
+    ],
+    ids=str,
+)
+def test_clip_from_noise_in_the_name_of_another(table: pd.DataFrame, changes: dict[str, str | None]) -> None:
+    message = refused(added(table, from_noise(**changes)), sentences_apart=False)
+    assert f"source outside train: {SPLIT}/dcgan/sad/1" in message
+
+
+def test_clip_from_noise_that_says_a_test_sentence(table: pd.DataFrame) -> None:
+    assert "sentence of the test partition elsewhere" in refused(added(table, from_noise(sentence="dogs")))
+
+
 def test_speaker_changed(table: pd.DataFrame) -> None:
     message = refused(planted(table, "full-1/cyclegan/a1", speaker="b"))
     assert message == "full-1: leakage: source outside train: full-1/cyclegan/a1"
@@ -285,6 +324,26 @@ def test_a_run_that_is_left_out(table: pd.DataFrame, predictions: pd.DataFrame, 
     assert set(leak.rows["id"]) == set(predictions["id"])
     [leak] = leakage.in_predictions(predictions[:0], table, RUNS, ALLOWED, ALLOWED)
     assert set(leak.rows["id"]) == set(predictions["id"])
+
+
+@pytest.mark.parametrize("heard", ["train-and-test-ids", ""])
+def test_gate_that_heard_others(table: pd.DataFrame, heard: str) -> None:
+    gates = {**FITTED_ON, leakage.GATE: heard}, {**TRAIN_IDS, leakage.GATE: "real-train-ids"}
+    message = refused(table, fitted_on=gates[0], train_ids=gates[1])
+    assert "quality gate learned from other clips than the real train ones: full-1/cyclegan/a1" in message
+    assert leaks(table, gates[1], gates[1]) == []
+    assert leaks(table[~table["is_synthetic"]], *gates) == []  # an arm without generators has none
+
+
+@pytest.mark.parametrize(("part", "word"), [(leakage.VOCODER, "vocoder"), (leakage.PRETRAINED, "pretraining")])
+@pytest.mark.parametrize("heard", ["train-and-test-ids", ""])
+def test_part_that_heard_others(table: pd.DataFrame, heard: str, part: str, word: str) -> None:
+    """Only of what it made; what has learned nothing is not listed."""
+    allowed = {**TRAIN_IDS, part: "real-train-ids"}
+    message = refused(table, fitted_on={**FITTED_ON, part + OTHER: heard}, train_ids=allowed)
+    assert message.endswith(f"leakage: {word} of another partition or split: full-1/cyclegan/b2")
+    assert leaks(table, {**FITTED_ON, part + OTHER: "real-train-ids"}, allowed) == []
+    assert leaks(table, FITTED_ON, allowed) == []
 
 
 def test_in_full_every_row_is_there(table: pd.DataFrame) -> None:

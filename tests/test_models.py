@@ -31,6 +31,13 @@ def test_round_trip(tmp_path: Path) -> None:
         assert torch.equal(tensor, TENSORS[name])
 
 
+def test_model_without_weights(tmp_path: Path) -> None:
+    save(tmp_path / "none", {}, CONFIGURATION)
+    assert load(tmp_path / "none") == ({}, CONFIGURATION)
+    save(tmp_path / "other", {}, {**CONFIGURATION, "seed": 4})
+    assert fingerprint(tmp_path / "none") != fingerprint(tmp_path / "other")
+
+
 def test_files_are_no_pickles(tmp_path: Path) -> None:
     save(tmp_path / "model", TENSORS, CONFIGURATION)
     assert {path.name for path in (tmp_path / "model").iterdir()} == {WEIGHTS, CONFIG}

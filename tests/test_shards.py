@@ -1,11 +1,12 @@
 """What is written clip by clip comes back as it was, and a shard that failed never replaces one that did not."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.shards import INDEX, Shard, ShardError, Shards, Writer
+from pipeline.shards import INDEX, Shard, ShardError, Shards, Storage, Writer, quantised, restored
 
 WIDTHS = {"spectrum": 3, "f0_hz": 1}
 
@@ -22,8 +23,8 @@ def made_up(lengths: dict[str, tuple[int, int]]) -> dict[str, dict[str, np.ndarr
     }
 
 
-def write(folder: Path, clips: dict[str, dict[str, np.ndarray]]) -> None:
-    with Writer(folder) as writer:
+def write(folder: Path, clips: dict[str, dict[str, np.ndarray]], storage: Mapping[str, Storage] | None = None) -> None:
+    with Writer(folder, storage) as writer:
         for id_, arrays in clips.items():
             writer.add(id_, arrays)
 
@@ -74,6 +75,38 @@ def test_same_clips_same_bytes(tmp_path: Path) -> None:
         write(tmp_path / name, RAGGED)
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(("storage", "dtype"), [("float32", np.float32), ("float16", np.float16), ("uint8", np.uint8)])
+def test_one_array_is_stored_with_less(tmp_path: Path, storage: Storage, dtype: type) -> None:
+    write(tmp_path / "shard", RAGGED, {"spectrum": storage})
+    assert np.load(tmp_path / "shard" / "spectrum.npy", mmap_mode="r").dtype == dtype
+    assert np.load(tmp_path / "shard" / "f0_hz.npy", mmap_mode="r").dtype == np.float32
+    shard = Shard(tmp_path / "shard")
+    for id_, arrays in RAGGED.items():
+        found = shard.array(id_, "spectrum")
+        assert found.dtype == np.float32
+        assert found.shape == arrays["spectrum"].shape
+        width = np.ptp(arrays["spectrum"], axis=0) if len(found) else 0
+        most = {"float32": 0, "float16": 2.0**-9, "uint8": 0.501 * width / 255}[storage]  # of values up to 8
+        assert (np.abs(found - arrays["spectrum"]) <= most).all()
+        np.testing.assert_array_equal(shard.array(id_, "f0_hz"), arrays["f0_hz"])
+
+
+def test_a_column_that_does_not_move_is_kept_exactly() -> None:
+    array = np.array([[1.5, -3], [1.5, 7], [1.5, 2]], np.float32)
+    steps, bounds = quantised(array)
+    np.testing.assert_array_equal(steps, [[0, 0], [0, 255], [0, 128]])  # of (2 + 3) / 10 · 255 = 127.5, the even one
+    np.testing.assert_array_equal(bounds, [[1.5, -3], [1.5, 7]])
+    np.testing.assert_allclose(restored(steps, bounds), [[1.5, -3], [1.5, 7], [1.5, 128 / 25.5 - 3]], rtol=1e-6)
+
+
+def test_array_without_columns(tmp_path: Path) -> None:
+    write(
+        tmp_path / "shard", {"a": {"bands": np.zeros((3, 0), np.float32)}, "b": {"bands": np.zeros((2, 0), np.float32)}}
+    )
+    for id_, length in (("a", 3), ("b", 2)):
+        assert Shard(tmp_path / "shard").array(id_, "bands").shape == (length, 0)
 
 
 def test_shard_without_clips(tmp_path: Path) -> None:

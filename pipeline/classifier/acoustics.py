@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 F0_RANGE_HZ = (71.0, 600.0)
 CEPSTRA = 20
 FLOOR = 1e-8  # of power, before a logarithm
+F0_PERCENTILES = slice(-12, -7)  # among the functionals: 5, 25, 50, 75, 95 of log-F0
 
 
 @section
@@ -35,7 +36,7 @@ def log_mel(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) ->
     """Log-mel power spectrogram, (frames, n_mels) [natural log], of a prepared clip (samples,)."""
     import torch
 
-    power = _mel_transform(sampling_rate, params)(torch.from_numpy(np.asarray(samples, dtype=np.float32)))
+    power = mel_transform(sampling_rate, params)(torch.from_numpy(np.asarray(samples, dtype=np.float32)))
     spectrogram: np.ndarray = torch.log(power + FLOOR).T.contiguous().numpy()
     return spectrogram
 
@@ -60,6 +61,19 @@ def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_
     rhythm = _rhythm(mel, voiced, frame_ms)
     row = np.concatenate([_statistics(descriptors), _statistics(differences), _f0_statistics(log_f0), rhythm])
     return row[None].astype(np.float32)
+
+
+def pitch(row: np.ndarray) -> dict[str, float]:
+    """What a clip's functionals (1, number of functionals) say of its F0.
+
+    Returns:
+        f0_median_hz: of the voiced frames [Hz]
+        f0_range_st: between their 5th and 95th percentile [semitones]; both NaN where next to nothing is voiced
+    """
+    low, _, middle, _, high = row[0, F0_PERCENTILES].astype(np.float64)
+    if middle == 0:
+        return {"f0_median_hz": np.nan, "f0_range_st": np.nan}
+    return {"f0_median_hz": float(np.exp(middle)), "f0_range_st": float(12 / np.log(2) * (high - low))}
 
 
 def _cepstrum(mel: np.ndarray) -> np.ndarray:
@@ -133,7 +147,8 @@ def _rhythm(mel: np.ndarray, voiced: np.ndarray, frame_ms: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _mel_transform(sampling_rate: int, params: AcousticsParams) -> "MelSpectrogram":
+def mel_transform(sampling_rate: int, params: AcousticsParams) -> "MelSpectrogram":
+    """What makes mel power spectrograms (n_mels, frames) of samples at a rate [Hz], before the logarithm."""
     from torchaudio.transforms import MelSpectrogram
 
     window = round(params.window_ms / 1000 * sampling_rate)

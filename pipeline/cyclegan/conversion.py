@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.cyclegan.networks import Generator
-from pipeline.prosody import INTENSITIES, Prosody, ProsodyParams, stretched, wavelets
+from pipeline.prosody import Prosody, ProsodyParams, nearest, stretched, wavelets
 from pipeline.vocoder.features import Features
 
 Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
@@ -73,7 +73,8 @@ class Styles:
         """What is undone: statistics of the target at an intensity; of one that was not heard, a share of the way."""
         if intensity is None or (emotion, intensity) in self.of:
             return self.of[emotion, intensity]
-        return self.of[source, None].toward(self.of[emotion, None], INTENSITIES[intensity])
+        known, share = nearest(intensity, [level for style, level in self.of if style == emotion and level])
+        return self.of[source, None].toward(self.of.get((emotion, known), self.of[emotion, None]), share)
 
 
 @dataclass(frozen=True)

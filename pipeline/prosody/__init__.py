@@ -1,6 +1,6 @@
 """Prosody of emotions, learned from train clips: F0, energy, duration; and how to move a clip from one to another."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -13,10 +13,11 @@ from pipeline.prosody.energy import contrasted
 from pipeline.prosody.f0 import continuous, from_wavelets, placed, wavelets
 from pipeline.prosody.statistics import Spoken, Statistics, measured, of_emotions, of_intensities, toward
 
-__all__ = ["Prosody", "ProsodyParams", "Spoken", "Statistics", "from_wavelets", "stretched", "wavelets"]
+__all__ = ["Prosody", "ProsodyParams", "Spoken", "Statistics", "from_wavelets", "nearest", "stretched", "wavelets"]
 
-# Share of the way from the source emotion to the target, for an intensity of which too little was heard. Corpora that
-# grade emotions call their ordinary one `medium`; how much less and more the others are is a guess.
+# How far an intensity is from the source emotion. Where too little was heard of one, it is on the line to the nearest
+# that was heard, or to the emotion as a whole. Corpora that grade emotions call their ordinary one `medium`; how much
+# less and more the others are is a guess.
 INTENSITIES = {"low": 0.5, "medium": 1.0, "high": 1.5}
 
 # A ratio is at most this, and at least its inverse. What corpora show stays inside; only statistics of a few odd clips,
@@ -41,8 +42,8 @@ class Prosody:
     """What is known of the prosody of each emotion, and how it is to be converted.
 
     In all methods, `source` is the emotion of the clip and `target` the one to move to. `intensity` is the target's:
-    what was heard of it counts if that was enough, otherwise a share of the way (`INTENSITIES`); None is the target as
-    a whole. `source_intensity` is the clip's own, where that is to count and enough was heard of it; otherwise the clip
+    what was heard of it counts if that was enough, otherwise a share of the way (`nearest`); None is the target as a
+    whole. `source_intensity` is the clip's own, where that is to count and enough was heard of it; otherwise the clip
     is taken for one of its emotion as a whole. All raise KeyError for an emotion or intensity that is not known.
     """
 
@@ -154,11 +155,25 @@ class Prosody:
         """Statistics to move from, and to move to."""
         start, end = self.emotions[source], self.emotions[target]
         if intensity is not None:
-            heard = self.intensities.get(target, {}).get(intensity)
-            end = heard or toward(start, end, INTENSITIES[intensity])
+            heard = self.intensities.get(target, {})
+            known, share = nearest(intensity, heard)
+            end = heard.get(known, end)
+            end = end if share == 1 else toward(start, end, share)
         if source_intensity is not None:
             start = self.intensities.get(source, {}).get(source_intensity, start)
         return start, end
+
+
+def nearest(intensity: str, heard: Collection[str]) -> tuple[str, float]:
+    """The intensity to go by for one, and the share of the way to it from the source emotion.
+
+    Args:
+        intensity: low, medium or high
+        heard: those of the target of which enough was heard; without any, `medium` stands for the emotion as a whole
+    """
+    place = INTENSITIES[intensity]
+    known = min(heard or ["medium"], key=lambda level: (abs(INTENSITIES[level] - place), -INTENSITIES[level]))
+    return known, place / INTENSITIES[known]
 
 
 def _ratio(source: float, target: float, most: float) -> float:

@@ -1,12 +1,16 @@
 """Make one arm's training set for one split: the export, and the only list that `classify` reads."""
 
+import json
 from pathlib import Path
 
 import click
 import pandas as pd
 
-from pipeline import audit, augmentation, leakage, manifest, params
+from pipeline import audit, augmentation, leakage, manifest, models, params, quality
 from pipeline.augmentation import ARMS, MixParams
+from pipeline.classifier.acoustics import pitch
+from pipeline.quality import GateParams
+from pipeline.shards import Shards
 
 
 @click.command()
@@ -15,8 +19,17 @@ from pipeline.augmentation import ARMS, MixParams
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--arm", required=True, help="A key of pipeline.augmentation.ARMS.")
 @click.option("--synthetic", type=click.Path(path_type=Path), help="Folder of the split's generators.")
+@click.option("--features", type=click.Path(path_type=Path), help="Folder of the kinds of features.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(params_path: Path, clips_path: Path, split_path: Path, arm: str, synthetic: Path | None, out: Path) -> None:
+def main(
+    params_path: Path,
+    clips_path: Path,
+    split_path: Path,
+    arm: str,
+    synthetic: Path | None,
+    features: Path | None,
+    out: Path,
+) -> None:
     """Make one arm's training set for one split: the export, and the only list that `classify` reads."""
     if arm not in ARMS:
         raise click.ClickException(f"arm '{arm}' is not known{params.nearest(arm, ARMS)}")
@@ -25,24 +38,55 @@ def main(params_path: Path, clips_path: Path, split_path: Path, arm: str, synthe
         manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one"
     )
     rows = real.assign(weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
-    declared: list[object] = []  # an arm without generators does not depend on how clips are mixed
+    declared: list[object] = []  # an arm without generators does not depend on how clips are made, judged and mixed
+    said: dict[str, str] = {}
+    refusals = ""
     if ARMS[arm].generators:
-        if synthetic is None:
-            raise click.ClickException(f"arm '{arm}' needs --synthetic")
+        if synthetic is None or features is None:
+            raise click.ClickException(f"arm '{arm}' needs --synthetic and --features")
         mix = params.load(params_path, "augment.mix", MixParams)
+        gate = params.load(params_path, "augment.gate", GateParams)
         seed = params.load(params_path, "seed", int)
-        declared = [mix, seed]
+        declared = [mix, gate, seed]
         made = []
         for generator in ARMS[arm].generators:
-            for pair in params.load(params_path, "pairs", tuple[str, ...]):
-                table = synthetic / generator / pair / manifest.SYNTHETIC_TABLE
+            for name in augmentation.folders(generator, params.load(params_path, "pairs", tuple[str, ...])):
+                table = synthetic / generator / name / manifest.SYNTHETIC_TABLE
                 found = manifest.read(table, manifest.SYNTHETIC)
-                said = manifest.metadata(table)
-                if said.get("emotions") != pair:
-                    raise click.ClickException(f"{table}: has clips of {said.get('emotions')}, expected {pair}")
-                made.append(found.assign(split=said.get("split")))
-        extra = augmentation.extra_clips(pd.concat(made), real[real["partition"] == "train"], mix, seed)
+                about = manifest.metadata(table)
+                if about.get("emotions") != name:
+                    raise click.ClickException(f"{table}: has clips of {about.get('emotions')}, expected {name}")
+                made.append(found.assign(split=about.get("split")))
+        train = real[real["partition"] == "train"]
+        clips = scored(pd.concat([train, *made], ignore_index=True), features)
+        passed, counts = quality.selected(clips, gate)
+        extra = augmentation.extra_clips(clips[clips["is_synthetic"]].assign(selected=passed), train, mix, seed)
         rows = pd.concat([rows, extra.assign(partition="train")])
-    leakage.refuse(split, audit.of_augmented(rows, clips_path, split_path))
-    manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm)
-    click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic")
+        said = {leakage.GATE: models.clips_sha256(train), "refused": json.dumps(counts)}
+        refusals = f", {(~passed).sum():,} refused" * bool(counts)
+        refusals += ": " * bool(counts) + ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+    leakage.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
+    manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm, **said)
+    click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{refusals}")
+
+
+def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:
+    """Train clips with their scores, by judges that learn from the real ones among them.
+
+    Args:
+        clips: real train clips and synthetic ones; rows of `manifest.SYNTHETIC`
+        features: folder of the kinds of features of real clips; those of synthetic ones lie beside them
+    """
+    is_made = clips["is_synthetic"]
+    own = sorted({Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_made, "filepath"]})
+    corpora = sorted(clips.loc[~is_made, "corpus"].unique())
+    heard, judged = (
+        Shards([features / kind / corpus for corpus in corpora] + own) for kind in ("classifier", "judges")
+    )
+    voices = pd.DataFrame([pitch(heard.array(id_, "functionals")) for id_ in clips["id"]], clips.index)
+    return clips.assign(
+        **voices,
+        silence=[quality.silence(heard.array(id_, "log_mel")) for id_ in clips["id"]],
+        emotion_confidence=quality.emotion_confidences(clips, judged.rows(clips["id"], "gate")),
+        speaker_similarity=quality.speaker_similarities(clips, judged.rows(clips["id"], "voice")),
+    )

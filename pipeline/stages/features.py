@@ -27,16 +27,17 @@ def main(
 ) -> None:
     """Analyse the clips of a corpus: what vocoder, classifiers and judges make of them, and how they were recorded."""
     prepared = params.load(params_path, "audio", AudioParams)
+    voice = params.load(params_path, "vocoder", VocoderParams)
     analyse = partial(
         _analysed,
         prepared=prepared,
-        voice=vocoder(params.load(params_path, "vocoder", VocoderParams), prepared.sampling_rate),
+        voice=vocoder(voice, prepared.sampling_rate),
         acoustics=params.load(params_path, "acoustics", AcousticsParams),
     )
     clips = manifest.read(clips_path, manifest.CLIPS)
     found = in_parallel(analyse, list(clips["filepath"]), clips_path.stem)
     with (
-        shards.Writer(vocoder_out) as of_vocoder,
+        shards.Writer(vocoder_out, {"spectrum": voice.storage}) as of_vocoder,
         shards.Writer(classifier_out) as of_classifiers,
         shards.Writer(judge_out) as of_judges,
         shards.Writer(recording_out) as of_recordings,

@@ -1,36 +1,34 @@
 """Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import click
-import numpy as np
 import pandas as pd
 
-from pipeline import audio, hardware, manifest, models, params, shards
-from pipeline.audio import AudioParams, Recording
+from pipeline import hardware, manifest, models, params, renditions
+from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
 from pipeline.cyclegan.conversion import Converter
-from pipeline.files import whole
 from pipeline.hardware import HardwareParams
 from pipeline.manifest import INTENSITIES
+from pipeline.params import section
 from pipeline.prosody import Prosody
+from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shards
-from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
-from pipeline.workers import in_parallel
+from pipeline.vocoder import Features, VocoderParams, vocoder
 
 GENERATOR = "cyclegan"
 LONGEST_NAME = 150  # bytes of an id in a file's name
 
 
-@dataclass(frozen=True)
-class Rendering:
-    """A clip to synthesise."""
+@section
+class GenerateParams:
+    """What to make of the clips."""
 
-    features: Features
-    path: Path
+    intensity: Literal["source", "low", "medium", "high"]  # source: a clip's own, where enough was heard of it
 
 
 @click.command()
@@ -38,59 +36,57 @@ class Rendering:
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--model", type=click.Path(path_type=Path), required=True)
+@click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), required=True, help="The split's.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(params_path: Path, clips_path: Path, split_path: Path, model: Path, features: Path, out: Path) -> None:
+def main(
+    params_path: Path, clips_path: Path, split_path: Path, model: Path, voice_path: Path, features: Path, out: Path
+) -> None:
     """Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
     prepared = params.load(params_path, "audio", AudioParams)
     voice_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     machine = params.load(params_path, "hardware", HardwareParams)
+    chosen = params.load(params_path, "generate", GenerateParams)
     tensors, config = models.load(model)
     a, b = config["emotions"]
     prosody = Prosody.from_config(config["prosody"])
+    if refusal := voice_params.refusal(prosody.params.f0):
+        raise params.ParamsError(f"{params_path}: {refusal}")
     converter = Converter.from_tensors(tensors, (a, b), config["size"], prosody, hardware.device(machine))
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")
     sources = sources[sources["emotion"].isin((a, b))]
-    rows = synthetic_rows(sources, (a, b), split_path.stem, out, prosody.intensities)
+    rows = synthetic_rows(sources, (a, b), split_path.stem, out, prosody.intensities, chosen.intensity)
     rows = rows.assign(generator_sha256=models.fingerprint(model), seed=config["seed"])
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-    levels = rows["source_id"].map(sources.set_index("id")["intensity"]).map(_known)
     bounds = (voice_params.world.f0_floor_hz, voice_params.world.f0_ceil_hz)
 
-    def renderings(folder: Path) -> Iterator[Rendering]:
-        wanted = rows[["source_id", "source_emotion", "emotion", "intensity", "filepath"]].astype(object)
-        for (id_, source, target, intensity, path), own in zip(
-            wanted.where(wanted.notna(), None).itertuples(index=False), levels, strict=True
+    def converted() -> Iterator[Rendition[Features]]:
+        known = sources.set_index("id").loc[rows["source_id"], ["intensity", "filepath"]]
+        wanted = rows[["source_id", "source_emotion", "emotion", "intensity"]]
+        for (id_, source, target, intensity), (own, path) in zip(
+            wanted.itertuples(index=False), known.itertuples(index=False), strict=True
         ):
-            original = Features.from_arrays(stored.arrays(id_, Features.names()))
-            converted = converter.convert(original, source, target, bounds, own, intensity)
-            yield Rendering(converted, folder / Path(path).name)
+            spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
+            made = converter.convert(spoken, source, target, bounds, _known(own), _known(intensity))
+            yield Rendition(made, Path(path))
 
-    render = partial(
-        _rendered, prepared=prepared, voice=vocoder(voice_params, prepared.sampling_rate), acoustics=acoustics
+    voice = vocoder(voice_params, prepared.sampling_rate, voice_path)
+    learned = {"vocoder": voice_path.as_posix(), "vocoder_sha256": models.fingerprint(voice_path)}
+    made = renditions.write(
+        out,
+        rows,
+        converted(),
+        Renderer(voice.synthesise, prepared, partial(heard, params=acoustics)),
+        params.digest(prepared, voice_params, acoustics, machine, chosen),
+        split=split_path.stem,
+        emotions=f"{a}-{b}",
+        model=model.as_posix(),
+        **(learned if voice_params.learns else {}),
     )
-    with whole(out) as folder:
-        folder.mkdir(parents=True)
-        written = []
-        with shards.Writer(folder / manifest.SYNTHETIC_FEATURES) as shard:
-            made = in_parallel(render, renderings(folder), f"{split_path.stem} {a}-{b}", len(rows))
-            for id_, (recording, audible) in zip(rows["id"], made, strict=True):
-                shard.add(id_, audible)
-                written.append((recording.duration, recording.sampling_rate, recording.sha256))
-        facts = pd.DataFrame(written, columns=["duration", "sampling_rate", "sha256"], index=rows.index)
-        manifest.write(
-            rows.assign(**facts),
-            folder / manifest.SYNTHETIC_TABLE,
-            manifest.SYNTHETIC,
-            params.digest(prepared, voice_params, acoustics, machine),
-            split=split_path.stem,
-            emotions=f"{a}-{b}",
-            model=model.as_posix(),
-        )
-    click.echo(f"{split_path.stem} {a}-{b}: {len(rows):,} clips, {facts['duration'].sum() / 3600:.2f} hours")
+    click.echo(f"{split_path.stem} {a}-{b}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
 
 
 def synthetic_rows(
@@ -99,6 +95,7 @@ def synthetic_rows(
     split: str,
     out: Path,
     heard: Mapping[str, Collection[str]],
+    intensity: str = "source",
 ) -> pd.DataFrame:
     """What is known of the synthetic clips before they are made, one row for each source clip, sorted by id.
 
@@ -107,7 +104,8 @@ def synthetic_rows(
         emotions: of the pair
         split: whose train partition this is
         out: folder of the clips
-        heard: intensities of each emotion of which enough was heard; a clip keeps its own where that is among them
+        heard: intensities of each emotion of which enough was heard
+        intensity: to make of all clips; `source`: a clip keeps its own where that was heard, and has none where not
     """
     a, b = emotions
     sources = sources.sort_values("id")
@@ -115,22 +113,21 @@ def synthetic_rows(
     name = sources["id"].str.replace("/", "_").map(_shortened) + "_" + target
     again = name.groupby(name).cumcount()  # ids that differ in what a name cannot hold
     name += again.map(lambda number: f"_{number + 1}" if number else "") + ".flac"
+    levels = [
+        _known(own, heard.get(made, ())) if intensity == "source" else intensity
+        for own, made in zip(sources["intensity"], target, strict=True)
+    ]
     rows = sources.assign(
         id=f"{split}/{GENERATOR}/" + sources["id"] + "/" + target,
         filepath=PurePosixPath(out).as_posix() + "/" + name,
         emotion=target,
-        intensity=pd.Series(
-            [_known(level, heard.get(made, ())) for level, made in zip(sources["intensity"], target, strict=True)],
-            sources.index,
-            object,
-        ),
+        intensity=pd.Series(levels, sources.index, object),
         is_synthetic=True,
         emotion_raw=None,
         intensity_raw=None,
         source_id=sources["id"],
         source_emotion=sources["emotion"],
         generator=GENERATOR,
-        selected=True,
     )
     return rows.sort_values("id", ignore_index=True)
 
@@ -143,14 +140,3 @@ def _known(level: object, among: Collection[str] = INTENSITIES) -> str | None:
 def _shortened(name: str) -> str:
     """Its last characters, where it is too long for a file's name."""
     return name.encode()[-LONGEST_NAME:].decode(errors="ignore")
-
-
-def _rendered(
-    wanted: Rendering, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
-) -> tuple[Recording, dict[str, np.ndarray]]:
-    """Synthesise and write a clip; what comes back is what a reader of the file gets."""
-    samples = audio.level(voice.synthesise(wanted.features), prepared.level_db)
-    audio.write(wanted.path, samples, prepared.sampling_rate)
-    recording = audio.read(wanted.path)
-    again = audio.prepare(recording.samples, recording.sampling_rate, prepared)
-    return recording, heard(again, prepared.sampling_rate, acoustics)

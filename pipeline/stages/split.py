@@ -16,8 +16,8 @@ from pipeline.splits import PARTITIONS, SplitParams
 @click.option("--scenario", "name", required=True, help="A key of split.scenarios in params.yaml.")
 @click.option("--fold", type=int, required=True, help="Whose speakers test, from 1.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--none", type=click.Path(path_type=Path), help="Folder to leave empty: what no generator made.")
-def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, none: Path | None) -> None:
+@click.option("--none", type=click.Path(path_type=Path), multiple=True, help="Folder to leave empty; may be repeated.")
+def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, none: tuple[Path, ...]) -> None:
     """Divide the clips into train, valid and test for one scenario and fold."""
     chosen = params.load(params_path, "split", SplitParams)
     if name not in chosen.scenarios:
@@ -31,6 +31,6 @@ def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, n
     manifest.write(rows, out, manifest.PARTITIONED, digest, sentences=sentences)
     counts = rows["partition"].value_counts()
     click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
-    if none:  # `augment` depends on the folder around it, which must be there also where there are no pairs
-        with whole(none) as folder:
+    for empty in none:  # later stages depend on the folders around them, which must be there also without pairs
+        with whole(empty) as folder:
             folder.mkdir()

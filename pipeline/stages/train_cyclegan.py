@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -80,6 +81,7 @@ def main(
     own_seed = models.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
     guidance = start = None
+    about: dict[str, Any] = {}  # what was pretrained, where it is used
     if chosen.guidance_weight or chosen.warm_start_steps:
         shared, about = models.load(pretrained)
         if about["train_clips_sha256"] != models.clips_sha256(in_train):
@@ -108,7 +110,7 @@ def main(
         "seed": seed,
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
-        "pretrained_sha256": models.fingerprint(pretrained) if guidance or start else None,
+        "pretrained_on": about.get("train_clips_sha256"),
         "params": asdict(chosen),
     }
     models.save(out, converter.tensors(), config)

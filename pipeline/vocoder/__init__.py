@@ -1,11 +1,14 @@
 """Waveform ↔ features, one module a vocoder, all with the interface of `Vocoder`."""
 
+from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
 from pipeline.params import section
+from pipeline.shards import Storage
 from pipeline.vocoder.features import Features
+from pipeline.vocoder.mel import Mel, MelParams
 from pipeline.vocoder.world import World, WorldParams
 
 __all__ = ["Features", "Vocoder", "VocoderParams", "vocoder"]
@@ -15,15 +18,28 @@ __all__ = ["Features", "Vocoder", "VocoderParams", "vocoder"]
 class VocoderParams:
     """Which vocoder, and the parameters of each."""
 
-    kind: Literal["world"]
+    kind: Literal["world", "mel"]
+    storage: Storage  # of the spectra of real clips
     world: WorldParams
+    mel: MelParams
+
+    @property
+    def learns(self) -> bool:
+        """Whether it needs to be trained."""
+        return self.kind == "mel" and self.mel.inversion == "istft"
+
+    def refusal(self, f0: str) -> str:
+        """Why F0 cannot be converted as `prosody.f0` says; empty where it can."""
+        if self.kind != "mel" or f0 == "none":
+            return ""
+        return f"'prosody.f0' is '{f0}', but with 'vocoder.kind' mel F0 is part of the spectrum; expected 'none'"
 
 
 class Vocoder(Protocol):
     """Analysis and synthesis; an object of plain numbers, so that it can be sent to another process."""
 
-    def analyse(self, samples: np.ndarray) -> Features:
-        """Features of a prepared clip, samples of shape (samples,)."""
+    def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
+        """Features of a prepared clip (samples,); aperiodicity, which takes long, can be left out: (frames, 0)."""
         ...
 
     def synthesise(self, features: Features) -> np.ndarray:
@@ -31,8 +47,16 @@ class Vocoder(Protocol):
         ...
 
 
-def vocoder(params: VocoderParams, sampling_rate: int) -> Vocoder:
-    """The vocoder that params.yaml names, at a sampling rate [Hz]."""
+def vocoder(params: VocoderParams, sampling_rate: int, model: Path | None = None) -> Vocoder:
+    """The vocoder that params.yaml names.
+
+    Args:
+        params: which one
+        sampling_rate: [Hz]
+        model: folder of what `train_vocoder` made; without it, a vocoder that learns can analyse, not synthesise
+    """
     match params.kind:
         case "world":
             return World(params.world, sampling_rate)
+        case "mel":
+            return Mel(params.mel, sampling_rate, params.world, model)

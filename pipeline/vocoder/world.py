@@ -30,11 +30,12 @@ class World:
     params: WorldParams
     sampling_rate: int
 
-    def analyse(self, samples: np.ndarray) -> Features:
+    def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
         """Analyse a prepared clip.
 
         Args:
             samples: (samples,), mono
+            aperiodicity: False to leave it out, (frames, 0), in a third of the time
 
         Returns:
             spectrum: mel-cepstrum of the envelope's log power, (frames, order)
@@ -43,9 +44,11 @@ class World:
         wave = wave + SILENT * np.random.default_rng(0).standard_normal(len(wave))
         f0_hz, times = self.f0(wave, self.params.f0)
         envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate)
-        aperiodicity = pyworld.d4c(wave, f0_hz, times, self.sampling_rate)
         coded = pyworld.code_spectral_envelope(envelope, self.sampling_rate, self.params.order)
-        bands = pyworld.code_aperiodicity(aperiodicity, self.sampling_rate)
+        bands = np.zeros((len(f0_hz), 0))
+        if aperiodicity:
+            noise = pyworld.d4c(wave, f0_hz, times, self.sampling_rate)
+            bands = pyworld.code_aperiodicity(noise, self.sampling_rate)
         return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
     def synthesise(self, features: Features) -> np.ndarray:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline.classifier.acoustics import CEPSTRA, AcousticsParams, heard, log_mel
+from pipeline import measures
+from pipeline.classifier.acoustics import CEPSTRA, AcousticsParams, heard, log_mel, pitch
 
 RATE = 16_000
 PARAMS = AcousticsParams(n_mels=64, frame_ms=10, window_ms=25)
@@ -92,6 +93,25 @@ def test_f0_that_moves() -> None:
     rising = functionals(voice(150 * np.exp(0.4 * time)))
     assert rising[F0_SLOPE] == pytest.approx(0.2, rel=0.1)  # from −1 at the start to 1 at the end
     assert functionals(voice(150 * np.exp(-0.4 * time)))[F0_SLOPE] == pytest.approx(-0.2, rel=0.1)
+
+
+def test_pitch_is_that_of_the_voiced_frames() -> None:
+    """The same track by another way to its median and range."""
+    import pyworld
+
+    melody = 180 * np.exp(0.3 * np.sin(2 * np.pi * 2 * np.arange(RATE) / RATE))
+    sound = np.concatenate([voice(melody), np.zeros(RATE // 2, np.float32)])
+    wave = sound.astype(np.float64)
+    f0_hz = pyworld.stonemask(wave, *pyworld.dio(wave, RATE, 71, 600, frame_period=10), RATE)
+    expected = measures.voice(f0_hz[:, None])
+    found = pitch(heard(sound, RATE, PARAMS)["functionals"])
+    assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-3)
+    assert found["f0_median_hz"] == pytest.approx(180, rel=0.03) and 9 < found["f0_range_st"] < 11
+
+
+@pytest.mark.parametrize("sound", [noise(800, 1e-3), np.zeros(RATE, np.float32)])
+def test_no_pitch_without_voice(sound: np.ndarray) -> None:
+    assert all(np.isnan(value) for value in pitch(heard(sound, RATE, PARAMS)["functionals"]).values())
 
 
 def test_rhythm() -> None:

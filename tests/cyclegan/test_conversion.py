@@ -41,7 +41,7 @@ def trained(f0: str = "log_gaussian", energy: str = "cyclegan", duration: str = 
     ]
     prosody = Prosody.fit(spoken, ProsodyParams(f0, energy, duration))
     styles = Styles.fit(
-        ((torch.from_numpy(inputs(own.features, prosody)), own.emotion, own.intensity) for own in spoken),
+        ((torch.from_numpy(inputs(own.features, prosody.params)), own.emotion, own.intensity) for own in spoken),
         {"angry": ["medium", "high"], "sad": ["medium"]},
     )
     torch.manual_seed(0)
@@ -95,17 +95,21 @@ def test_conversion_by_hand(converter: Converter, count: int) -> None:
 
 
 def test_statistics_of_an_intensity(converter: Converter) -> None:
-    """Those of the intensity where enough was heard of it, else a share of the way from the source."""
+    """Those of the intensity where enough was heard of it, else a share of the way from the source to the nearest."""
     styles = converter.styles
     assert styles.source("angry", "high") is styles.of["angry", "high"]
     assert styles.source("sad", "high") is styles.of["sad", None]
     assert styles.target("sad", "angry", "high") is styles.of["angry", "high"]
     low = styles.target("angry", "sad", "low")
-    angry, sad = styles.of["angry", None], styles.of["sad", None]
+    angry, sad = styles.of["angry", None], styles.of["sad", "medium"]
     torch.testing.assert_close(low.mean, (angry.mean + sad.mean) / 2)
     torch.testing.assert_close(low.deviation, (angry.deviation * sad.deviation).sqrt())
     further = styles.target("angry", "sad", "high")
     torch.testing.assert_close(further.mean, angry.mean + 1.5 * (sad.mean - angry.mean))
+    ungraded = Styles({style: normal for style, normal in styles.of.items() if style[1] is None})
+    further = ungraded.target("sad", "angry", "high")
+    sad, angry = ungraded.of["sad", None], ungraded.of["angry", None]
+    torch.testing.assert_close(further.mean, sad.mean + 1.5 * (angry.mean - sad.mean))
 
 
 @pytest.mark.parametrize("f0", ["none", "log_gaussian", "cwt", "cyclegan_cwt"])

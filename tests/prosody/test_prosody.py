@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.prosody import Prosody, ProsodyParams, Spoken, Statistics, wavelets
+from pipeline.prosody import Prosody, ProsodyParams, Spoken, Statistics, nearest, wavelets
 from pipeline.prosody.f0 import SCALES
 
 Make = Callable[..., Spoken]
@@ -159,6 +160,32 @@ def test_unheard_intensities_are_shares_of_the_way(f0_hz: np.ndarray, method: st
     assert known.rate("angry", "sad", "low") < known.rate("angry", "sad", None) < known.rate("angry", "sad", "high")
     spread = [known.energy(np.sin(np.arange(200.0)), "angry", "sad", level).std() for level in levels]
     assert spread == sorted(spread, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("intensity", "heard", "known", "share"),
+    [
+        ("low", ["medium", "high"], "medium", 0.5),
+        ("high", ["low", "medium"], "medium", 1.5),
+        ("high", ["low"], "low", 3.0),
+        ("medium", ["low", "high"], "high", 2 / 3),  # both are as near; the rest of a way is surer than more of it
+        ("medium", ["medium", "high"], "medium", 1.0),
+        ("low", [], "medium", 0.5),
+    ],
+)
+def test_nearest_intensity(intensity: str, heard: list[str], known: str, share: float) -> None:
+    assert nearest(intensity, heard) == (known, pytest.approx(share))
+
+
+def test_an_unheard_intensity_is_less_than_a_heard_one(f0_hz: np.ndarray) -> None:
+    """Though of the emotion as a whole, most is intense."""
+    known = prosody()
+    known = replace(known, intensities={"angry": {"medium": replace(known.emotions["angry"], f0_shift=0.0)}})
+    shifts = [
+        np.log(converted(known, f0_hz, "sad", "angry", level)[f0_hz > 0]).mean() - np.log(f0_hz[f0_hz > 0]).mean()
+        for level in ("low", "medium", "high", None)
+    ]
+    np.testing.assert_allclose(shifts, [0.075, 0.15, 0.225, 0.3], atol=1e-6)
 
 
 def test_heard_intensity_counts_for_the_target_and_on_demand_for_the_source(f0_hz: np.ndarray) -> None:

@@ -39,6 +39,14 @@ TINY = {
     "train_cyclegan.steps": 4,
     "train_cyclegan.batch": 4,
     "train_cyclegan.frames": 32,
+    "dcgan_scenarios": ["full"],
+    "train_dcgan.frames": 32,
+    "train_dcgan.latent": 4,
+    "train_dcgan.channels": 2,
+    "train_dcgan.discriminator_channels": 2,
+    "train_dcgan.steps": 4,
+    "train_dcgan.batch": 4,
+    "generate_dcgan.iterations": 1,
     "classify.seeds": [0, 1],
     "classify.svm.c": [0.3, 3],
     "classify.svm.gamma": [0.3, 1],
@@ -47,6 +55,19 @@ TINY = {
     "classify.cnn.batch": 8,
     "classify.cnn.frames": 32,
     "classify.cnn.checkpoints": 2,
+}
+
+# What is changed for a neural vocoder.
+NEURAL = {
+    "prosody.f0": "none",
+    "vocoder.kind": "mel",
+    "vocoder.storage": "uint8",
+    "vocoder.mel.inversion": "istft",
+    "vocoder.mel.istft.channels": 8,
+    "vocoder.mel.istft.blocks": 1,
+    "vocoder.mel.istft.steps": 3,
+    "vocoder.mel.istft.batch": 2,
+    "vocoder.mel.istft.frames": 16,
 }
 
 
@@ -108,6 +129,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         run_all([("split", SPLIT), ("split", other)])
         run_all([("pretrain", SPLIT), ("pretrain", other)])
         items = [*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]}]
+        run_all(("train_vocoder", item) for item in (SPLIT, other))
         run_all((name, item) for item in items for name in ("train_cyclegan", "generate"))
     return folder
 
@@ -121,6 +143,46 @@ def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_
         patch.chdir(folder)
         change_params({"folds": [1]})
         run_all((name, {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan") for name in ("augment", "classify"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_dcgan(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished project with a DC-GAN of fold 1 and its clips; not to be changed."""
+    folder = tmp_path_factory.mktemp("with_dcgan")
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(workers, "cores", lambda: 1)
+        run_all((name, SPLIT) for name in ("train_dcgan", "generate_dcgan"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def assessed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Project in which fold 1 was assessed; not to be changed."""
+    folder = tmp_path_factory.mktemp("assessed")
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(workers, "cores", lambda: 1)
+        run_all([("assess", SPLIT)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
+    """Project with a pair of fold 1 whose clips a neural vocoder made, and one more of these; not to be changed."""
+    folder = tmp_path_factory.mktemp("spoken")
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    pair = {**SPLIT, "pair": PAIRS[0]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(workers, "cores", lambda: 1)
+        change_params(NEURAL)
+        run_all([("features", {"corpus": "demo"}), ("train_cyclegan", pair)])
+        run_all(("train_vocoder", {**SPLIT, "fold": fold}) for fold in ("1", "3"))
+        run_all([("generate", pair)])
     return folder
 
 

@@ -210,6 +210,15 @@ def test_generator_that_heard_others(stage: Callable[..., Result]) -> None:
         assert "generator of another partition or split" in result.output
 
 
+def test_gate_that_heard_others(stage: Callable[..., Result]) -> None:
+    tested = manifest.read(TRAINING_SET, manifest.AUGMENTED).query("partition == 'test'")
+    for said in (models.clips_sha256(tested), ""):
+        change(TRAINING_SET, gated_by=said)
+        for result in (audit(), stage("evaluate")):
+            assert result.exit_code == 1
+            assert "quality gate learned from other clips than the real train ones" in result.output
+
+
 @pytest.mark.parametrize("missing", [TRAINING_SET, PREDICTIONS, SPLIT, CLIPS, MODEL / "config.json"], ids=str)
 def test_what_cannot_be_audited(missing: Path) -> None:
     missing.unlink()

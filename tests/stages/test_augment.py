@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import cli, manifest
+from pipeline import cli, manifest, models
+from pipeline.shards import Shard, Writer
 
 SPLIT = Path("data/splits/full-1.parquet")
 CLIPS = Path("data/manifest.parquet")
@@ -74,8 +76,9 @@ def test_arm_none_does_not_depend_on_how_clips_are_made_and_mixed(
 ) -> None:
     augment("none")
     before = NONE.read_bytes()
-    params({"pairs": ["angry-sad"], "augment.mix.ratio": 9, "augment.mix.weight": 0.7, "seed": 5})
-    shutil.rmtree("data/synthetic")
+    params({"pairs": ["angry-sad"], "augment.mix.ratio": 9, "augment.gate.keep": "passed", "seed": 5})
+    for folder in ("data/synthetic", "data/features"):
+        shutil.rmtree(folder)
     NONE.unlink()
     assert augment("none").exit_code == 0
     assert NONE.read_bytes() == before
@@ -97,6 +100,11 @@ def test_arm_cyclegan(augment: Callable[..., Result], params: Callable[..., None
     assert made.groupby("emotion").size().to_dict() == {"angry": 6, "neutral": 6, "sad": 6}
     assert made.groupby("emotion")["weight"].sum().to_dict() == pytest.approx(dict.fromkeys(made["emotion"], 0.25 * 6))
     assert set(made.loc[made["emotion"] == "neutral", "source_emotion"]) == {"angry", "sad"}  # of both pairs
+    assert made["selected"].all()
+    assert (
+        made[["emotion_confidence", "speaker_similarity", "silence", "f0_median_hz", "f0_range_st"]].notna().all().all()
+    )
+    assert real[[*manifest.AUGMENTED.names[16:30]]].isna().all().all()
     expected = pd.concat(manifest.read(table, manifest.SYNTHETIC) for table in (MADE, OTHER))
     expected = expected.set_index("id").loc[made["id"]].reset_index()
     pd.testing.assert_frame_equal(made[expected.columns].reset_index(drop=True), expected, check_dtype=False)
@@ -122,12 +130,76 @@ def test_only_pairs_of_params_join(augment: Callable[..., Result], params: Calla
     assert set(rows.loc[rows["is_synthetic"], "emotion"]) == {"neutral", "sad"}
 
 
-def test_unselected_stay_out(augment: Callable[..., Result]) -> None:
-    rewrite(MADE, manifest.SYNTHETIC, with_value("selected", False, "emotion == 'angry' and sentence == 'demo-s1'"))
-    assert augment().exit_code == 0
+def test_scores_are_of_the_clips(augment: Callable[..., Result]) -> None:
+    """Converted voices are as high as the target's; no two are heard alike."""
+    augment()
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    made = rows[rows["is_synthetic"]]
+    f0_hz = made.groupby("emotion")["f0_median_hz"].median()
+    assert f0_hz["angry"] == pytest.approx(1.18 * f0_hz["neutral"], rel=0.06)
+    assert f0_hz["sad"] == pytest.approx(0.9 * f0_hz["neutral"], rel=0.06)
+    assert made["emotion_confidence"].between(0, 1).all() and made["emotion_confidence"].nunique() == len(made)
+
+
+def test_who_does_not_pass_stays_out(augment: Callable[..., Result], params: Callable[..., None]) -> None:
+    """Two clips are made to clip; all others pass, with the limits that wide."""
+    params({"augment.gate.keep": "passed", "augment.gate.quantile": 0, "augment.gate.min_intelligibility": -1})
+    rewrite(MADE, manifest.SYNTHETIC, with_value("clipping", 0.2, "emotion == 'angry' and sentence == 'demo-s1'"))
+    result = augment()
+    assert result.exit_code == 0, result.output
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     angry = rows[rows["is_synthetic"] & (rows["emotion"] == "angry")]
-    assert set(angry["sentence"]) == {"demo-s2", "demo-s3"}
+    assert "demo-s1" not in set(angry["sentence"])
+    reasons = json.loads(manifest.metadata(CYCLEGAN)["refused"])
+    assert reasons["clipping"] == 2
+    assert " refused: " in result.output and result.output.endswith("clipping 2\n")
+
+
+def test_the_best_join_and_the_others_are_counted(augment: Callable[..., Result], params: Callable[..., None]) -> None:
+    augment()
+    everything = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    assert manifest.metadata(CYCLEGAN)["refused"] == "{}"
+    params({"augment.gate.keep": "best", "augment.gate.share": 0.5})
+    result = augment()
+    assert result.output == "full-1 cyclegan: 36 real clips, 12 synthetic, 12 refused: emotion_confidence 12\n"
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    sad = everything[everything["is_synthetic"] & (everything["emotion"] == "sad")]
+    expected = sad.nlargest(3, "emotion_confidence")["id"]
+    assert set(rows.loc[rows["is_synthetic"] & (rows["emotion"] == "sad"), "id"]) == set(expected)
+
+
+def test_judges_hear_nothing_but_real_train_clips(augment: Callable[..., Result]) -> None:
+    """What those of others are like does not matter, nor whether they are there; the metadata has who was heard."""
+    augment()
+    before = CYCLEGAN.read_bytes()
+    split = manifest.read(SPLIT, manifest.PARTITIONED).set_index("id")["partition"]
+    for kind, names in (("judges", ("gate", "voice", "examiner")), ("classifier", ("log_mel", "functionals"))):
+        folder = Path("data/features") / kind / "demo"
+        shard = Shard(folder)
+        arrays = {id_: {name: np.array(shard.array(id_, name)) for name in names} for id_ in split.index}
+        with Writer(folder) as writer:
+            for id_, partition in split[split == "train"].items():
+                assert partition == "train"
+                writer.add(id_, arrays[id_])
+    assert augment().exit_code == 0
+    assert CYCLEGAN.read_bytes() == before
+    clips = manifest.read(CLIPS, manifest.CLIPS)
+    train = clips[clips["id"].map(split) == "train"]
+    assert manifest.metadata(CYCLEGAN)["gated_by"] == models.clips_sha256(train)
+
+
+def test_judges_that_heard_test_clips(augment: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that hands them more than the train partition is not believed."""
+    right = models.clips_sha256
+    clips = manifest.read(CLIPS, manifest.CLIPS)
+    heard: list[pd.DataFrame] = []
+
+    def leaky(rows: pd.DataFrame) -> str:
+        heard.append(rows)
+        return right(clips) if len(heard) == 1 else right(rows)  # the first is what the gate learned from
+
+    monkeypatch.setattr(models, "clips_sha256", leaky)
+    refused(augment(), "quality gate learned from other clips than the real train ones: full-1/cyclegan/demo/")
 
 
 @pytest.mark.parametrize(
@@ -206,6 +278,7 @@ def test_model_that_heard_the_test_speakers(stage: Stage, augment: Callable[...,
     shutil.copy(SPLIT, leaky)
     rewrite(leaky, manifest.PARTITIONED, lambda rows: rows.assign(partition="train"))
     before = MADE.read_bytes()
+    assert stage("pretrain", "--split", str(leaky), **item).exit_code == 0
     assert stage("train_cyclegan", "--split", str(leaky), **item).exit_code == 0
     assert stage("generate", **item).exit_code == 0
     assert MADE.read_bytes() != before
@@ -250,7 +323,7 @@ def test_arm_with_generators_needs_their_folder(project: Path) -> None:
     arguments = ["augment", "--split", str(SPLIT), "--arm", "cyclegan", "--out", str(CYCLEGAN)]
     result = CliRunner().invoke(cli.main, arguments)
     assert result.exit_code == 1
-    assert "arm 'cyclegan' needs --synthetic" in result.output
+    assert "arm 'cyclegan' needs --synthetic and --features" in result.output
 
 
 @pytest.mark.parametrize(
@@ -258,6 +331,8 @@ def test_arm_with_generators_needs_their_folder(project: Path) -> None:
     [
         ({"augment.mix": {"ratio": 1, "wieght": 0.3}}, "'augment.mix.wieght' is not known; did you mean 'weight'?"),
         ({"augment.mix.ratio": 0}, "'augment.mix.ratio' is 0"),
+        ({"augment.gate.keep": "good"}, "'augment.gate.keep' is 'good'"),
+        ({"augment.gate.quantile": 0.5}, "'augment.gate.quantile' is 0.5"),
         ({"seed": "one"}, "'seed' is 'one'"),
     ],
 )

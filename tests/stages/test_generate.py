@@ -9,9 +9,10 @@ import pytest
 import soundfile
 from click.testing import Result
 
-from pipeline import audio, manifest, models
+from pipeline import audio, judges, manifest, models
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
+from pipeline.intelligibility import intelligibility
 from pipeline.params import load
 from pipeline.shards import Shard
 from pipeline.stages.generate import synthetic_rows
@@ -21,6 +22,7 @@ MODEL = Path("models/cyclegan/full-1/angry-neutral")
 OUT = Path("data/synthetic/full-1/cyclegan/angry-neutral")
 TRAIN_SPEAKERS = {"demo_m01", "demo_m02"}
 PARAMS = Path("params.yaml")
+F0 = -14  # mean log-F0 among the functionals
 Stage = Callable[..., Result]
 
 
@@ -68,12 +70,11 @@ def test_provenance(rows: pd.DataFrame) -> None:
     assert rows["id"].is_unique
     assert rows["id"].is_monotonic_increasing
     assert rows["is_synthetic"].all()
-    assert rows["selected"].all()
     assert set(rows["generator"]) == {"cyclegan"}
     assert set(rows["generator_sha256"]) == {models.fingerprint(MODEL)}
     assert set(rows["seed"]) == {models.load(MODEL)[1]["seed"]}
-    complete = [name for name in manifest.SYNTHETIC.names if name not in ("emotion_raw", "intensity_raw")]
-    assert rows[complete].notna().all().all()
+    unknown = ("emotion_raw", "intensity_raw", "intelligibility")  # some clips have less than 0.4 s of speech
+    assert rows[[name for name in manifest.SYNTHETIC.names if name not in unknown]].notna().all().all()
 
 
 def test_names_of_files_that_ids_do_not_fit(clips: pd.DataFrame) -> None:
@@ -126,10 +127,9 @@ def test_conversion_moves_f0_as_the_emotions_differ(rows: pd.DataFrame) -> None:
     """The corpus's angry voices are 1.18 times as high as its neutral ones."""
     voices = Shard(Path("data/features/classifier/demo"))
     made = Shard(OUT / manifest.SYNTHETIC_FEATURES)
-    f0 = -14  # mean log-F0 among the functionals
     for row in rows.itertuples():
         before, after = (
-            shard.array(id_, "functionals")[0, f0] for shard, id_ in ((voices, row.source_id), (made, row.id))
+            shard.array(id_, "functionals")[0, F0] for shard, id_ in ((voices, row.source_id), (made, row.id))
         )
         expected = np.log(1.18) * (1 if row.emotion == "angry" else -1)
         assert after - before == pytest.approx(expected, abs=0.03)
@@ -137,13 +137,50 @@ def test_conversion_moves_f0_as_the_emotions_differ(rows: pd.DataFrame) -> None:
 
 def test_features_are_those_of_the_files(rows: pd.DataFrame) -> None:
     prepared, acoustics = load(PARAMS, "audio", AudioParams), load(PARAMS, "acoustics", AcousticsParams)
+    judged = ("gate", "voice")  # the examiner hears converted clips only to assess them
     shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
     assert list(pd.read_parquet(OUT / manifest.SYNTHETIC_FEATURES / "index.parquet")["id"]) == list(rows["id"])
     for row in rows.itertuples():
         recording = audio.read(Path(row.filepath))
         samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
-        for name, expected in heard(samples, prepared.sampling_rate, acoustics).items():
+        of_judges = judges.heard(samples, prepared.sampling_rate)
+        audible = heard(samples, prepared.sampling_rate, acoustics) | {name: of_judges[name] for name in judged}
+        for name, expected in audible.items():
             np.testing.assert_allclose(shard.array(row.id, name), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_words_are_compared_with_each_clips_own_source(rows: pd.DataFrame, clips: pd.DataFrame) -> None:
+    prepared = load(PARAMS, "audio", AudioParams)
+    made = [audio.read(Path(path)).samples for path in rows["filepath"]]
+    sources = [audio.read(Path(path)) for path in clips.loc[rows["source_id"], "filepath"]]
+    spoken = [audio.prepare(source.samples, source.sampling_rate, prepared) for source in sources]
+    expected = [intelligibility(*pair, prepared.sampling_rate) for pair in zip(made, spoken, strict=True)]
+    assert rows["intelligibility"].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("level", ["low", "high"])  # of which the corpus has nothing
+def test_an_intensity_for_all(stage: Stage, params: Callable[..., None], rows: pd.DataFrame, level: str) -> None:
+    """How far F0 goes is steered by it; what is known of the clips says so."""
+    params({"generate.intensity": level})
+    assert stage("generate", **ITEM).exit_code == 0
+    made = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+    assert set(made["intensity"]) == {level}
+    assert set(rows["intensity"]) == {"medium"}
+    pd.testing.assert_frame_equal(made[["id", "emotion", "seed"]], rows[["id", "emotion", "seed"]])
+    assert not set(made["sha256"]) & set(rows["sha256"])
+    voices, shard = Shard(Path("data/features/classifier/demo")), Shard(OUT / manifest.SYNTHETIC_FEATURES)
+    share = {"low": 0.5, "high": 1.5}[level]
+    for row in made.itertuples():
+        before, after = voices.array(row.source_id, "functionals"), shard.array(row.id, "functionals")
+        expected = share * np.log(1.18) * (1 if row.emotion == "angry" else -1)
+        assert (after - before)[0, F0] == pytest.approx(expected, abs=0.04)
+
+
+def test_an_unknown_intensity(stage: Stage, params: Callable[..., None]) -> None:
+    params({"generate.intensity": "extreme"})
+    result = stage("generate", **ITEM)
+    assert result.exit_code == 1
+    assert "'generate.intensity' is 'extreme'" in result.output
 
 
 def test_same_bytes_twice(stage: Stage) -> None:
@@ -156,7 +193,7 @@ def test_same_bytes_twice(stage: Stage) -> None:
     assert result.exit_code == 0, result.output
     assert "full-1 angry-neutral: 12 clips" in result.output
     assert contents() == before
-    assert len(before) == 12 + 1 + 3
+    assert len(before) == 12 + 1 + 5
 
 
 def test_missing_model(stage: Stage) -> None:

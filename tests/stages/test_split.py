@@ -60,8 +60,8 @@ def remake() -> None:
         assert CliRunner().invoke(command, given).exit_code == 0
 
 
-def run(scenario: str = "full", fold: int = 1) -> Result:
-    arguments = ["--scenario", scenario, "--fold", str(fold), "--out", str(OUT)]
+def run(scenario: str = "full", fold: int = 1, *more: str) -> Result:
+    arguments = ["--scenario", scenario, "--fold", str(fold), "--out", str(OUT), *more]
     return CliRunner().invoke(split.main, arguments)
 
 
@@ -122,3 +122,11 @@ def test_wrong_params(old: str, new: str, message: str) -> None:
     result = run()
     assert result.exit_code == 1
     assert message in result.output
+
+
+def test_folders_that_stay_empty() -> None:
+    """Made anew, whatever was there."""
+    Path("models/none").mkdir(parents=True)
+    Path("models/none/old").touch()
+    assert run("full", 1, "--none", "data/synthetic/none", "--none", "models/none").exit_code == 0
+    assert [list(Path(folder).iterdir()) for folder in ("data/synthetic/none", "models/none")] == [[], []]

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
-from pipeline.vocoder import Features, VocoderParams, vocoder
+from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
 SAMPLING_RATE = 16_000
@@ -109,7 +108,9 @@ def test_same_bytes_twice() -> None:
     assert WORLD.synthesise(one).tobytes() == WORLD.synthesise(two).tobytes()
 
 
-def test_named_vocoder() -> None:
-    assert vocoder(VocoderParams("world", PARAMS), 22_050) == World(PARAMS, 22_050)
-    with pytest.raises(ValidationError, match="should be 'world'"):
-        VocoderParams("wrold", PARAMS)
+def test_without_aperiodicity() -> None:
+    sound = vowel(150, duration_s=0.2)
+    whole, rest = WORLD.analyse(sound), WORLD.analyse(sound, aperiodicity=False)
+    assert rest.aperiodicity.shape == (len(rest.spectrum), 0)
+    assert rest.spectrum.tobytes() == whole.spectrum.tobytes()
+    assert rest.f0_hz.tobytes() == whole.f0_hz.tobytes()

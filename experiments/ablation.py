@@ -1,0 +1,141 @@
+"""What each part of the conversion is worth: the defaults with one thing changed at a time, on *valid* speakers.
+
+python experiments/ablation.py [--variant NAME …] full-1 full-2
+
+Run it where `dvc repro features split train_vocoder` was run for a corpus. Networks and tables stay in .cache/ablation,
+and what is there is not made again; results go to ablation.csv, and as a Markdown table to the terminal. One thread a
+split.
+"""
+
+import json
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+from ruamel.yaml import YAML
+
+from pipeline import assessment, manifest
+
+CACHE = Path(".cache/ablation")
+DEFAULTS = "defaults"
+# Changes of params.yaml. A variant that changes prosody alone has the networks of the defaults.
+VARIANTS: dict[str, dict[str, Any]] = {
+    DEFAULTS: {},
+    "mean and variance alone": {"train_cyclegan.generator_rate": 1e-9, "train_cyclegan.steps": 1},
+    "plain CycleGAN": {
+        "train_cyclegan.parallel_weight": 0,
+        "train_cyclegan.guidance_weight": 0,
+        "train_cyclegan.keep_mean": 0,
+    },
+    "without parallel takes": {"train_cyclegan.parallel_weight": 0},
+    "without guidance": {"train_cyclegan.guidance_weight": 0},
+    "without keeping the mean": {"train_cyclegan.keep_mean": 0},
+    "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
+    "without the moving average": {"train_cyclegan.average": 0},
+    "with second discriminators": {"train_cyclegan.second_adversarial_weight": 1},
+    "twice the steps at half the rates": {
+        "train_cyclegan.steps": 200,
+        "train_cyclegan.generator_rate": 5e-4,
+        "train_cyclegan.discriminator_rate": 5e-4,
+    },
+    "with masks": {"train_cyclegan.mask_frames": 32},
+    "with spectral normalisation": {"train_cyclegan.regularisation": "spectral_norm"},
+    "with R1": {"train_cyclegan.regularisation": "r1"},
+    "with a warm start": {"train_cyclegan.warm_start_steps": 300},
+    "F0: by the networks": {"prosody.f0": "cyclegan_cwt"},
+    "F0: mean and deviation": {"prosody.f0": "log_gaussian"},
+    "F0: as it was": {"prosody.f0": "none"},
+    "energy: deviation": {"prosody.energy": "log_gaussian"},
+    "duration: as it was": {"prosody.duration": "none"},
+}
+NETWORKS_OF_DEFAULTS = ("F0: mean and deviation", "F0: as it was", "duration: as it was")
+
+
+@click.command()
+@click.argument("splits", nargs=-1, required=True)
+@click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)), help="All, if none is named.")
+def main(splits: tuple[str, ...], names: tuple[str, ...]) -> None:
+    """Train and assess each variant in each split."""
+    chosen = [DEFAULTS, *(name for name in names or VARIANTS if name != DEFAULTS)]
+    with ThreadPoolExecutor(len(splits)) as pool:  # of processes
+        tables = list(pool.map(lambda split: {name: assessed(name, split) for name in chosen}, splits))
+    rows = {name: summary([found[name] for found in tables]) for name in chosen}
+    results = pd.DataFrame(rows).T.rename_axis("variant").round(3)
+    results.to_csv("ablation.csv")
+    click.echo(results.to_markdown())
+
+
+def assessed(name: str, split: str) -> pd.DataFrame:
+    """Rows of `assessment.ASSESSED` of a variant on the valid speakers of a split."""
+    folder = CACHE / name.replace(" ", "_").replace(":", "") / split
+    out = folder / "assessed.parquet"
+    if not out.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        parameters = YAML()
+        params = parameters.load(Path("params.yaml"))
+        params["hardware"]["threads"] = 1
+        for key, value in VARIANTS[name].items():
+            section, field = key.split(".")
+            params[section][field] = value
+        changed = folder / "params.yaml"
+        parameters.dump(params, changed)
+        features = ("--features", "data/features/vocoder")
+        given = ("--params", changed, "--split", f"data/splits/{split}.parquet")
+        shared = ("--pretrained", folder / "pretrained")
+        if name not in NETWORKS_OF_DEFAULTS:
+            run("pretrain", *given, *features, "--out", shared[1])
+        for pair in params["pairs"]:
+            model = folder / "models" / pair
+            if name in NETWORKS_OF_DEFAULTS:
+                borrow(CACHE / DEFAULTS / split / "models" / pair, model, params["prosody"])
+            elif not model.is_dir():
+                curve = folder / f"{pair}.csv"
+                run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)
+        voice = ("--judges", "data/features/judges", "--vocoder", f"models/vocoder/{split}")
+        heard = ("--partition", "valid", "--models", folder / "models")
+        run("assess", *given, *features, *voice, *heard, "--out", out)
+    return manifest.read(out, assessment.ASSESSED)
+
+
+def run(command: str, *options: object) -> None:
+    """A stage's command, in a process of its own."""
+    subprocess.run(["emocycle", command, *map(str, options)], check=True, stdout=subprocess.DEVNULL)
+
+
+def borrow(model: Path, to: Path, prosody: dict[str, Any]) -> None:
+    """A copy of a model that converts prosody in another way."""
+    shutil.copytree(model, to, dirs_exist_ok=True)
+    config = json.loads((to / "config.json").read_text(encoding="utf-8"))
+    config["prosody"]["params"] = dict(prosody)
+    (to / "config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
+    """What the table shows of a variant: means over the directions of all splits."""
+    numbers = [assessment.in_numbers(table) for table in tables]
+    directions = [block for split in numbers for name, block in split.items() if name != "mean"]
+    gains = [block["mcd_db"]["source"] - block["mcd_db"]["converted"] for block in directions]
+    found = {"gap_closed": mean(block["gap_closed"] for block in directions), "least_gain_db": min(gains)}
+    for figure in (
+        "mcd_db",
+        "examiner_uar",
+        "speaker_identification",
+        "estoi",
+        "estoi_at_source_f0",
+        *assessment.DISTANCES[1:],
+    ):
+        found[figure] = mean(split["mean"][figure]["converted"] for split in numbers)
+    return found
+
+
+def mean(values: Any) -> float:
+    """Of some numbers."""
+    return float(pd.Series(list(values)).mean())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+"""`emocycle convert`: a person's own recordings, converted by the pairs that were trained for a split."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+import soundfile
+import soxr
+import torch
+
+from pipeline import audio, hardware, ingestion, manifest, models, params
+from pipeline.audio import AudioError, AudioParams, Recording
+from pipeline.cyclegan.conversion import Converter
+from pipeline.files import whole
+from pipeline.hardware import HardwareParams
+from pipeline.ingestion import IngestParams, Sound
+from pipeline.judges import gate
+from pipeline.judges.gate import Gate
+from pipeline.prosody import Prosody
+from pipeline.shards import Shards
+from pipeline.vocoder import Vocoder, VocoderParams, vocoder
+
+FORMATS = {suffix: "AIFF" if suffix == ".aif" else suffix[1:].upper() for suffix in audio.SUFFIXES}  # of libsndfile
+
+
+class ConvertError(click.ClickException):
+    """What was asked for cannot be done."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The CycleGANs of a split, loaded when they are needed."""
+
+    folder: Path
+    device: torch.device
+    _loaded: dict[str, Converter] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Of the pairs that were trained, alphabetical."""
+        return sorted(config.parent.name for config in self.folder.glob(f"*/{models.CONFIG}"))
+
+    def converter(self, source: str, target: str) -> Converter:
+        """What converts one emotion to another.
+
+        Raises:
+            ConvertError: no such pair was trained
+        """
+        name = "-".join(sorted((source, target)))
+        if name not in self.names():
+            raise ConvertError(f"{self.folder}: no pair {name} was trained; there are {', '.join(self.names())}")
+        if name not in self._loaded:
+            tensors, config = models.load(self.folder / name)
+            a, b = config["emotions"]
+            prosody = Prosody.from_config(config["prosody"])
+            self._loaded[name] = Converter.from_tensors(tensors, (a, b), config["size"], prosody, self.device)
+        return self._loaded[name]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What to do to each recording."""
+
+    source: str | None  # emotion; None: the judge says
+    target: str
+    intensity: str | None  # of the target; None: what that emotion is like on the whole
+    judge: Gate | None
+    pairs: Pairs
+    prepared: AudioParams
+    usable: IngestParams
+    voice: Vocoder
+    bounds_hz: tuple[float, float]
+
+    def convert(self, given: Path, out: Path) -> str:
+        """Convert a file, and say what was done.
+
+        Raises:
+            AudioError: it cannot be used, or not be written as asked for
+            ConvertError: no pair for the emotion that was heard
+        """
+        recording = audio.read(given)
+        sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
+        if isinstance(refusal := ingestion.accept(sound, self.usable), AudioError):
+            raise refusal
+        wave = soxr.resample(recording.samples, recording.sampling_rate, self.prepared.sampling_rate)
+        heard = audio.prepare(wave, self.prepared.sampling_rate, self.prepared)
+        source, words = self._source(heard)
+        if (channels := soundfile.info(given).channels) > 1:
+            words += f", {channels} channels mixed"
+        if source == self.target:
+            _write(out, recording.samples, recording.sampling_rate)
+            return f"{words}: left as it is"
+        try:
+            converter = self.pairs.converter(source, self.target)
+        except ConvertError as error:
+            raise ConvertError(f"{words}, but {error}; or say --from") from None
+        as_in_training = wave * (np.abs(heard).max() / np.abs(wave).max())  # no trimming cuts the loudest sample
+        features = self.voice.analyse(as_in_training)
+        converted = converter.convert(features, source, self.target, self.bounds_hz, intensity=self.intensity)
+        made = soxr.resample(self.voice.synthesise(converted), self.prepared.sampling_rate, recording.sampling_rate)
+        made = made[: round(len(recording.samples) * len(converted.f0_hz) / len(features.f0_hz))]
+        _write(out, audio.level(made, _level_db(recording)), recording.sampling_rate)
+        return f"{words}: made {self.intensity + ' ' if self.intensity else ''}{self.target}"
+
+    def _source(self, heard: np.ndarray) -> tuple[str, str]:
+        """Emotion of a prepared clip, and words for where that comes from."""
+        if self.source is not None:
+            return self.source, self.source
+        assert self.judge is not None
+        statistics = gate.statistics(heard, self.prepared.sampling_rate)
+        probabilities = self.judge.probabilities(statistics[None])[0]
+        emotion = self.judge.emotions[probabilities.argmax()]
+        return emotion, f"heard as {emotion}, {probabilities.max():.0%}"
+
+
+def convert(
+    given: Path,
+    out: Path,
+    target: str,
+    source: str | None,
+    intensity: str | None,
+    split: str | None,
+    params_path: Path,
+    data: Path,
+    trained: Path,
+) -> None:
+    """Convert a file, or all audio files below a folder, and print what became of each.
+
+    Args:
+        given: file or folder
+        out: file or folder; its suffix is the format, below a folder a file keeps its own
+        target: emotion to make
+        source: emotion of all files; None where it is to be guessed
+        intensity: of the target; None for what it is like on the whole
+        split: whose models to use; None for the first of params.yaml
+        params_path: params.yaml
+        data: folder of what the pipeline has made
+        trained: folder of all models
+
+    Raises:
+        ConvertError: of what was asked for there is nothing, or some files could not be used
+    """
+    if split is None:
+        scenarios = params.load(params_path, "scenarios", tuple[str, ...])
+        split = f"{scenarios[0]}-{params.load(params_path, 'folds', tuple[int, ...])[0]}"
+    pairs = Pairs(trained / "cyclegan" / split, hardware.device(params.load(params_path, "hardware", HardwareParams)))
+    known = {emotion for name in pairs.names() for emotion in name.split("-")}
+    if not known:
+        raise ConvertError(f"{pairs.folder}: no pair was trained; `dvc repro` trains those of params.yaml")
+    if target not in known:
+        raise ConvertError(f"--to {target}: no pair of {pairs.folder} has it{params.nearest(target, known)}")
+    if source not in (None, target):
+        pairs.converter(source, target)
+    prepared = params.load(params_path, "audio", AudioParams)
+    voice = params.load(params_path, "vocoder", VocoderParams)
+    conversion = Conversion(
+        source=source,
+        target=target,
+        intensity=intensity,
+        judge=_judge(data, split) if source is None else None,
+        pairs=pairs,
+        prepared=prepared,
+        usable=params.load(params_path, "ingest", IngestParams),
+        voice=vocoder(voice, prepared.sampling_rate, trained / "vocoder" / split),
+        bounds_hz=(voice.world.f0_floor_hz, voice.world.f0_ceil_hz),
+    )
+    files = _files(given, out)
+    failed = 0
+    for path, made in files:
+        try:
+            click.echo(f"{path}: {conversion.convert(path, made)}: {made}")
+        except (AudioError, ConvertError) as error:
+            failed += 1
+            click.echo(f"{path}: left out: {error}", err=True)
+    if failed:
+        raise ConvertError(f"{failed:,} of {len(files):,} files could not be converted")
+
+
+def _judge(data: Path, split: str) -> Gate:
+    """A judge of emotions that has heard the real train clips of a split."""
+    clips = manifest.read(data / "manifest.parquet", manifest.CLIPS)
+    train = manifest.partition(
+        clips, manifest.read(data / "splits" / f"{split}.parquet", manifest.PARTITIONED), "train"
+    )
+    stored = Shards(data / "features" / "judges" / corpus for corpus in sorted(train["corpus"].unique()))
+    return Gate.fit(stored.rows(train["id"], gate.NAME), list(train["emotion"]))
+
+
+def _files(given: Path, out: Path) -> list[tuple[Path, Path]]:
+    """Each file to be read, and where its conversion goes.
+
+    Raises:
+        ConvertError: there is none, or it would be overwritten
+    """
+    formats = f"expected {', '.join(sorted(FORMATS))}"
+    if given.is_dir():
+        if out.suffix.lower() in FORMATS:
+            raise ConvertError(f"{out}: {given} is a folder, so expected another")
+        audible = [path for path in ingestion.files_below(given) if ingestion.is_audio(path)]
+        below = [path.relative_to(given) for path in audible if out == given or not path.is_relative_to(out)]
+        found = [(given / path, out / path) for path in below if not ingestion.is_hidden(path)]
+        if not found:
+            raise ConvertError(f"{given}: holds no audio file; {formats}")
+    elif out.is_dir() or not out.suffix:
+        found = [(given, out / given.name)]
+    else:
+        found = [(given, out)]
+    for path, made in found:
+        if made.suffix.lower() not in FORMATS:
+            raise ConvertError(f"{made}: cannot be written; {formats}")
+        if made.exists() and made.samefile(path):
+            raise ConvertError(f"{made}: would be overwritten by its conversion; say another OUT")
+    return found
+
+
+def _level_db(recording: Recording) -> float:
+    """Root mean square of a recording that is not silent [dB re full scale]."""
+    return float(10 * np.log10(np.mean(np.square(recording.samples, dtype=np.float64))))
+
+
+def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
+    """Write a file in the format of its suffix, lowered where it would clip."""
+    quieter = samples * min(1.0, audio.PEAK / np.abs(samples).max())
+    try:
+        with whole(path) as temporary:
+            soundfile.write(temporary, quieter, sampling_rate, format=FORMATS[path.suffix.lower()])
+    except soundfile.LibsndfileError as error:
+        detail = f"cannot be written as {path.suffix} at {sampling_rate:,} Hz: {error.error_string}"
+        raise AudioError("unwritable", detail) from None

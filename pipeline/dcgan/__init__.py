@@ -1,0 +1,1 @@
+"""A deep convolutional GAN that makes spectrograms of an emotion from noise."""

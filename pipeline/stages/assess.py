@@ -1,0 +1,111 @@
+"""Convert clips of speakers whom no pair has heard, and compare the conversions with real takes of the target."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pandas as pd
+import torch
+
+from pipeline import hardware, manifest, models, pairs, params
+from pipeline.assessment import ASSESSED
+from pipeline.audio import AudioParams
+from pipeline.cyclegan.conversion import Converter
+from pipeline.hardware import HardwareParams
+from pipeline.judges import examiner, speakers
+from pipeline.jury import Jury
+from pipeline.laboratory import Laboratory, Subject, rows, takes_of
+from pipeline.models import ModelError
+from pipeline.prosody import Prosody
+from pipeline.shards import Shards
+from pipeline.vocoder import Features, VocoderParams, vocoder
+from pipeline.workers import in_parallel
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
+@click.option("--partition", type=click.Choice(["valid", "test"]), default="test", show_default=True)
+@click.option("--models", "folder", type=click.Path(path_type=Path), required=True, help="With a folder for each pair.")
+@click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), help="The split's, if it is one that learns.")
+@click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the vocoder's shards.")
+@click.option("--judges", type=click.Path(path_type=Path), required=True, help="Folder of the judges' shards.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def main(
+    params_path: Path,
+    clips_path: Path,
+    split_path: Path,
+    partition: str,
+    folder: Path,
+    voice_path: Path | None,
+    features: Path,
+    judges: Path,
+    out: Path,
+) -> None:
+    """Convert clips of speakers whom no pair has heard, and compare the conversions with real takes of the target."""
+    prepared = params.load(params_path, "audio", AudioParams)
+    voice = params.load(params_path, "vocoder", VocoderParams)
+    machine = params.load(params_path, "hardware", HardwareParams)
+    names = params.load(params_path, "pairs", tuple[str, ...])
+    every = manifest.read(clips_path, manifest.CLIPS).sort_values("id").astype(object)
+    every = every.where(every.notna(), None)
+    split = manifest.read(split_path, manifest.PARTITIONED)
+    train, heard = (manifest.partition(every, split, name) for name in ("train", partition))
+    device = hardware.device(machine)
+    converters: dict[tuple[str, str], Converter] = {}  # by source and target
+    for name in names:
+        a, b = pairs.parse(name, set(every["emotion"]))
+        pair = _converter(folder / name, (a, b), split_path.stem, device)
+        converters |= {(a, b): pair, (b, a): pair}
+
+    paired = heard[heard["emotion"].isin([source for source, _ in converters])]
+    corpora = sorted(set(train["corpus"]) | set(heard["corpus"]))
+    stored = Shards(features / corpus for corpus in corpora)
+    judged = Shards(judges / corpus for corpus in corpora)
+    takes = takes_of(paired)
+    bounds = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
+
+    def subjects() -> Iterator[Subject]:
+        def spoken(id_: str) -> Features:
+            return Features.from_arrays(stored.arrays(id_, Features.names()))
+
+        for id_, path, emotion, level in paired[["id", "filepath", "emotion", "intensity"]].itertuples(index=False):
+            own = spoken(id_)
+            made = {
+                target: _converted(converter, own, source, target, bounds, level)
+                for (source, target), converter in converters.items()
+                if source == emotion
+            }
+            known = {each: [spoken(other) for other in takes[id_].get(each, ())] for each in (emotion, *made)}
+            yield Subject(Path(path), own, known, made)
+
+    found: list[dict[str, object]] = []
+    if len(paired):
+        jury = Jury(train, heard, judged)
+        laboratory = Laboratory(vocoder(voice, prepared.sampling_rate, voice_path), prepared)
+        measured = in_parallel(laboratory.findings, subjects(), split_path.stem, len(paired))
+        for (_, clip), findings in zip(paired.iterrows(), measured, strict=True):
+            examined, own_voice = (judged.array(clip["id"], judge.NAME)[0] for judge in (examiner, speakers))
+            found += rows(clip, examined, own_voice, findings, jury)
+    table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
+    digest = params.digest(prepared, voice, machine, names)
+    manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition)
+    click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
+
+
+def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torch.device) -> Converter:
+    """A trained pair; it must be of the split, or its speakers are not those to hear for the first time."""
+    tensors, config = models.load(folder)
+    if (config["split"], tuple(config["emotions"])) != (split, emotions):
+        found, expected = "-".join(config["emotions"]), "-".join(emotions)
+        raise ModelError(f"{folder}: is {found} of {config['split']}, expected {expected} of {split}")
+    return Converter.from_tensors(tensors, emotions, config["size"], Prosody.from_config(config["prosody"]), device)
+
+
+def _converted(
+    converter: Converter, clip: Features, source: str, target: str, bounds_hz: tuple[float, float], level: str | None
+) -> Features:
+    """A clip in the target emotion at its own intensity, or at none where too little was heard of that."""
+    intensity = level if level in converter.prosody.intensities.get(target, ()) else None
+    return converter.convert(clip, source, target, bounds_hz, level, intensity)

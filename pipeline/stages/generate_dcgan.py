@@ -1,0 +1,95 @@
+"""Make as many clips of each emotion as a DC-GAN has heard, from noise, and write them with their provenance."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import click
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import NonNegativeInt
+
+from pipeline import audio, hardware, models, params, renditions
+from pipeline.audio import AudioParams
+from pipeline.classifier.acoustics import AcousticsParams, heard, mel_transform
+from pipeline.dcgan.spectrograms import Maker
+from pipeline.hardware import HardwareParams
+from pipeline.params import section
+from pipeline.renditions import Renderer, Rendition
+from pipeline.vocoder.griffin_lim import griffin_lim
+
+GENERATOR = "dcgan"
+
+
+@section
+class GenerateDcganParams:
+    """From spectrograms to samples."""
+
+    iterations: NonNegativeInt  # of Griffin-Lim
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--model", type=click.Path(path_type=Path), required=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def main(params_path: Path, model: Path, out: Path) -> None:
+    """Make as many clips of each emotion as a DC-GAN has heard, from noise, and write them with their provenance."""
+    prepared = params.load(params_path, "audio", AudioParams)
+    acoustics = params.load(params_path, "acoustics", AcousticsParams)
+    machine = params.load(params_path, "hardware", HardwareParams)
+    chosen = params.load(params_path, "generate_dcgan", GenerateDcganParams)
+    tensors, config = models.load(model)
+    maker = Maker.from_tensors(tensors, config["size"], hardware.device(machine))
+    split, seed = config["split"], config["seed"]
+    rows = synthetic_rows(config["train_clips"], split, out, config["licenses"])
+    rows = rows.assign(generator_sha256=models.fingerprint(model), seed=seed)
+    own_seed = models.derived_seed(seed, split, GENERATOR, "noise")
+    numbers = torch.tensor([config["emotions"].index(emotion) for emotion in rows["emotion"]])
+    voice = partial(spoken, prepared=prepared, acoustics=acoustics, iterations=chosen.iterations, seed=own_seed)
+    made = renditions.write(
+        out,
+        rows,
+        (Rendition(mel, source=None) for mel in maker.mels(numbers, own_seed).numpy()),
+        Renderer(voice, prepared, partial(heard, params=acoustics)),
+        params.digest(prepared, acoustics, machine, chosen),
+        split=split,
+        emotions="all",
+        model=model.as_posix(),
+    )
+    click.echo(f"{split} {GENERATOR}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
+
+
+def synthetic_rows(counts: Mapping[str, int], split: str, out: Path, licenses: list[str]) -> pd.DataFrame:
+    """What is known of clips from noise before they are made, sorted by id.
+
+    They have no source, and neither speaker nor corpus is a real one: both are the generator.
+
+    Args:
+        counts: how many clips of each emotion
+        split: whose train partition the generator has heard
+        out: folder of the clips
+        licenses: of what it has heard
+    """
+    names = [(emotion, f"{number:05}") for emotion in sorted(counts) for number in range(1, counts[emotion] + 1)]
+    return pd.DataFrame(
+        {
+            "id": f"{split}/{GENERATOR}/{emotion}/{number}",
+            "filepath": f"{PurePosixPath(out).as_posix()}/{emotion}_{number}.flac",
+            "emotion": emotion,
+            "speaker": GENERATOR,
+            "corpus": GENERATOR,
+            "is_synthetic": True,
+            "license": "; ".join(licenses) or None,
+            "generator": GENERATOR,
+        }
+        for emotion, number in names
+    )
+
+
+def spoken(
+    log_mel: np.ndarray, prepared: AudioParams, acoustics: AcousticsParams, iterations: int, seed: int
+) -> np.ndarray:
+    """Samples of a log-mel spectrogram (frames, n_mels), without the silence at its ends."""
+    mel = mel_transform(prepared.sampling_rate, acoustics)
+    return audio.prepare(griffin_lim(log_mel, mel, iterations, seed), prepared.sampling_rate, prepared)

@@ -1,0 +1,38 @@
+"""Tabulate what `assess` found over all splits: the figures of each direction, for metrics/."""
+
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from pipeline import manifest, params
+from pipeline.assessment import ASSESSED, DECIMALS, DEMO, figures, in_numbers, in_words
+from pipeline.files import whole, write_json
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--assessed", type=click.Path(path_type=Path), required=True, help="Folder of the splits' tables.")
+@click.option("--metrics", type=click.Path(path_type=Path), required=True)
+@click.option("--table", "table_path", type=click.Path(path_type=Path), required=True, help="The same as CSV.")
+def main(params_path: Path, assessed: Path, metrics: Path, table_path: Path) -> None:
+    """Tabulate what `assess` found over all splits: the figures of each direction, for metrics/."""
+    scenarios = params.load(params_path, "scenarios", tuple[str, ...])
+    folds = params.load(params_path, "folds", tuple[int, ...])
+    demo = "demo" in params.load(params_path, "corpora", tuple[str, ...])
+    tables = {
+        scenario: pd.concat(
+            [manifest.read(assessed / f"{scenario}-{fold}.parquet", ASSESSED) for fold in folds], ignore_index=True
+        )
+        for scenario in scenarios
+    }
+    numbers = {scenario: in_numbers(table) for scenario, table in tables.items()}
+    known = {scenario: found for scenario, found in numbers.items() if found}
+    write_json(metrics, {**({"note": DEMO} if demo else {}), **known})
+    flat = pd.concat({scenario: figures(table) for scenario, table in tables.items()}, names=["scenario"])
+    with whole(table_path) as temporary:
+        (flat.round(DECIMALS) + 0.0).to_csv(temporary, lineterminator="\n", encoding="utf-8")  # + 0.0: no −0
+    for scenario, found in numbers.items():
+        click.echo(f"{scenario}: {in_words(found)}")
+    if demo:
+        click.echo(DEMO)

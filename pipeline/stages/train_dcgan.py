@@ -1,0 +1,62 @@
+"""Train a DC-GAN on the train partition of one split, all emotions together."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+import pandas as pd
+import torch
+
+from pipeline import hardware, manifest, models, params
+from pipeline.dcgan import training
+from pipeline.dcgan.networks import SCALE
+from pipeline.dcgan.spectrograms import Maker, Normalisation
+from pipeline.dcgan.training import DcganParams
+from pipeline.files import whole
+from pipeline.hardware import HardwareParams
+from pipeline.shards import Shards
+
+
+@click.command()
+@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
+@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
+@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
+@click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training's losses.")
+def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path, curve: Path) -> None:
+    """Train a DC-GAN on the train partition of one split, all emotions together."""
+    chosen = params.load(params_path, "train_dcgan", DcganParams)
+    seed = params.load(params_path, "seed", int)
+    machine = params.load(params_path, "hardware", HardwareParams)
+    split = manifest.read(split_path, manifest.PARTITIONED)
+    train = manifest.partition(manifest.read(clips_path, manifest.CLIPS), split, "train")
+    if train.empty:
+        raise click.ClickException(f"{split_path}: no train clip; expected some of each emotion")
+    names = sorted(train["emotion"].unique())
+    stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
+    mels = [torch.tensor(stored.array(id_, "log_mel")) for id_ in train["id"]]
+    if (bands := mels[0].shape[1]) < SCALE:
+        raise click.ClickException(f"{split_path}: log-mel of {bands} bands, expected {SCALE} or more for a DC-GAN")
+    emotions = torch.tensor([names.index(emotion) for emotion in train["emotion"]])
+    normalisation = Normalisation.fit(mels, emotions)
+    device = hardware.device(machine)
+    own_seed = models.derived_seed(seed, split_path.stem, "dcgan")
+    images = normalisation.images(mels, emotions, chosen.frames)
+    generator, losses = training.train(images, emotions, chosen, own_seed, device, hardware.autocast(machine, device))
+
+    config = {
+        "kind": "dcgan",
+        "split": split_path.stem,
+        "emotions": names,
+        "size": training.generator_size(bands, len(names), chosen),
+        "seed": seed,
+        "train_clips": {emotion: int((train["emotion"] == emotion).sum()) for emotion in names},
+        "train_clips_sha256": models.clips_sha256(train),
+        "licenses": sorted(train["license"].dropna().unique()),
+        "params": asdict(chosen),
+    }
+    models.save(out, Maker(generator, normalisation).tensors(), config)
+    with whole(curve) as temporary:
+        pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
+    click.echo(f"{split_path.stem} dcgan: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")

@@ -1,0 +1,169 @@
+"""Log-mel spectrograms, made waveforms by Griffin and Lim's search or by a compact neural vocoder.
+
+The spectrum is coded as WORLD's is, a cosine transform of log power over the mel axis, but whole: what converts or
+measures the one does so with the other. Its harmonics are in it, so F0 cannot be moved apart from it.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from scipy.fft import dct, idct
+
+from pipeline import models
+from pipeline.models import ModelError
+from pipeline.params import Odd, section
+from pipeline.vocoder.features import Features
+from pipeline.vocoder.griffin_lim import griffin_lim
+from pipeline.vocoder.world import World, WorldParams
+
+if TYPE_CHECKING:
+    from torchaudio.transforms import MelSpectrogram
+
+    from pipeline.vocoder.istft import Istft
+
+FLOOR = 1e-8  # of power, before a logarithm
+SEED = 0  # of the phases from which a search starts
+
+
+@section
+class IstftParams:
+    """The network of the neural vocoder, and how it is trained."""
+
+    channels: int
+    blocks: int
+    kernel: Odd
+    steps: int
+    batch: int  # crops in a step
+    frames: int  # of a crop
+    learning_rate: float
+    iterations: int  # of Griffin and Lim's search, from the phases that the network says
+
+
+@section
+class MelParams:
+    """How spectrograms are made, and waveforms of them."""
+
+    n_mels: int
+    frame_ms: float  # one frame each [ms]
+    window_ms: float
+    inversion: Literal["griffin_lim", "istft"]
+    iterations: int  # of Griffin and Lim's search, from random phases
+    istft: IstftParams
+
+    def __post_init__(self) -> None:
+        """Frames must overlap by half, or nothing can be said of the samples between them."""
+        if self.window_ms < 2 * self.frame_ms:
+            raise ValueError(f"window_ms is {self.window_ms}: expected at least twice frame_ms, {self.frame_ms}")
+
+
+@dataclass(frozen=True)
+class Mel:
+    """The mel vocoder at one sampling rate [Hz]."""
+
+    params: MelParams
+    sampling_rate: int
+    world: WorldParams  # how F0 is found, which statistics, distances and the neural vocoder need
+    model: Path | None = None  # folder of the neural vocoder
+
+    def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
+        """Analyse a prepared clip.
+
+        Args:
+            samples: (samples,), mono
+            aperiodicity: makes no difference; a spectrogram says what is noise
+
+        Returns:
+            spectrum: cosine transform of the log-mel spectrogram, (frames, n_mels)
+            aperiodicity: (frames, 0)
+        """
+        spectrum = coded(log_mel(samples, transform(self.params, self.sampling_rate)))
+        return Features(spectrum, self.f0(samples)[:, None], np.zeros((len(spectrum), 0), np.float32))
+
+    def synthesise(self, features: Features) -> np.ndarray:
+        """Samples from features, (samples,), float32.
+
+        Raises:
+            ModelError: the neural vocoder is asked for, and is not there
+        """
+        spectrogram = decoded(features.spectrum)
+        if self.params.inversion == "griffin_lim":
+            mel = transform(self.params, self.sampling_rate)
+            return griffin_lim(spectrogram, mel, self.params.iterations, SEED)
+        return self._istft.synthesise(spectrogram, features.f0_hz[:, 0], self.params.istft.iterations)
+
+    def f0(self, samples: np.ndarray) -> np.ndarray:
+        """F0 of a clip's frames as WORLD finds it, (frames,), float32, 0 where unvoiced [Hz].
+
+        Args:
+            samples: (samples,)
+        """
+        hop = transform(self.params, self.sampling_rate).hop_length
+        world = replace(self.world, frame_ms=1000 * hop / self.sampling_rate)
+        wave = np.ascontiguousarray(samples, dtype=np.float64)
+        f0_hz, _ = World(world, self.sampling_rate).f0(wave, world.f0)
+        frames = np.arange(1 + len(samples) // hop)
+        return f0_hz[np.minimum(frames, len(f0_hz) - 1)].astype(np.float32)  # rounding may cost WORLD the last frame
+
+    @cached_property
+    def _istft(self) -> "Istft":
+        from pipeline.vocoder.istft import Istft
+
+        if self.model is None:
+            raise ModelError("vocoder.mel.inversion is 'istft', which needs a model that `train_vocoder` makes")
+        tensors, config = models.load(self.model)
+        found, expected = config.get("heard"), heard(self.params, self.sampling_rate)
+        if found != expected:
+            raise ModelError(f"{self.model}: heard {found}, expected {expected}; `dvc repro` trains it again")
+        return Istft.from_tensors(tensors, config["size"], transform(self.params, self.sampling_rate))
+
+
+def heard(params: MelParams, sampling_rate: int) -> dict[str, float]:
+    """What a network is trained for, and can be used for alone."""
+    return {
+        "n_mels": params.n_mels,
+        "frame_ms": params.frame_ms,
+        "window_ms": params.window_ms,
+        "sampling_rate": sampling_rate,
+    }
+
+
+def log_mel(samples: np.ndarray, mel: "MelSpectrogram") -> np.ndarray:
+    """Log-mel power spectrogram, (frames, n_mels), float32 [natural log], of samples (samples,)."""
+    import torch
+
+    power = mel(torch.from_numpy(np.asarray(samples, dtype=np.float32)))
+    spectrogram: np.ndarray = torch.log(power + FLOOR).T.contiguous().numpy()
+    return spectrogram
+
+
+def coded(log_mel: np.ndarray) -> np.ndarray:
+    """Cosine transform over the mel axis, (frames, n_mels), scaled as WORLD's: the 0th coefficient is the mean."""
+    code: np.ndarray = dct(log_mel, axis=1, norm="ortho") / np.float32(np.sqrt(log_mel.shape[1]))
+    return code
+
+
+def decoded(code: np.ndarray) -> np.ndarray:
+    """Inverse of `coded`."""
+    log_mel: np.ndarray = idct(code * np.float32(np.sqrt(code.shape[1])), axis=1, norm="ortho")
+    return log_mel
+
+
+@lru_cache(maxsize=1)
+def transform(params: MelParams, sampling_rate: int) -> "MelSpectrogram":
+    """What makes power in mel bands of samples: its filters have area 1, so that the power is a density."""
+    from torchaudio.transforms import MelSpectrogram
+
+    window = round(params.window_ms / 1000 * sampling_rate)
+    return MelSpectrogram(
+        sample_rate=sampling_rate,
+        n_fft=1 << (window - 1).bit_length(),
+        win_length=window,
+        hop_length=round(params.frame_ms / 1000 * sampling_rate),
+        pad_mode="constant",  # reflection would refuse a clip shorter than half a window
+        n_mels=params.n_mels,
+        norm="slaney",
+        mel_scale="slaney",
+    )

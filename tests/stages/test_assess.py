@@ -1,0 +1,164 @@
+"""Conversions of a tiny corpus's test speaker: which clips, compared with what, judged by whom."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from click.testing import Result
+
+from pipeline import manifest
+from pipeline.assessment import ASSESSED, DISTANCES
+from pipeline.stages import assess
+
+SPLIT = {"scenario": "full", "fold": "1"}
+OUT = Path("data/assessed/full-1.parquet")
+CLIPS, TABLE = Path("data/manifest.parquet"), Path("data/splits/full-1.parquet")
+DIRECTIONS = {("angry", "neutral"), ("neutral", "angry"), ("neutral", "sad"), ("sad", "neutral")}
+Stage = Callable[..., Result]
+
+
+@pytest.fixture
+def table(assessed: Path) -> pd.DataFrame:
+    """Of fold 1, whose test speaker says three sentences, in each of three emotions once."""
+    return manifest.read(assessed / OUT, ASSESSED)
+
+
+def of(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    return table[table["what"] == what]
+
+
+def change(path: Path, schema: Any, **columns: Any) -> None:
+    manifest.write(manifest.read(path, schema).assign(**columns), path, schema, "")
+
+
+def test_clips_of_the_test_speaker_alone(table: pd.DataFrame) -> None:
+    assert set(table["speaker"]) == {"demo_f01"}
+    assert table["id"].str.startswith("demo/f01").all()
+
+
+def test_each_clip_in_each_direction(table: pd.DataFrame) -> None:
+    assert not table.duplicated(["source", "target", "what", "id"]).any()
+    counts = table.groupby(["source", "target", "what"]).size().unstack()
+    assert set(counts.index) == DIRECTIONS
+    for row in counts.to_dict("records"):
+        assert row == {"source": 3, "converted": 3, "rendered": 3, "copy_synthesis": 6, "second_take": 3}
+    for what, emotion in (("source", "source"), ("converted", "source"), ("second_take", "target")):
+        rows = of(table, what)
+        assert all(said in id_ for id_, said in zip(rows["id"], rows[emotion], strict=True))
+
+
+def test_compared_with_takes_of_the_target(table: pd.DataFrame) -> None:
+    """There is one take of each, and no second one."""
+    for what in ("source", "converted"):
+        assert (of(table, what)["takes"] == 1).all()
+        assert of(table, what)[list(DISTANCES)].notna().all().all()
+    assert (of(table, "second_take")["takes"] == 0).all()
+    assert of(table, "second_take")[list(DISTANCES)].isna().all().all()
+    f0 = table.groupby("what")["f0_mean_st"].mean()
+    assert f0["copy_synthesis"] < 0.3
+    assert f0["converted"] < 0.8 < 1.5 < f0["source"]
+
+
+def test_who_judges(table: pd.DataFrame) -> None:
+    assert of(table, "converted")["estoi"].notna().all()
+    assert of(table, "source")["estoi"].isna().all()
+    for what in ("source", "converted", "second_take"):
+        assert set(of(table, what)["heard"]) <= {"angry", "neutral", "sad"}
+        assert of(table, what)["heard"].notna().all()
+    assert of(table, "second_take").eval("heard == target").mean() > 0.6
+    assert table["identified"].isna().all()  # one test speaker is nobody to be mistaken for
+
+
+def test_copies_tell_words_and_speaker_as_sources_and_the_rest_as_targets(table: pd.DataFrame) -> None:
+    copies = of(table, "copy_synthesis")
+    is_source = pd.Series([said in id_ for id_, said in zip(copies["id"], copies["source"], strict=True)], copies.index)
+    assert copies.loc[is_source, "estoi"].gt(0.5).all()
+    assert copies.loc[is_source, ["mcd_db", "heard"]].isna().all().all()
+    assert copies.loc[~is_source, "estoi"].isna().all()
+    assert copies.loc[~is_source, ["mcd_db", "heard"]].notna().all().all()
+    assert copies["mcd_db"].max() < of(table, "source")["mcd_db"].min()
+
+
+def test_judges_learn_from_train_clips_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = []
+
+    class Spied(assess.Jury):
+        def __init__(self, train: pd.DataFrame, clips: pd.DataFrame, stored: Any) -> None:
+            heard.append((set(train["speaker"]), set(clips["speaker"])))
+            super().__init__(train, clips, stored)
+
+    monkeypatch.setattr(assess, "Jury", Spied)
+    assert stage("assess", "--partition", "valid", **SPLIT).exit_code == 0
+    assert heard == [({"demo_m01", "demo_m02"}, {"demo_f02"})]
+    assert set(manifest.read(OUT, ASSESSED)["speaker"]) == {"demo_f02"}
+    assert manifest.metadata(OUT)["partition"] == "valid"
+
+
+def test_same_bytes_twice_and_nothing_else(stage: Stage, assessed: Path) -> None:
+    """Nothing is left from which something could learn."""
+
+    def contents() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
+
+    before = contents()
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    assert "full-1: 9 test clips, 4 directions" in result.output
+    assert contents() == before | {OUT: (assessed / OUT).read_bytes()}
+
+
+def test_two_speakers_of_nobody_knows_what(stage: Stage, params: Callable[..., None]) -> None:
+    """Without sentences there is no target to compare with, but all else."""
+    params({"pairs": ["angry-neutral"]})
+    change(CLIPS, manifest.CLIPS, sentence=None)
+    partition = manifest.read(TABLE, manifest.PARTITIONED)["partition"]
+    change(TABLE, manifest.PARTITIONED, partition=partition.replace("valid", "test"))
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    made = of(manifest.read(OUT, ASSESSED), "converted")
+    assert len(made) == 12
+    assert (made["takes"] == 0).all()
+    assert made[list(DISTANCES)].isna().all().all()
+    assert made[["estoi", "heard"]].notna().all().all()
+    assert set(made["identified"]) <= {"demo_f01", "demo_f02"}
+
+
+def test_no_pairs(stage: Stage, params: Callable[..., None]) -> None:
+    params({"pairs": []})
+    shutil.rmtree("models")
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    assert manifest.read(OUT, ASSESSED).empty
+
+
+def test_missing_model(stage: Stage) -> None:
+    shutil.rmtree("models/cyclegan/full-1/neutral-sad")
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 1
+    assert "models/cyclegan/full-1/neutral-sad: no model here; `dvc repro` trains it" in result.output
+    assert not OUT.exists()
+
+
+@pytest.mark.parametrize(("other", "is_"), [("full-3/angry-neutral", "full-3"), ("full-1/neutral-sad", "neutral-sad")])
+def test_model_of_something_else(stage: Stage, other: str, is_: str) -> None:
+    """A model of another split has heard the speakers who test here."""
+    shutil.rmtree("models/cyclegan/full-1/angry-neutral")
+    shutil.copytree(f"models/cyclegan/{other}", "models/cyclegan/full-1/angry-neutral")
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 1
+    assert "models/cyclegan/full-1/angry-neutral: is " in result.output
+    assert is_ in result.output
+    assert "expected angry-neutral of full-1" in result.output
+
+
+def test_audio_that_is_gone(stage: Stage) -> None:
+    clips = manifest.read(CLIPS, manifest.CLIPS)
+    path = Path(clips.loc[clips["speaker"] == "demo_f01", "filepath"].iloc[0])
+    path.unlink()
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 1
+    assert f"{path}: No such file" in result.output
+    assert not OUT.exists()

@@ -1,0 +1,244 @@
+"""`emocycle convert` on recordings of all kinds, with the pairs of a tiny project."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+from click.testing import CliRunner, Result
+
+from pipeline import cli, manifest
+from pipeline.judges.gate import Gate
+from pipeline.params import load
+from pipeline.shards import Shard
+from pipeline.vocoder.world import World, WorldParams
+
+RATE = 16_000
+ANGRY, NEUTRAL, SAD = (f"data/raw/demo/m01/m01_s1_{emotion}_medium.flac" for emotion in ("angry", "neutral", "sad"))
+PAIRS = "models/cyclegan/full-1"
+
+
+@pytest.fixture(autouse=True)
+def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A current directory with a finished project, which is only read."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("data", "models"):
+        Path(name).symlink_to(finished / name)
+    shutil.copy(finished / "params.yaml", ".")
+
+
+def convert(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli.main, ["convert", *map(str, arguments)])
+
+
+def made(path: Path | str, rate: int = RATE) -> np.ndarray:
+    """Samples of a file that must be mono, at this rate."""
+    samples, found = soundfile.read(path)
+    assert (found, samples.ndim) == (rate, 1)
+    return samples
+
+
+def rms(samples: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(samples**2)))
+
+
+def f0_hz(samples: np.ndarray) -> float:
+    """Mean of log F0, as Hz, of a clip at `RATE`."""
+    found = World(load(Path("params.yaml"), "vocoder.world", WorldParams), RATE).analyse(samples).f0_hz
+    return float(np.exp(np.log(found[found > 0]).mean()))
+
+
+def test_a_file() -> None:
+    """As loud as before, and as high as the emotion is: the corpus's angry voices are 1.18 times as high."""
+    result = convert(NEUTRAL, "out/angry.wav", "--to", "angry", "--from", "neutral")
+    assert result.exit_code == 0, result.output
+    assert result.output == f"{NEUTRAL}: neutral: made angry: out/angry.wav\n"
+    before, after = made(NEUTRAL), made("out/angry.wav")
+    assert rms(after) == pytest.approx(rms(before), rel=0.01)
+    assert f0_hz(after) == pytest.approx(1.18 * f0_hz(before), rel=0.03)
+
+
+@pytest.mark.parametrize(("intensity", "share"), [("low", 0.5), ("high", 1.5)])
+def test_intensity(intensity: str, share: float) -> None:
+    result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral", "--intensity", intensity)
+    assert f"made {intensity} angry" in result.output
+    assert f0_hz(made("out.wav")) == pytest.approx(1.18**share * f0_hz(made(NEUTRAL)), rel=0.03)
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100, 96_000])
+def test_rates_are_kept(rate: int) -> None:
+    spoken = soxr.resample(made(NEUTRAL), RATE, rate)
+    soundfile.write("in.wav", spoken, rate)
+    assert convert("in.wav", "same.wav", "--to", "neutral", "--from", "neutral").exit_code == 0
+    np.testing.assert_allclose(made("same.wav", rate), spoken, atol=2**-14)
+    assert convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral").exit_code == 0
+    after = made("out.wav", rate)
+    assert rms(after) == pytest.approx(rms(spoken), rel=0.01)
+    assert f0_hz(soxr.resample(after, rate, RATE)) == pytest.approx(1.18 * f0_hz(made(NEUTRAL)), rel=0.03)
+
+
+def test_length_is_kept_but_for_the_rate_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silent ends are not trimmed, and they stay silent."""
+    silence = np.zeros(RATE // 2)
+    spoken = np.concatenate([silence, made(NEUTRAL), silence])
+    soundfile.write("in.wav", spoken, RATE)
+    monkeypatch.setattr("pipeline.prosody.Prosody.rate", lambda *given: 1.0)
+    convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
+    after = made("out.wav")
+    assert len(after) == len(spoken)
+    assert rms(after[: RATE // 4]) < 0.01 * rms(after) and rms(after[-RATE // 4 :]) < 0.01 * rms(after)
+    monkeypatch.setattr("pipeline.prosody.Prosody.rate", lambda *given: 1.5)
+    convert("in.wav", "slow.wav", "--to", "angry", "--from", "neutral")
+    assert len(made("slow.wav")) == pytest.approx(1.5 * len(spoken), abs=100)
+
+
+def test_channels_are_mixed_and_that_is_said() -> None:
+    spoken = made(NEUTRAL)
+    soundfile.write("stereo.wav", np.stack([spoken, 0 * spoken], axis=1), RATE)
+    result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
+    assert "stereo.wav: neutral, 2 channels mixed: made angry: out.wav" in result.output
+    assert rms(made("out.wav")) == pytest.approx(rms(spoken) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 8.0])
+def test_short_and_long(seconds: float) -> None:
+    soundfile.write("in.wav", np.resize(made(NEUTRAL)[2000:8000], round(seconds * RATE)), RATE)
+    assert convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral").exit_code == 0
+    after = made("out.wav")
+    assert 0.5 < len(after) / RATE / seconds < 2
+    assert np.isfinite(after).all() and rms(after) > 0.005
+
+
+def test_what_would_clip_is_lowered() -> None:
+    spoken = made(NEUTRAL)
+    soundfile.write("in.wav", spoken / np.abs(spoken).max(), RATE)
+    convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
+    after = np.abs(made("out.wav"))
+    assert after.max() < 1 and np.mean(after > 0.98) < 0.01
+
+
+def test_formats() -> None:
+    soundfile.write("in.wav", made(NEUTRAL)[2000:4000], RATE)
+    for suffix in (".wav", ".FLAC", ".ogg", ".mp3", ".aif", ".aiff"):
+        assert convert("in.wav", f"out{suffix}", "--to", "angry", "--from", "neutral").exit_code == 0
+        about = soundfile.info(f"out{suffix}")
+        assert (about.samplerate, about.channels) == (RATE, 1)
+        assert about.format in {suffix[1:].upper(), "AIFF" if suffix == ".aif" else ""}
+
+
+def test_the_source_is_guessed() -> None:
+    result = convert(NEUTRAL, "angry.wav", "--to", "angry")
+    assert result.exit_code == 0, result.output
+    words, _, percent = result.output.partition("heard as neutral, ")
+    assert words == f"{NEUTRAL}: " and 33 < int(percent.partition("%")[0]) <= 100
+    convert(NEUTRAL, "said.wav", "--to", "angry", "--from", "neutral")
+    np.testing.assert_array_equal(made("angry.wav"), made("said.wav"))
+
+
+def test_the_judge_hears_train_clips_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    split = manifest.read(Path("data/splits/full-1.parquet"), manifest.PARTITIONED)
+    train = split.loc[split["partition"] == "train", "id"]
+    shard = Shard(Path("data/features/judges/demo"))
+    heard: list[np.ndarray] = []
+    fit = Gate.fit
+    monkeypatch.setattr(Gate, "fit", lambda rows, words: heard.append(rows) or fit(rows, words))
+    convert(NEUTRAL, "out.wav", "--to", "angry")
+    [rows] = heard
+    np.testing.assert_array_equal(rows, np.concatenate([shard.array(id_, "gate") for id_ in train]))
+
+
+def test_what_is_so_already_is_left_as_it_is() -> None:
+    result = convert(ANGRY, "out.wav", "--to", "angry")
+    assert result.exit_code == 0, result.output
+    assert "heard as angry, " in result.output and ": left as it is: out.wav" in result.output
+    np.testing.assert_allclose(made("out.wav"), made(ANGRY), atol=2**-15)
+
+
+def test_a_folder() -> None:
+    """What cannot be used is named, and the others go on."""
+    for path, samples in (
+        ("in/a.wav", made(NEUTRAL)),
+        ("in/deep/b.flac", made(NEUTRAL)),
+        ("in/silent.wav", np.zeros(RATE)),
+        ("in/tiny.wav", made(NEUTRAL)[:800]),
+        ("in/.hidden.wav", made(NEUTRAL)),
+    ):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, samples, RATE)
+    Path("in/broken.wav").write_bytes(b"RIFF")
+    Path("in/notes.txt").touch()
+    for _ in range(2):  # what is in OUT is not converted again, though OUT is in IN
+        result = convert("in", "in/out", "--to", "angry", "--from", "neutral")
+        assert result.exit_code == 1
+        for line in (
+            "in/a.wav: neutral: made angry: in/out/a.wav\n",
+            "in/deep/b.flac: neutral: made angry: in/out/deep/b.flac\n",
+            "in/silent.wav: left out: peaks at 0",
+            "in/tiny.wav: left out: lasts 0.050 s, expected 0.100 s or more\n",
+            "in/broken.wav: left out: not decodable as audio",
+            "Error: 3 of 5 files could not be converted\n",
+        ):
+            assert line in result.output
+        found = sorted(path.relative_to("in/out").as_posix() for path in Path("in/out").rglob("*") if path.is_file())
+        assert found == ["a.wav", "deep/b.flac"]
+
+
+def test_a_file_into_a_folder() -> None:
+    Path("out.v2").mkdir()
+    assert convert(NEUTRAL, "new", "--to", "angry", "--from", "neutral").exit_code == 0
+    assert convert(NEUTRAL, "out.v2", "--to", "angry", "--from", "neutral").exit_code == 0
+    assert Path("new", Path(NEUTRAL).name).is_file() and Path("out.v2", Path(NEUTRAL).name).is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([NEUTRAL, "out.wav", "--to", "angri"], f"--to angri: no pair of {PAIRS} has it; did you mean 'angry'?"),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: no pair angry-sad was trained; there are "),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "happy"], "no pair happy-sad was trained"),
+        (
+            [ANGRY, "out.wav", "--to", "sad"],
+            "no pair angry-sad was trained; there are angry-neutral, neutral-sad; or say",
+        ),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--split", "full-2"], "models/cyclegan/full-2: no pair was trained; `dvc"),
+        ([NEUTRAL, NEUTRAL, "--to", "sad"], f"{NEUTRAL}: would be overwritten by its conversion"),
+        (["data/raw/demo", "data/raw/demo", "--to", "sad"], "would be overwritten by its conversion"),
+        (["data/raw", "out.wav", "--to", "sad"], "out.wav: data/raw is a folder, so expected another"),
+        (["models", "out", "--to", "sad"], "models: holds no audio file; expected .aif, .aiff, .flac"),
+        ([NEUTRAL, "out.m4a", "--to", "sad"], "out.m4a: cannot be written; expected .aif, .aiff"),
+        (["gone.wav", "out.wav", "--to", "sad"], "'gone.wav' does not exist"),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--intensity", "extreme"], "'extreme' is not one of"),
+    ],
+)
+def test_what_cannot_be_done(arguments: list[str], message: str) -> None:
+    before = Path(NEUTRAL).read_bytes()
+    result = convert(*arguments)
+    assert result.exit_code != 0
+    assert message in result.output
+    assert not any(Path().glob("out*"))
+    assert Path(NEUTRAL).read_bytes() == before
+
+
+def test_a_format_that_has_not_the_rate() -> None:
+    soundfile.write("in.wav", soxr.resample(made(NEUTRAL), RATE, 96_000), 96_000)
+    result = convert("in.wav", "out.mp3", "--to", "angry", "--from", "neutral")
+    assert result.exit_code == 1
+    assert "in.wav: left out: cannot be written as .mp3 at 96,000 Hz: " in result.output
+    assert not any(Path().glob("*out.mp3*"))
+
+
+def test_the_level_of_the_input_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes into the networks is as loud as the clips that they learned from; silent ends do not count."""
+    heard: list[np.ndarray] = []
+    analyse = World.analyse
+    monkeypatch.setattr(World, "analyse", lambda self, samples: heard.append(samples) or analyse(self, samples))
+    spoken = made(NEUTRAL)
+    for samples in (spoken, 0.05 * spoken, np.concatenate([np.zeros(RATE), spoken])):
+        soundfile.write("in.wav", samples, RATE, subtype="FLOAT")
+        convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
+    first, soft, late = heard
+    np.testing.assert_allclose(soft, first, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(late[RATE:], first, rtol=1e-3, atol=1e-5)
+    assert 20 * np.log10(rms(first)) == pytest.approx(-26, abs=1.5)

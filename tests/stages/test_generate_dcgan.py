@@ -1,0 +1,155 @@
+"""Clips from noise: how many, how they sound, what is known of them, and that they train an arm and leak nothing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import Result
+
+from pipeline import audio, manifest, models, workers
+from pipeline.audio import AudioParams
+from pipeline.params import load
+from pipeline.shards import Shard
+from pipeline.stages import generate_dcgan
+
+ITEM = {"scenario": "full", "fold": "1"}
+MODEL = Path("models/dcgan/full-1")
+OUT = Path("data/synthetic/full-1/dcgan/all")
+TABLE = OUT / manifest.SYNTHETIC_TABLE
+TRAINING_SET = Path("data/augmented/full-1/dcgan.parquet")
+Stage = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def project(with_dcgan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it as current directory, to do with as one likes."""
+    shutil.copytree(with_dcgan, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    return tmp_path
+
+
+def rows() -> pd.DataFrame:
+    return manifest.read(TABLE, manifest.SYNTHETIC)
+
+
+@pytest.fixture
+def augment(stage: Stage) -> Callable[[], Result]:
+    """The stage for the arm."""
+    return lambda: stage("augment", **ITEM, arm="dcgan")
+
+
+def test_as_many_of_each_emotion_as_were_heard() -> None:
+    found = rows()
+    assert found["emotion"].value_counts().to_dict() == {"angry": 6, "neutral": 6, "sad": 6}
+    assert list(found["id"]) == sorted(found["id"])
+    assert found["id"].iloc[0] == "full-1/dcgan/angry/00001"
+    assert found["sha256"].is_unique  # no two are the same sound
+
+
+def test_provenance() -> None:
+    found = rows()
+    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
+    assert found["is_synthetic"].all()
+    for column in ("generator", "speaker", "corpus"):
+        assert set(found[column]) == {"dcgan"}
+    assert not set(found["speaker"]) & set(clips["speaker"])
+    assert found[["source_id", "source_emotion", "intensity", "sentence", "gender"]].isna().all().all()
+    assert set(found["license"]) == set(clips["license"])
+    assert set(found["generator_sha256"]) == {models.fingerprint(MODEL)}
+    said = manifest.metadata(TABLE)
+    assert (said["split"], said["emotions"], said["model"]) == ("full-1", "all", MODEL.as_posix())
+
+
+def test_audio_begins_and_ends_with_sound() -> None:
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
+    for row in rows().itertuples():
+        recording = audio.read(Path(row.filepath))
+        assert (recording.sha256, recording.sampling_rate) == (row.sha256, prepared.sampling_rate)
+        again = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+        assert len(again) == pytest.approx(len(recording.samples), abs=512)
+        assert np.isfinite(shard.array(row.id, "log_mel")).all()
+
+
+def test_a_spectrogram_is_spoken_without_its_silent_end() -> None:
+    """A vowel that ends in the middle of what the generator made."""
+    from pipeline.classifier.acoustics import AcousticsParams, log_mel
+
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    acoustics = load(Path("params.yaml"), "acoustics", AcousticsParams)
+    time = np.arange(8000) / prepared.sampling_rate
+    vowel = np.sin(2 * np.pi * 220 * time) + np.sin(2 * np.pi * 660 * time)
+    mel = log_mel(np.concatenate([vowel, np.zeros(8000)]), prepared.sampling_rate, acoustics)
+    samples = generate_dcgan.spoken(mel, prepared, acoustics, iterations=4, seed=1)
+    assert len(samples) == pytest.approx(8000, abs=800)
+    assert audio.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
+
+
+def test_same_bytes_twice(stage: Stage) -> None:
+    before = {path: path.read_bytes() for path in OUT.rglob("*") if path.is_file()}
+    assert stage("generate_dcgan", **ITEM).exit_code == 0
+    assert {path: path.read_bytes() for path in OUT.rglob("*") if path.is_file()} == before
+
+
+def test_missing_model(stage: Stage) -> None:
+    shutil.move(MODEL, "elsewhere")
+    result = stage("generate_dcgan", **ITEM)
+    assert result.exit_code == 1
+    assert f"{MODEL}: no model here" in result.output
+
+
+def test_arm_dcgan(stage: Stage, augment: Callable[[], Result]) -> None:
+    result = augment()
+    assert result.exit_code == 0, result.output
+    assert "full-1 dcgan: 36 real clips, 18 synthetic" in result.output
+    found = manifest.read(TRAINING_SET, manifest.AUGMENTED)
+    extra = found[found["is_synthetic"]]
+    assert list(extra["id"]) == list(rows()["id"])
+    assert set(extra["partition"]) == {"train"}
+    assert stage("classify", **ITEM, arm="dcgan").exit_code == 0
+
+
+def test_generator_that_heard_others(stage: Stage, augment: Callable[[], Result]) -> None:
+    """Its clips say nothing of it; its model does."""
+    config = json.loads((MODEL / "config.json").read_text())
+    (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
+    assert stage("generate_dcgan", **ITEM).exit_code == 0
+    result = augment()
+    assert result.exit_code == 1
+    assert "full-1: leakage: generator of another partition or split: full-1/dcgan/angry/00001" in result.output
+    assert not TRAINING_SET.exists()
+
+
+def test_generator_that_heard_test_speakers(stage: Stage, augment: Callable[[], Result]) -> None:
+    """It is really trained on all clips, under the split's own name."""
+    split = Path("data/splits/full-1.parquet")
+    partitioned = manifest.read(split, manifest.PARTITIONED)
+    manifest.write(partitioned.assign(partition="train"), Path("leaky", split.name), manifest.PARTITIONED, "")
+    assert stage("train_dcgan", "--split", f"leaky/{split.name}", **ITEM).exit_code == 0
+    assert stage("generate_dcgan", **ITEM).exit_code == 0
+    result = augment()
+    assert result.exit_code == 1
+    assert "full-1: leakage: generator of another partition or split: " in result.output
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"speaker": "demo_f01"}, {"speaker": "demo_m01"}, {"source_id": "demo/f01_s1_angry_medium"}],
+    ids=["test speaker", "train speaker", "test source"],
+)
+def test_clip_from_noise_in_the_name_of_a_real_one(augment: Callable[[], Result], changes: dict[str, Any]) -> None:
+    said = manifest.metadata(TABLE)
+    kept = {name: said[name] for name in ("split", "emotions", "model")}
+    found = rows()
+    found.loc[0, list(changes)] = list(changes.values())
+    manifest.write(found, TABLE, manifest.SYNTHETIC, said["params"], **kept)
+    result = augment()
+    assert result.exit_code == 1
+    assert "source outside train: full-1/dcgan/angry/00001" in result.output
+    assert not TRAINING_SET.exists()

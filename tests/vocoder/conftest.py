@@ -1,0 +1,49 @@
+"""Numbers and a sound for the tests of the mel vocoder and its inversions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.vocoder.mel import IstftParams, MelParams, transform
+
+RATE = 16_000
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small tensors are faster on one thread, and on busy cores a hundred times so."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def params() -> MelParams:
+    """The mel vocoder with a tiny network."""
+    network = IstftParams(
+        channels=16, blocks=2, kernel=3, steps=20, batch=4, frames=32, learning_rate=1e-2, iterations=0
+    )
+    return MelParams(n_mels=80, frame_ms=5, window_ms=20, inversion="griffin_lim", iterations=8, istft=network)
+
+
+@pytest.fixture
+def mel(params: MelParams) -> Any:
+    """Its transform, at 16 kHz."""
+    return transform(params, RATE)
+
+
+@pytest.fixture
+def sound() -> np.ndarray:
+    """A voice that glides from 120 to 180 Hz between two hisses, with two formants, 0.5 s, (samples,)."""
+    time = np.arange(RATE // 2) / RATE
+    f0_hz = 120 + 120 * time
+    phase = 2 * np.pi * np.cumsum(f0_hz) / RATE
+    partials = np.arange(1, 40)[:, None]
+    formants = sum(1 / (1 + ((partials * 150 - centre) / 200) ** 2) for centre in (600, 1800))
+    voice = (formants * np.sin(partials * phase)).sum(axis=0) * ((time > 0.1) & (time < 0.4))
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(len(time))
+    return (0.05 * (voice + hiss)).astype(np.float32)
