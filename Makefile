@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 	@echo "The augmented training lists: data/augmented/<split>/<arm>.parquet; converted clips: data/synthetic"
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(INSTALLED)
 	@$(BIN)/ruff check
