@@ -180,7 +180,7 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)
         change_params(NEURAL)
-        run_all([("features", {"corpus": "demo"}), ("train_cyclegan", pair)])
+        run_all([("features", {"corpus": "demo"}), ("pretrain", SPLIT), ("train_cyclegan", pair)])
         run_all(("train_vocoder", {**SPLIT, "fold": fold}) for fold in ("1", "3"))
         run_all([("generate", pair)])
     return folder
