@@ -28,9 +28,10 @@ lock: $(BIN)/uv
 	@$(BIN)/uv pip compile --quiet --universal --all-extras --no-header --annotation-style line \
 		--python-version 3.11 pyproject.toml -o requirements.lock
 
+# Bytecode at once: where Python must not write it (PYTHONDONTWRITEBYTECODE), each stage would compile its imports anew.
 $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
 	@echo "Installing what requirements.lock names into .venv; the first time takes minutes ..."
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements.lock -e .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps -r requirements.lock -e .
 	@touch $@
 
 $(BIN)/uv:
