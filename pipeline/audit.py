@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import leakage, manifest, models, predictions
+from pipeline.augmentation import LEARNS_NOTHING
 from pipeline.leakage import Leak
+from pipeline.manifest import REPEATED
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
 
 
 def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, split_path: Path) -> list[Leak]:
-    """Leaks of an arm's training set. What a generator saw is asked of its model, whose hash its clips carry.
+    """Leaks of an arm's training set.
+
+    What a generator saw is asked of its model, whose hash its clips carry; those of `LEARNS_NOTHING` have none.
 
     Args:
         rows: of `manifest.AUGMENTED`
@@ -53,12 +57,21 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
     train = partitioned[partitioned["partition"] == "train"]
     fitted_on = {leakage.GATE: said.get(leakage.GATE, "")}
     allowed = dict.fromkeys((leakage.GATE, leakage.VOCODER, leakage.PRETRAINED), models.clips_sha256(train))
-    for folder in sorted({Path(path).parent for path in rows.loc[rows["is_synthetic"], "filepath"]}):
+    made = rows[rows["is_synthetic"]]
+    learns = ~made["generator"].isin(LEARNS_NOTHING)
+    harmless = set(made.loc[~learns, "generator_sha256"]) - set(made.loc[learns, "generator_sha256"])
+    for each in (fitted_on, allowed):
+        each |= dict.fromkeys(harmless, "nothing")
+    own_files = made[made["generator"] != REPEATED]
+    for folder, clips in own_files.groupby(own_files["filepath"].map(lambda path: Path(path).parent)):
         table = folder / manifest.SYNTHETIC_TABLE
-        model, voice = _model_of(table), manifest.metadata(table)
-        config, sha256 = models.config(model), models.fingerprint(model)
-        fitted_on[sha256] = config["train_clips_sha256"]
-        allowed[sha256] = models.clips_sha256(train[train["emotion"].isin(config["emotions"])])
+        voice = manifest.metadata(table)
+        sha256, config = clips["generator_sha256"].iloc[0], {}
+        if clips["generator"].iloc[0] not in LEARNS_NOTHING:
+            model = _model_of(table)
+            config, sha256 = models.config(model), models.fingerprint(model)
+            fitted_on[sha256] = config["train_clips_sha256"]
+            allowed[sha256] = models.clips_sha256(train[train["emotion"].isin(config["emotions"])])
         if config.get("pretrained_on"):
             fitted_on[leakage.PRETRAINED + sha256] = config["pretrained_on"]
         if "vocoder" in voice:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipeline.files import whole
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
 INTENSITIES = ("low", "medium", "high")
 UNKNOWN_SPEAKER = "unknown"  # after the corpus's prefix; who that is may be anybody, so such a clip never tests
@@ -42,6 +42,7 @@ _PROVENANCE = [
     pa.field("generator", _WORD),
     pa.field("generator_sha256", _WORD),
     pa.field("seed", pa.int32()),
+    pa.field("parameters", pa.string()),
 ]
 _MEASURED = [pa.field(name, pa.float32()) for name in ("level_db", "clipping", "intelligibility")]
 _JUDGED = [
@@ -76,6 +77,8 @@ QUARANTINE = pa.schema(
 # In the folder of a generator's clips:
 SYNTHETIC_TABLE = "clips.parquet"  # its rows
 SYNTHETIC_FEATURES = "features"  # shard of what the classifiers hear of the clips, and what the judges go by
+
+REPEATED = "oversample"  # generator of rows that are real clips once more: their files and features are the source's
 
 
 class ManifestError(click.ClickException):
@@ -150,6 +153,11 @@ def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFra
         name: of the partition
     """
     return clips[clips["id"].isin(split.loc[split["partition"] == name, "id"])]
+
+
+def heard_as(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Ids by which the features of clips are kept; rows of `AUGMENTED`."""
+    return rows["id"].where(rows["generator"] != REPEATED, rows["source_id"])
 
 
 def metadata(path: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
 import click
@@ -22,6 +22,7 @@ Facts = dict[str, object]  # what the table says of a clip once it is made, by c
 
 FACTS = ["sampling_rate", "duration", "sha256", "level_db", "clipping", "intelligibility"]
 STEP = 2.0**-15  # of 16 bits
+LONGEST_NAME = 150  # bytes of a name in a file's
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,20 @@ class Renderer(Generic[Content]):
         return audio.prepare(recording.samples, recording.sampling_rate, self.prepared)
 
 
+def filepaths(names: "pd.Series[str]", suffixes: "pd.Series[str]", out: Path) -> "pd.Series[str]":
+    """Files of clips in a folder, each its own; whatever is in the names, a file system takes it.
+
+    Args:
+        names: such as the source's id, of any length
+        suffixes: what tells clips of the same name apart
+        out: the folder
+    """
+    stems = names.str.replace("/", "_").map(_shortened) + "_" + suffixes
+    again = stems.groupby(stems).cumcount()  # names that differ in what a file's cannot hold
+    stems += again.map(lambda number: f"_{number + 1}" if number else "")
+    return PurePosixPath(out).as_posix() + "/" + stems + ".flac"
+
+
 def clipping(samples: np.ndarray) -> float:
     """Share of a clip's samples that are as loud as its loudest, at any level; of ordinary speech, next to none.
 
@@ -118,3 +133,8 @@ def write(
         complete = rows.assign(**pd.DataFrame(found, rows.index, FACTS))
         manifest.write(complete, folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC, digest, **said)
     return complete
+
+
+def _shortened(name: str) -> str:
+    """Its last characters, where it is too long for a file's name."""
+    return name.encode()[-LONGEST_NAME:].decode(errors="ignore")

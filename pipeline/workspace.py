@@ -12,19 +12,20 @@ from typing import Any
 import click
 
 from pipeline import audit, ingestion, manifest, pairs, params, splits
-from pipeline.augmentation import ARMS, FROM_NOISE
+from pipeline.augmentation import ARMS, COPIES, GENERATORS, converts
 from pipeline.corpora import AGREED_FOLDS, CORPORA, DEMO, expected
 from pipeline.corpora.table import TableParams
 from pipeline.leakage import Leak
-from pipeline.manifest import EMOTIONS
+from pipeline.manifest import EMOTIONS, REPEATED
 from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
 
 BASELINE = "none"  # the arm that others are compared with
 LISTS = (
-    *("corpora", "scenarios", "folds", "pairs", "dcgan_scenarios", "arms", "emotions"),
+    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "dcgan_scenarios", "arms"),
+    "emotions",
     *("classify.classifiers", "classify.seeds"),
 )
-MAY_BE_EMPTY = ("pairs", "dcgan_scenarios", "classify.seeds")
+MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "dcgan_scenarios", "classify.seeds")
 
 Values = Mapping[str, Any]  # key of params.yaml, dots between levels → what stands there; only keys that are right
 
@@ -150,7 +151,7 @@ def _lists(values: Values) -> Iterable[str]:
 def _words(values: Values) -> Iterable[str]:
     """Words that must be among others."""
     emotion_map = values.get("emotion_map", {})
-    evaluated, split = values.get("evaluate"), values.get("split")
+    evaluated, split, mix = (values.get(key) for key in ("evaluate", "split", "augment.mix"))
     scenarios = set(split.scenarios) if split else None
     for key, words, known in (
         ("corpora", values.get("corpora"), {*CORPORA, *values.get("tables", ())}),
@@ -159,6 +160,11 @@ def _words(values: Values) -> Iterable[str]:
         ("emotions", values.get("emotions"), set(EMOTIONS)),
         ("emotion_map", [*emotion_map, *emotion_map.values()], set(EMOTIONS)),
         ("scenarios", values.get("scenarios"), scenarios),
+        *(
+            (key, values.get(key), {name for name, generator in GENERATORS.items() if generator.wanted_in == key})
+            for key in ("conversions", "perturbations")
+        ),
+        ("augment.mix.towards", mix and mix.towards, values.get("emotions")),
         ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
@@ -186,13 +192,20 @@ def _arms(values: Values) -> Iterable[str]:
     arms = values.get("arms", ())
     if arms and BASELINE not in arms:
         yield f"'arms': '{BASELINE}' is missing, which the others are compared with"
-    if "pairs" in values and not values["pairs"]:
-        for arm in arms:
-            if arm in ARMS and set(ARMS[arm].generators) - FROM_NOISE:
-                yield f"'pairs' is empty, but arm '{arm}' needs what is trained on them"
-    for scenario in values.get("scenarios", ()) if "dcgan" in arms and "dcgan_scenarios" in values else ():
-        if scenario not in values["dcgan_scenarios"]:
-            yield f"'dcgan_scenarios' lacks '{scenario}', but arm 'dcgan' needs what is trained in it"
+    prosody = values.get("prosody")
+    if "f0_only" in values.get("conversions", ()) and prosody and prosody.f0 == "cyclegan_cwt":
+        yield "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network"
+    needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
+    if values.get("augment.vocode_real"):
+        needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}
+    for name, arm in sorted(needs):
+        key = GENERATORS[name].wanted_in
+        if GENERATORS[name].of_pairs and "pairs" in values and not values["pairs"]:
+            yield f"'pairs' is empty, but arm '{arm}' needs what is trained on them"
+        wanted = values.get("scenarios", ()) if key == "dcgan_scenarios" else [name]
+        for word in wanted if key in values else ():
+            if word not in values[key]:
+                yield f"'{key}' lacks '{word}', which arm '{arm}' needs"
 
 
 def _folds(values: Values) -> Iterable[str]:

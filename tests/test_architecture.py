@@ -47,7 +47,7 @@ PARTS = {
     }
 }
 # Lists that no stage loads: dvc.yaml makes items of them.
-MATRIX_ALONE = {"dcgan_scenarios"}
+MATRIX_ALONE = {"conversions", "perturbations", "dcgan_scenarios"}
 
 # The part of the package that a module belongs to → the parts from which it may import, besides its own.
 NOUNS = "nouns"

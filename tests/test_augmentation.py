@@ -1,16 +1,36 @@
 """Which synthetic clips join a training set, and what they count."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.augmentation import ARMS, FROM_NOISE, MixParams, extra_clips, folders
+from pipeline.augmentation import (
+    ARMS,
+    GENERATORS,
+    LEARNS_NOTHING,
+    MixParams,
+    converts,
+    extra_clips,
+    folders,
+    repeated,
+    shuffled,
+)
+from pipeline.manifest import REPEATED, heard_as
 
 
 def test_folders_of_generators() -> None:
     assert folders("cyclegan", ("angry-sad", "neutral-sad")) == ("angry-sad", "neutral-sad")
     assert folders("dcgan", ("angry-sad",)) == folders("dcgan", ()) == ("all",)
-    assert {generator for arm in ARMS.values() for generator in arm.generators} >= FROM_NOISE
+    assert folders("classical", ("angry-sad",)) == ("all",)
+
+
+def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
+    assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, REPEATED}
+    assert LEARNS_NOTHING == {"classical", "copy_synthesis", "oversample"}
+    converting = {"cyclegan", "cyclegan+classical", "f0_only", "shuffled_labels"}
+    assert {arm for arm in ARMS if converts(arm)} == converting
 
 
 def real(**counts: int) -> pd.DataFrame:
@@ -20,11 +40,11 @@ def real(**counts: int) -> pd.DataFrame:
 def synthetic(**counts: int) -> pd.DataFrame:
     emotions = np.repeat(list(counts), list(counts.values()))
     ids = [f"{emotion}_{number:03}" for number, emotion in enumerate(emotions)]
-    return pd.DataFrame({"id": ids, "emotion": emotions, "selected": True})
+    return pd.DataFrame({"id": ids, "emotion": emotions, "selected": True, "generator": "cyclegan"})
 
 
-def mixed(made: pd.DataFrame, clips: pd.DataFrame, ratio: float = 1.0, weight: float = 0.3, seed: int = 1):
-    return extra_clips(made, clips, MixParams(ratio=ratio, weight=weight), seed)
+def mixed(made: pd.DataFrame, clips: pd.DataFrame, ratio: float = 1.0, weight: float = 0.3, seed: int = 1, **more: Any):
+    return extra_clips(made, clips, MixParams(ratio, weight, **{"balance": False, "towards": (), **more}), seed)
 
 
 @pytest.mark.parametrize(("ratio", "angry", "sad"), [(1.0, 4, 10), (0.5, 2, 5), (2.0, 8, 20), (1.26, 5, 13)])
@@ -100,9 +120,58 @@ def test_inputs_are_left_alone() -> None:
 @pytest.mark.parametrize("wrong", [{"ratio": 0}, {"ratio": -1}, {"weight": 0}])
 def test_ratio_and_weight_are_above_zero(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="greater than 0"):
-        MixParams(**{"ratio": 1.0, "weight": 0.3, **wrong})
+        MixParams(**{"ratio": 1.0, "weight": 0.3, "balance": False, "towards": (), **wrong})
 
 
 def test_what_others_are_compared_with_has_no_generators() -> None:
     assert ARMS["none"].generators == ()
     assert all(arm.generators for name, arm in ARMS.items() if name == "cyclegan")
+
+
+@pytest.mark.parametrize(("classical", "expected"), [(30, (5, 6)), (2, (2, 6))])
+def test_two_generators_share_evenly_as_far_as_they_go(classical: int, expected: tuple[int, int]) -> None:
+    """11 clips are wanted; their weight is the same in all, however many there are."""
+    other = synthetic(angry=classical).assign(generator="classical", id=lambda rows: "c" + rows["id"])
+    found = mixed(pd.concat([synthetic(angry=30), other]), real(angry=11))
+    assert found["generator"].value_counts().to_dict() == dict(zip(("classical", "cyclegan"), expected, strict=True))
+    assert found["weight"].sum() == pytest.approx(0.3 * 11)
+
+
+def test_balance_fills_rare_emotions_alone_and_towards_leaves_others_out() -> None:
+    made, clips = synthetic(angry=30, sad=30, happy=30), real(angry=4, sad=10, happy=7)
+    filled = mixed(made, clips, ratio=3, weight=0.5, balance=True)
+    assert filled["emotion"].value_counts().to_dict() == {"angry": 6, "happy": 3}
+    assert set(filled["weight"]) == {0.5}
+    assert mixed(made, clips, towards=("sad",))["emotion"].value_counts().to_dict() == {"sad": 10}
+
+
+def test_the_same_sources_are_drawn_for_a_generator_and_its_control() -> None:
+    made, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
+    control = made.assign(generator="f0_only")
+    pd.testing.assert_series_equal(mixed(made, clips)["id"], mixed(control, clips)["id"])
+
+
+def test_real_clips_once_more() -> None:
+    clips = real(angry=4, sad=6).assign(id=lambda rows: "r" + rows.index.astype(str), sha256="x")
+    candidates = repeated(clips, "full-1", ratio=1.5)
+    assert len(candidates) == 20 and candidates["id"].is_unique
+    found = mixed(candidates, clips, ratio=1.5, weight=0.3)
+    assert found["emotion"].value_counts().to_dict() == {"sad": 9, "angry": 6}
+    assert found["weight"].sum() == pytest.approx(0.3 * 10)
+    assert set(heard_as(found)) <= set(clips["id"]) and not set(found["id"]) & set(clips["id"])
+    pd.testing.assert_series_equal(heard_as(found.assign(generator="classical")), found["id"])
+
+
+def test_shuffled_emotions_are_the_same_ones_with_their_weights() -> None:
+    made, clips = synthetic(angry=40, sad=40), real(angry=30, sad=10)
+    extra = mixed(made, clips)
+    dealt = shuffled(extra, 1)
+    pd.testing.assert_series_equal(dealt["id"], extra["id"])
+    for emotion, own in extra.groupby("emotion"):
+        pd.testing.assert_series_equal(
+            dealt.loc[dealt["emotion"] == emotion, "weight"].reset_index(drop=True),
+            own["weight"].reset_index(drop=True),
+        )
+    kept = (dealt["emotion"] == extra["emotion"]).mean()
+    assert 0.4 < kept < 0.85  # by chance 0.75² + 0.25² = 0.625
+    assert set(shuffled(extra, 2).query("emotion == 'sad'")["id"]) != set(dealt.query("emotion == 'sad'")["id"])

@@ -15,6 +15,7 @@ from pipeline import experiments, workspace
 from pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
+ARMS = ("classical", "cyclegan", "none")  # of the demo
 IN_ORDER = "params.yaml and data/raw are in order\n"
 
 
@@ -125,8 +126,18 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
         ({"pairs": []}, "'pairs' is empty, but arm 'cyclegan' needs what is trained on them"),
         (
             {"scenarios": ["full", "imbalanced"], "dcgan_scenarios": ["full"], "arms": ["none", "cyclegan", "dcgan"]},
-            "'dcgan_scenarios' lacks 'imbalanced', but arm 'dcgan' needs what is trained in it",
+            "'dcgan_scenarios' lacks 'imbalanced', which arm 'dcgan' needs",
         ),
+        ({"arms": ["none", "cyclegan", "f0_only"]}, "'conversions' lacks 'f0_only', which arm 'f0_only' needs"),
+        ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
+        ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
+        (
+            {"conversions": ["cyclegan", "f0_only"], "prosody__f0": "cyclegan_cwt"},
+            "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network",
+        ),
+        ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan, f0_only"),
+        ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
+        ({"perturb__classical__probability": 0}, "'perturb.classical.probability' is 0"),
         ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),
         ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is there 2 times"),
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
@@ -338,7 +349,7 @@ def finish() -> None:
     for path in (
         *("dvc.lock", "metrics/summary.json", "metrics/ser.json", "metrics/plots/evaluate/confusion.csv"),
         *("metrics/plots/classify/full-1_none.csv", "data/predictions/full-1/oversample.parquet"),
-        *(f"data/predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ("none", "cyclegan")),
+        *(f"data/predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ARMS),
     ):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(path)
@@ -360,7 +371,7 @@ def test_record(called: list[tuple[str, ...]]) -> None:
         "metrics/ser.json",
         "metrics/summary.json",
         "params.yaml",
-        *(f"predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ("cyclegan", "none")),
+        *(f"predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ARMS),
     ]
     assert (folder / "params.yaml").read_bytes() == Path("params.yaml").read_bytes()
 
@@ -372,9 +383,9 @@ def test_a_record_is_not_replaced_unasked(called: list[tuple[str, ...]]) -> None
     (folder / "README.md").write_text("what it means")
     change(folds=[1])
     assert "experiments/first: is a record already" in run("record", "first").output
-    assert len(files(folder)) == 10
+    assert len(files(folder)) == 12
     assert run("record", "first", "--force").exit_code == 0
-    assert len(files(folder)) == 8
+    assert len(files(folder)) == 9
     assert (folder / "README.md").read_text() == "what it means"
 
 

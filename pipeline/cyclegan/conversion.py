@@ -94,6 +94,7 @@ class Converter:
         bounds_hz: tuple[float, float],
         source_intensity: str | None = None,
         intensity: str | None = None,
+        network: bool = True,
     ) -> Features:
         """Convert a clip from one emotion to the other.
 
@@ -104,27 +105,35 @@ class Converter:
             bounds_hz: of F0, as the vocoder has them
             source_intensity: of the clip, where it is known
             intensity: to make; None for what the emotion is like on the whole
+            network: without it the spectrum stays, and prosody is converted where that takes no network
 
         Raises:
             KeyError: the pair has not both emotions
         """
         if source == target:
             return clip
-        frames = torch.from_numpy(inputs(clip, self.prosody.params))
-        generator = self.generators[source, target]
-        device = next(generator.parameters()).device
-        normalised = self.styles.source(source, source_intensity).apply(frames).T[None]  # (T, C) -> (1, C, T)
-        converted = generator(normalised.to(device))[0].T.cpu()
-        made = self.styles.target(source, target, intensity).undo(converted).numpy()
-        order = clip.spectrum.shape[1]
-        spectrum, tracks = made[:, :order].copy(), made[:, order:]
         levels = (intensity, source_intensity)
+        spectrum, tracks = clip.spectrum.copy(), None
+        if network:
+            made = self._generated(clip, source, target, *levels)
+            spectrum, tracks = np.split(made, [clip.spectrum.shape[1]], axis=1)
         if self.prosody.params.energy != "cyclegan":
             spectrum[:, 0] = self.prosody.energy(clip.spectrum[:, 0], source, target, *levels)
         f0_hz = self.prosody.f0(
             clip.f0_hz, source, target, intensity, *bounds_hz, tracks=tracks, source_intensity=source_intensity
         )
         return stretched(replace(clip, spectrum=spectrum, f0_hz=f0_hz), self.prosody.rate(source, target, *levels))
+
+    def _generated(
+        self, clip: Features, source: str, target: str, intensity: str | None, source_intensity: str | None
+    ) -> np.ndarray:
+        """What the network makes of `inputs` of a clip, (frames, width)."""
+        frames = torch.from_numpy(inputs(clip, self.prosody.params))
+        generator = self.generators[source, target]
+        device = next(generator.parameters()).device
+        normalised = self.styles.source(source, source_intensity).apply(frames).T[None]  # (T, C) -> (1, C, T)
+        converted = generator(normalised.to(device))[0].T.cpu()
+        return self.styles.target(source, target, intensity).undo(converted).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
         """All weights and statistics of spectra, by name."""

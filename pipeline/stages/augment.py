@@ -1,14 +1,16 @@
 """Make one arm's training set for one split: the export, and the only list that `classify` reads."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import pandas as pd
 
 from pipeline import audit, augmentation, leakage, manifest, models, params, quality
-from pipeline.augmentation import ARMS, MixParams
+from pipeline.augmentation import ARMS, COPIES, MixParams
 from pipeline.classifier.acoustics import pitch
+from pipeline.manifest import REPEATED
 from pipeline.quality import GateParams
 from pipeline.shards import Shards
 
@@ -37,37 +39,62 @@ def main(
     real = manifest.read(clips_path, manifest.CLIPS).merge(
         manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one"
     )
+    train = real[real["partition"] == "train"]
     rows = real.assign(weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
     declared: list[object] = []  # an arm without generators does not depend on how clips are made, judged and mixed
     said: dict[str, str] = {}
     refusals = ""
-    if ARMS[arm].generators:
+    generators = ARMS[arm].generators
+    if generators:
         if synthetic is None or features is None:
             raise click.ClickException(f"arm '{arm}' needs --synthetic and --features")
         mix = params.load(params_path, "augment.mix", MixParams)
         gate = params.load(params_path, "augment.gate", GateParams)
+        vocode_real = params.load(params_path, "augment.vocode_real", bool)
+        pairs = params.load(params_path, "pairs", tuple[str, ...])
         seed = params.load(params_path, "seed", int)
-        declared = [mix, gate, seed]
-        made = []
-        for generator in ARMS[arm].generators:
-            for name in augmentation.folders(generator, params.load(params_path, "pairs", tuple[str, ...])):
-                table = synthetic / generator / name / manifest.SYNTHETIC_TABLE
-                found = manifest.read(table, manifest.SYNTHETIC)
-                about = manifest.metadata(table)
-                if about.get("emotions") != name:
-                    raise click.ClickException(f"{table}: has clips of {about.get('emotions')}, expected {name}")
-                made.append(found.assign(split=about.get("split")))
-        train = real[real["partition"] == "train"]
-        clips = scored(pd.concat([train, *made], ignore_index=True), features)
-        passed, counts = quality.selected(clips, gate)
-        extra = augmentation.extra_clips(clips[clips["is_synthetic"]].assign(selected=passed), train, mix, seed)
+        declared = [mix, gate, vocode_real, seed]
+        said = {leakage.GATE: models.clips_sha256(train)}
+        if generators == (REPEATED,):
+            candidates = augmentation.repeated(train, split, mix.ratio)
+        else:
+            clips = scored(pd.concat([train, *(made(synthetic, name, pairs) for name in generators)]), features)
+            passed, counts = quality.selected(clips, gate)
+            candidates = clips[clips["is_synthetic"]].assign(selected=passed)
+            said["refused"] = json.dumps(counts)
+            refusals = f", {(~passed).sum():,} refused" * bool(counts)
+            refusals += ": " * bool(counts) + ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+        extra = augmentation.extra_clips(candidates, train, mix, seed)
+        if ARMS[arm].shuffled:
+            extra = augmentation.shuffled(extra, seed)
+        if vocode_real and augmentation.converts(arm):
+            rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
+            extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(weight=1.0)])
         rows = pd.concat([rows, extra.assign(partition="train")])
-        said = {leakage.GATE: models.clips_sha256(train), "refused": json.dumps(counts)}
-        refusals = f", {(~passed).sum():,} refused" * bool(counts)
-        refusals += ": " * bool(counts) + ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
     leakage.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
     manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm, **said)
     click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{refusals}")
+
+
+def made(synthetic: Path, generator: str, pairs: Sequence[str]) -> pd.DataFrame:
+    """Clips of a generator, rows of `manifest.SYNTHETIC`, and the `split` that they say they are of.
+
+    Args:
+        synthetic: folder of the split's generators
+        generator: key of `augmentation.GENERATORS`
+        pairs: to read, where it has a folder for each
+
+    Raises:
+        ClickException: a table is missing, or of other emotions
+    """
+    found = []
+    for name in augmentation.folders(generator, pairs):
+        table = synthetic / generator / name / manifest.SYNTHETIC_TABLE
+        rows, about = manifest.read(table, manifest.SYNTHETIC), manifest.metadata(table)
+        if about.get("emotions") != name:
+            raise click.ClickException(f"{table}: has clips of {about.get('emotions')}, expected {name}")
+        found.append(rows.assign(split=about.get("split")))
+    return pd.concat(found)
 
 
 def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:

@@ -100,15 +100,16 @@ def _svm(
 
 def functionals_of(rows: pd.DataFrame, stored: Shards) -> np.ndarray:
     """Functionals of the rows' clips, (clips, functionals)."""
-    return np.concatenate([stored.array(id_, "functionals") for id_ in rows["id"]])
+    return np.concatenate([stored.array(id_, "functionals") for id_ in manifest.heard_as(rows)])
 
 
 def clips_of(rows: pd.DataFrame, stored: Shards) -> Clips:
     """Spectrograms, labels and weights of the rows' clips."""
-    mels = [torch.from_numpy(np.array(stored.array(id_, "log_mel"))) for id_ in rows["id"]]
+    mels = [torch.from_numpy(np.array(stored.array(id_, "log_mel"))) for id_ in manifest.heard_as(rows)]
     return Clips(mels, torch.tensor(rows["label"].to_numpy()), torch.tensor(rows["weight"].to_numpy()))
 
 
 def _shard(row: Any, features: Path) -> Path:
     """Where the features of a clip are: beside a synthetic one, in its corpus's folder for a real one."""
-    return Path(row.filepath).parent / manifest.SYNTHETIC_FEATURES if row.is_synthetic else features / row.corpus
+    is_new = row.is_synthetic and row.generator != manifest.REPEATED
+    return Path(row.filepath).parent / manifest.SYNTHETIC_FEATURES if is_new else features / row.corpus

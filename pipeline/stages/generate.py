@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -20,8 +20,7 @@ from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, VocoderParams, vocoder
 
-GENERATOR = "cyclegan"
-LONGEST_NAME = 150  # bytes of an id in a file's name
+CYCLEGAN, F0_ONLY = "cyclegan", "f0_only"
 
 
 @section
@@ -35,12 +34,20 @@ class GenerateParams:
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
+@click.option("--generator", type=click.Choice([CYCLEGAN, F0_ONLY]), required=True, help="With the network or without.")
 @click.option("--model", type=click.Path(path_type=Path), required=True)
 @click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), required=True, help="The split's.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
-    params_path: Path, clips_path: Path, split_path: Path, model: Path, voice_path: Path, features: Path, out: Path
+    params_path: Path,
+    clips_path: Path,
+    split_path: Path,
+    generator: str,
+    model: Path,
+    voice_path: Path,
+    features: Path,
+    out: Path,
 ) -> None:
     """Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
     prepared = params.load(params_path, "audio", AudioParams)
@@ -53,13 +60,15 @@ def main(
     prosody = Prosody.from_config(config["prosody"])
     if refusal := voice_params.refusal(prosody.params.f0):
         raise params.ParamsError(f"{params_path}: {refusal}")
+    if generator == F0_ONLY and prosody.params.f0 == "cyclegan_cwt":
+        raise params.ParamsError(f"{params_path}: {F0_ONLY} has no network, but 'prosody.f0' is '{prosody.params.f0}'")
     converter = Converter.from_tensors(tensors, (a, b), config["size"], prosody, hardware.device(machine))
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")
     sources = sources[sources["emotion"].isin((a, b))]
-    rows = synthetic_rows(sources, (a, b), split_path.stem, out, prosody.intensities, chosen.intensity)
-    rows = rows.assign(generator_sha256=models.fingerprint(model), seed=config["seed"])
+    rows = synthetic_rows(sources, (a, b), f"{split_path.stem}/{generator}", out, prosody.intensities, chosen.intensity)
+    rows = rows.assign(generator=generator, generator_sha256=models.fingerprint(model), seed=config["seed"])
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
     bounds = (voice_params.world.f0_floor_hz, voice_params.world.f0_ceil_hz)
 
@@ -70,7 +79,8 @@ def main(
             wanted.itertuples(index=False), known.itertuples(index=False), strict=True
         ):
             spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
-            made = converter.convert(spoken, source, target, bounds, _known(own), _known(intensity))
+            levels = (_known(own), _known(intensity))
+            made = converter.convert(spoken, source, target, bounds, *levels, network=generator == CYCLEGAN)
             yield Rendition(made, Path(path))
 
     voice = vocoder(voice_params, prepared.sampling_rate, voice_path)
@@ -86,13 +96,13 @@ def main(
         model=model.as_posix(),
         **(learned if voice_params.learns else {}),
     )
-    click.echo(f"{split_path.stem} {a}-{b}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
+    click.echo(f"{split_path.stem} {generator} {a}-{b}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
 
 
 def synthetic_rows(
     sources: pd.DataFrame,
     emotions: tuple[str, str],
-    split: str,
+    prefix: str,
     out: Path,
     heard: Mapping[str, Collection[str]],
     intensity: str = "source",
@@ -102,7 +112,7 @@ def synthetic_rows(
     Args:
         sources: real train clips of the pair's emotions
         emotions: of the pair
-        split: whose train partition this is
+        prefix: of their ids
         out: folder of the clips
         heard: intensities of each emotion of which enough was heard
         intensity: to make of all clips; `source`: a clip keeps its own where that was heard, and has none where not
@@ -110,16 +120,13 @@ def synthetic_rows(
     a, b = emotions
     sources = sources.sort_values("id")
     target = sources["emotion"].map({a: b, b: a})
-    name = sources["id"].str.replace("/", "_").map(_shortened) + "_" + target
-    again = name.groupby(name).cumcount()  # ids that differ in what a name cannot hold
-    name += again.map(lambda number: f"_{number + 1}" if number else "") + ".flac"
     levels = [
         _known(own, heard.get(made, ())) if intensity == "source" else intensity
         for own, made in zip(sources["intensity"], target, strict=True)
     ]
     rows = sources.assign(
-        id=f"{split}/{GENERATOR}/" + sources["id"] + "/" + target,
-        filepath=PurePosixPath(out).as_posix() + "/" + name,
+        id=f"{prefix}/" + sources["id"] + "/" + target,
+        filepath=renditions.filepaths(sources["id"], target, out),
         emotion=target,
         intensity=pd.Series(levels, sources.index, object),
         is_synthetic=True,
@@ -127,7 +134,6 @@ def synthetic_rows(
         intensity_raw=None,
         source_id=sources["id"],
         source_emotion=sources["emotion"],
-        generator=GENERATOR,
     )
     return rows.sort_values("id", ignore_index=True)
 
@@ -135,8 +141,3 @@ def synthetic_rows(
 def _known(level: object, among: Collection[str] = INTENSITIES) -> str | None:
     """An intensity, if it is among some; None where there is none."""
     return level if isinstance(level, str) and level in among else None
-
-
-def _shortened(name: str) -> str:
-    """Its last characters, where it is too long for a file's name."""
-    return name.encode()[-LONGEST_NAME:].decode(errors="ignore")

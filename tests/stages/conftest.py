@@ -21,11 +21,13 @@ EMOTIONS = {"neutral": (1.0, 0.05), "angry": (1.18, 0.05), "sad": (0.9, 0.03)}  
 SENTENCES = (1, 2, 3)
 PAIRS = ("angry-neutral", "neutral-sad")
 SPLIT = {"scenario": "full", "fold": "1"}
+CYCLEGAN = {"generator": "cyclegan"}
 
 # What is changed of the repository's params.yaml, so that each key is always there.
 TINY = {
     "folds": [1, 3],
     "pairs": list(PAIRS),
+    "arms": ["none", "cyclegan"],
     "emotions": list(EMOTIONS),
     "hardware.device": "cpu",
     "hardware.threads": 1,  # threads of a tiny network would wait for each other on busy cores
@@ -128,7 +130,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"})])
         run_all([("split", SPLIT), ("split", other)])
         run_all([("pretrain", SPLIT), ("pretrain", other)])
-        items = [*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]}]
+        items = [
+            {**item, **CYCLEGAN} for item in (*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]})
+        ]
         run_all(("train_vocoder", item) for item in (SPLIT, other))
         run_all((name, item) for item in items for name in ("train_cyclegan", "generate"))
     return folder
@@ -175,7 +179,7 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
     """Project with a pair of fold 1 whose clips a neural vocoder made, and one more of these; not to be changed."""
     folder = tmp_path_factory.mktemp("spoken")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
-    pair = {**SPLIT, "pair": PAIRS[0]}
+    pair = {**SPLIT, **CYCLEGAN, "pair": PAIRS[0]}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)

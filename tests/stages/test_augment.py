@@ -272,7 +272,7 @@ def test_model_that_cannot_be_asked(augment: Callable[..., Result]) -> None:
 
 def test_model_that_heard_the_test_speakers(stage: Stage, augment: Callable[..., Result]) -> None:
     """Train on all clips under the split's own name, generate from the right ones: nothing but the ids tells."""
-    item = {"scenario": "full", "fold": "1", "pair": "angry-neutral"}
+    item = {"scenario": "full", "fold": "1", "pair": "angry-neutral", "generator": "cyclegan"}
     leaky = Path("leaky") / SPLIT.name
     leaky.parent.mkdir()
     shutil.copy(SPLIT, leaky)
@@ -344,3 +344,95 @@ def test_wrong_params(
     assert result.exit_code == 1
     assert message in result.output
     assert not CYCLEGAN.exists()
+
+
+@pytest.fixture
+def with_controls(stage: Stage, project: Path) -> None:
+    """All generators that need no further network have run."""
+    for generator in ("classical", "copy_synthesis"):
+        assert stage("perturb", scenario="full", fold="1", generator=generator).exit_code == 0
+    for pair in ("angry-neutral", "neutral-sad"):
+        result = stage("generate", scenario="full", fold="1", pair=pair, generator="f0_only")
+        assert result.exit_code == 0, result.output
+
+
+def training_set(arm: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Real and synthetic train rows."""
+    rows = manifest.read(Path(f"data/augmented/full-1/{arm}.parquet"), manifest.AUGMENTED)
+    rows = rows[rows["partition"] == "train"]
+    return rows[~rows["is_synthetic"]], rows[rows["is_synthetic"]]
+
+
+def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., Result]) -> None:
+    """As many extra clips of each emotion with the same weight, whatever made them; and the guard lets them pass."""
+    generators = {
+        "classical": {"classical": 18},
+        "cyclegan": {"cyclegan": 18},
+        "cyclegan+classical": {"cyclegan": 9, "classical": 9},
+        "oversample": {"oversample": 18},
+        "copy_synthesis": {"copy_synthesis": 18},
+        "f0_only": {"f0_only": 18},
+        "shuffled_labels": {"cyclegan": 18},
+    }
+    for arm, expected in generators.items():
+        result = augment(arm)
+        assert result.exit_code == 0, result.output
+        real, extra = training_set(arm)
+        assert (real["weight"] == 1).all()
+        assert extra["generator"].value_counts().to_dict() == expected
+        assert extra["emotion"].value_counts().to_dict() == {"angry": 6, "neutral": 6, "sad": 6}
+        weights = extra.groupby("emotion")["weight"].sum()
+        assert weights.to_dict() == pytest.approx(dict.fromkeys(weights.index, 0.3 * 6))
+
+
+def test_shuffled_labels_are_the_same_clips_under_other_emotions(augment: Callable[..., Result]) -> None:
+    augment()
+    augment("shuffled_labels")
+    (_, extra), (_, dealt) = training_set("cyclegan"), training_set("shuffled_labels")
+    extra, dealt = extra.set_index("id"), dealt.set_index("id").loc[list(extra["id"])]
+    assert 0 < (dealt["emotion"] == extra["emotion"]).sum() < len(extra)
+    pd.testing.assert_series_equal(dealt["sha256"], extra["sha256"])
+
+
+def test_a_repeated_clip_is_its_source(augment: Callable[..., Result]) -> None:
+    augment("oversample")
+    real, extra = training_set("oversample")
+    source = real.set_index("id").loc[extra["source_id"]].reset_index()
+    for name in ("filepath", "sha256", "emotion", "speaker"):
+        pd.testing.assert_series_equal(extra[name].reset_index(drop=True), source[name])
+
+
+def test_real_clips_through_the_vocoder(
+    with_controls: None, augment: Callable[..., Result], params: Callable[..., None]
+) -> None:
+    """Copies stand for the real train clips where converted ones join them; elsewhere nothing changes."""
+    augment("classical")
+    params({"augment.vocode_real": True})
+    before = training_set("classical")[1]
+    for arm in ("cyclegan", "classical"):
+        assert augment(arm).exit_code == 0
+    pd.testing.assert_frame_equal(training_set("classical")[1], before)
+    real, extra = training_set("cyclegan")
+    assert (real["weight"] == 0).all()
+    copies = extra[extra["generator"] == "copy_synthesis"]
+    assert sorted(copies["source_id"]) == sorted(real["id"]) and (copies["weight"] == 1).all()
+    assert extra["weight"].sum() == pytest.approx(len(real) * 1.3)
+
+
+def test_a_generator_that_learns_cannot_pose_as_one_that_does_not(
+    with_controls: None, augment: Callable[..., Result]
+) -> None:
+    """Converted clips with the hash of a generator without a model, or in its name."""
+    classical = Path("data/synthetic/full-1/classical/all/clips.parquet")
+    harmless = manifest.read(classical, manifest.SYNTHETIC)["generator_sha256"].iloc[0]
+    rewrite(MADE, manifest.SYNTHETIC, with_value("generator_sha256", harmless, "emotion == 'angry'"))
+    refused(augment(), GENERATOR_RULE)
+    result = augment("cyclegan+classical")
+    assert result.exit_code == 1 and GENERATOR_RULE in result.output
+
+
+def test_a_perturbed_clip_of_a_test_speaker(with_controls: None, augment: Callable[..., Result]) -> None:
+    table = Path("data/synthetic/full-1/classical/all/clips.parquet")
+    rewrite(table, manifest.SYNTHETIC, with_value("source_id", "demo/f01_s1_sad_medium", "emotion == 'sad'"))
+    result = augment("classical")
+    assert result.exit_code == 1 and "source outside train: full-1/classical/demo/" in result.output

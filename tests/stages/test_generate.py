@@ -17,7 +17,7 @@ from pipeline.params import load
 from pipeline.shards import Shard
 from pipeline.stages.generate import synthetic_rows
 
-ITEM = {"scenario": "full", "fold": "1", "pair": "angry-neutral"}
+ITEM = {"scenario": "full", "fold": "1", "pair": "angry-neutral", "generator": "cyclegan"}
 MODEL = Path("models/cyclegan/full-1/angry-neutral")
 OUT = Path("data/synthetic/full-1/cyclegan/angry-neutral")
 TRAIN_SPEAKERS = {"demo_m01", "demo_m02"}
@@ -73,7 +73,13 @@ def test_provenance(rows: pd.DataFrame) -> None:
     assert set(rows["generator"]) == {"cyclegan"}
     assert set(rows["generator_sha256"]) == {models.fingerprint(MODEL)}
     assert set(rows["seed"]) == {models.load(MODEL)[1]["seed"]}
-    unknown = ("emotion_raw", "intensity_raw", "intelligibility")  # some clips have less than 0.4 s of speech
+    assert rows["parameters"].isna().all()
+    unknown = (
+        "emotion_raw",
+        "intensity_raw",
+        "parameters",
+        "intelligibility",
+    )  # some clips have less than 0.4 s of speech
     assert rows[[name for name in manifest.SYNTHETIC.names if name not in unknown]].notna().all().all()
 
 
@@ -81,7 +87,7 @@ def test_names_of_files_that_ids_do_not_fit(clips: pd.DataFrame) -> None:
     """Ids of a table's clips are paths, of any length, in any script."""
     sources = clips.reset_index().query("emotion == 'angry'")[:4]
     ids = ["mine/a/b_c", "mine/a_b/c", "mine/" + "ü" * 300, "mine/x" + "ü" * 300]
-    rows = synthetic_rows(sources.assign(id=ids), ("angry", "neutral"), "full-1", OUT, {})
+    rows = synthetic_rows(sources.assign(id=ids), ("angry", "neutral"), "full-1/cyclegan", OUT, {})
     names = [Path(path).name for path in rows["filepath"]]
     assert len(set(names)) == 4
     assert max(len(name.encode()) for name in names) < 256
@@ -191,7 +197,7 @@ def test_same_bytes_twice(stage: Stage) -> None:
     (OUT / "left over from before.flac").touch()
     result = stage("generate", **ITEM)
     assert result.exit_code == 0, result.output
-    assert "full-1 angry-neutral: 12 clips" in result.output
+    assert "full-1 cyclegan angry-neutral: 12 clips" in result.output
     assert contents() == before
     assert len(before) == 12 + 1 + 5
 
@@ -211,3 +217,30 @@ def test_missing_features_leave_the_old_clips(stage: Stage) -> None:
     assert "data/features/vocoder/demo: no features here; `dvc repro` makes them" in result.output
     assert sorted(OUT.rglob("*")) == before
     assert [path.name for path in OUT.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_without_the_network_the_spectrum_stays_and_the_pitch_moves(stage: Stage, clips: pd.DataFrame) -> None:
+    """Of the control `f0_only`: as high as the network's conversions, as bright as the sources."""
+    out = Path("data/synthetic/full-1/f0_only/angry-neutral")
+    assert stage("generate", **{**ITEM, "generator": "f0_only"}).exit_code == 0
+    made = manifest.read(out / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+    full = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+    assert set(made["generator"]) == {"f0_only"} and set(made["id"]).isdisjoint(full["id"])
+    for name in ("source_id", "emotion", "generator_sha256"):
+        pd.testing.assert_series_equal(made[name], full[name])
+    control, network = Shard(out / manifest.SYNTHETIC_FEATURES), Shard(OUT / manifest.SYNTHETIC_FEATURES)
+    f0 = [
+        [shard.array(id_, "functionals")[0, F0] for id_ in ids]
+        for shard, ids in ((control, made["id"]), (network, full["id"]))
+    ]
+    np.testing.assert_allclose(*f0, atol=0.02)
+    assert not np.allclose(control.array(made["id"][0], "log_mel"), network.array(full["id"][0], "log_mel"), atol=0.1)
+
+
+def test_without_the_network_f0_must_not_be_its_affair(stage: Stage, params: Callable[..., None]) -> None:
+    config = MODEL / "config.json"
+    config.write_text(config.read_text().replace('"f0": "cwt"', '"f0": "cyclegan_cwt"'))
+    assert (
+        "f0_only has no network, but 'prosody.f0' is 'cyclegan_cwt'"
+        in stage("generate", **{**ITEM, "generator": "f0_only"}).output
+    )

@@ -16,7 +16,7 @@ from pipeline import audio, audit, cli, manifest, models, workers
 from pipeline.shards import Shard
 
 SPLIT = {"scenario": "full", "fold": "1"}
-ITEM = {**SPLIT, "pair": "angry-neutral"}
+ITEM = {**SPLIT, "pair": "angry-neutral", "generator": "cyclegan"}
 MODEL, OTHER = Path("models/vocoder/full-1"), Path("models/vocoder/full-3")
 CLIPS, TABLE = Path("data/manifest.parquet"), Path("data/splits/full-1.parquet")
 MADE = Path("data/synthetic/full-1/cyclegan/angry-neutral")

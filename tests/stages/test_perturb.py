@@ -1,0 +1,99 @@
+"""Clips that keep their emotion, of a tiny corpus: which, how they sound, and what is known of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import Result
+
+from pipeline import audio, manifest
+from pipeline.audio import AudioParams
+from pipeline.params import load
+from pipeline.perturbation import Perturbation
+from pipeline.shards import Shard
+
+CLASSICAL, COPIES = ({"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis"))
+MADE, COPIED = (Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES))
+Stage = Callable[..., Result]
+
+
+@pytest.fixture
+def train(project: Path) -> pd.DataFrame:
+    """Real train clips, by id."""
+    split = manifest.read(Path("data/splits/full-1.parquet"), manifest.PARTITIONED)
+    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
+    return manifest.partition(clips, split, "train").set_index("id")
+
+
+def rows(folder: Path) -> pd.DataFrame:
+    return manifest.read(folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+
+
+def test_each_train_clip_so_often_with_its_emotion(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None]
+) -> None:
+    params({"perturb.copies": 2})
+    result = stage("perturb", **CLASSICAL)
+    assert result.exit_code == 0, result.output
+    assert "full-1 classical: 36 clips" in result.output
+    made = rows(MADE)
+    assert made["source_id"].value_counts().to_dict() == dict.fromkeys(train.index, 2)
+    source = train.loc[made["source_id"]].reset_index()
+    for name in ("emotion", "intensity", "speaker", "corpus", "gender", "sentence", "license"):
+        pd.testing.assert_series_equal(made[name], source[name])
+    pd.testing.assert_series_equal(made["source_emotion"], source["emotion"], check_names=False)
+    assert made["id"].is_unique and made["sha256"].is_unique and not set(made["sha256"]) & set(train["sha256"])
+    assert made["intelligibility"].median() > 0.5
+
+
+def test_recorded_parameters_make_the_clip_again(stage: Stage, train: pd.DataFrame) -> None:
+    stage("perturb", **CLASSICAL)
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    for row in rows(MADE).head(6).itertuples():
+        recording = audio.read(Path(train.loc[row.source_id, "filepath"]))
+        source = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+        again = Perturbation(**json.loads(row.parameters)).apply(source, prepared.sampling_rate)
+        found = audio.read(Path(row.filepath)).samples
+        np.testing.assert_allclose(found, audio.level(again, prepared.level_db), atol=2**-15)
+
+
+def test_same_bytes_twice_and_others_of_another_seed(stage: Stage, params: Callable[..., None]) -> None:
+    def contents() -> dict[str, bytes]:
+        return {path.relative_to(MADE).as_posix(): path.read_bytes() for path in MADE.rglob("*") if path.is_file()}
+
+    stage("perturb", **CLASSICAL)
+    before = contents()
+    stage("perturb", **CLASSICAL)
+    assert contents() == before
+    params({"seed": 12})
+    stage("perturb", **CLASSICAL)
+    assert not set(rows(MADE)["parameters"]) & set(json.loads(line)["seed"] for line in rows(MADE)["parameters"])
+    assert contents() != before
+
+
+def test_the_vocoder_alone(stage: Stage, train: pd.DataFrame) -> None:
+    """One copy of each clip, that sounds much like it and is not it."""
+    result = stage("perturb", **COPIES)
+    assert result.exit_code == 0, result.output
+    made = rows(COPIED)
+    assert sorted(made["source_id"]) == sorted(train.index)
+    assert made["parameters"].isna().all() and set(made["generator"]) == {"copy_synthesis"}
+    copies, originals = Shard(COPIED / manifest.SYNTHETIC_FEATURES), Shard(Path("data/features/classifier/demo"))
+    for row in made.head(4).itertuples():
+        copied, real = copies.array(row.id, "log_mel"), originals.array(row.source_id, "log_mel")
+        frames = min(len(copied), len(real))
+        assert abs(len(copied) - len(real)) < 8
+        assert np.corrcoef(copied[:frames].ravel(), real[:frames].ravel())[0, 1] > 0.8
+        assert not np.allclose(copied[:frames], real[:frames], atol=0.1)
+
+
+def test_a_source_that_is_gone_is_named(stage: Stage, train: pd.DataFrame) -> None:
+    path = Path(train["filepath"].iloc[0])
+    path.unlink()
+    result = stage("perturb", **CLASSICAL)
+    assert result.exit_code == 1
+    assert str(path) in result.output
+    assert not MADE.exists()
