@@ -183,6 +183,17 @@ def gain_in_numbers(gain: Gain) -> dict[str, float]:
     return numbers
 
 
+def signed(fraction: float) -> str:
+    """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
+    points = round(100 * fraction, 1)
+    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
+
+
+def signed_range(interval: Interval) -> str:
+    """An interval in points: `−0.8 … +1.4`."""
+    return f"{signed(interval[0])} … {signed(interval[1])}"
+
+
 def too_few(speakers: int, least: int) -> str:
     """`too few speakers (4 of at least 8)`, or nothing where they are enough."""
     return f"too few speakers ({speakers} of at least {least})" if speakers < least else ""
@@ -219,7 +230,7 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
         f"{name} {performance.speakers['uar'].mean():.3f}"
         for name, performance in ((arm, found.arm), (reference, found.reference))
     )
-    points, caution = f"{_signed(gain.mean)} points UAR", f": {few}" if few else ""
+    points, caution = f"{signed(gain.mean)} points UAR", f": {few}" if few else ""
     if gain.interval is None or gain.p is None or gain.detectable is None:
         return f"{scores}: {points}, of one speaker no interval can be made{caution}"
     over_folds = ""
@@ -230,10 +241,10 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
         if gain.fold_interval is not None and not _excludes_zero(gain.fold_interval):
             points += " by these folds' models"
     if gain.fold_interval is not None:
-        over_folds = f" (over folds {_range(gain.fold_interval)})"
+        over_folds = f" (over folds {signed_range(gain.fold_interval)})"
     family = "exploratory" if holm is None else f"{holm:.3f} by Holm"
     return (
-        f"{scores}: {effect}{points}, {100 * gain.confidence:g} % interval {_range(gain.interval)}{over_folds}, "
+        f"{scores}: {effect}{points}, {100 * gain.confidence:g} % interval {signed_range(gain.interval)}{over_folds}, "
         f"{len(gain.values)} speakers, p {gain.p:.3f} ({family}), "
         f"{100 * POWER:g} % power for {100 * gain.detectable:.1f}{caution}"
     )
@@ -294,16 +305,6 @@ def _some(items: set | list) -> str:
     words = [" ".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in sorted(items)]
     more = f" and {len(words) - 3} more" if len(words) > 3 else ""
     return ", ".join(words[:3]) + more if words else "nothing"
-
-
-def _signed(fraction: float) -> str:
-    """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
-    points = round(100 * fraction, 1)
-    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
-
-
-def _range(interval: Interval) -> str:
-    return f"{_signed(interval[0])} … {_signed(interval[1])}"
 
 
 def _excludes_zero(interval: Interval) -> bool:
