@@ -125,14 +125,12 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 def detectable_effect(n: int, confidence: float) -> float:
     """Effect, in standard errors of the mean, that a two-sided t test of n differences finds with `POWER`.
 
-    The t statistic of a true effect is noncentral t with n − 1 degrees of freedom (Cohen 1988).
+    The t statistic of a true effect is noncentral t with n − 1 degrees of freedom (Cohen 1988). That it may be found
+    with the wrong sign does not count; at this power that is less likely than one in a million.
     """
     quantile = stats.t.ppf((1 + confidence) / 2, n - 1)
-
-    def surplus(effect: float) -> float:
-        return float(stats.nct.sf(quantile, n - 1, effect) + stats.nct.cdf(-quantile, n - 1, effect)) - POWER
-
-    return float(optimize.brentq(surplus, 0, 1.5 * quantile + 1))
+    most = 1.5 * quantile + 1  # more than enough for `POWER`, even with one degree of freedom
+    return float(optimize.brentq(lambda effect: stats.nct.sf(quantile, n - 1, effect) - POWER, 0, most))
 
 
 def _interval(differences: np.ndarray, confidence: float) -> Interval | None:
