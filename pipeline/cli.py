@@ -191,6 +191,17 @@ def record(name: str, force: bool) -> None:
 
 
 @main.command()
+@click.option("--scores", type=click.Path(path_type=Path), default="metrics/ser.json", show_default=True)
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table there too.")
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write all its numbers there too.")
+def compare(scores: Path, markdown: Path | None, csv: Path | None) -> None:
+    """Print what every arm scored and gained in every scenario."""
+    from pipeline import comparison
+
+    comparison.show(scores, markdown, csv)
+
+
+@main.command()
 @click.argument("given", metavar="IN", type=click.Path(exists=True, path_type=Path))
 @click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
 @click.option("--to", "target", required=True, help="Emotion to make.")

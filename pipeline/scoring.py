@@ -1,25 +1,21 @@
-"""Scores of a classifier, speaker by speaker, and what an arm gains over the baseline.
+"""Scores of a classifier, speaker by speaker, and what an arm gains over another.
 
 Every score is computed from confusion matrices, (..., true class, predicted class), whose leading axes
-(speakers, seeds) stay. Scores are fractions: 0.021 is 2.1 points.
-
-A **gain** is the mean over speakers of the paired differences between an arm and the baseline, with a
-Student t interval. Speakers are the unit, not clips: clips of one voice resemble each other, and counting
-them as independent promises far more certainty than there is. And t, not a bootstrap: over four speakers a
-95 % percentile bootstrap, simulated without any effect, excludes zero 20 % of the time instead of 5 % (over
-eight, 11 %), while t keeps 5 %. An interval speaks of one comparison; it is not corrected for how many arms
-were tried.
+(speakers, seeds) stay. Scores are fractions: 0.021 is 2.1 points. How sure a gain is: pipeline/significance.py.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import click
 import numpy as np
 import pandas as pd
-from scipy import stats
+
+from pipeline.significance import POWER, Gain, Interval
 
 ROW = ["classifier", "seed", "fold", "id"]  # what makes a row unique
+BINS = 15  # of the calibration error
 PAIRED = (["classifier"], ["classifier", "seed"], ["speaker"], [*ROW, "speaker", "label"])  # coarse to fine
 
 
@@ -83,6 +79,13 @@ def pooled_scores(frame: pd.DataFrame) -> pd.Series:
     return _scores(frame, ["seed"]).mean()
 
 
+def speaker_recalls(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row a speaker, one column an emotion: by seed, then averaged; NaN where a speaker has no clip of it."""
+    labels = _labels(frame)
+    groups, counts = confusion(frame, labels, ["speaker", "seed"])
+    return pd.DataFrame(recall(counts), groups, pd.Index(labels, name="emotion")).groupby("speaker").mean()
+
+
 def pooled_recall(frame: pd.DataFrame) -> pd.Series:
     """Recall of each emotion that has clips, over all speakers together, averaged over seeds."""
     labels = _labels(frame)
@@ -90,79 +93,105 @@ def pooled_recall(frame: pd.DataFrame) -> pd.Series:
     return pd.Series(recall(counts).mean(axis=0), pd.Index(labels, name="emotion")).dropna()
 
 
-@dataclass(frozen=True)
-class Gain:
-    """Mean paired difference over speakers, with its interval; one speaker has none."""
-
-    mean: float
-    low: float | None
-    high: float | None
-    speakers: int
-
-
-def paired_gain(arm: pd.Series, baseline: pd.Series, confidence: float) -> Gain:
-    """Gain d̄ ± t(n−1)·s/√n of the n speakers' differences d (Student 1908); why t, the module says.
+def calibration_error(confidence: np.ndarray, is_right: np.ndarray) -> float:
+    """Expected calibration error: mean distance of confidence and accuracy, over clips (Guo et al. 2017, eq. 3).
 
     Args:
-        arm: one score a speaker
-        baseline: the same speakers
-        confidence: of the interval, 0.95 for 95 %
-
-    Raises:
-        ScoringError: the speakers are not the same
+        confidence: probability of the predicted emotion, (clips,); cut into `BINS` of equal width, closed above
+        is_right: whether that emotion is the true one, (clips,)
     """
-    if set(arm.index) != set(baseline.index):
-        odd = sorted(set(arm.index) ^ set(baseline.index))
-        raise ScoringError(f"speakers without a partner: {_some(odd)}")
-    differences = (arm - baseline.reindex(arm.index)).to_numpy(np.float64)
-    mean, speakers = float(differences.mean()), len(differences)
-    if speakers < 2:
-        return Gain(mean, None, None, speakers)
-    quantile = stats.t.ppf((1 + confidence) / 2, speakers - 1)
-    half = float(quantile * differences.std(ddof=1) / np.sqrt(speakers))
-    return Gain(mean, mean - half, mean + half, speakers)
+    bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    return float(np.abs(np.bincount(bins, weights=is_right - confidence)).sum() / len(bins))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What an arm scored with one classifier, beside the baseline; the baseline beside itself gains 0."""
+def pooled_calibration_error(frame: pd.DataFrame) -> float:
+    """Calibration error over all clips of all speakers together, averaged over seeds."""
+    errors = [
+        calibration_error(rows["confidence"].to_numpy(np.float64), (rows["label"] == rows["predicted"]).to_numpy())
+        for _, rows in frame.groupby("seed")
+    ]
+    return float(np.mean(errors))
+
+
+@dataclass(frozen=True, eq=False)
+class Performance:
+    """What an arm scored with one classifier."""
 
     clips: int
     seeds: int
     speakers: pd.DataFrame  # one row a speaker, one column for each of SCORES
-    baseline: pd.DataFrame  # likewise
-    gains: dict[str, Gain]  # of each of SCORES
+    recalls: pd.DataFrame  # one row a speaker, one column an emotion
+    folds: pd.Series | None  # the fold of each speaker; None where some are in several
     pooled: pd.Series  # SCORES
     recall: pd.Series  # of each emotion, pooled
+    calibration_error: float  # pooled
+
+    def in_numbers(self) -> dict[str, float]:
+        """Mean over speakers of each score, and the calibration error as `ece`."""
+        return {name: self.speakers[name].mean() for name in SCORES} | {"ece": self.calibration_error}
+
+
+def performances(rows: pd.DataFrame) -> dict[str, Performance]:
+    """What an arm scored, by classifier.
+
+    Args:
+        rows: test rows of all folds, with columns classifier, seed, fold, id, speaker, label, predicted, confidence
+    """
+    return {str(classifier): _performance(of_one) for classifier, of_one in rows.groupby("classifier")}
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An arm beside a reference, with one classifier; an arm beside itself gains 0."""
+
+    arm: Performance
+    reference: Performance
+    confidence: float  # of the intervals, 0.95 for 95 %
+
+    @cached_property
+    def gains(self) -> dict[str, Gain]:
+        """Of each of SCORES."""
+        return self._gains(self.arm.speakers, self.reference.speakers)
+
+    @cached_property
+    def recall_gains(self) -> dict[str, Gain]:
+        """Of the recall of each emotion."""
+        return self._gains(self.arm.recalls, self.reference.recalls)
+
+    def _gains(self, ours: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, Gain]:
+        differences = (ours - theirs).dropna(axis="columns", how="all")  # without emotions of which there is no clip
+        return {str(name): Gain(differences[name], self.arm.folds, self.confidence) for name in differences}
 
     def in_numbers(self) -> dict[str, dict[str, float]]:
-        """Mean, baseline, gain, ci_low and ci_high of each score; without the last two for one speaker."""
-        numbers = {}
-        for name, gain in self.gains.items():
-            mean, baseline = self.speakers[name].mean(), self.baseline[name].mean()
-            numbers[name] = {"mean": mean, "baseline": baseline, "gain": gain.mean}
-            if gain.low is not None and gain.high is not None:
-                numbers[name] |= {"ci_low": gain.low, "ci_high": gain.high}
+        """Of each score the gain and its intervals over speakers (`ci_…`) and folds (`fold_…`); of UAR also p and mde.
+
+        What cannot be said is not there.
+        """
+        numbers = {name: gain_in_numbers(gain) for name, gain in self.gains.items()}
+        uar_gain = self.gains["uar"]
+        if uar_gain.p is not None and uar_gain.detectable is not None:
+            numbers["uar"] |= {"p": uar_gain.p, "mde": uar_gain.detectable}
         return numbers
 
 
-def compare(arm: pd.DataFrame, baseline: pd.DataFrame, confidence: float) -> dict[str, Comparison]:
-    """Score an arm, classifier by classifier, and its gain over the baseline.
+def gain_in_numbers(gain: Gain) -> dict[str, float]:
+    """gain, ci_low, ci_high, fold_low, fold_high, as far as there are."""
+    numbers = {"gain": gain.mean}
+    for name, interval in (("ci", gain.interval), ("fold", gain.fold_interval)):
+        if interval is not None:
+            numbers |= {f"{name}_low": interval[0], f"{name}_high": interval[1]}
+    return numbers
 
-    Args:
-        arm: test rows of all folds, with columns classifier, seed, fold, id, speaker, label, predicted
-        baseline: likewise, of the same clips, speakers, classifiers and seeds
-        confidence: of the interval, 0.95 for 95 %
 
-    Raises:
-        ScoringError: the two are not paired; names what differs
-    """
-    _check_paired(arm, baseline)
-    theirs = dict(list(baseline.groupby("classifier")))
-    return {
-        str(classifier): _compare(ours, theirs[classifier], confidence)
-        for classifier, ours in arm.groupby("classifier")
-    }
+def signed(fraction: float) -> str:
+    """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
+    points = round(100 * fraction, 1)
+    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
+
+
+def signed_range(interval: Interval) -> str:
+    """An interval in points: `−0.8 … +1.4`."""
+    return f"{signed(interval[0])} … {signed(interval[1])}"
 
 
 def too_few(speakers: int, least: int) -> str:
@@ -170,44 +199,87 @@ def too_few(speakers: int, least: int) -> str:
     return f"too few speakers ({speakers} of at least {least})" if speakers < least else ""
 
 
-def in_words(arm: str, baseline: str, result: Comparison, confidence: float, least: int) -> str:
-    """UAR and its gain: `cyclegan 0.612, none 0.598: no detectable effect: +1.4 points UAR, 95 % interval …`.
+def score_in_words(arm: str, found: Performance, least: int) -> str:
+    """UAR of an arm: `none 0.598 UAR, 8 speakers`.
 
     Args:
         arm: its name
-        baseline: its name
-        result: what `arm` scored beside `baseline`
-        confidence: of the interval, 0.95 for 95 %
+        found: what it scored
         least: fewer speakers than this are called too few
     """
-    gain, speakers = result.gains["uar"], len(result.speakers)
-    mean, reference = result.speakers["uar"].mean(), result.baseline["uar"].mean()
-    few = too_few(speakers, least)
-    caution = f": {few}" if few else ""
-    if arm == baseline:
-        return f"{arm} {mean:.3f} UAR, {speakers} speaker{'s' if speakers > 1 else ''}{caution}"
-    scores, points = f"{arm} {mean:.3f}, {baseline} {reference:.3f}", f"{_signed(gain.mean)} points UAR"
-    if gain.low is None or gain.high is None:
+    speakers = len(found.speakers)
+    words = f"{arm} {found.speakers['uar'].mean():.3f} UAR, {speakers} speaker{'s' if speakers > 1 else ''}"
+    return ": ".join(filter(None, [words, too_few(speakers, least)]))
+
+
+def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | None, least: int) -> str:
+    """UAR and its gain: `cyclegan 0.612, none 0.598: no detectable effect: +1.4 points UAR, 95 % interval …`.
+
+    There is an effect where the interval over speakers excludes zero and, in the primary family, Holm's p does not
+    speak against it. Where the interval over folds includes zero, it is one of these folds' models alone.
+
+    Args:
+        arm: its name
+        reference: name of what it is compared with
+        found: the comparison
+        holm: adjusted p, for a comparison of the primary family
+        least: fewer speakers than this are called too few
+    """
+    gain, few = found.gains["uar"], too_few(len(found.arm.speakers), least)
+    scores = ", ".join(
+        f"{name} {performance.speakers['uar'].mean():.3f}"
+        for name, performance in ((arm, found.arm), (reference, found.reference))
+    )
+    points, caution = f"{signed(gain.mean)} points UAR", f": {few}" if few else ""
+    if gain.interval is None or gain.p is None or gain.detectable is None:
         return f"{scores}: {points}, of one speaker no interval can be made{caution}"
+    over_folds = ""
     effect = "no detectable effect: "
-    if gain.low > 0:
-        effect = "gain of "
-    elif gain.high < 0:
-        effect, points = "loss of ", points.removeprefix("−")
-    interval = f"{100 * confidence:g} % interval {_signed(gain.low)} … {_signed(gain.high)}"
-    return f"{scores}: {effect}{points}, {interval}, {speakers} speakers{caution}"
+    if _excludes_zero(gain.interval) and (holm is None or holm <= 1 - gain.confidence):
+        effect = "gain of " if gain.mean > 0 else "loss of "
+        points = points.removeprefix("−")
+        if gain.fold_interval is not None and not _excludes_zero(gain.fold_interval):
+            points += " by these folds' models"
+    if gain.fold_interval is not None:
+        over_folds = f" (over folds {signed_range(gain.fold_interval)})"
+    family = "exploratory" if holm is None else f"{holm:.3f} by Holm"
+    return (
+        f"{scores}: {effect}{points}, {100 * gain.confidence:g} % interval {signed_range(gain.interval)}{over_folds}, "
+        f"{len(gain.values)} speakers, p {gain.p:.3f} ({family}), "
+        f"{100 * POWER:g} % power for {100 * gain.detectable:.1f}{caution}"
+    )
 
 
-def _compare(arm: pd.DataFrame, baseline: pd.DataFrame, confidence: float) -> Comparison:
-    ours, theirs = speaker_scores(arm), speaker_scores(baseline)
-    return Comparison(
-        clips=len(arm[["fold", "id"]].drop_duplicates()),
-        seeds=arm["seed"].nunique(),
-        speakers=ours,
-        baseline=theirs,
-        gains={name: paired_gain(ours[name], theirs[name], confidence) for name in SCORES},
-        pooled=pooled_scores(arm),
-        recall=pooled_recall(arm),
+def check_paired(arm: pd.DataFrame, baseline: pd.DataFrame) -> None:
+    """Refuse to compare rows that are not of the same clips, speakers, classifiers and seeds.
+
+    Raises:
+        ScoringError: names what differs
+    """
+    for frame in (arm, baseline):
+        twice = frame.loc[frame.duplicated(ROW), "id"]
+        if len(twice):
+            raise ScoringError(f"clip '{twice.iloc[0]}' is there twice for one classifier, seed and fold")
+    for columns in PAIRED:
+        ours, theirs = (set(frame[columns].itertuples(index=False, name=None)) for frame in (arm, baseline))
+        if ours != theirs:
+            raise ScoringError(
+                f"not the same {', '.join(columns)}: "
+                f"only in the arm: {_some(ours - theirs)}; only in the baseline: {_some(theirs - ours)}"
+            )
+
+
+def _performance(rows: pd.DataFrame) -> Performance:
+    folds = rows.groupby("speaker")["fold"].agg(["nunique", "first"])
+    return Performance(
+        clips=len(rows[["fold", "id"]].drop_duplicates()),
+        seeds=rows["seed"].nunique(),
+        speakers=speaker_scores(rows),
+        recalls=speaker_recalls(rows),
+        folds=folds["first"] if (folds["nunique"] == 1).all() else None,
+        pooled=pooled_scores(rows),
+        recall=pooled_recall(rows),
+        calibration_error=pooled_calibration_error(rows),
     )
 
 
@@ -228,20 +300,6 @@ def _share(part: np.ndarray, total: np.ndarray) -> np.ndarray:
     return np.divide(part, total, out=np.full(np.shape(total), np.nan), where=total > 0)
 
 
-def _check_paired(arm: pd.DataFrame, baseline: pd.DataFrame) -> None:
-    for frame in (arm, baseline):
-        twice = frame.loc[frame.duplicated(ROW), "id"]
-        if len(twice):
-            raise ScoringError(f"clip '{twice.iloc[0]}' is there twice for one classifier, seed and fold")
-    for columns in PAIRED:
-        ours, theirs = (set(frame[columns].itertuples(index=False, name=None)) for frame in (arm, baseline))
-        if ours != theirs:
-            raise ScoringError(
-                f"not the same {', '.join(columns)}: "
-                f"only in the arm: {_some(ours - theirs)}; only in the baseline: {_some(theirs - ours)}"
-            )
-
-
 def _some(items: set | list) -> str:
     """First three of `items`, and how many more."""
     words = [" ".join(map(str, item)) if isinstance(item, tuple) else str(item) for item in sorted(items)]
@@ -249,7 +307,5 @@ def _some(items: set | list) -> str:
     return ", ".join(words[:3]) + more if words else "nothing"
 
 
-def _signed(fraction: float) -> str:
-    """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
-    points = round(100 * fraction, 1)
-    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
+def _excludes_zero(interval: Interval) -> bool:
+    return interval[0] > 0 or interval[1] < 0

@@ -168,6 +168,7 @@ def _words(values: Values) -> Iterable[str]:
         ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
+        ("evaluate.primary.scenarios", evaluated and evaluated.primary.scenarios, scenarios),
         ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.classifiers")),
     ):
         if words is not None and known is not None:

@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from sklearn import metrics
 
 from pipeline import scoring
-from pipeline.scoring import Gain, ScoringError
+from pipeline.scoring import Comparison, Performance, ScoringError
+from pipeline.significance import t_interval
 
 EMOTIONS = ["angry", "happy", "neutral", "sad"]
 
@@ -23,6 +23,7 @@ def table(speakers=5, clips=40, seeds=2, correct=0.5, random_seed=0, lost=("s1",
     frame = pd.DataFrame(rows, columns=["classifier", "seed", "fold", "id", "speaker", "label"])
     right = rng.random(len(frame)) < correct
     frame["predicted"] = np.where(right, frame["label"], rng.choice(EMOTIONS, len(frame)))
+    frame["confidence"] = rng.uniform(0.25, 1, len(frame)).astype(np.float32)
     return frame[(frame["speaker"] != lost[0]) | (frame["label"] != lost[1])].reset_index(drop=True)
 
 
@@ -95,74 +96,83 @@ def test_a_class_that_a_speaker_lacks_leaves_its_uar_alone():
     assert (scoring.speaker_scores(perfect) == 1).all(axis=None)
 
 
-@pytest.mark.parametrize("speakers", [2, 8, 24])
-@pytest.mark.parametrize("confidence", [0.95, 0.8])
-def test_interval_equals_scipy(speakers, confidence):
-    rng = np.random.default_rng(speakers)
-    names = [f"s{number}" for number in range(speakers)]
-    arm, baseline = pd.Series(rng.random(speakers), names), pd.Series(rng.random(speakers), names)
-    gain = scoring.paired_gain(arm, baseline.sample(frac=1, random_state=0), confidence)
-    paired = stats.ttest_rel(arm, baseline).confidence_interval(confidence)
-    single = stats.ttest_1samp(arm - baseline, 0).confidence_interval(confidence)
-    assert gain.mean == pytest.approx((arm - baseline).mean())
-    assert (gain.low, gain.high) == pytest.approx((paired.low, paired.high)) == (single.low, single.high)
-    assert gain.speakers == speakers
+@pytest.mark.parametrize("random_seed", range(3))
+def test_speaker_recalls_equal_sklearn(random_seed):
+    frame = table(random_seed=random_seed)
+    found = scoring.speaker_recalls(frame)
+    assert np.isnan(found.loc["s1", "sad"]) and found.isna().sum().sum() == 1
+    for speaker, rows in frame.groupby("speaker"):
+        recalls = [
+            metrics.recall_score(r["label"], r["predicted"], labels=EMOTIONS, average=None, zero_division=np.nan)
+            for _, r in rows.groupby("seed")
+        ]
+        np.testing.assert_allclose(found.loc[speaker, EMOTIONS], np.mean(recalls, axis=0), rtol=1e-12)
 
 
-def test_interval_by_hand():
-    # Differences 1, 2, 3 points: mean 2, standard deviation 1, t(2) = 4.303, half width 4.303 / √3
-    arm = pd.Series([0.51, 0.52, 0.53], ["a", "b", "c"])
-    gain = scoring.paired_gain(arm, pd.Series(0.5, arm.index), 0.95)
-    assert gain.mean == pytest.approx(0.02)
-    assert gain.high - gain.mean == pytest.approx(0.04303 / np.sqrt(3), rel=1e-3)
+@pytest.mark.parametrize("random_seed", range(3))
+def test_calibration_error_equals_going_through_the_bins(random_seed):
+    frame = table(random_seed=random_seed)
+    errors = []
+    for _, rows in frame.groupby("seed"):
+        error = 0.0
+        for number in range(15):
+            inside = rows[(rows["confidence"] > number / 15) & (rows["confidence"] <= (number + 1) / 15)]
+            if len(inside):
+                right = (inside["label"] == inside["predicted"]).mean()
+                error += len(inside) / len(rows) * abs(right - inside["confidence"].mean())
+        errors.append(error)
+    assert scoring.pooled_calibration_error(frame) == pytest.approx(np.mean(errors), rel=1e-6)
 
 
-def test_one_speaker_has_no_interval():
-    gain = scoring.paired_gain(pd.Series([0.75], ["a"]), pd.Series([0.5], ["a"]), 0.95)
-    assert gain == Gain(0.25, None, None, 1)
+def test_calibration_error_by_hand():
+    # Of four clips at 0.9, three are right: 0.15 too sure. Of one at 0.5, one: 0.5 not sure enough.
+    sure, right = np.array([0.9, 0.9, 0.9, 0.9, 0.5]), np.array([1, 1, 1, 0, 1], bool)
+    assert scoring.calibration_error(sure, right) == pytest.approx(0.8 * 0.15 + 0.2 * 0.5)
+    assert scoring.calibration_error(np.array([0.0, 1.0]), np.array([False, True])) == 0
 
 
-def test_the_same_scores_gain_nothing():
-    same = pd.Series([0.3, 0.7, 0.1], ["a", "b", "c"])
-    assert scoring.paired_gain(same, same, 0.95) == Gain(0.0, 0.0, 0.0, 3)
-
-
-def test_speakers_without_a_partner_are_named():
-    with pytest.raises(ScoringError, match="without a partner: b, c"):
-        scoring.paired_gain(pd.Series([0.5, 0.5], ["a", "b"]), pd.Series([0.5, 0.5], ["a", "c"]), 0.95)
-
-
-def test_interval_covers_no_effect_about_95_times_in_100():
-    # 2,000 experiments of 8 speakers, whose gains are independent and 0 on average.
-    gains = np.random.default_rng(0).normal(0, 0.03, (2000, 8))
-    names = [f"s{number}" for number in range(8)]
-    zero = pd.Series(0.0, names)
-    found = [scoring.paired_gain(pd.Series(row, names), zero, 0.95) for row in gains]
-    assert 0.03 < np.mean([gain.low > 0 or gain.high < 0 for gain in found]) < 0.07
+def compared(arm, reference, classifier="svm"):
+    return Comparison(scoring.performances(arm)[classifier], scoring.performances(reference)[classifier], 0.95)
 
 
 def test_no_effect_is_seldom_found_in_clips_of_classifiers_that_are_equally_good():
     # From clips on: 100 experiments of 8 speakers with 60 clips each, both classifiers right as often.
-    found = [
-        scoring.compare(table(8, 60, 1, random_seed=2 * n), table(8, 60, 1, random_seed=2 * n + 1), 0.95)
-        for n in range(100)
-    ]
-    gains = [result["svm"].gains["uar"] for result in found]
-    assert np.mean([gain.low > 0 or gain.high < 0 for gain in gains]) < 0.12
+    ours, theirs = (scoring.speaker_scores(table(800, 60, 1, random_seed=number))["uar"] for number in (1, 2))
+    low, high = t_interval((ours - theirs).to_numpy().reshape(100, 8), 0.95)
+    assert np.mean((low > 0) | (high < 0)) < 0.12
 
 
-def test_compare_judges_each_classifier_on_its_own():
+def test_each_classifier_is_judged_on_its_own():
     svm, better = table(correct=0.3), table(correct=0.9, random_seed=1)
-    both = [pd.concat([svm, rows.assign(classifier="cnn")]) for rows in (better, svm)]
-    found = scoring.compare(*both, 0.95)
-    assert set(found) == {"svm", "cnn"}
-    assert found["svm"].gains["uar"].mean == 0
-    assert found["cnn"].gains["uar"].low > 0
-    result = found["cnn"]
-    assert (result.seeds, result.clips) == (2, svm["id"].nunique())
-    numbers = result.in_numbers()["uar"]
-    assert numbers["gain"] == pytest.approx(numbers["mean"] - numbers["baseline"])
-    assert set(numbers) == {"mean", "baseline", "gain", "ci_low", "ci_high"}
+    arm, reference = (pd.concat([svm, rows.assign(classifier="cnn")]) for rows in (better, svm))
+    assert set(scoring.performances(arm)) == {"svm", "cnn"}
+    assert compared(arm, reference).gains["uar"].mean == 0
+    found = compared(arm, reference, "cnn")
+    assert found.gains["uar"].interval[0] > 0
+    assert (found.arm.seeds, found.arm.clips) == (2, svm["id"].nunique())
+    ours, theirs, gains = found.arm.in_numbers(), found.reference.in_numbers(), found.in_numbers()
+    assert set(ours) == {"uar", "accuracy", "macro_f1", "ece"} and set(gains) == set(scoring.SCORES)
+    assert gains["uar"]["gain"] == pytest.approx(ours["uar"] - theirs["uar"])
+    keys = ["gain", "ci_low", "ci_high", "fold_low", "fold_high"]
+    assert list(gains["uar"]) == [*keys, "p", "mde"]
+    assert list(gains["macro_f1"]) == keys
+
+
+def test_gain_of_a_recall_is_over_the_speakers_who_have_clips_of_the_emotion():
+    arm, reference = table(random_seed=1), table()
+    found = compared(arm, reference).recall_gains
+    assert list(found) == EMOTIONS
+    assert [len(found[emotion].values) for emotion in EMOTIONS] == [5, 5, 5, 4]
+    ours, theirs = (scoring.speaker_recalls(rows).loc[["s0", "s2", "s3", "s4"], "sad"] for rows in (arm, reference))
+    assert found["sad"].mean == pytest.approx((ours - theirs).mean())
+
+
+def test_over_folds_that_share_speakers_no_interval_is_made():
+    arm, reference = table(random_seed=1), table()
+    assert compared(arm, reference).gains["uar"].fold_interval is not None
+    again = [pd.concat([rows, rows.assign(fold=rows["fold"] + 2)]) for rows in (arm, reference)]
+    assert compared(*again).gains["uar"].fold_interval is None
+    assert "fold_low" not in compared(*again).in_numbers()["uar"]
 
 
 @pytest.mark.parametrize(
@@ -180,37 +190,58 @@ def test_compare_judges_each_classifier_on_its_own():
 def test_what_is_not_paired_is_named(change, message):
     arm = table(random_seed=1)
     with pytest.raises(ScoringError, match=message):
-        scoring.compare(change(arm), table(), 0.95)
+        scoring.check_paired(change(arm), table())
 
 
-def words(gains, least=8, arm="cyclegan"):
-    names = [f"s{number}" for number in range(len(gains))]
-    baseline = pd.DataFrame({name: pd.Series(0.5, names) for name in scoring.SCORES})
-    speakers = baseline.add(pd.Series(gains, names), axis=0)
-    gain = {name: scoring.paired_gain(speakers[name], baseline[name], 0.95) for name in scoring.SCORES}
-    result = scoring.Comparison(10, 1, speakers, baseline, gain, pd.Series(), pd.Series())
-    return scoring.in_words(arm, "none", result, 0.95, least)
+def performance(scores):
+    names = [f"s{number}" for number in range(len(scores))]
+    speakers = pd.DataFrame({name: pd.Series(scores, names) for name in scoring.SCORES})
+    folds = pd.Series([number % 2 for number in range(len(scores))], names)
+    return Performance(10, 1, speakers, pd.DataFrame(), folds, pd.Series(), pd.Series(), 0.1)
+
+
+def words(gains, holm=None, least=8):
+    found = Comparison(performance(np.add(0.5, gains)), performance(np.full(len(gains), 0.5)), 0.95)
+    return scoring.gain_in_words("cyclegan", "none", found, holm, least)
+
+
+SURE = [0.02, 0.02, 0.03, 0.03] * 2  # +2.5 ± 0.4, the same in both folds
+UNSURE = [0.02, 0.05] * 4  # +3.5 ± 1.3, but the folds differ
+NEITHER = [0.02, 0.02, -0.01, -0.01] * 2
 
 
 @pytest.mark.parametrize(
-    ("gains", "expected"),
+    ("gains", "holm", "expected"),
     [
         (
-            [0.02, 0.03] * 4,
-            "cyclegan 0.525, none 0.500: gain of +2.5 points UAR, 95 % interval +2.1 … +2.9, 8 speakers",
+            SURE,
+            None,
+            "cyclegan 0.525, none 0.500: gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 (over folds +2.5 … +2.5), "
+            "8 speakers, p 0.008 (exploratory), 80 % power for 0.6",
         ),
-        ([-0.02, -0.03] * 4, "none 0.500: loss of 2.5 points UAR, 95 % interval −2.9 … −2.1, 8 speakers"),
-        ([0.02, -0.01] * 4, "no detectable effect: +0.5 points UAR, 95 % interval −0.8 … +1.8, 8 speakers"),
-        ([0.02, 0.03] * 2, "4 speakers: too few speakers (4 of at least 8)"),
+        (np.negative(SURE), None, "none 0.500: loss of 2.5 points UAR, 95 % interval −2.9 … −2.1 (over folds −2.5 "),
+        (SURE, 0.04, ": gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 "),
+        (SURE, 0.04, "p 0.008 (0.040 by Holm)"),
+        (SURE, 0.06, "no detectable effect: +2.5 points UAR, 95 % interval +2.1 … +2.9"),  # not after Holm's correction
+        (
+            UNSURE,
+            None,
+            "gain of +3.5 points UAR by these folds' models, 95 % interval +2.2 … +4.8 (over folds −15.6 … +22.6)",
+        ),
+        (NEITHER, 0.2, "no detectable effect: +0.5 points UAR, 95 % interval −0.8 … +1.8 "),
+        (SURE[:4], None, "80 % power for 1.2: too few speakers (4 of at least 8)"),
         (
             [0.02],
+            None,
             "+2.0 points UAR, of one speaker no interval can be made: too few speakers (1 of at least 8)",
         ),
     ],
 )
-def test_gain_in_words(gains, expected):
-    assert words(gains).endswith(expected)
+def test_gain_in_words(gains, holm, expected):
+    assert expected in words(gains, holm)
 
 
-def test_baseline_in_words():
-    assert words([0.0] * 8, arm="none") == "none 0.500 UAR, 8 speakers"
+def test_score_in_words():
+    assert scoring.score_in_words("none", performance(np.full(8, 0.5)), 8) == "none 0.500 UAR, 8 speakers"
+    few = "none 0.500 UAR, 1 speaker: too few speakers (1 of at least 8)"
+    assert scoring.score_in_words("none", performance(np.full(1, 0.5)), 8) == few

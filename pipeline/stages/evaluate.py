@@ -1,38 +1,44 @@
-"""Score every arm on the test speakers, and what it gains over the arm `none`."""
+"""Score every arm on the test speakers, and what it gains over the arms that it is compared with."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import click
 import pandas as pd
 from pydantic import Field
 
-from pipeline import audit, leakage, params, scoring
+from pipeline import audit, leakage, params, runs, scoring
 from pipeline.files import whole, write_json
 from pipeline.params import section
-from pipeline.predictions import predicted, read
+from pipeline.results import BASELINE, Key, PrimaryParams, Results
+from pipeline.scoring import Performance
 
-BASELINE = "none"
-DECIMALS = 6
 DEMO = "the demo's voices are synthetic: their scores say nothing about real speech"
-
-Results = dict[tuple[str, str, str], scoring.Comparison]  # by scenario, classifier and arm
 
 
 @section
 class EvaluateParams:
-    """What metrics/summary.json speaks of, and how sure a gain must be."""
+    """What metrics/summary.json speaks of, what arms are compared with, and how sure a gain must be."""
 
     scenario: str
     classifier: str
-    confidence: Annotated[float, Field(gt=0, lt=1)]  # of the interval
+    confidence: Annotated[float, Field(gt=0, lt=1)]  # of the intervals
     min_speakers: Annotated[int, Field(ge=2)]  # fewer are called too few
+    references: tuple[str, ...]  # those that are not among `arms` are left out
+    primary: PrimaryParams
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
-@click.option("--predictions", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--predictions",
+    "folders",
+    type=click.Path(path_type=Path),
+    required=True,
+    multiple=True,
+    help="May be repeated: runs that differ in `seed` alone are averaged.",
+)
 @click.option("--augmented", type=click.Path(path_type=Path), help="Training sets, to be audited first.")
 @click.option("--unaudited", is_flag=True, help="Instead of --augmented, where there are only predictions.")
 @click.option("--manifest", "clips", type=click.Path(path_type=Path), default="data/manifest.parquet")
@@ -42,7 +48,7 @@ class EvaluateParams:
 @click.option("--plots", type=click.Path(path_type=Path), required=True)
 def main(
     params_path: Path,
-    predictions: Path,
+    folders: tuple[Path, ...],
     augmented: Path | None,
     unaudited: bool,
     clips: Path,
@@ -51,7 +57,7 @@ def main(
     scores: Path,
     plots: Path,
 ) -> None:
-    """Score every arm on the test speakers, and what it gains over no augmentation."""
+    """Score every arm on the test speakers, and what it gains over the arms that it is compared with."""
     chosen = params.load(params_path, "evaluate", EvaluateParams)
     scenarios = params.load(params_path, "scenarios", tuple[str, ...])
     folds = params.load(params_path, "folds", tuple[int, ...])
@@ -62,46 +68,52 @@ def main(
     _expect(chosen.scenario, scenarios, f"{params_path}: 'evaluate.scenario'")
     if not folds:
         raise click.ClickException(f"{params_path}: 'folds' is empty")
-    if BASELINE not in arms:
-        raise click.ClickException(f"{params_path}: 'arms' lacks '{BASELINE}', found {', '.join(arms)}")
+    for where, words in (("arms", arms), ("evaluate.references", chosen.references)):
+        if BASELINE not in words:
+            raise click.ClickException(f"{params_path}: '{where}' lacks '{BASELINE}', found {', '.join(words)}")
+    for reference in chosen.primary.references:
+        _expect(reference, chosen.references, f"{params_path}: one of 'evaluate.primary.references'")
+    split_names = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
     if (augmented is None) != unaudited:
         raise click.ClickException(
             "expected either --augmented, the training sets to look for leaks in, or --unaudited"
         )
     if augmented is None:
         click.echo("not audited: nobody looked for leaks in what the classifiers were trained on")
+    elif len(folders) > 1:
+        raise click.ClickException("several --predictions: each run was audited on its own; expected --unaudited")
     else:
-        places = audit.Places(clips, splits, augmented, predictions)
-        for split in (f"{scenario}-{fold}" for scenario in scenarios for fold in folds):
+        places = audit.Places(clips, splits, augmented, folders[0])
+        for split in split_names:
             leakage.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
+    runs.check(folders, split_names, arms)
 
-    results: Results = {}
+    performances: dict[Key, Performance] = {}
     for scenario in scenarios:
-        tests = {arm: _test_rows(predictions, scenario, folds, arm) for arm in arms}
-        found = {arm: _compare(scenario, arm, tests, chosen.confidence) for arm in arms}
-        for classifier in found[BASELINE]:  # compared, hence the same in every arm
-            results |= {(scenario, classifier, arm): found[arm][classifier] for arm in arms}
-    classifiers = {classifier for scenario, classifier, _ in results if scenario == chosen.scenario}
+        tests = {arm: runs.test_rows(folders, scenario, folds, arm) for arm in arms}
+        found = {arm: _scored(scenario, arm, tests) for arm in arms}
+        for classifier in found[BASELINE]:  # paired, hence the same in every arm
+            performances |= {(scenario, classifier, arm): found[arm][classifier] for arm in arms}
+    classifiers = {classifier for scenario, classifier, _ in performances if scenario == chosen.scenario}
     _expect(chosen.classifier, classifiers, f"{params_path}: 'evaluate.classifier'")
+    results = Results(performances, chosen.references, chosen.primary, chosen.confidence, chosen.min_speakers)
 
-    headline = results[chosen.scenario, chosen.classifier, setting]
-    names = {"setting": setting, "scenario": chosen.scenario, "classifier": chosen.classifier}
-    write_json(summary, {**names, "speakers": len(headline.speakers), **_rounded(headline.in_numbers())})
-    write_json(scores, _nested(results, chosen.min_speakers, demo))
-    rows = _test_rows(predictions, chosen.scenario, folds, setting)
+    about = {"setting": setting, "scenario": chosen.scenario, "classifier": chosen.classifier}
+    write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, setting)})
+    write_json(scores, results.in_numbers(DEMO if demo else "", generator_seeds=len(folders)))
+    rows = runs.test_rows(folders, chosen.scenario, folds, setting)
     tables = {
         "confusion": _confusion(rows[rows["classifier"] == chosen.classifier]),
-        "recall": _tidy({key: result.recall.to_frame("recall") for key, result in results.items()}),
-        "speakers": _tidy({key: _of_speakers(result) for key, result in results.items()}),
+        "recall": results.recalls(),
+        "speakers": results.speakers(),
     }
     with whole(plots) as folder:
         folder.mkdir()
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
 
-    for (scenario, classifier, arm), result in results.items():
-        words = scoring.in_words(arm, BASELINE, result, chosen.confidence, chosen.min_speakers)
-        click.echo(f"{scenario}, {classifier}: {words}")
+    for line in results.in_words():
+        click.echo(line)
     if demo:
         click.echo(DEMO)
 
@@ -111,60 +123,16 @@ def _expect(word: str, known: Iterable[str], where: str) -> None:
         raise click.ClickException(f"{where} is '{word}'{params.nearest(word, known)}")
 
 
-def _test_rows(predictions: Path, scenario: str, folds: tuple[int, ...], arm: str) -> pd.DataFrame:
-    """What was predicted for the test clips of all folds."""
-    tables = [read(predictions / f"{scenario}-{fold}" / f"{arm}.parquet") for fold in folds]
-    rows = pd.concat([table.assign(predicted=predicted(table)) for table in tables], ignore_index=True)
-    rows = rows[rows["partition"] == "test"]
-    if rows.empty:
-        raise click.ClickException(f"{predictions}: no test clip in any fold of {scenario}, arm '{arm}'")
-    return rows
-
-
-def _compare(
-    scenario: str, arm: str, tests: dict[str, pd.DataFrame], confidence: float
-) -> dict[str, scoring.Comparison]:
+def _scored(scenario: str, arm: str, tests: Mapping[str, pd.DataFrame]) -> dict[str, Performance]:
+    """What an arm scored, by classifier; refused where it is not of the clips and seeds of the baseline."""
     try:
-        return scoring.compare(tests[arm], tests[BASELINE], confidence)
+        scoring.check_paired(tests[arm], tests[BASELINE])
     except scoring.ScoringError as error:
         raise click.ClickException(f"{scenario}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
-
-
-def _nested(results: Results, least: int, demo: bool) -> dict[str, Any]:
-    """Everything, by scenario, classifier and arm; with a `note` where the numbers need a caution."""
-    nested: dict[str, Any] = {}
-    for (scenario, classifier, arm), result in results.items():
-        cautions = [scoring.too_few(len(result.speakers), least), DEMO if demo else ""]
-        note = "; ".join(filter(None, cautions))
-        nested.setdefault(scenario, {}).setdefault(classifier, {})[arm] = {
-            "speakers": len(result.speakers),
-            "clips": result.clips,
-            "seeds": result.seeds,
-            **({"note": note} if note else {}),
-            **_rounded(result.in_numbers()),
-            **_rounded({"pooled": result.pooled.to_dict(), "recall": result.recall.to_dict()}),
-        }
-    return nested
+    return scoring.performances(tests[arm])
 
 
 def _confusion(rows: pd.DataFrame) -> pd.DataFrame:
     """A row a test clip, of the lowest seed: DVC's template counts rows, and a clip must count once."""
     first = rows[rows["seed"] == rows["seed"].min()].sort_values(["fold", "id"])
     return first[["label", "predicted"]].set_axis(["actual", "predicted"], axis=1)
-
-
-def _of_speakers(result: scoring.Comparison) -> pd.DataFrame:
-    uar = result.speakers["uar"]
-    return pd.DataFrame({"uar": uar, "gain": uar - result.baseline["uar"]})
-
-
-def _tidy(tables: dict[tuple[str, str, str], pd.DataFrame]) -> pd.DataFrame:
-    stacked = pd.concat(tables, names=["scenario", "classifier", "arm"])
-    return (stacked.round(DECIMALS) + 0.0).reset_index()  # + 0.0: no −0
-
-
-def _rounded(numbers: dict[str, Any]) -> dict[str, dict[str, float]]:
-    return {
-        name: {key: round(float(value), DECIMALS) + 0.0 for key, value in found.items()}
-        for name, found in numbers.items()
-    }

@@ -1,4 +1,6 @@
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,11 +14,26 @@ from pipeline.stages.evaluate import main
 LABELS = ["angry", "neutral", "sad"]
 SPEAKERS = {1: ["demo_a", "demo_b"], 2: ["demo_c", "demo_d"]}
 ARMS = ["none", "classical", "cyclegan+classical"]
+PRIMARY = {
+    "arm": "cyclegan+classical",
+    "references": ["none", "classical"],
+    "classifier": "cnn",
+    "scenarios": ["full", "low_data_25"],
+}
+EVALUATE = {
+    "scenario": "full",
+    "classifier": "svm",
+    "confidence": 0.95,
+    "min_speakers": 8,
+    "references": ["none", "classical", "dcgan"],
+    "primary": PRIMARY,
+}
+RECORDS = Path(__file__).parents[2] / "experiments"
 
 
-def made_up(fold, arm, correct, seeds=(0, 1), clips=12):
+def made_up(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
     """Predictions of one split: test speakers of the fold, and its partner's as valid, all of them wrong."""
-    rng = np.random.default_rng([fold, len(arm)])
+    rng = np.random.default_rng([fold, len(arm), 0 if arm == "none" else generator_seed])
     rows = []
     for partition, of_fold in (("test", fold), ("valid", 3 - fold)):
         for classifier in ("svm", "cnn"):
@@ -42,31 +59,51 @@ def made_up(fold, arm, correct, seeds=(0, 1), clips=12):
     return pd.DataFrame(rows, columns=[*columns, *(f"p_{label}" for label in LABELS)])
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A folder with params.yaml, the predictions of three arms, two scenarios and two folds, and what is said of them.
+
+    Not to be changed.
+    """
+    folder = tmp_path_factory.mktemp("evaluated")
+    write_params(folder)
+    write_predictions(folder)
+    result = evaluate(folder)
+    assert result.exit_code == 0, result.output
+    (folder / "said.txt").write_text(result.output)
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path):
-    """A folder with params.yaml and the predictions of three arms, two scenarios and two folds."""
-    write_params(tmp_path)
+def project(evaluated, tmp_path):
+    """The same, not evaluated yet, to do with as one likes."""
+    shutil.copy(evaluated / "params.yaml", tmp_path)
+    shutil.copytree(evaluated / "predictions", tmp_path / "predictions")
+    return tmp_path
+
+
+def write_predictions(folder, generator_seed=1):
     for scenario in ("full", "low_data_25"):
         for fold in SPEAKERS:
             for arm, correct in zip(ARMS, (0.4, 0.5, 0.9), strict=True):
-                path = tmp_path / f"predictions/{scenario}-{fold}/{arm}.parquet"
-                predictions.write(made_up(fold, arm, correct), path, LABELS, "abc")
-    return tmp_path
+                path = folder / f"predictions/{scenario}-{fold}/{arm}.parquet"
+                predictions.write(made_up(fold, arm, correct, generator_seed=generator_seed), path, LABELS, "abc")
 
 
 def write_params(folder, **changes):
     params = {
+        "seed": 1,
         "corpora": ["demo"],
         "scenarios": ["full", "low_data_25"],
         "folds": [1, 2],
         "arms": ARMS,
         "augment": {"setting": "cyclegan+classical", "ratio": 1.0},
-        "evaluate": {"scenario": "full", "classifier": "svm", "confidence": 0.95, "min_speakers": 8},
+        "evaluate": EVALUATE,
     }
     YAML().dump({**params, **changes}, folder / "params.yaml")
 
 
-def evaluate(folder):
+def evaluate(folder, *more):
     places = {
         "params": "params.yaml",
         "predictions": "predictions",
@@ -75,7 +112,7 @@ def evaluate(folder):
         "plots": "metrics/plots/evaluate",
     }
     options = [f"--{name}={folder / place}" for name, place in places.items()]
-    return CliRunner().invoke(main, [*options, "--unaudited"])
+    return CliRunner().invoke(main, [*options, "--unaudited", *more])
 
 
 def outputs(folder):
@@ -94,18 +131,17 @@ def leaves(value):
         yield value
 
 
-def test_metrics(project):
-    result = evaluate(project)
-    assert result.exit_code == 0, result.output
-    summary, scores = load(project, "summary.json"), load(project, "ser.json")
-    assert list(summary) == ["setting", "scenario", "classifier", "speakers", "uar", "accuracy", "macro_f1"]
+def test_metrics(evaluated):
+    summary, scores = load(evaluated, "summary.json"), load(evaluated, "ser.json")
+    assert list(summary) == ["setting", "scenario", "classifier", "speakers", "uar", "accuracy", "macro_f1", "ece"]
     assert (summary["setting"], summary["scenario"], summary["classifier"]) == (
         "cyclegan+classical",
         "full",
         "svm",
     )
     assert summary["speakers"] == 4
-    assert list(summary["uar"]) == ["mean", "baseline", "gain", "ci_low", "ci_high"]
+    assert list(summary["uar"]) == ["mean", "baseline", "gain", "ci_low", "ci_high", "p", "mde"]
+    assert list(summary["accuracy"]) == ["mean", "baseline", "gain", "ci_low", "ci_high"]
     assert summary["uar"]["mean"] == pytest.approx(0.9, abs=0.1)  # valid clips, all wrong, would halve it
     assert summary["uar"]["ci_low"] < summary["uar"]["gain"] < summary["uar"]["ci_high"]
 
@@ -113,23 +149,70 @@ def test_metrics(project):
     assert set(scores["full"]) == {"svm", "cnn"}
     assert list(scores["full"]["svm"]) == ARMS
     found = scores["full"]["svm"]["cyclegan+classical"]
-    assert found["uar"] == summary["uar"]
-    assert (found["speakers"], found["clips"], found["seeds"]) == (4, 48, 2)
+    assert (found["uar"], found["ece"]) == (summary["uar"]["mean"], summary["ece"])
+    assert scores["full"]["svm"]["none"]["uar"] == summary["uar"]["baseline"]
+    assert [found[key] for key in ("speakers", "clips", "seeds", "generator_seeds")] == [4, 48, 2, 1]
     assert found["note"].startswith("too few speakers (4 of at least 8); the demo's voices are synthetic")
     assert set(found["recall"]) == set(LABELS)
     assert set(found["pooled"]) == {"uar", "accuracy", "macro_f1"}
+    # 4 clips of 5 are right, but the confidence is always 0.8
+    assert found["ece"] == pytest.approx(abs(found["accuracy"] - 0.8), abs=1e-6)
 
 
-def test_metrics_files_hold_only_words_and_numbers(project):
-    evaluate(project)
+def test_gains_over_each_reference(evaluated):
+    scores, summary = load(evaluated, "ser.json")["full"]["svm"], load(evaluated, "summary.json")
+    assert "over" not in scores["none"]  # which is the baseline
+    assert list(scores["classical"]["over"]) == ["none"]  # not itself
+    assert list(scores["cyclegan+classical"]["over"]) == ["none", "classical"]  # dcgan is not among the arms
+    for reference, found in scores["cyclegan+classical"]["over"].items():
+        assert list(found) == ["family", "uar", "accuracy", "macro_f1", "recall"]
+        for score in ("uar", "accuracy", "macro_f1"):
+            expected = scores["cyclegan+classical"][score] - scores[reference][score]
+            assert found[score]["gain"] == pytest.approx(expected, abs=2e-6)
+            assert found[score]["ci_low"] < found[score]["gain"] < found[score]["ci_high"]
+            assert found[score]["fold_low"] < found[score]["gain"] < found[score]["fold_high"]
+        recalls = [found["recall"][label]["gain"] for label in LABELS]
+        assert np.mean(recalls) == pytest.approx(found["uar"]["gain"], abs=2e-6)
+        assert found["uar"]["p"] == 2 / 2**4  # of four speakers, all of whom gain: there is no smaller p
+    expected = {key: value for key, value in summary["uar"].items() if key not in ("mean", "baseline")}
+    assert scores["cyclegan+classical"]["over"]["none"]["uar"].items() >= expected.items()
+
+
+def test_the_primary_family_is_corrected_and_nothing_else(evaluated, project):
+    output, scores = (evaluated / "said.txt").read_text(), load(evaluated, "ser.json")
+    over = {
+        (scenario, classifier, arm, reference): found
+        for scenario, classifiers in scores.items()
+        for classifier, arms in classifiers.items()
+        for arm, about in arms.items()
+        for reference, found in about.get("over", {}).items()
+    }
+    assert len(over) == 2 * 2 * 3
+    family = {pair: found for pair, found in over.items() if found["family"] == "primary"}
+    assert set(family) == {
+        (scenario, "cnn", PRIMARY["arm"], reference)
+        for scenario in PRIMARY["scenarios"]
+        for reference in PRIMARY["references"]
+    }
+    assert {pair for pair, found in over.items() if "p_holm" in found["uar"]} == set(family)
+    assert [found["uar"]["p_holm"] for found in family.values()] == [4 * 2 / 2**4] * 4
+    assert output.count("by Holm") == 4 and output.count("exploratory") == 8
+    assert "comparisons of the primary family" not in output  # all are there
+
+    write_params(project, scenarios=["full"])
+    assert "2 of the 4 comparisons of the primary family are here" in evaluate(project).output
+    found = load(project, "ser.json")["full"]["cnn"][PRIMARY["arm"]]["over"]
+    assert [found[reference]["uar"]["p_holm"] for reference in ("none", "classical")] == [2 * 2 / 2**4] * 2
+
+
+def test_metrics_files_hold_only_words_and_numbers(evaluated):
     for name in ("summary.json", "ser.json"):
-        for leaf in leaves(load(project, name)):
+        for leaf in leaves(load(evaluated, name)):
             assert isinstance(leaf, (str, int, float)) and leaf == leaf
 
 
-def test_baseline_as_setting_has_the_same_keys_and_gains_nothing(project):
-    evaluate(project)
-    usual = load(project, "summary.json")
+def test_baseline_as_setting_has_the_same_keys_and_gains_nothing(evaluated, project):
+    usual = load(evaluated, "summary.json")
     write_params(project, augment={"setting": "none"})
     assert evaluate(project).exit_code == 0
     summary = load(project, "summary.json")
@@ -137,6 +220,7 @@ def test_baseline_as_setting_has_the_same_keys_and_gains_nothing(project):
     for name in ("uar", "accuracy", "macro_f1"):
         assert summary[name]["mean"] == summary[name]["baseline"]
         assert [summary[name][key] for key in ("gain", "ci_low", "ci_high")] == [0.0, 0.0, 0.0]
+    assert (summary["uar"]["p"], summary["uar"]["mde"]) == (1.0, 0.0)
 
 
 def test_one_speaker_has_no_interval_and_says_so(project):
@@ -152,15 +236,14 @@ def test_one_speaker_has_no_interval_and_says_so(project):
     assert all(leaf is not None for leaf in leaves(load(project, "ser.json")))
 
 
-def test_plots(project):
-    evaluate(project)
-    folder = project / "metrics/plots/evaluate"
+def test_plots(evaluated):
+    folder = evaluated / "metrics/plots/evaluate"
     assert sorted(path.name for path in folder.iterdir()) == ["confusion.csv", "recall.csv", "speakers.csv"]
     confusion, recall, speakers = (pd.read_csv(folder / f"{name}.csv") for name in ("confusion", "recall", "speakers"))
     assert list(confusion.columns) == ["actual", "predicted"]
     assert len(confusion) == 48  # test clips of both folds, of one seed and classifier
     rows = pd.concat(
-        predictions.read(project / f"predictions/full-{fold}/cyclegan+classical.parquet") for fold in (1, 2)
+        predictions.read(evaluated / f"predictions/full-{fold}/cyclegan+classical.parquet") for fold in (1, 2)
     )
     rows = rows[(rows["partition"] == "test") & (rows["classifier"] == "svm") & (rows["seed"] == 0)]
     expected = (rows["label"] == predictions.predicted(rows)).mean()
@@ -171,16 +254,16 @@ def test_plots(project):
     assert list(speakers.columns) == ["scenario", "classifier", "arm", "speaker", "uar", "gain"]
     assert len(speakers) == 2 * 2 * len(ARMS) * 4
     means = speakers.groupby(["scenario", "classifier", "arm"])[["uar", "gain"]].mean()
-    score = load(project, "ser.json")["low_data_25"]["cnn"]["classical"]["uar"]
-    assert list(means.loc["low_data_25", "cnn", "classical"]) == pytest.approx([score["mean"], score["gain"]], abs=1e-5)
+    score = load(evaluated, "ser.json")["low_data_25"]["cnn"]["classical"]
+    expected = [score["uar"], score["over"]["none"]["uar"]["gain"]]
+    assert list(means.loc["low_data_25", "cnn", "classical"]) == pytest.approx(expected, abs=1e-5)
     assert "-0.0" not in set((folder / "speakers.csv").read_text().replace("\n", ",").split(","))
 
 
-def test_words(project):
-    result = evaluate(project)
-    lines = result.output.splitlines()
+def test_words(evaluated):
+    lines = (evaluated / "said.txt").read_text().splitlines()
     assert lines.pop(0).startswith("not audited: ")
-    assert len(lines) == 2 * 2 * len(ARMS) + 1
+    assert len(lines) == 2 * 2 * 4 + 1  # none, classical over none, and the third over both
     assert lines[0].startswith("full, cnn: none 0.")
     assert any(line.startswith("full, svm: cyclegan+classical 0.") for line in lines)
     assert all("too few speakers (4 of at least 8)" in line for line in lines[:-1])
@@ -193,20 +276,16 @@ def test_other_corpora_are_not_called_synthetic(project):
     assert "synthetic" not in (project / "metrics/ser.json").read_text()
 
 
-def test_same_predictions_same_bytes(project):
+def test_same_predictions_same_bytes(evaluated, project):
     evaluate(project)
-    first = outputs(project)
-    evaluate(project)
-    assert len(first) == 5 and outputs(project) == first
+    assert len(outputs(project)) == 5 and outputs(project) == outputs(evaluated)
 
 
-def test_a_file_that_an_arm_left_behind_is_ignored(project):
-    evaluate(project)
-    before = outputs(project)
+def test_a_file_that_an_arm_left_behind_is_ignored(evaluated, project):
     (project / "predictions/full-1/dcgan.parquet").write_bytes(b"no table at all")
     (project / "predictions/full-9").mkdir()
     assert evaluate(project).exit_code == 0
-    assert outputs(project) == before
+    assert outputs(project) == outputs(evaluated)
     write_params(project, arms=["none", "cyclegan+classical"])
     evaluate(project)
     assert "classical" not in load(project, "ser.json")["full"]["svm"]
@@ -225,12 +304,24 @@ def test_a_file_that_an_arm_left_behind_is_ignored(project):
         ({"folds": [1, 3]}, "full-3/none.parquet: not found"),
         ({"folds": []}, "'folds' is empty"),
         (
-            {"evaluate": {"scenario": "full", "classifier": "svn", "confidence": 0.95, "min_speakers": 8}},
+            {"evaluate": EVALUATE | {"classifier": "svn"}},
             "'evaluate.classifier' is 'svn'; did you mean 'svm'?",
         ),
         (
-            {"evaluate": {"scenario": "full", "classifier": "svm", "confidence": 95, "min_speakers": 8}},
+            {"evaluate": EVALUATE | {"confidence": 95}},
             "'evaluate.confidence' is 95",
+        ),
+        (
+            {"evaluate": EVALUATE | {"references": ["classical"]}},
+            "'evaluate.references' lacks 'none', found classical",
+        ),
+        (
+            {"evaluate": EVALUATE | {"primary": PRIMARY | {"references": ["clasical"]}}},
+            "one of 'evaluate.primary.references' is 'clasical'; did you mean 'classical'?",
+        ),
+        (
+            {"evaluate": EVALUATE | {"primary": PRIMARY | {"arms": []}}},
+            "'evaluate.primary.arms' is not known; did you mean 'arm'?",
         ),
     ],
 )
@@ -250,3 +341,49 @@ def test_arms_that_are_not_paired_are_named(project):
     assert result.exit_code == 1
     assert "full, arm 'classical' beside 'none': not the same classifier, seed" in result.output
     assert not (project / "metrics").exists()
+
+
+def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
+    first, second = load(evaluated, "ser.json"), tmp_path / "second"
+    write_predictions(second, generator_seed=2)
+    write_params(second, seed=2)
+    assert evaluate(second).exit_code == 0
+    other = load(second, "ser.json")
+    result = evaluate(project, f"--predictions={second / 'predictions'}")
+    assert result.exit_code == 0, result.output
+    both = load(project, "ser.json")
+    for classifier in ("svm", "cnn"):
+        for arm in ARMS:
+            one, two, found = (scores["full"][classifier][arm] for scores in (first, other, both))
+            assert (found["generator_seeds"], found["seeds"], found["clips"]) == (2, 4, 48)
+            assert found["uar"] == pytest.approx((one["uar"] + two["uar"]) / 2, abs=2e-6)
+            assert one["uar"] != two["uar"] or arm == "none"
+
+
+def test_runs_that_cannot_be_pooled_are_refused(project, tmp_path):
+    shutil.copytree(project / "predictions", tmp_path / "copy/predictions")
+    again = f"--predictions={tmp_path / 'copy/predictions'}"
+    assert "the same predictions; expected another generator seed each" in evaluate(project, again).output
+    write_params(tmp_path / "copy", seed=2, folds=[1])
+    assert "differ in more than 'seed': folds" in evaluate(project, again).output
+    assert not (project / "metrics").exists()
+
+
+def test_several_runs_cannot_be_audited_together(project):
+    options = [f"--{name}={project / name}" for name in ("summary", "scores", "plots", "augmented")]
+    twice = [f"--predictions={project / 'predictions'}"] * 2
+    result = CliRunner().invoke(main, [f"--params={project / 'params.yaml'}", *options, *twice])
+    assert "each run was audited on its own; expected --unaudited" in result.output
+
+
+@pytest.mark.parametrize("record", ["ravdess-first", "ravdess-first-8"])
+def test_a_record_gives_the_metrics_that_lie_in_it(record, tmp_path):
+    places = {"summary": "summary.json", "scores": "ser.json", "plots": "plots/evaluate"}
+    options = [f"--{name}={tmp_path / place}" for name, place in places.items()]
+    source = [f"--params={RECORDS / record / 'params.yaml'}", f"--predictions={RECORDS / record / 'predictions'}"]
+    result = CliRunner().invoke(main, [*source, *options, "--unaudited"])
+    assert result.exit_code == 0, result.output
+    found = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
+    assert len(found) == 5
+    for path in found:
+        assert (tmp_path / path).read_bytes() == (RECORDS / record / "metrics" / path).read_bytes(), path

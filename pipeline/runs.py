@@ -1,0 +1,89 @@
+"""Test predictions of one run of the pipeline, or of several that differ in the seed of their generators."""
+
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from pipeline import manifest, params
+from pipeline.predictions import PREFIX, predicted, read
+
+REAL = "none"  # the arm that no generator has a part in
+
+
+class RunsError(click.ClickException):
+    """Predictions of several folders are not what one experiment gives with several generator seeds."""
+
+
+def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm: str) -> pd.DataFrame:
+    """What was predicted for the test clips of all folds, with columns `predicted` and its probability, `confidence`.
+
+    Where there are several runs, `seed` also says which one: a classifier's seed in another run is another seed.
+
+    Args:
+        folders: of the runs' predictions
+        scenario: of the splits
+        folds: of the splits
+        arm: whose classifiers predicted
+
+    Raises:
+        RunsError: none of the tables has a test clip
+        PredictionsError: a table is missing
+    """
+    rows = []
+    for folder in folders:
+        for fold in folds:
+            table = read(folder / f"{scenario}-{fold}" / f"{arm}.parquet")
+            certainty = table.filter(regex=f"^{PREFIX}").max(axis="columns")
+            table = table.assign(predicted=predicted(table), confidence=certainty)
+            if len(folders) > 1:
+                table["seed"] = f"{folder}: " + table["seed"].astype(str)
+            rows.append(table[table["partition"] == "test"])
+    found = pd.concat(rows, ignore_index=True)
+    if found.empty:
+        raise RunsError(f"{', '.join(map(str, folders))}: no test clip in any fold of {scenario}, arm '{arm}'")
+    return found
+
+
+def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:
+    """Refuse to pool runs that differ in more than the seed of their generators, or not in that.
+
+    The params.yaml beside each folder says so, where there is one; else what the tables say of themselves, and
+    whether the same was predicted.
+
+    Args:
+        folders: of the runs' predictions
+        splits: that are to be pooled
+        arms: likewise
+
+    Raises:
+        RunsError: names the folders and what is the matter
+        PredictionsError: a table is missing
+    """
+    for first, second in combinations(folders, 2):
+        pair, ours, theirs = f"{first} and {second}", _params(first), _params(second)
+        if ours and theirs:
+            different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+            if "seed" not in different:
+                raise RunsError(f"{pair}: both have seed {ours.get('seed')} in params.yaml; expected another one each")
+            if different != ["seed"]:
+                raise RunsError(f"{pair}: their params.yaml differ in more than 'seed': {', '.join(different)}")
+        tables = [Path(split, f"{arm}.parquet") for split in splits for arm in arms]
+        for table in tables:
+            said = [manifest.metadata(folder / table) for folder in (first, second)]
+            if said[0].get("params") != said[1].get("params"):
+                raise RunsError(f"{pair}: {table} was made with other parameters of `classify` or `hardware`")
+        made = [table for table in tables if table.stem != REAL] or tables
+        if all(read(first / table).equals(read(second / table)) for table in made):
+            raise RunsError(f"{pair}: the same predictions; expected another generator seed each")
+
+
+def _params(folder: Path) -> dict[str, Any]:
+    """What bears on a run's predictions, of the params.yaml beside them; empty where there is none."""
+    path = folder.resolve().parent / "params.yaml"
+    found = params.read(path) if path.is_file() else {}
+    augment = {key: value for key, value in found.get("augment", {}).items() if key != "setting"}
+    return {key: value for key, value in found.items() if key != "evaluate"} | ({"augment": augment} if found else {})
