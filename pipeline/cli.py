@@ -215,6 +215,18 @@ def convert(given: Path, out: Path, target: str, source: str | None, intensity: 
     converting.convert(given, out, target, source, intensity, split, PARAMS, Path("data"), Path("models"))
 
 
+@main.command(context_settings={"ignore_unknown_options": True})  # values may be below zero
+@click.argument("key")
+@click.argument("values", nargs=-1, required=True)
+def sweep(key: str, values: tuple[str, ...]) -> None:
+    """Try a number of params.yaml at several VALUES, such as augment.mix.ratio 0.5 1 2, and draw what each gains."""
+    from pipeline import sweep as sweeping
+
+    table = sweeping.sweep(key, values, PARAMS, sections(), RAW)
+    click.echo(f"{table}: gains by value; their curve:")
+    sweeping.plot(table)
+
+
 def sections() -> dict[str, Any]:
     """`SECTIONS` with the sections imported; a stage's may come from nowhere but here."""
     return {key: _imported(expected) if isinstance(expected, str) else expected for key, expected in SECTIONS.items()}

@@ -53,7 +53,7 @@ MATRIX_ALONE = {"conversions", "perturbations", "dcgan_scenarios"}
 NOUNS = "nouns"
 MAY_IMPORT = {
     "cli": {"commands", "stages", "cyclegan", "dcgan", "classifier", "corpora", NOUNS},
-    "commands": {"cyclegan", "corpora", NOUNS},
+    "commands": {"commands", "cyclegan", "corpora", NOUNS},
     "stages": {"cyclegan", "dcgan", "classifier", "corpora", NOUNS},
     "cyclegan": {NOUNS},
     "dcgan": {NOUNS},
@@ -61,7 +61,7 @@ MAY_IMPORT = {
     "corpora": {NOUNS},
     NOUNS: set[str](),
 }
-COMMANDS = {"workspace", "experiments", "inventory", "converting"}  # what a person's commands do; of cli alone
+COMMANDS = {"workspace", "experiments", "inventory", "converting", "sweep"}  # what a person's commands do; of cli alone
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 
 
