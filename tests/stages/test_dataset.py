@@ -1,0 +1,67 @@
+"""The export in training code: what the README shows, on a finished project."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+import torch
+
+from pipeline import manifest
+from pipeline.dataset import EmotionalSpeech
+
+README = Path(__file__).parents[2] / "README.md"
+TABLE = Path("data/augmented/full-1/cyclegan.parquet")
+
+
+@pytest.fixture(autouse=True)
+def there(classified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(classified)
+
+
+def shown() -> list[dict[str, Any]]:
+    """Names that each Python example of the README leaves behind."""
+    found = []
+    for example in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL):
+        names: dict[str, Any] = {"pandas": pandas, "torch": torch, "EmotionalSpeech": EmotionalSpeech}
+        exec(example, names)
+        found.append(names)
+    return found
+
+
+def test_the_examples_of_the_readme_give_the_same_rows() -> None:
+    by_pandas, by_torch = shown()
+    assert list(by_pandas["train"]["id"]) == list(by_torch["train"].rows["id"])
+    assert 0 < by_pandas["train"]["is_synthetic"].sum() < len(by_pandas["train"])
+    drawn = list(by_torch["sampler"])
+    assert len(drawn) == len(by_torch["train"])
+
+
+def test_items_are_prepared_clips_with_their_emotions() -> None:
+    clips = EmotionalSpeech(TABLE)
+    assert clips.emotions == ["angry", "neutral", "sad"]
+    for index in (0, len(clips) - 1):  # real and synthetic
+        samples, label = clips[index]
+        row = clips.rows.iloc[index]
+        assert clips.emotions[label] == row["emotion"]
+        assert samples.dtype == torch.float32 and samples.ndim == 1
+        level_db = 10 * np.log10(float(samples.square().mean()))
+        assert level_db == pytest.approx(-26, abs=0.5)
+    assert float(clips.weights.sum()) == pytest.approx(1.3 * 18, rel=1e-3)
+
+
+def test_nothing_synthetic_but_in_train() -> None:
+    for partition in ("valid", "test"):
+        clips = EmotionalSpeech(TABLE, partition)
+        assert not clips.rows["is_synthetic"].any()
+        assert set(clips.rows["speaker"]).isdisjoint(EmotionalSpeech(TABLE).rows["speaker"])
+
+
+@pytest.mark.parametrize(
+    ("table", "said"), [(TABLE, "has no clip of partition 'dev'"), (Path("no.parquet"), "not found")]
+)
+def test_what_is_not_there_is_named(table: Path, said: str) -> None:
+    with pytest.raises(manifest.ManifestError, match=said):
+        EmotionalSpeech(table, "dev")
