@@ -120,6 +120,10 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
         ({"arms": ["none"]}, "'augment.setting': 'cyclegan' is not known; expected one of none"),
         ({"evaluate__scenario": "low"}, "'evaluate.scenario': 'low' is not known; expected one of full"),
         ({"evaluate__classifier": "cn"}, "'evaluate.classifier': 'cn' is not known; did you mean 'cnn'?"),
+        (
+            {"evaluate__primary__scenarios": ["full", "low"]},
+            "'evaluate.primary.scenarios': 'low' is not known; expected one of cross_corpus",
+        ),
         ({"classify__seeds": [0, 0]}, "'classify.seeds': '0' is there 2 times"),
         ({"emotions": ["angry", "neutral", "happy", "sadd"]}, "'emotions': 'sadd' is not known; did you mean 'sad'?"),
         ({"emotion_map": {"clam": "neutral"}}, "'emotion_map': 'clam' is not known; did you mean 'calm'?"),
