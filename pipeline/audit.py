@@ -1,7 +1,7 @@
 """Is a workspace free of leaks: gathers what `pipeline.leakage` has rules for, from the files themselves."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
     runs = pd.DataFrame(json.loads(said.get("runs", "[]")), columns=["classifier", "seed"]).astype({"seed": "int32"})
     return [
         *of_augmented(rows, manifest.metadata(training_set), places.manifest, places.splits / f"{split}.parquet"),
-        *leakage.in_predictions(found, rows, runs, said, uses(rows)),
+        *leakage.in_predictions(found, rows, runs, said, uses(rows, runs["classifier"])),
     ]
 
 
@@ -97,10 +97,16 @@ def other_split(split_path: Path, expected: pd.DataFrame, sentences_apart: bool)
     return Leak.of_difference(rule, found, expected)
 
 
-def uses(rows: pd.DataFrame) -> dict[str, str]:
-    """Hashes of the clips that a classifier of an arm may use, by what for (`leakage.USES`)."""
+def uses(rows: pd.DataFrame, classifiers: Iterable[str]) -> dict[str, str]:
+    """Hashes of the clips that an arm's classifiers may use, by what for (`leakage.USES`).
+
+    Statistics are of real train clips, but of all real ones where the names of all classifiers say so.
+    """
     is_train, is_real = rows["partition"] == "train", ~rows["is_synthetic"]
-    allowed = {"trained_on": is_train, "scaled_by": is_train & is_real, "selected_on": rows["partition"] == "valid"}
+    names = list(classifiers)
+    by_speaker = bool(names) and all(name.endswith(predictions.BY_SPEAKER) for name in names)
+    scaling = is_real if by_speaker else is_train & is_real
+    allowed = {"trained_on": is_train, "scaled_by": scaling, "selected_on": rows["partition"] == "valid"}
     return {use: models.clips_sha256(rows[clips]) for use, clips in allowed.items()}
 
 

@@ -198,7 +198,7 @@ USES = {
 
 
 def used_for_another_end(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """A classifier learns from train, is chosen on valid, and its statistics are of real train clips."""
+    """A classifier learns from train, is chosen on valid; its statistics are of real train clips, or as it is named."""
     for use, words in USES.items():
         if used.get(use) != allowed[use]:
             yield Leak(words, augmented[augmented["partition"] == ("valid" if use == "selected_on" else "train")])

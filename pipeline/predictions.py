@@ -14,6 +14,7 @@ from pipeline.files import whole
 
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
+BY_SPEAKER = "+speaker_norm"  # added to the name of a classifier that normalises by the held-out speakers' own clips
 PREFIX = "p_"  # a class's column is called p_<emotion>
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows

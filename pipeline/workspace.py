@@ -57,7 +57,8 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
         except params.ParamsError as error:
             said.append(error.message)
     if "classify" in values:
-        values |= {f"classify.{key}": getattr(values["classify"], key) for key in ("classifiers", "seeds")}
+        of_classify = ("classifiers", "names", "seeds")
+        values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
     for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder):
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
@@ -169,7 +170,7 @@ def _words(values: Values) -> Iterable[str]:
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
         ("evaluate.primary.scenarios", evaluated and evaluated.primary.scenarios, scenarios),
-        ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.classifiers")),
+        ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.names")),
     ):
         if words is not None and known is not None:
             for word in dict.fromkeys(words):

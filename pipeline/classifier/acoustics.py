@@ -45,6 +45,7 @@ def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_
     """Statistics over time of low-level descriptors, in the manner of the openSMILE sets (Schuller et al. 2013).
 
     Descriptors: mel-cepstrum, energy, spectral shape and flux, with their differences, and log-F0 of the voiced frames.
+    How much a descriptor or band moves depends less on the voice than where it is.
 
     Args:
         samples: prepared clip, (samples,)
@@ -57,10 +58,17 @@ def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_
     """
     descriptors = np.hstack([_cepstrum(mel), _shape(mel)])
     differences = np.diff(descriptors, axis=0, append=descriptors[-1:])
+    velocity = _slopes(descriptors)
     log_f0, voiced = _log_f0(samples, sampling_rate, frame_ms)
-    rhythm = _rhythm(mel, voiced, frame_ms)
-    row = np.concatenate([_statistics(descriptors), _statistics(differences), _f0_statistics(log_f0), rhythm])
-    return row[None].astype(np.float32)
+    row = [
+        _statistics(descriptors),
+        _statistics(differences),
+        *(track.std(axis=0) for track in (velocity, _slopes(velocity), _slopes(mel))),
+        _melody(log_f0, voiced),
+        _f0_statistics(log_f0),
+        _rhythm(mel, voiced, frame_ms),
+    ]
+    return np.concatenate(row)[None].astype(np.float32)
 
 
 def pitch(row: np.ndarray) -> dict[str, float]:
@@ -107,6 +115,14 @@ def _statistics(track: np.ndarray) -> np.ndarray:
     )
 
 
+def _slopes(track: np.ndarray) -> np.ndarray:
+    """Slope of each column over five frames, by regression, as "delta" features are; (frames, columns)."""
+    from scipy.signal import savgol_filter
+
+    slopes: np.ndarray = savgol_filter(track, 5, polyorder=1, deriv=1, axis=0, mode="nearest")
+    return slopes
+
+
 def _log_f0(samples: np.ndarray, sampling_rate: int, frame_ms: float) -> tuple[np.ndarray, np.ndarray]:
     """Log-F0 of the voiced frames and which frames are voiced, by DIO and StoneMask (Morise et al. 2016)."""
     import pyworld
@@ -116,6 +132,26 @@ def _log_f0(samples: np.ndarray, sampling_rate: int, frame_ms: float) -> tuple[n
     f0_hz = pyworld.stonemask(wave, coarse, times, sampling_rate)
     voiced = f0_hz > 0
     return np.log(f0_hz[voiced]), voiced
+
+
+def _melody(log_f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
+    """Shape of log-F0: of each third against the whole, mean rise and fall a frame, skewness, curvature; (7,).
+
+    Zeros for a clip with next to no voice.
+    """
+    if len(log_f0) < 9:
+        return np.zeros(7)
+    mean, deviation = log_f0.mean(), max(log_f0.std(), 1e-3)
+    steps = np.diff(log_f0)[np.diff(np.flatnonzero(voiced)) == 1]  # not across a pause
+    return np.array(
+        [
+            *(third.mean() - mean for third in np.array_split(log_f0, 3)),
+            steps.clip(min=0).sum() / max(np.count_nonzero(steps > 0), 1),
+            steps.clip(max=0).sum() / max(np.count_nonzero(steps < 0), 1),
+            (((log_f0 - mean) / deviation) ** 3).mean(),
+            np.polyfit(np.linspace(-1.0, 1.0, len(log_f0)), log_f0, 2)[0],
+        ]
+    )
 
 
 def _f0_statistics(log_f0: np.ndarray) -> np.ndarray:

@@ -23,11 +23,14 @@ class SvmParams:
 class Svm:
     """A fitted machine: standardisation, kernel machine, calibrated probabilities."""
 
-    def __init__(self, scaler: StandardScaler, machine: SVC, sharpness: float, chosen: dict[str, float]) -> None:
+    def __init__(
+        self, scaler: StandardScaler, machine: SVC, sharpness: float, chosen: dict[str, float], tried: int
+    ) -> None:
         self._scaler = scaler
         self._machine = machine
         self._sharpness = sharpness
         self.chosen = chosen  # c, gamma and their UAR on `valid`
+        self.tried = tried  # machines from which it was chosen
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
@@ -61,15 +64,17 @@ def train_svm(
     counts = np.bincount(labels[is_real])
     balanced = weights * (is_real.sum() / (len(counts) * counts[labels]))
     best: tuple[float, SVC, dict[str, float]] | None = None
+    tried = 0
     for c, gamma in product(params.c, params.gamma):
         machine = SVC(C=c, gamma=gamma / functionals.shape[1], break_ties=True)
         machine.fit(scaled, labels, sample_weight=balanced)
+        tried += 1
         uar = float(recall_score(valid[1], machine.predict(heard), labels=np.unique(valid[1]), average="macro"))
         if best is None or uar > best[0]:
             best = (uar, machine, {"c": c, "gamma": gamma, "valid_uar": uar})
     if best is None:
         raise ValueError("the grid of the svm is empty")
-    return Svm(scaler, best[1], _sharpness(_scores(best[1], heard), valid[1]), best[2])
+    return Svm(scaler, best[1], _sharpness(_scores(best[1], heard), valid[1]), best[2], tried)
 
 
 def _scores(machine: SVC, scaled: np.ndarray) -> np.ndarray:

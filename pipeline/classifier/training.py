@@ -1,9 +1,9 @@
-"""Training of the `cnn`: a fixed number of steps whatever the training set, so that every arm has the same budget."""
+"""Training of networks: a fixed number of steps whatever the training set, so that every arm has the same budget."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -12,52 +12,67 @@ from torch import Tensor, nn
 from pipeline.classifier.networks import EmotionCnn
 from pipeline.params import Odd, section
 
+Network = TypeVar("Network", bound=nn.Module)
+Curve = list[dict[str, float]]  # of each checkpoint: step, mean loss since the one before, valid_uar
+
 
 @section
-class CnnParams:
+class TrainingParams:
+    """The budget of a network, the same in every arm."""
+
+    steps: PositiveInt
+    batch: Annotated[int, Field(ge=2)]  # normalisation over a batch needs two
+    learning_rate: PositiveFloat  # highest, reached after a tenth of the steps, then down to nothing
+    weight_decay: NonNegativeFloat
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    checkpoints: PositiveInt  # evaluated on `valid` at equal distances; the best one is kept
+
+
+@section
+class CnnParams(TrainingParams):
     """Size and training of the `cnn`."""
 
     channels: Annotated[int, Field(ge=2)]
     kernel: Odd
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    steps: PositiveInt
-    batch: Annotated[int, Field(ge=2)]  # normalisation over a batch needs two
     frames: Annotated[int, Field(ge=EmotionCnn.STRIDE)]  # of the crop that a training step sees of a clip
-    learning_rate: PositiveFloat  # highest, reached after a tenth of the steps, then down to nothing
-    weight_decay: NonNegativeFloat
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     frequency_masks: NonNegativeInt  # SpecAugment
     frequency_mask_bins: NonNegativeInt  # each at most
     time_masks: NonNegativeInt
     time_mask_frames: NonNegativeInt  # each at most
-    checkpoints: PositiveInt  # evaluated on `valid` at equal distances; the best one is kept
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Spectrograms and what is known of them."""
+    """What a network is given of some clips, and what is known of them."""
 
-    mels: Sequence[Tensor]  # each (frames, n_mels)
+    inputs: Sequence[Tensor]  # spectrograms, each (frames, n_mels); of the `ssl` features, each (layers, width)
     labels: Tensor  # class of each, (clips,)
     weights: Tensor  # of each in training, (clips,)
+    is_synthetic: Tensor  # (clips,)
 
 
 @dataclass(frozen=True)
 class Scaler:
-    """Mean and deviation of each mel band over the real training clips."""
+    """Two views of a spectrogram: as it is, and less its own mean, in which voice and channel show least.
+
+    Each band is standardised by the real training clips.
+    """
 
     mean: Tensor  # (n_mels,)
     deviation: Tensor  # (n_mels,)
+    own_deviation: Tensor  # from each clip's own mean, (n_mels,)
 
     @classmethod
     def fit(cls, mels: Sequence[Tensor]) -> "Scaler":
         """Statistics over all frames of some clips."""
-        frames = torch.cat(list(mels))
-        return cls(frames.mean(dim=0), frames.std(dim=0).clamp(min=1e-3))
+        frames, centred = torch.cat(list(mels)), torch.cat([mel - mel.mean(dim=0) for mel in mels])
+        deviation, own = (some.std(dim=0).clamp(min=1e-3) for some in (frames, centred))
+        return cls(frames.mean(dim=0), deviation, own)
 
     def __call__(self, mel: Tensor) -> Tensor:
-        """(frames, n_mels), same out."""
-        return (mel - self.mean) / self.deviation
+        """(frames, n_mels) → (frames, 2 · n_mels)."""
+        return torch.cat([(mel - self.mean) / self.deviation, (mel - mel.mean(dim=0)) / self.own_deviation], dim=1)
 
 
 def uar(probabilities: Tensor, labels: Tensor) -> float:
@@ -79,10 +94,9 @@ def train_cnn(
     params: CnnParams,
     seed: int,
     device: torch.device,
-) -> tuple[EmotionCnn, list[dict[str, float]]]:
+    synthetic_first: float = 0.0,
+) -> tuple[EmotionCnn, Curve]:
     """Train a network; the same arguments give the same weights.
-
-    Every class is drawn as often as any other; the clips of a class by their weights.
 
     Args:
         train: clips to learn from
@@ -92,44 +106,84 @@ def train_cnn(
         params: budget and size
         seed: of weights, batches, crops and masks
         device: where to train
+        synthetic_first: see `fitted`
 
     Returns:
-        the best network on `valid`, in evaluation mode, and the curve: step, loss, valid_uar
+        the best network on `valid`, in evaluation mode, and the curve
     """
     torch.manual_seed(seed)
-    network = EmotionCnn(len(scaler.mean), params.channels, params.kernel, params.dropout, classes).to(device)
+    generator = torch.Generator().manual_seed(seed)
+    network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes).to(device)
+
+    def logits(picked: Tensor) -> Tensor:
+        batch, lengths = _crops([scaler(train.inputs[index]) for index in picked], params.frames, generator)
+        found: Tensor = network(_masked(batch, params, generator).to(device), lengths.to(device))
+        return found
+
+    def score() -> float:
+        return uar(probabilities(network, valid.inputs, scaler, device), valid.labels)
+
+    return fitted(network, logits, score, train, params, generator, synthetic_first)
+
+
+def fitted(
+    network: Network,
+    logits: Callable[[Tensor], Tensor],
+    score: Callable[[], float],
+    train: Clips,
+    params: TrainingParams,
+    generator: torch.Generator,
+    synthetic_first: float = 0.0,
+) -> tuple[Network, Curve]:
+    """Train for as many steps as are asked for, whatever there is to learn from, and keep the best checkpoint.
+
+    Every class is drawn as often as any other; the clips of a class by their weights.
+
+    Args:
+        network: to be trained, on its device
+        logits: what the network says of the clips with some numbers (batch,); (batch, classes)
+        score: what the network as it is reaches on other clips
+        train: clips to draw from
+        params: budget
+        generator: of the draws
+        synthetic_first: share of the steps that draw synthetic clips alone, the others then real ones alone; if 0, or
+            where no clip is synthetic, all steps draw from all clips
+
+    Returns:
+        the first of the best networks, in evaluation mode, and the curve
+    """
     optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
     warm_up = 0.1 if params.steps > 10 else 0.0  # OneCycleLR divides by zero where it is a single step
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, params.learning_rate, total_steps=params.steps, pct_start=warm_up
     )
-    mels = [scaler(mel) for mel in train.mels]
-    chances = class_balanced(train.labels, train.weights)
-    generator = torch.Generator().manual_seed(seed)
-    curve: list[dict[str, float]] = []
+    early, late = train.weights, train.weights
+    if synthetic_first and train.is_synthetic.any():
+        early, late = train.weights * train.is_synthetic, train.weights * ~train.is_synthetic
+    chances = [class_balanced(train.labels, weights) for weights in (early, late)]
+    curve: Curve = []
     best = (-1.0, deepcopy(network))
     total = 0.0
     every = max(params.steps // params.checkpoints, 1)
     for step in range(1, params.steps + 1):
-        picked = torch.multinomial(chances, params.batch, replacement=True, generator=generator)
-        batch, lengths = _crops([mels[index] for index in picked], params.frames, generator)
-        batch = _masked(batch, params, generator)
-        logits = network(batch.to(device), lengths.to(device))
-        loss = nn.functional.cross_entropy(
-            logits, train.labels[picked].to(device), label_smoothing=params.label_smoothing
+        network.train()
+        picked = torch.multinomial(
+            chances[step > synthetic_first * params.steps], params.batch, replacement=True, generator=generator
         )
+        found = logits(picked)
+        labels = train.labels[picked].to(found.device)
+        loss = nn.functional.cross_entropy(found, labels, label_smoothing=params.label_smoothing)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
         total += loss.item()
         if step % every == 0 or step == params.steps:
-            score = uar(probabilities(network, valid.mels, scaler, device), valid.labels)
-            curve.append({"step": step, "loss": total / ((step - 1) % every + 1), "valid_uar": score})
+            reached = score()
+            curve.append({"step": step, "loss": total / ((step - 1) % every + 1), "valid_uar": reached})
             total = 0.0
-            if score > best[0]:
-                best = (score, deepcopy(network))
-            network.train()
+            if reached > best[0]:
+                best = (reached, deepcopy(network))
     return best[1].eval(), curve
 
 
@@ -150,13 +204,13 @@ def probabilities(
 
 
 def class_balanced(labels: Tensor, weights: Tensor) -> Tensor:
-    """Chance of drawing each clip: each class the same in all, clips of a class by their weight; (clips,)."""
-    totals = torch.zeros(int(labels.max()) + 1).index_add_(0, labels, weights)
-    return weights / totals[labels]
+    """Chance of drawing each clip: each class with any weight the same in all, its clips by their weight; (clips,)."""
+    totals = torch.zeros(int(labels.max()) + 1).index_add_(0, labels, weights)[labels]
+    return torch.where(totals > 0, weights / totals, 0.0)
 
 
 def _crops(mels: Sequence[Tensor], frames: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A random stretch of each clip, zero-padded: (batch, n_mels, frames) and the lengths (batch,)."""
+    """A random stretch of each clip, zero-padded: (batch, bands, frames) and the lengths (batch,)."""
     batch = torch.zeros(len(mels), mels[0].shape[1], frames)
     lengths = torch.tensor([min(len(mel), frames) for mel in mels])
     offsets = torch.rand(len(mels), generator=generator)

@@ -1,18 +1,26 @@
 """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
 
+import hashlib
 import json
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import click
 import numpy as np
 import pandas as pd
-import torch
+from pydantic import Field
 
-from pipeline import hardware, manifest, models, params, predictions
-from pipeline.classifier import training
-from pipeline.classifier.svm import SvmParams, train_svm
-from pipeline.classifier.training import Clips, CnnParams, Scaler
+from pipeline import audio, budget, hardware, manifest, models, params, predictions
+from pipeline.audio import AudioParams
+from pipeline.classifier import runs
+from pipeline.classifier.normalisation import by_speaker
+from pipeline.classifier.runs import Heard, Run
+from pipeline.classifier.ssl import Listener, SslParams
+from pipeline.classifier.svm import SvmParams
+from pipeline.classifier.training import CnnParams
 from pipeline.files import whole
 from pipeline.hardware import HardwareParams
 from pipeline.params import section
@@ -23,10 +31,24 @@ from pipeline.shards import Shards
 class ClassifyParams:
     """Which classifiers, how often, and each one's parameters."""
 
-    classifiers: tuple[Literal["svm", "cnn"], ...]
-    seeds: tuple[int, ...]  # of the cnn; the svm has no chance in it and runs once, as seed 0
+    classifiers: tuple[Literal["svm", "cnn", "ssl"], ...]
+    seeds: tuple[int, ...]  # of the networks; the svm has no chance in it and runs once, as seed 0
+    normalisation: Literal["train", "speaker"]
+    curriculum: Literal["none", "synthetic_first"]
+    curriculum_share: Annotated[float, Field(gt=0, lt=1)]
     svm: SvmParams
     cnn: CnnParams
+    ssl: SslParams
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classifiers are called in predictions."""
+        return tuple(word + predictions.BY_SPEAKER * (self.normalisation == "speaker") for word in self.classifiers)
+
+    @property
+    def synthetic_first(self) -> float:
+        """Share of a network's steps that draw synthetic clips alone; 0: no curriculum."""
+        return self.curriculum_share if self.curriculum == "synthetic_first" else 0.0
 
 
 @click.command()
@@ -34,79 +56,86 @@ class ClassifyParams:
 @click.option("--clips", "clips_path", type=click.Path(path_type=Path), required=True, help="An arm's table.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the cnn's training.")
-def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: Path) -> None:
+@click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the networks' training.")
+@click.option("--cache", type=click.Path(path_type=Path), default=".cache/ssl", help="Of what the ssl hears.")
+def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: Path, cache: Path) -> None:
     """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
     chosen = params.load(params_path, "classify", ClassifyParams)
+    prepared = params.load(params_path, "audio", AudioParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     clips = manifest.read(clips_path, manifest.AUGMENTED)
     labels = sorted(clips["emotion"].unique())
     clips = clips.assign(label=clips["emotion"].map(labels.index))
-    train, valid, heard = (
-        clips[clips["partition"].isin(names)] for names in (("train",), ("valid",), ("valid", "test"))
-    )
-    real = train[~train["is_synthetic"]]
     stored = Shards(sorted({_shard(row, features) for row in clips.itertuples()}))
-    runs: list[tuple[str, int, np.ndarray]] = []  # classifier, seed, probabilities of `heard`
-    curves = []
-    if "svm" in chosen.classifiers:
-        runs.append(("svm", 0, _svm(train, valid, heard, stored, chosen.svm)))
-    if "cnn" in chosen.classifiers:
-        device = hardware.device(machine)
-        learnt, chosen_on, audible = (clips_of(rows, stored) for rows in (train, valid, heard))
-        scaler = Scaler.fit(clips_of(real, stored).mels)
-        for seed in chosen.seeds:
-            network, curve_of_seed = training.train_cnn(
-                learnt, chosen_on, scaler, len(labels), chosen.cnn, seed, device
-            )
-            curves += [{"seed": seed, **row} for row in curve_of_seed]
-            runs.append(("cnn", seed, training.probabilities(network, audible.mels, scaler, device).numpy()))
+    device = hardware.device(machine)
+    found: dict[str, list[Run]] = {}
+    for classifier, name in zip(chosen.classifiers, chosen.names, strict=True):
+        if classifier == "ssl":
+            arrays = list(_layers(clips, Listener(chosen.ssl, device, cache), prepared))
+        else:
+            array = {"svm": "functionals", "cnn": "log_mel"}[classifier]
+            arrays = [np.array(stored.array(id_, array)) for id_ in manifest.heard_as(clips)]
+        heard = Heard(clips, by_speaker(arrays, clips) if chosen.normalisation == "speaker" else arrays)
+        budget_of_networks = (chosen.seeds, chosen.synthetic_first, device)
+        if classifier == "svm":
+            found[name] = [runs.of_svm(heard, chosen.svm)]
+        elif classifier == "cnn":
+            found[name] = list(runs.of_cnn(heard, len(labels), chosen.cnn, *budget_of_networks))
+        else:
+            found[name] = list(runs.of_ssl(heard, len(labels), chosen.ssl, *budget_of_networks))
 
     split, fold = clips["split"].iloc[0], int(clips["split"].iloc[0].rpartition("-")[2])
+    held_out = clips[clips["partition"].isin(runs.HELD_OUT)]
+    about = held_out[["id", "speaker", "partition"]].assign(fold=fold, label=held_out["emotion"])
     columns = [predictions.PREFIX + label for label in labels]
-    about = heard[["id", "speaker", "partition"]].assign(fold=fold, label=heard["emotion"])
+    every = [(name, run) for name, some in found.items() for run in some]
     tables = [
-        about.assign(classifier=classifier, seed=seed, **dict(zip(columns, probabilities.T, strict=True)))
-        for classifier, seed, probabilities in runs
+        about.assign(classifier=name, seed=run.seed, **dict(zip(columns, run.probabilities.T, strict=True)))
+        for name, run in every
     ]
-    used = {"trained_on": train, "scaled_by": real, "selected_on": valid}  # for the leakage guard
-    said = {use: models.clips_sha256(rows) for use, rows in used.items()}
-    said["runs"] = json.dumps([(classifier, seed) for classifier, seed, _ in runs])
-    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, machine), **said)
+    said = _about(clips, chosen.normalisation) | {
+        "runs": json.dumps([(name, run.seed) for name, run in every]),
+        budget.KEY: json.dumps(
+            {
+                "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in every],
+                "extra_weight": _extra_weight(clips),
+            }
+        ),
+    }
+    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, prepared, machine), **said)
     with whole(curve) as temporary:
-        pd.DataFrame(curves, columns=["seed", "step", "loss", "valid_uar"]).to_csv(
-            temporary, index=False, float_format="%.5g"
-        )
-    click.echo(
-        f"{split} {out.stem}: trained on {len(train):,} clips, {len(runs)} runs of {', '.join(chosen.classifiers)}"
-    )
+        rows = [{"classifier": name, "seed": run.seed, **row} for name, run in every for row in run.curve]
+        table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar"])
+        table.to_csv(temporary, index=False, float_format="%.5g")
+    trained_on = (clips["partition"] == "train").sum()
+    click.echo(f"{split} {out.stem}: trained on {trained_on:,} clips, {len(every)} runs of {', '.join(found)}")
 
 
-def _svm(
-    train: pd.DataFrame, valid: pd.DataFrame, heard: pd.DataFrame, stored: Shards, chosen: SvmParams
-) -> np.ndarray:
-    """Probabilities of `heard`, (clips, classes)."""
-    machine = train_svm(
-        functionals_of(train, stored),
-        train["label"].to_numpy(),
-        train["weight"].to_numpy(),
-        ~train["is_synthetic"].to_numpy(),
-        (functionals_of(valid, stored), valid["label"].to_numpy()),
-        chosen,
-    )
-    click.echo(f"svm: {machine.chosen}")
-    return machine.probabilities(functionals_of(heard, stored))
+def _layers(clips: pd.DataFrame, listener: Listener, prepared: AudioParams) -> Iterator[np.ndarray]:
+    """What a self-supervised network makes of each clip, (layers, width)."""
+    at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
+
+    def samples(path: Path) -> np.ndarray:
+        recording = audio.read(path)
+        return audio.prepare(recording.samples, recording.sampling_rate, at_its_rate)
+
+    for path, sha256 in zip(clips["filepath"], clips["sha256"], strict=True):
+        key = hashlib.sha256(f"{sha256} {params.digest(at_its_rate)}".encode()).hexdigest()
+        yield listener.features(key, partial(samples, Path(path)))
 
 
-def functionals_of(rows: pd.DataFrame, stored: Shards) -> np.ndarray:
-    """Functionals of the rows' clips, (clips, functionals)."""
-    return np.concatenate([stored.array(id_, "functionals") for id_ in manifest.heard_as(rows)])
+def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:
+    """Hashes of the clips that were used, by what for, for the leakage guard."""
+    train, real = clips["partition"] == "train", ~clips["is_synthetic"]
+    scaling = real if normalisation == "speaker" else train & real
+    used = {"trained_on": train, "scaled_by": scaling, "selected_on": clips["partition"] == "valid"}
+    return {use: models.clips_sha256(clips[chosen]) for use, chosen in used.items()}
 
 
-def clips_of(rows: pd.DataFrame, stored: Shards) -> Clips:
-    """Spectrograms, labels and weights of the rows' clips."""
-    mels = [torch.from_numpy(np.array(stored.array(id_, "log_mel"))) for id_ in manifest.heard_as(rows)]
-    return Clips(mels, torch.tensor(rows["label"].to_numpy()), torch.tensor(rows["weight"].to_numpy()))
+def _extra_weight(clips: pd.DataFrame) -> float:
+    """Of the clips to learn from, beyond 1 for each real one."""
+    train = clips[clips["partition"] == "train"]
+    return round(float(train["weight"].astype(np.float64).sum() - (~train["is_synthetic"]).sum()), 3)
 
 
 def _shard(row: Any, features: Path) -> Path:

@@ -95,6 +95,23 @@ def test_f0_that_moves() -> None:
     assert functionals(voice(150 * np.exp(-0.4 * time)))[F0_SLOPE] == pytest.approx(-0.2, rel=0.1)
 
 
+def test_shape_of_the_melody() -> None:
+    """A parabola over two seconds: its thirds, rise and fall, skewness and curvature by hand."""
+    place = np.linspace(-1, 1, 2 * RATE)
+    melody = functionals(voice(150 * np.exp(0.3 * place**2), 2.0))[-21:-14]
+    ends, middle = 0.3 * (1 - 1 / 27) / 2, 0.3 / 27  # integrals of place² over an outer and the inner third
+    np.testing.assert_allclose(melody[:3], [ends - 0.1, middle - 0.1, ends - 0.1], atol=0.01)
+    np.testing.assert_allclose(melody[3:5], [0.003, -0.003], rtol=0.15)  # a frame
+    assert melody[5] == pytest.approx(0.64, abs=0.1)
+    assert melody[6] == pytest.approx(0.3, rel=0.1)
+
+
+def test_a_pause_is_no_rise() -> None:
+    sounds = [voice(120, 0.5), np.zeros(RATE // 2, np.float32), voice(240, 0.5)]
+    rise, fall = functionals(np.concatenate(sounds))[-18:-16]
+    assert rise < 0.01 and fall > -0.01
+
+
 def test_pitch_is_that_of_the_voiced_frames() -> None:
     """The same track by another way to its median and range."""
     import pyworld
@@ -141,7 +158,15 @@ def test_functionals_equal_librosas_and_scipys() -> None:
     for statistic, values in expected.items():
         start = statistic * DESCRIPTORS
         np.testing.assert_allclose(row[start : start + CEPSTRA], values, rtol=1e-3, atol=1e-3)
-    assert len(row) == 2 * 9 * DESCRIPTORS + 10 + 4
+    slopes = librosa.feature.delta(track, width=5, axis=0, mode="nearest")
+    again = librosa.feature.delta(slopes, width=5, axis=0, mode="nearest")
+    of_bands = librosa.feature.delta(found["log_mel"], width=5, axis=0, mode="nearest")
+    start = 2 * 9 * DESCRIPTORS
+    for moving, width in ((slopes, DESCRIPTORS), (again, DESCRIPTORS), (of_bands, PARAMS.n_mels)):
+        deviation = moving.std(axis=0)
+        np.testing.assert_allclose(row[start : start + len(deviation)], deviation, rtol=1e-3, atol=1e-3)
+        start += width
+    assert len(row) == start + 7 + 10 + 4
 
 
 def test_loudness_moves_the_level_and_nothing_else() -> None:

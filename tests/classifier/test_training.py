@@ -33,7 +33,13 @@ PARAMS = CnnParams(
     time_mask_frames=4,
     checkpoints=3,
 )
-UNSCALED = Scaler(torch.zeros(MELS), torch.ones(MELS))
+UNSCALED = Scaler(torch.zeros(MELS), torch.ones(MELS), torch.ones(MELS))
+
+
+def real(mels: list[Tensor], labels: Tensor, weights: Tensor | None = None) -> Clips:
+    """Real clips, each of weight 1 if nothing else is said."""
+    clips = len(labels)
+    return Clips(mels, labels, torch.ones(clips) if weights is None else weights, torch.zeros(clips, dtype=torch.bool))
 
 
 def toy(clips: int, seed: int = 0, frames: tuple[int, int] = (16, 40)) -> Clips:
@@ -45,12 +51,12 @@ def toy(clips: int, seed: int = 0, frames: tuple[int, int] = (16, 40)) -> Clips:
         mel = torch.randn(int(torch.randint(*frames, (1,), generator=draw)), MELS, generator=draw)
         mel[:, 2 * label] += 3
         mels.append(mel)
-    return Clips(mels, labels, torch.ones(clips))
+    return real(mels, labels)
 
 
 def trained(train: Clips, valid: Clips | None = None, seed: int = 0, **changes: Any) -> tuple[EmotionCnn, Any]:
     params = replace(PARAMS, **changes)
-    return train_cnn(train, valid or toy(9, seed=1), Scaler.fit(train.mels), 3, params, seed, CPU)
+    return train_cnn(train, valid or toy(9, seed=1), Scaler.fit(train.inputs), 3, params, seed, CPU)
 
 
 def weights(network: EmotionCnn) -> Tensor:
@@ -123,7 +129,7 @@ def test_clips_are_drawn_by_class_and_weight(monkeypatch: pytest.MonkeyPatch) ->
     """Each clip says in its samples which one it is."""
     seen = spied_batches(monkeypatch)
     chances = torch.tensor([1.0, 1.0, 1.0, 0.6, 1.0, 0.3])
-    clips = Clips([torch.full((24, MELS), float(n)) for n in range(6)], torch.tensor([0, 0, 0, 0, 1, 2]), chances)
+    clips = real([torch.full((24, MELS), float(n)) for n in range(6)], torch.tensor([0, 0, 0, 0, 1, 2]), chances)
     train_cnn(clips, toy(3), UNSCALED, 3, replace(PARAMS, batch=3000, steps=2, channels=2), 0, CPU)
     drawn = torch.cat([batch[:, 0, 0] for batch in seen]).long()
     found = torch.bincount(drawn, minlength=6) / len(drawn)
@@ -142,7 +148,7 @@ def test_labels_follow_the_drawn_clips(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(logits, labels, **words)
 
     monkeypatch.setattr(torch.nn.functional, "cross_entropy", cross_entropy)
-    clips = Clips([torch.full((24, MELS), float(n % 3)) for n in range(7)], torch.arange(7) % 3, torch.ones(7))
+    clips = real([torch.full((24, MELS), float(n % 3)) for n in range(7)], torch.arange(7) % 3)
     train_cnn(clips, toy(3), UNSCALED, 3, PARAMS, 0, CPU)
     for batch, labels in zip(seen, targets, strict=True):
         assert torch.equal(batch[:, 0, 0].long(), labels)
@@ -254,52 +260,96 @@ def test_checkpoints_are_looked_at_on_valid(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(training, "probabilities", spied)
     network, curve = trained(train, valid)
-    assert all(mels is valid.mels for mels in looked_at)
+    assert all(mels is valid.inputs for mels in looked_at)
     monkeypatch.undo()
-    scaler = Scaler.fit(train.mels)
-    reached = uar(probabilities(network, valid.mels, scaler, CPU), valid.labels)
+    scaler = Scaler.fit(train.inputs)
+    reached = uar(probabilities(network, valid.inputs, scaler, CPU), valid.labels)
     assert reached == max(row["valid_uar"] for row in curve)
 
 
 def test_toy_problem_is_learnt() -> None:
     train, test = toy(60), toy(60, seed=9)
     network, _ = trained(train, steps=60)
-    found = probabilities(network, test.mels, Scaler.fit(train.mels), CPU)
+    found = probabilities(network, test.inputs, Scaler.fit(train.inputs), CPU)
     assert uar(found, test.labels) > 0.95
 
 
 def test_valid_of_a_single_class() -> None:
     some = toy(12, seed=1)
-    valid = Clips([some.mels[n] for n in (0, 3)], torch.zeros(2, dtype=torch.long), torch.ones(2))
+    valid = real([some.inputs[n] for n in (0, 3)], torch.zeros(2, dtype=torch.long))
     _, curve = trained(toy(12), valid)
     assert all(row["valid_uar"] in (0.0, 0.5, 1.0) for row in curve)
 
 
 def test_clips_shorter_than_the_crop() -> None:
     short = toy(12, frames=(1, 9))
-    assert min(map(len, short.mels)) < EmotionCnn.STRIDE
+    assert min(map(len, short.inputs)) < EmotionCnn.STRIDE
     network, curve = trained(short, short)
     assert all(np.isfinite(row["loss"]) for row in curve)
-    assert probabilities(network, short.mels, Scaler.fit(short.mels), CPU).isfinite().all()
+    assert probabilities(network, short.inputs, Scaler.fit(short.inputs), CPU).isfinite().all()
 
 
 def test_probabilities_do_not_depend_on_the_company() -> None:
     train, clips = toy(12), toy(11, seed=2, frames=(1, 60))
     network, _ = trained(train)
-    scaler = Scaler.fit(train.mels)
-    together = probabilities(network, clips.mels, scaler, CPU)
+    scaler = Scaler.fit(train.inputs)
+    together = probabilities(network, clips.inputs, scaler, CPU)
     assert together.shape == (11, 3)
     torch.testing.assert_close(together.sum(dim=1), torch.ones(11))
-    alone = torch.cat([probabilities(network, [mel], scaler, CPU) for mel in clips.mels])
+    alone = torch.cat([probabilities(network, [mel], scaler, CPU) for mel in clips.inputs])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
-    torch.testing.assert_close(together, probabilities(network, clips.mels, scaler, CPU, batch=4), rtol=0, atol=1e-6)
+    torch.testing.assert_close(together, probabilities(network, clips.inputs, scaler, CPU, batch=4), rtol=0, atol=1e-6)
     assert together.std(dim=0).min() > 0.001
 
 
+@pytest.mark.parametrize(("share", "first"), [(0.0, 0), (0.25, 3), (0.5, 6)])
+def test_curriculum(monkeypatch: pytest.MonkeyPatch, share: float, first: int) -> None:
+    """Clips say in their samples whether they are synthetic: first these alone, then the others; as many steps."""
+    seen = spied_batches(monkeypatch)
+    is_synthetic = torch.arange(12) >= 6
+    mels = [torch.full((24, MELS), float(made)) for made in is_synthetic]
+    clips = Clips(mels, torch.arange(12) % 3, torch.ones(12), is_synthetic)
+    _, curve = train_cnn(clips, toy(3), UNSCALED, 3, replace(PARAMS, batch=40), 0, CPU, synthetic_first=share)
+    synthetic = [float(batch[:, 0, 0].mean()) for batch in seen]
+    assert len(seen) == curve[-1]["step"] == PARAMS.steps
+    assert synthetic[:first] == [1.0] * first
+    if share:
+        assert synthetic[first:] == [0.0] * (PARAMS.steps - first)
+    else:
+        assert all(0.2 < drawn < 0.8 for drawn in synthetic)
+
+
+def test_curriculum_of_few_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the classes that have synthetic clips come first, and all that is drawn is synthetic."""
+    seen = spied_batches(monkeypatch)
+    is_synthetic = torch.arange(9) == 7  # of class 1
+    clips = Clips(
+        [torch.full((24, MELS), float(n)) for n in range(9)], torch.arange(9) % 3, torch.ones(9), is_synthetic
+    )
+    train_cnn(clips, toy(3), UNSCALED, 3, PARAMS, 0, CPU, synthetic_first=0.5)
+    assert all((batch[:, 0, 0] == 7).all() for batch in seen[:6])
+    assert all((batch[:, 0, 0] != 7).all() for batch in seen[6:])
+
+
+def test_curriculum_without_synthetic_clips_changes_nothing() -> None:
+    clips, scaler = toy(12), Scaler.fit(toy(12).inputs)
+    found = [train_cnn(clips, toy(9, seed=1), scaler, 3, PARAMS, 0, CPU, share) for share in (0.0, 0.5)]
+    assert torch.equal(weights(found[0][0]), weights(found[1][0]))
+
+
 def test_scaler() -> None:
-    mels = [mel * torch.arange(MELS) + 3 for mel in toy(6).mels]
+    mels = [mel * torch.arange(MELS) + 3 * number for number, mel in enumerate(toy(6).inputs)]
     scaler = Scaler.fit(mels)
     scaled = torch.cat([scaler(mel) for mel in mels])
-    torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(MELS), rtol=0, atol=1e-5)
-    torch.testing.assert_close(scaled.std(dim=0)[1:], torch.ones(MELS - 1))
-    assert scaled.isfinite().all()  # the first band never changes
+    torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(2 * MELS), rtol=0, atol=1e-5)
+    moving = [*range(MELS), *range(MELS + 1, 2 * MELS)]  # the first band changes from clip to clip alone
+    torch.testing.assert_close(scaled.std(dim=0)[moving], torch.ones(len(moving)))
+    assert scaled.isfinite().all()
+
+
+def test_the_second_view_does_not_know_a_clips_level() -> None:
+    mel = toy(1).inputs[0]
+    scaler = Scaler.fit(toy(6).inputs)
+    one, moved = scaler(mel), scaler(mel + torch.arange(MELS))
+    torch.testing.assert_close(one[:, MELS:], moved[:, MELS:], rtol=0, atol=1e-5)
+    assert (one - moved)[:, 1:MELS].abs().min() > 0.1

@@ -8,13 +8,32 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from click.testing import Result
 
-from pipeline import manifest, predictions
-from pipeline.classifier import training
+from pipeline import audit, budget, leakage, manifest, predictions
+from pipeline.classifier import svm, training
+from pipeline.classifier.ssl import Listener
 from pipeline.shards import Shard, Writer
-from pipeline.stages import classify as classify_stage
 
+TINY = {  # a wav2vec 2.0
+    "extractor_mode": "group_norm",
+    "extractor_conv_layer_config": [(4, 10, 5), (4, 8, 8)],
+    "extractor_conv_bias": False,
+    "encoder_embed_dim": 4,
+    "encoder_projection_dropout": 0.0,
+    "encoder_pos_conv_kernel": 3,
+    "encoder_pos_conv_groups": 1,
+    "encoder_num_layers": 2,
+    "encoder_num_heads": 1,
+    "encoder_attention_dropout": 0.0,
+    "encoder_ff_interm_features": 4,
+    "encoder_ff_interm_dropout": 0.0,
+    "encoder_dropout": 0.0,
+    "encoder_layer_norm_first": False,
+    "encoder_layer_drop": 0.0,
+    "aux_num_out": None,
+}
 LABELS = ["angry", "neutral", "sad"]
 COLUMNS = [predictions.PREFIX + label for label in LABELS]
 RUNS = [("cnn", 0), ("cnn", 1), ("svm", 0)]
@@ -69,7 +88,7 @@ def chances(rows: pd.DataFrame, partition: str | None = None) -> pd.DataFrame:
 def test_what_is_learned_from_and_chosen_on(stage: Stage, classify: Classify, monkeypatch: pytest.MonkeyPatch) -> None:
     """The very clips, for the leakage guard has only the stage's word for it."""
     given: dict[str, tuple[list[int], list[int]]] = {}
-    train_cnn, train_svm = training.train_cnn, classify_stage.train_svm
+    train_cnn, train_svm = training.train_cnn, svm.train_svm
 
     def spied_cnn(train: Any, valid: Any, *more: Any) -> Any:
         given["cnn"] = train.labels.tolist(), valid.labels.tolist()
@@ -81,7 +100,7 @@ def test_what_is_learned_from_and_chosen_on(stage: Stage, classify: Classify, mo
         return train_svm(functionals, labels, weights, is_real, valid, *more)
 
     monkeypatch.setattr(training, "train_cnn", spied_cnn)
-    monkeypatch.setattr(classify_stage, "train_svm", spied_svm)
+    monkeypatch.setattr(svm, "train_svm", spied_svm)
     classify("cyclegan")
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     labels = rows["emotion"].map(LABELS.index)
@@ -116,7 +135,8 @@ def test_emotions_that_sound_apart_are_told_apart(classify: Classify) -> None:
 def test_curve(classify: Classify) -> None:
     classify()
     found = pd.read_csv(curve("none"))
-    assert list(found.columns) == ["seed", "step", "loss", "valid_uar"]
+    assert list(found.columns) == ["classifier", "seed", "step", "loss", "valid_uar"]
+    assert set(found["classifier"]) == {"cnn"}
     assert [(row.seed, row.step) for row in found.itertuples()] == [(0, 3), (0, 6), (1, 3), (1, 6)]
     assert found["valid_uar"].between(0, 1).all()
 
@@ -199,7 +219,10 @@ def test_one_classifier_alone(classify: Classify, params: Callable[..., None], c
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"classify.classifiers": ["svm", "cn"]}, "'classify.classifiers.1' is 'cn': Input should be 'svm' or 'cnn'"),
+        (
+            {"classify.classifiers": ["svm", "cn"]},
+            "'classify.classifiers.1' is 'cn': Input should be 'svm', 'cnn' or 'ssl'",
+        ),
         ({"classify.svm": {"c": [1], "gama": [1]}}, "'classify.svm.gama' is not known; did you mean 'gamma'?"),
         ({"classify.cnn.steps": "few"}, "'classify.cnn.steps' is 'few'"),
         ({"hardware": {"devise": "cpu", "threads": 1, "precision": "auto"}}, "did you mean 'device'?"),
@@ -226,3 +249,109 @@ def test_missing_table_and_missing_features(stage: Stage) -> None:
     result = stage("classify", **item)
     assert result.exit_code == 1
     assert "data/synthetic/full-1/cyclegan/neutral-sad/features: no features here" in result.output
+
+
+def test_budget_is_what_the_runs_did(classify: Classify) -> None:
+    stated = {}
+    for arm in ("none", "cyclegan"):
+        classify(arm)
+        stated[arm] = budget.stated(manifest.metadata(predicted(arm)))
+    network = {"classifier": "cnn", "steps": 6, "batch": 8, "checkpoints": 2}
+    assert stated["none"] == {
+        "runs": [{"classifier": "svm", "seed": 0, "grid": 4}, {**network, "seed": 0}, {**network, "seed": 1}],
+        "extra_weight": 0,
+    }
+    assert budget.unequal(stated) == []
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    expected = rows.loc[rows["is_synthetic"], "weight"].sum()
+    assert stated["cyclegan"]["extra_weight"] == pytest.approx(expected, abs=1e-3) and expected > 1
+
+
+def test_curriculum(classify: Classify, params: Callable[..., None]) -> None:
+    """It changes the networks where there are synthetic clips, and no budget."""
+    found = {}
+    for curriculum in ("none", "synthetic_first"):
+        params({"classify.curriculum": curriculum})
+        found[curriculum] = {arm: chances(classify(arm)) for arm in ("none", "cyclegan")}
+        spent = [budget.stated(manifest.metadata(predicted(arm))) for arm in ("none", "cyclegan")]
+        assert spent[0]["runs"] == spent[1]["runs"]
+    plain, ordered = found["none"], found["synthetic_first"]
+    pd.testing.assert_frame_equal(plain["none"], ordered["none"])
+    pd.testing.assert_frame_equal(plain["cyclegan"].loc["svm"], ordered["cyclegan"].loc["svm"])
+    assert (plain["cyclegan"] - ordered["cyclegan"]).abs().max(axis=1).loc["cnn"].max() > 1e-3
+
+
+def test_speaker_normalisation_says_so(classify: Classify, params: Callable[..., None]) -> None:
+    """The names say it, the guard finds the statistics to be of all real clips; under another name that is a leak."""
+    plain = classify("cyclegan")
+    params({"classify.normalisation": "speaker"})
+    found = classify("cyclegan")
+    assert set(found["classifier"]) == {"svm+speaker_norm", "cnn+speaker_norm"}
+    assert set(plain["classifier"]) == {"svm", "cnn"}
+    for classifier in ("svm", "cnn"):
+        normalised = chances(found).loc[classifier + predictions.BY_SPEAKER]
+        assert (normalised - chances(plain).loc[classifier]).abs().max().max() > 0.01
+    places = audit.Places(
+        Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
+    )
+    assert audit.of_arm(places, "full-1", "cyclegan") == []
+
+    said = manifest.metadata(predicted("cyclegan"))
+    silent = found.assign(classifier=found["classifier"].str.removesuffix(predictions.BY_SPEAKER))
+    runs = said["runs"].replace(predictions.BY_SPEAKER, "")
+    used = {use: said[use] for use in leakage.USES}
+    predictions.write(silent, predicted("cyclegan"), LABELS, "changed", runs=runs, **used)
+    [leak] = audit.of_arm(places, "full-1", "cyclegan")
+    assert leak.rule == leakage.USES["scaled_by"]
+    # and the other way round: the name promises more than was done
+    classify("cyclegan", change=None)
+    some = {**used, "scaled_by": audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]}
+    predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=said["runs"], **some)
+    assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [leakage.USES["scaled_by"]]
+
+
+def test_speaker_normalisation_hears_the_test_speakers_other_clips(
+    classify: Classify, params: Callable[..., None]
+) -> None:
+    params({"classify.normalisation": "speaker", "classify.classifiers": ["cnn"]})
+    plain = classify()
+    fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
+    difference = (chances(fewer) - chances(plain).loc[chances(fewer).index]).abs().max(axis=1)
+    assert difference.loc["cnn+speaker_norm"].max() > 1e-3
+
+
+def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network of random weights hears each clip once, however many arms there are."""
+    from torchaudio import pipelines
+    from torchaudio.models import wav2vec2_model
+
+    monkeypatch.setattr(pipelines, "TINY_BASE", pipelines.Wav2Vec2Bundle("", TINY, 16_000, False, "Wav2Vec2"), False)
+    torch.manual_seed(0)
+    torch.save(wav2vec2_model(**TINY).state_dict(), "tiny.pth")
+    heard: list[int] = []
+    listen = Listener._heard
+    monkeypatch.setattr(Listener, "_heard", lambda self, samples: heard.append(len(samples)) or listen(self, samples))
+    small = {"bundle": "TINY_BASE", "weights": "tiny.pth", "steps": 6, "batch": 8, "checkpoints": 2}
+    params({"classify.classifiers": ["ssl"], **{f"classify.ssl.{key}": value for key, value in small.items()}})
+    found = classify("none")
+    rows = manifest.read(NONE, manifest.AUGMENTED)
+    assert len(heard) == len(rows)
+    again = classify("none")
+    assert len(heard) == len(rows)
+    pd.testing.assert_frame_equal(found, again)
+    classify("cyclegan")
+    assert len(heard) == len(manifest.read(CYCLEGAN, manifest.AUGMENTED))
+    assert sorted({(row.classifier, row.seed) for row in found.itertuples()}) == [("ssl", 0), ("ssl", 1)]
+    assert budget.stated(manifest.metadata(predicted("none")))["runs"][0] == {
+        **{"classifier": "ssl", "seed": 0, "steps": 6, "batch": 8, "checkpoints": 2}
+    }
+
+
+def test_ssl_without_weights(stage: Stage, params: Callable[..., None]) -> None:
+    params({"classify.classifiers": ["svm", "ssl"]})
+    item = {"scenario": "full", "fold": "1", "arm": "none"}
+    assert stage("augment", **item).exit_code == 0
+    result = stage("classify", **item)
+    assert result.exit_code == 1
+    assert "classify.ssl.weights: 'models/ssl/wavlm_base_plus.pth' not found" in result.output
+    assert not predicted("none").exists()

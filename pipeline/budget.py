@@ -1,0 +1,51 @@
+"""Did all arms have the same budget: what each run of a classifier really did is kept with its predictions.
+
+The real clips of a class weigh the same in every arm; the total weight of all that joins them is `extra_weight`, 0 in
+an arm that adds nothing.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+KEY = "budget"  # in the metadata of a table of predictions
+
+# `runs`: of each its `classifier` and `seed`; `steps`, `batch` and `checkpoints` (looked at on valid) of a network, or
+# `grid` (machines fitted, and looked at on valid); and `extra_weight`
+Budget = Mapping[str, Any]
+
+
+def stated(metadata: Mapping[str, str]) -> Budget:
+    """What a table of predictions says in its metadata; empty where it says nothing."""
+    found: Budget = json.loads(metadata.get(KEY, "{}"))
+    return found
+
+
+def unequal(arms: Mapping[str, Budget]) -> list[str]:
+    """What not all arms have alike, in words; nothing where all is fair.
+
+    Args:
+        arms: budget of each arm of a split
+    """
+    said = [f"{arm}: says nothing of its budget" for arm, budget in arms.items() if not budget]
+    stating = {arm: budget for arm, budget in arms.items() if budget}
+    by_run = {arm: {(run["classifier"], run["seed"]): run for run in stating[arm]["runs"]} for arm in stating}
+    for classifier, seed in sorted(set().union(*by_run.values())):
+        spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
+        said += _differing(f"{classifier}, seed {seed}", spent, lambda one, other: one == other)
+    extra = {arm: budget["extra_weight"] for arm, budget in stating.items() if budget["extra_weight"]}
+    return said + _differing("weight of extra clips", extra, partial(math.isclose, rel_tol=1e-4))  # float32 weights
+
+
+def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:
+    first = next(iter(of_arms.values()), None)
+    if all(alike(one, first) for one in of_arms.values()):
+        return []
+    return [f"{what}: " + "; ".join(f"{found} in {arm}" for arm, found in of_arms.items())]
+
+
+def _in_words(run: Mapping[str, Any] | None) -> str:
+    numbers = {name: number for name, number in (run or {}).items() if name not in ("classifier", "seed")}
+    return ", ".join(f"{name} {number}" for name, number in sorted(numbers.items())) or "nothing"

@@ -1,0 +1,62 @@
+"""Budgets of arms: equal ones pass, and each way to be unequal is seen."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.budget import stated, unequal
+
+FAIR: dict[str, dict[str, Any]] = {
+    arm: {
+        "runs": [
+            {"classifier": "svm", "seed": 0, "grid": 12},
+            {"classifier": "cnn", "seed": 0, "steps": 600, "batch": 32, "checkpoints": 10},
+            {"classifier": "cnn", "seed": 1, "steps": 600, "batch": 32, "checkpoints": 10},
+        ],
+        "extra_weight": extra,
+    }
+    for arm, extra in (("none", 0.0), ("cyclegan", 172.5), ("classical", 172.501))
+}
+
+
+def test_equal_budgets() -> None:
+    assert unequal(FAIR) == []
+    assert unequal({"none": FAIR["none"]}) == []
+    reordered = {**FAIR, "none": {**FAIR["none"], "runs": FAIR["none"]["runs"][::-1]}}
+    assert unequal(reordered) == []
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "value", "words"),
+    [
+        (0, "grid", 9, "svm, seed 0: grid 12 in none; grid 9 in cyclegan; grid 12 in classical"),
+        (2, "steps", 599, "cnn, seed 1: batch 32, checkpoints 10, steps 600 in none; "),
+        (1, "batch", 33, "cnn, seed 0: "),
+        (1, "checkpoints", 20, "cnn, seed 0: "),
+    ],
+)
+def test_a_run_that_took_more(run: int, name: str, value: int, words: str) -> None:
+    arms = copy.deepcopy(FAIR)
+    arms["cyclegan"]["runs"][run][name] = value
+    [said] = unequal(arms)
+    assert said.startswith(words)
+
+
+def test_a_run_more() -> None:
+    arms = copy.deepcopy(FAIR)
+    arms["cyclegan"]["runs"].append({"classifier": "cnn", "seed": 2, "steps": 600, "batch": 32, "checkpoints": 10})
+    [said] = unequal(arms)
+    assert said.startswith("cnn, seed 2: nothing in none; batch 32")
+
+
+def test_extra_clips_that_weigh_more() -> None:
+    [said] = unequal({**FAIR, "cyclegan": {**FAIR["cyclegan"], "extra_weight": 180.0}})
+    assert said == "weight of extra clips: 180.0 in cyclegan; 172.501 in classical"
+
+
+def test_an_arm_that_says_nothing() -> None:
+    assert stated({"params": "x"}) == {}
+    assert unequal({**FAIR, "none": stated({})}) == ["none: says nothing of its budget"]
+    assert stated({"budget": json.dumps(FAIR["none"])}) == FAIR["none"]
