@@ -76,13 +76,13 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
             array = {"svm": "functionals", "cnn": "log_mel"}[classifier]
             arrays = [np.array(stored.array(id_, array)) for id_ in manifest.heard_as(clips)]
         heard = Heard(clips, by_speaker(arrays, clips) if chosen.normalisation == "speaker" else arrays)
-        budget_of_networks = (chosen.seeds, chosen.synthetic_first, device)
+        settings = (chosen.seeds, chosen.synthetic_first, device)
         if classifier == "svm":
             found[name] = [runs.of_svm(heard, chosen.svm)]
         elif classifier == "cnn":
-            found[name] = list(runs.of_cnn(heard, len(labels), chosen.cnn, *budget_of_networks))
+            found[name] = list(runs.of_cnn(heard, len(labels), chosen.cnn, *settings))
         else:
-            found[name] = list(runs.of_ssl(heard, len(labels), chosen.ssl, *budget_of_networks))
+            found[name] = list(runs.of_ssl(heard, len(labels), chosen.ssl, *settings))
 
     split, fold = clips["split"].iloc[0], int(clips["split"].iloc[0].rpartition("-")[2])
     held_out = clips[clips["partition"].isin(runs.HELD_OUT)]
