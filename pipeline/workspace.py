@@ -194,6 +194,9 @@ def _arms(values: Values) -> Iterable[str]:
     arms = values.get("arms", ())
     if arms and BASELINE not in arms:
         yield f"'arms': '{BASELINE}' is missing, which the others are compared with"
+    classify = values.get("classify")
+    if values.get("augment.vocode_real") and classify and classify.curriculum != "none":
+        yield "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'"
     prosody = values.get("prosody")
     if "f0_only" in values.get("conversions", ()) and prosody and prosody.f0 == "cyclegan_cwt":
         yield "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network"
