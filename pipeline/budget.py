@@ -29,7 +29,8 @@ def unequal(arms: Mapping[str, Budget]) -> list[str]:
     Args:
         arms: budget of each arm of a split
     """
-    said = [f"{arm}: says nothing of its budget" for arm, budget in arms.items() if not budget]
+    silent = [arm for arm, budget in arms.items() if not budget]
+    said = [f"nothing is said of {', '.join(silent)}"] if silent else []
     stating = {arm: budget for arm, budget in arms.items() if budget}
     by_run = {arm: {(run["classifier"], run["seed"]): run for run in stating[arm]["runs"]} for arm in stating}
     for classifier, seed in sorted(set().union(*by_run.values())):

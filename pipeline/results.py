@@ -80,16 +80,17 @@ class Results:
             scores[name] = {"mean": ours[name], "baseline": theirs[name], **short}
         return {"speakers": len(headline.arm.speakers), **_rounded({**scores, "ece": ours["ece"]})}
 
-    def in_numbers(self, caution: str, **counts: int) -> dict[str, Any]:
+    def in_numbers(self, cautions: Mapping[str, Sequence[str]], **counts: int) -> dict[str, Any]:
         """All of metrics/ser.json: by scenario, classifier and arm.
 
         Args:
-            caution: what is to be said of every number, or nothing
+            cautions: what is to be said of every number of a scenario
             counts: what is to be said of every arm
         """
         nested: dict[str, Any] = {}
         for (scenario, classifier, arm), found in self.performances.items():
-            note = "; ".join(filter(None, [scoring.too_few(len(found.speakers), self.min_speakers), caution]))
+            few = scoring.too_few(len(found.speakers), self.min_speakers)
+            note = "; ".join(filter(None, [few, *cautions.get(scenario, ())]))
             nested.setdefault(scenario, {}).setdefault(classifier, {})[arm] = {
                 "speakers": len(found.speakers),
                 "clips": found.clips,

@@ -1,14 +1,14 @@
 """Test predictions of one run of the pipeline, or of several that differ in the seed of their generators."""
 
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
 
-from pipeline import manifest, params
+from pipeline import budget, manifest, params
 from pipeline.predictions import PREFIX, predicted, read
 
 
@@ -44,6 +44,21 @@ def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm:
     if found.empty:
         raise RunsError(f"{', '.join(map(str, folders))}: no test clip in any fold of {scenario}, arm '{arm}'")
     return found
+
+
+def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
+    """What not all arms of a split had alike, by what the predictions say of themselves; nothing where all is fair.
+
+    Args:
+        folders: of the runs' predictions
+        splits: that were predicted
+        arms: likewise
+    """
+    said = []
+    for folder, split in product(folders, splits):
+        stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
+        said += [f"{split}: {line}" for line in budget.unequal(stated)]
+    return said
 
 
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:

@@ -169,6 +169,7 @@ def _words(values: Values) -> Iterable[str]:
         ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
+        ("evaluate.references", evaluated and evaluated.references, set(ARMS)),
         ("evaluate.primary.scenarios", evaluated and evaluated.primary.scenarios, scenarios),
         ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.names")),
     ):

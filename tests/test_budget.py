@@ -58,5 +58,5 @@ def test_extra_clips_that_weigh_more() -> None:
 
 def test_an_arm_that_says_nothing() -> None:
     assert stated({"params": "x"}) == {}
-    assert unequal({**FAIR, "none": stated({})}) == ["none: says nothing of its budget"]
+    assert unequal({**FAIR, "none": stated({})}) == ["nothing is said of none"]
     assert stated({"budget": json.dumps(FAIR["none"])}) == FAIR["none"]

@@ -143,6 +143,7 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             {"conversions": ["cyclegan", "f0_only"], "prosody__f0": "cyclegan_cwt"},
             "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network",
         ),
+        ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
         ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan, f0_only"),
         ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
         ({"perturb__classical__probability": 0}, "'perturb.classical.probability' is 0"),

@@ -87,6 +87,10 @@ def main(
         for split in split_names:
             leakage.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
     runs.check(folders, split_names, arms)
+    cautions = {scenario: [DEMO] if demo else [] for scenario in scenarios}
+    for scenario in scenarios:
+        unfair = runs.unequal_budgets(folders, [f"{scenario}-{fold}" for fold in folds], arms)
+        cautions[scenario] += [f"not the same budget in all arms: {'; '.join(unfair)}"] if unfair else []
 
     performances: dict[Key, Performance] = {}
     for scenario in scenarios:
@@ -100,7 +104,7 @@ def main(
 
     about = {"setting": setting, "scenario": chosen.scenario, "classifier": chosen.classifier}
     write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, setting)})
-    write_json(scores, results.in_numbers(DEMO if demo else "", generator_seeds=len(folders)))
+    write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
     rows = runs.test_rows(folders, chosen.scenario, folds, setting)
     tables = {
         "confusion": _confusion(rows[rows["classifier"] == chosen.classifier]),
@@ -114,8 +118,8 @@ def main(
 
     for line in results.in_words():
         click.echo(line)
-    if demo:
-        click.echo(DEMO)
+    for caution in dict.fromkeys(line for lines in cautions.values() for line in lines):
+        click.echo(caution)
 
 
 def _expect(word: str, known: Iterable[str], where: str) -> None:

@@ -87,7 +87,12 @@ def write_predictions(folder, generator_seed=1):
         for fold in SPEAKERS:
             for arm, correct in zip(ARMS, (0.4, 0.5, 0.9), strict=True):
                 path = folder / f"predictions/{scenario}-{fold}/{arm}.parquet"
-                predictions.write(made_up(fold, arm, correct, generator_seed=generator_seed), path, LABELS, "abc")
+                rows = made_up(fold, arm, correct, generator_seed=generator_seed)
+                predictions.write(rows, path, LABELS, "abc", budget=budget())
+
+
+def budget(steps=300):
+    return json.dumps({"runs": [{"classifier": "cnn", "seed": 0, "steps": steps}], "extra_weight": 0.0})
 
 
 def write_params(folder, **changes):
@@ -341,6 +346,18 @@ def test_arms_that_are_not_paired_are_named(project):
     assert result.exit_code == 1
     assert "full, arm 'classical' beside 'none': not the same classifier, seed" in result.output
     assert not (project / "metrics").exists()
+
+
+def test_an_arm_that_had_more_is_named_in_words_and_beside_its_numbers(project):
+    """In the scenario where it is so, and in no other."""
+    path = project / "predictions/full-2/classical.parquet"
+    predictions.write(predictions.read(path), path, LABELS, "abc", budget=budget(steps=600))
+    result = evaluate(project)
+    said = "not the same budget in all arms: full-2: cnn, seed 0: steps 300 in none; steps 600 in classical"
+    assert result.exit_code == 0 and said in result.output
+    scores = load(project, "ser.json")
+    assert said in scores["full"]["svm"]["none"]["note"]
+    assert "budget" not in scores["low_data_25"]["svm"]["none"]["note"]
 
 
 def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
