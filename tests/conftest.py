@@ -1,6 +1,6 @@
 """Fixtures that several tests share."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,17 @@ def shared() -> Path:
     if not (folder / "reference").is_dir():
         pytest.skip("needs the real data in ../shared, which is not there")
     return folder
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Tiny networks are faster on one thread, and on busy cores a hundred times so."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -104,7 +104,12 @@ def test_missing_weights_say_how_to_get_them(tiny: SslParams, tmp_path: Path, mo
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, *_, **__: asked.extend((url, path)))
     with pytest.raises(FileNotFoundError):  # it was not downloaded after all
         exec(command)
-    assert asked == ["https://download.pytorch.org/torchaudio/models/tiny.pth", tiny.weights]
+    with pytest.raises(FileNotFoundError):
+        pipelines.TINY_BASE.get_model(dl_kwargs={"model_dir": str(tmp_path / "its own way")})
+    command_asked, itself_asked = asked[:2], asked[2:]
+    address = itself_asked[0]
+    assert address.startswith("https://") and address.endswith("/torchaudio/models/tiny.pth")
+    assert command_asked == [address, tiny.weights]
 
 
 def damaged(path: Path) -> None:

@@ -1,21 +1,14 @@
 """Setting of all tests of the CycleGAN, and parameters of a tiny one."""
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from pipeline.cyclegan.guidance import GuideParams
 from pipeline.cyclegan.training import CycleGanParams
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks are faster on one thread, and on busy cores a hundred times so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def all_on_one_thread(one_thread: None) -> None:
+    """Each test."""
 
 
 @pytest.fixture

@@ -1,20 +1,13 @@
 """Setting of all tests of the DC-GAN, and parameters of a tiny one."""
 
-from collections.abc import Iterator
-
 import pytest
-import torch
 
 from pipeline.dcgan.training import DcganParams
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks are faster on one thread, and on busy cores a hundred times so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def all_on_one_thread(one_thread: None) -> None:
+    """Each test."""
 
 
 @pytest.fixture

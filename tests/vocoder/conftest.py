@@ -1,11 +1,9 @@
 """Numbers and a sound for the tests of the mel vocoder and its inversions."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from pipeline.vocoder.mel import IstftParams, MelParams, transform
 
@@ -13,12 +11,8 @@ RATE = 16_000
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small tensors are faster on one thread, and on busy cores a hundred times so."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def all_on_one_thread(one_thread: None) -> None:
+    """Each test."""
 
 
 @pytest.fixture
