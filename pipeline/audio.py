@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
+import click
 import numpy as np
 import soundfile
 import soxr
@@ -133,6 +134,19 @@ def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.
         samples = soxr.resample(samples, sampling_rate, params.sampling_rate)
     trimmed, _ = trim(samples, top_db=params.trim_db, frame_length=512, hop_length=128)
     return level(trimmed, params.level_db).astype(np.float32)
+
+
+def prepared(path: Path, params: AudioParams) -> np.ndarray:
+    """What `prepare` makes of a file that is expected to be readable.
+
+    Raises:
+        ClickException: it is not; names the file
+    """
+    try:
+        recording = read(path)
+    except AudioError as error:
+        raise click.ClickException(f"{path}: {error}") from None
+    return prepare(recording.samples, recording.sampling_rate, params)
 
 
 def level(samples: np.ndarray, level_db: float) -> np.ndarray:

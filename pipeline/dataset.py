@@ -49,6 +49,5 @@ class EmotionalSpeech(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         row = self.rows.iloc[index]
-        recording = audio.read(self._root / row["filepath"])
-        samples = audio.prepare(recording.samples, recording.sampling_rate, self._prepared)
+        samples = audio.prepared(self._root / row["filepath"], self._prepared)
         return torch.from_numpy(samples), self.emotions.index(row["emotion"])

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pandas as pd
 
@@ -69,11 +68,7 @@ class Laboratory:
         Raises:
             ClickException: the clip's audio cannot be read
         """
-        try:
-            recording = audio.read(subject.path)
-        except audio.AudioError as error:
-            raise click.ClickException(f"{subject.path}: {error}") from None
-        original = audio.prepare(recording.samples, recording.sampling_rate, self.prepared)
+        original = audio.prepared(subject.path, self.prepared)
         return Findings(
             {emotion: mean_distances(subject.features, takes) for emotion, takes in subject.takes.items()},
             self._heard(subject.features, original, subject.features, [subject.features]),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
-import click
 import numpy as np
 import pandas as pd
 
@@ -55,7 +54,7 @@ class Renderer(Generic[Content]):
         audio.write(path, samples, self.prepared.sampling_rate)
         recording = audio.read(path)
         rate = recording.sampling_rate
-        source = None if rendition.source is None else self._prepared(rendition.source)
+        source = None if rendition.source is None else audio.prepared(rendition.source, self.prepared)
         facts: Facts = {
             "sampling_rate": rate,
             "duration": recording.duration,
@@ -67,13 +66,6 @@ class Renderer(Generic[Content]):
         again = audio.prepare(recording.samples, rate, self.prepared)
         judged = {judge.NAME: judge.statistics(again, rate)[None] for judge in (gate, speakers)}
         return facts, self.heard(again, rate) | judged
-
-    def _prepared(self, path: Path) -> np.ndarray:
-        try:
-            recording = audio.read(path)
-        except audio.AudioError as error:
-            raise click.ClickException(f"{path}: {error}") from None
-        return audio.prepare(recording.samples, recording.sampling_rate, self.prepared)
 
 
 def filepaths(names: "pd.Series[str]", suffixes: "pd.Series[str]", out: Path) -> "pd.Series[str]":

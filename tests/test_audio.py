@@ -3,6 +3,7 @@
 import pickle
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import soundfile
@@ -164,3 +165,19 @@ def test_prepared_silence_stays_silent() -> None:
     prepared = audio.prepare(np.zeros(RATE, dtype=np.float32), RATE, PARAMS)
     assert np.isfinite(prepared).all()
     assert not prepared.any()
+
+
+def test_a_file_is_prepared_as_its_samples_are(tmp_path: Path) -> None:
+    samples = (0.1 * np.sin(np.arange(22_050) / 20)).astype(np.float32)
+    audio.write(tmp_path / "tone.flac", samples, 22_050)
+    expected = audio.prepare(audio.read(tmp_path / "tone.flac").samples, 22_050, PARAMS)
+    np.testing.assert_array_equal(audio.prepared(tmp_path / "tone.flac", PARAMS), expected)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no audio"])
+def test_a_file_that_cannot_be_prepared_is_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "odd.flac"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(click.ClickException, match="odd.flac: "):
+        audio.prepared(path, PARAMS)

@@ -1,11 +1,11 @@
 """What the classifiers hear: a log-mel spectrogram for the `cnn`, functionals of descriptors for the `svm`."""
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from pipeline.mel_bands import mel_power
 from pipeline.params import section
 
 if TYPE_CHECKING:
@@ -182,19 +182,6 @@ def _rhythm(mel: np.ndarray, voiced: np.ndarray, frame_ms: float) -> np.ndarray:
     return np.array([np.log(seconds), voiced.mean(), stretches / seconds, peaks / seconds])
 
 
-@lru_cache(maxsize=1)
 def mel_transform(sampling_rate: int, params: AcousticsParams) -> "MelSpectrogram":
     """What makes mel power spectrograms (n_mels, frames) of samples at a rate [Hz], before the logarithm."""
-    from torchaudio.transforms import MelSpectrogram
-
-    window = round(params.window_ms / 1000 * sampling_rate)
-    return MelSpectrogram(
-        sample_rate=sampling_rate,
-        n_fft=1 << (window - 1).bit_length(),
-        win_length=window,
-        hop_length=round(params.frame_ms / 1000 * sampling_rate),
-        pad_mode="constant",  # reflection would refuse a clip shorter than half a window
-        n_mels=params.n_mels,
-        norm="slaney",
-        mel_scale="slaney",
-    )
+    return mel_power(sampling_rate, params.n_mels, params.frame_ms, params.window_ms)

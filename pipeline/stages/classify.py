@@ -114,14 +114,9 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
 def _layers(clips: pd.DataFrame, listener: Listener, prepared: AudioParams) -> Iterator[np.ndarray]:
     """What a self-supervised network makes of each clip, (layers, width)."""
     at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
-
-    def samples(path: Path) -> np.ndarray:
-        recording = audio.read(path)
-        return audio.prepare(recording.samples, recording.sampling_rate, at_its_rate)
-
     for path, sha256 in zip(clips["filepath"], clips["sha256"], strict=True):
         key = hashlib.sha256(f"{sha256} {params.digest(at_its_rate)}".encode()).hexdigest()
-        yield listener.features(key, partial(samples, Path(path)))
+        yield listener.features(key, partial(audio.prepared, Path(path), at_its_rate))
 
 
 def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:

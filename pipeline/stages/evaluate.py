@@ -73,7 +73,8 @@ def main(
             raise click.ClickException(f"{params_path}: '{where}' lacks '{BASELINE}', found {', '.join(words)}")
     for reference in chosen.primary.references:
         _expect(reference, chosen.references, f"{params_path}: one of 'evaluate.primary.references'")
-    split_names = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
+    splits_of = {scenario: [f"{scenario}-{fold}" for fold in folds] for scenario in scenarios}
+    split_names = [split for names in splits_of.values() for split in names]
     if (augmented is None) != unaudited:
         raise click.ClickException(
             "expected either --augmented, the training sets to look for leaks in, or --unaudited"
@@ -88,8 +89,8 @@ def main(
             leakage.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
     runs.check(folders, split_names, arms)
     cautions = {scenario: [DEMO] if demo else [] for scenario in scenarios}
-    for scenario in scenarios:
-        unfair = runs.unequal_budgets(folders, [f"{scenario}-{fold}" for fold in folds], arms)
+    for scenario, names in splits_of.items():
+        unfair = runs.unequal_budgets(folders, names, arms)
         cautions[scenario] += [f"not the same budget in all arms: {'; '.join(unfair)}"] if unfair else []
 
     performances: dict[Key, Performance] = {}

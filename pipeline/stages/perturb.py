@@ -111,9 +111,4 @@ def synthetic_rows(sources: pd.DataFrame, generator: str, copies: int, split: st
 def perturbed(content: tuple[Path, Perturbation], prepared: AudioParams) -> np.ndarray:
     """Samples of a clip, prepared as all are and then changed."""
     path, perturbation = content
-    try:
-        recording = audio.read(path)
-    except audio.AudioError as error:
-        raise click.ClickException(f"{path}: {error}") from None
-    samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
-    return perturbation.apply(samples, prepared.sampling_rate)
+    return perturbation.apply(audio.prepared(path, prepared), prepared.sampling_rate)

@@ -65,6 +65,5 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
 
 def _spoken(filepath: str, prepared: AudioParams, mel: Mel) -> tuple[np.ndarray, np.ndarray]:
     """A clip's samples and F0."""
-    recording = audio.read(Path(filepath))
-    samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+    samples = audio.prepared(Path(filepath), prepared)
     return samples, mel.f0(samples)

@@ -5,7 +5,7 @@ measures the one does so with the other. Its harmonics are in it, so F0 cannot b
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +13,7 @@ import numpy as np
 from scipy.fft import dct, idct
 
 from pipeline import models
+from pipeline.mel_bands import mel_power
 from pipeline.models import ModelError
 from pipeline.params import Odd, section
 from pipeline.vocoder.features import Features
@@ -151,19 +152,6 @@ def decoded(code: np.ndarray) -> np.ndarray:
     return log_mel
 
 
-@lru_cache(maxsize=1)
 def transform(params: MelParams, sampling_rate: int) -> "MelSpectrogram":
-    """What makes power in mel bands of samples: its filters have area 1, so that the power is a density."""
-    from torchaudio.transforms import MelSpectrogram
-
-    window = round(params.window_ms / 1000 * sampling_rate)
-    return MelSpectrogram(
-        sample_rate=sampling_rate,
-        n_fft=1 << (window - 1).bit_length(),
-        win_length=window,
-        hop_length=round(params.frame_ms / 1000 * sampling_rate),
-        pad_mode="constant",  # reflection would refuse a clip shorter than half a window
-        n_mels=params.n_mels,
-        norm="slaney",
-        mel_scale="slaney",
-    )
+    """What makes power in mel bands of samples."""
+    return mel_power(sampling_rate, params.n_mels, params.frame_ms, params.window_ms)
