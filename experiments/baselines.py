@@ -75,10 +75,12 @@ def recalls(name: str, split: str) -> "pd.Series[float]":
         heard = replace(heard, arrays=[array[:, kept(SVMS[plain], array.shape[1])] for array in heard.arrays])
         found = [runs.of_svm(heard, chosen.svm)]
     else:
-        device = hardware.device(params.load(PARAMS, "hardware", HardwareParams))
+        machine = params.load(PARAMS, "hardware", HardwareParams)
+        device = hardware.device(machine)
+        settings = (chosen.seeds, chosen.synthetic_first, device, hardware.autocast(machine, device))
         cnn = replace(chosen.cnn, **CNNS.get(plain, {}))
         with hidden(VIEWS.get(plain)):
-            found = list(runs.of_cnn(heard, len(labels), cnn, chosen.seeds, chosen.synthetic_first, device))
+            found = list(runs.of_cnn(heard, len(labels), cnn, *settings))
     rows = heard.among(*runs.HELD_OUT).rows.assign(**{str(run.seed): run.probabilities.argmax(axis=1) for run in found})
     seeds = [str(run.seed) for run in found]
     return (

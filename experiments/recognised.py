@@ -39,8 +39,10 @@ def main(split: str) -> None:
     functionals, mels = (
         Heard(rows, [np.array(stored.array(id_, name)) for id_ in rows["id"]]) for name in ("functionals", "log_mel")
     )
-    device = hardware.device(params.load(path, "hardware", HardwareParams))
-    [cnn] = runs.of_cnn(mels, len(labels), chosen.cnn, chosen.seeds[:1], 0.0, device)
+    machine = params.load(path, "hardware", HardwareParams)
+    device = hardware.device(machine)
+    settings = (chosen.seeds[:1], 0.0, device, hardware.autocast(machine, device))
+    [cnn] = runs.of_cnn(mels, len(labels), chosen.cnn, *settings)
     svm = runs.of_svm(functionals, chosen.svm)
     taken = {name: run.probabilities[-len(made) :] for name, run in (("svm", svm), ("cnn", cnn))}
     for classifier, found in taken.items():

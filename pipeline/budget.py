@@ -1,7 +1,7 @@
 """Did all arms have the same budget: what each run of a classifier really did is kept with its predictions.
 
-The real clips of a class weigh the same in every arm; the total weight of all that joins them is `extra_weight`, 0 in
-an arm that adds nothing.
+The real clips of a class weigh the same in every arm; all that joins them is `extra_clips` of total weight
+`extra_weight`, both 0 in an arm that adds nothing.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 KEY = "budget"  # in the metadata of a table of predictions
 
 # `runs`: of each its `classifier` and `seed`; `steps`, `batch` and `checkpoints` (looked at on valid) of a network, or
-# `grid` (machines fitted, and looked at on valid); and `extra_weight`
+# `grid` (machines fitted, and looked at on valid); and `extra_clips` and `extra_weight`
 Budget = Mapping[str, Any]
 
 
@@ -36,8 +36,10 @@ def unequal(arms: Mapping[str, Budget]) -> list[str]:
     for classifier, seed in sorted(set().union(*by_run.values())):
         spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
         said += _differing(f"{classifier}, seed {seed}", spent, lambda one, other: one == other)
-    extra = {arm: budget["extra_weight"] for arm, budget in stating.items() if budget["extra_weight"]}
-    return said + _differing("weight of extra clips", extra, partial(math.isclose, rel_tol=1e-4))  # float32 weights
+    for what, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
+        extra = {arm: budget[key] for arm, budget in stating.items() if budget.get(key)}
+        said += _differing(what, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
+    return said
 
 
 def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:

@@ -15,9 +15,10 @@ FAIR: dict[str, dict[str, Any]] = {
             {"classifier": "cnn", "seed": 0, "steps": 600, "batch": 32, "checkpoints": 10},
             {"classifier": "cnn", "seed": 1, "steps": 600, "batch": 32, "checkpoints": 10},
         ],
-        "extra_weight": extra,
+        "extra_clips": clips,
+        "extra_weight": weight,
     }
-    for arm, extra in (("none", 0.0), ("cyclegan", 172.5), ("classical", 172.501))
+    for arm, clips, weight in (("none", 0, 0.0), ("cyclegan", 575, 172.5), ("classical", 575, 172.501))
 }
 
 
@@ -54,6 +55,11 @@ def test_a_run_more() -> None:
 def test_extra_clips_that_weigh_more() -> None:
     [said] = unequal({**FAIR, "cyclegan": {**FAIR["cyclegan"], "extra_weight": 180.0}})
     assert said == "weight of extra clips: 180.0 in cyclegan; 172.501 in classical"
+
+
+def test_an_extra_clip_more() -> None:
+    [said] = unequal({**FAIR, "cyclegan": {**FAIR["cyclegan"], "extra_clips": 576}})
+    assert said == "number of extra clips: 576 in cyclegan; 575 in classical"
 
 
 def test_an_arm_that_says_nothing() -> None:

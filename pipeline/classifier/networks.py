@@ -36,7 +36,8 @@ class AttentiveStatistics(nn.Module):
         Returns:
             (batch, 2 · channels)
         """
-        weights = self.attention(x).masked_fill(~mask, float("-inf")).softmax(dim=2)
+        full = next(self.attention.parameters()).dtype  # in mixed precision the variance would be lost in a difference
+        weights, x = self.attention(x).to(full).masked_fill(~mask, float("-inf")).softmax(dim=2), x.to(full)
         mean = (weights * x).sum(dim=2)
         variance = (weights * x.square()).sum(dim=2) - mean.square()
         return torch.cat([mean, variance.clamp(min=1e-5).sqrt()], dim=1)

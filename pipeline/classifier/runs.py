@@ -1,6 +1,7 @@
 """One run of each classifier: learn from train, choose on valid, say how probable each emotion is in held-out clips."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import compress
 
@@ -69,12 +70,14 @@ def of_cnn(
     seeds: Sequence[int],
     synthetic_first: float,
     device: torch.device,
+    autocast: AbstractContextManager[None],
 ) -> Iterator[Run]:
     """A run of the `cnn` for each seed; arrays are spectrograms, (frames, n_mels)."""
     train, valid, held_out = (heard.among(*parts).clips() for parts in (("train",), ("valid",), HELD_OUT))
     scaler = training.Scaler.fit(heard.among("train").real())
     for seed in seeds:
-        network, curve = training.train_cnn(train, valid, scaler, classes, params, seed, device, synthetic_first)
+        given = (scaler, classes, params, seed, device, synthetic_first, autocast)
+        network, curve = training.train_cnn(train, valid, *given)
         chances = training.probabilities(network, held_out.inputs, scaler, device)
         yield Run(seed, chances.numpy(), _spent(curve, params), curve)
 

@@ -1,11 +1,10 @@
-"""The `svm`: a support vector machine on functionals, its two numbers chosen on `valid`."""
+"""The `svm`: a support vector machine on functionals, its two numbers chosen by the likelihood of `valid`."""
 
 from itertools import product
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import recall_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
@@ -29,7 +28,7 @@ class Svm:
         self._scaler = scaler
         self._machine = machine
         self._sharpness = sharpness
-        self.chosen = chosen  # c, gamma and their UAR on `valid`
+        self.chosen = chosen  # c, gamma and `valid_nll`, what `_calibrated` says of them
         self.tried = tried  # machines from which it was chosen
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
@@ -47,8 +46,9 @@ def train_svm(
     valid: tuple[np.ndarray, np.ndarray],
     params: SvmParams,
 ) -> Svm:
-    """Fit on train; choose from the grid, and the temperature of the probabilities, on valid.
+    """Fit on train; choose from the grid, and the temperature of the probabilities, by the likelihood of valid.
 
+    By likelihood and not by UAR, which knows only right and wrong and picks at random where valid is a single speaker.
     The real clips of each class weigh the same in all, and exactly as much as they would without the synthetic clips.
 
     Args:
@@ -63,18 +63,17 @@ def train_svm(
     scaled, heard = scaler.transform(functionals), scaler.transform(valid[0])
     counts = np.bincount(labels[is_real])
     balanced = weights * (is_real.sum() / (len(counts) * counts[labels]))
-    best: tuple[float, SVC, dict[str, float]] | None = None
-    tried = 0
-    for c, gamma in product(params.c, params.gamma):
+    best: Svm | None = None
+    grid = list(product(params.c, params.gamma))
+    for c, gamma in grid:
         machine = SVC(C=c, gamma=gamma / functionals.shape[1], break_ties=True)
         machine.fit(scaled, labels, sample_weight=balanced)
-        tried += 1
-        uar = float(recall_score(valid[1], machine.predict(heard), labels=np.unique(valid[1]), average="macro"))
-        if best is None or uar > best[0]:
-            best = (uar, machine, {"c": c, "gamma": gamma, "valid_uar": uar})
+        sharpness, nll = _calibrated(_scores(machine, heard), valid[1])
+        if best is None or nll < best.chosen["valid_nll"]:
+            best = Svm(scaler, machine, sharpness, {"c": c, "gamma": gamma, "valid_nll": nll}, len(grid))
     if best is None:
         raise ValueError("the grid of the svm is empty")
-    return Svm(scaler, best[1], _sharpness(_scores(best[1], heard), valid[1]), best[2], tried)
+    return best
 
 
 def _scores(machine: SVC, scaled: np.ndarray) -> np.ndarray:
@@ -83,19 +82,24 @@ def _scores(machine: SVC, scaled: np.ndarray) -> np.ndarray:
     return scores if scores.ndim == 2 else np.stack([-scores, scores], axis=1)
 
 
-def _sharpness(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Inverse temperature at which the softmax of the scores is likeliest (Guo et al. 2017).
+def _calibrated(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """Inverse temperature at which the softmax of the scores is likeliest (Guo et al. 2017), and how likely it is then.
 
     One number scales all scores, so that the most probable class stays the machine's choice. Not all classes need
-    occur among the labels, as scikit-learn's calibration would have it.
+    occur among the labels, as scikit-learn's calibration would have it; those that do count the same.
 
     Args:
         scores: (clips, classes)
         labels: (clips,)
+
+    Returns:
+        the inverse temperature, and minus the mean log probability of the true class [nat]
     """
+    shares = 1 / np.bincount(labels)[labels]
 
     def loss(log_sharpness: float) -> float:
         chances = log_softmax(np.exp(log_sharpness) * scores, axis=1)
-        return -float(chances[np.arange(len(labels)), labels].mean())
+        return -float(np.average(chances[np.arange(len(labels)), labels], weights=shares))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded", options={"xatol": 1e-9}).x))
+    found = minimize_scalar(loss, bounds=(-10, 10), method="bounded", options={"xatol": 1e-9})
+    return float(np.exp(found.x)), float(found.fun)

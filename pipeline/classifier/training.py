@@ -1,6 +1,7 @@
 """Training of networks: a fixed number of steps whatever the training set, so that every arm has the same budget."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Annotated, TypeVar
@@ -95,6 +96,7 @@ def train_cnn(
     seed: int,
     device: torch.device,
     synthetic_first: float = 0.0,
+    autocast: AbstractContextManager[None] | None = None,
 ) -> tuple[EmotionCnn, Curve]:
     """Train a network; the same arguments give the same weights.
 
@@ -107,6 +109,7 @@ def train_cnn(
         seed: of weights, batches, crops and masks
         device: where to train
         synthetic_first: see `fitted`
+        autocast: context of the forward passes of training (mixed precision)
 
     Returns:
         the best network on `valid`, in evaluation mode, and the curve
@@ -117,8 +120,9 @@ def train_cnn(
 
     def logits(picked: Tensor) -> Tensor:
         batch, lengths = _crops([scaler(train.inputs[index]) for index in picked], params.frames, generator)
-        found: Tensor = network(_masked(batch, params, generator).to(device), lengths.to(device))
-        return found
+        with autocast or nullcontext():
+            found: Tensor = network(_masked(batch, params, generator).to(device), lengths.to(device))
+        return found.float()
 
     def score() -> float:
         return uar(probabilities(network, valid.inputs, scaler, device), valid.labels)

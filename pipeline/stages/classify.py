@@ -80,7 +80,8 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         if classifier == "svm":
             found[name] = [runs.of_svm(heard, chosen.svm)]
         elif classifier == "cnn":
-            found[name] = list(runs.of_cnn(heard, len(labels), chosen.cnn, *settings))
+            autocast = hardware.autocast(machine, device)
+            found[name] = list(runs.of_cnn(heard, len(labels), chosen.cnn, *settings, autocast))
         else:
             found[name] = list(runs.of_ssl(heard, len(labels), chosen.ssl, *settings))
 
@@ -98,7 +99,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         budget.KEY: json.dumps(
             {
                 "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in every],
-                "extra_weight": _extra_weight(clips),
+                **_extra(clips),
             }
         ),
     }
@@ -127,10 +128,10 @@ def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:
     return {use: models.clips_sha256(clips[chosen]) for use, chosen in used.items()}
 
 
-def _extra_weight(clips: pd.DataFrame) -> float:
-    """Of the clips to learn from, beyond 1 for each real one."""
-    train = clips[clips["partition"] == "train"]
-    return round(float(train["weight"].astype(np.float64).sum() - (~train["is_synthetic"]).sum()), 3)
+def _extra(clips: pd.DataFrame) -> dict[str, float]:
+    """What there is to learn from beside the real clips, each of which weighs 1."""
+    added = clips[(clips["partition"] == "train") & clips["is_synthetic"]]
+    return {"extra_clips": len(added), "extra_weight": round(float(added["weight"].astype(np.float64).sum()), 3)}
 
 
 def _shard(row: Any, features: Path) -> Path:

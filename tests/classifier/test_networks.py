@@ -106,3 +106,13 @@ def test_every_parameter_gets_a_gradient() -> None:
     for name, weights in network.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 1e-6, name
+
+
+def test_mixed_precision_keeps_the_deviation() -> None:
+    """Values far from zero that hardly differ: their squares differ by less than bfloat16 can tell."""
+    torch.manual_seed(0)
+    pool = AttentiveStatistics(6, 3)
+    x, mask = 4 + 0.05 * torch.randn(2, 6, 50).bfloat16(), torch.ones(2, 1, 50, dtype=torch.bool)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = pool(x, mask)
+    torch.testing.assert_close(found, pool(x.float(), mask), rtol=0.02, atol=0)

@@ -71,6 +71,16 @@ def test_same_seed_same_network() -> None:
     assert not one.training
 
 
+def test_mixed_precision_trains_alike() -> None:
+    train, valid = toy(12), toy(9, seed=1)
+    given = (Scaler.fit(train.inputs), 3, replace(PARAMS, steps=4, dropout=0.0), 3, CPU)
+    plain, _ = train_cnn(train, valid, *given)
+    mixed, _ = train_cnn(train, valid, *given, autocast=torch.autocast("cpu", torch.bfloat16))
+    assert not torch.equal(weights(plain), weights(mixed))
+    assert mixed.head[-1].weight.dtype == torch.float32
+    torch.testing.assert_close(weights(mixed), weights(plain), rtol=0.1, atol=0.05)
+
+
 def test_seed_draws_clips_too(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = spied_batches(monkeypatch)
     for seed in (0, 0, 1):

@@ -259,11 +259,13 @@ def test_budget_is_what_the_runs_did(classify: Classify) -> None:
     network = {"classifier": "cnn", "steps": 6, "batch": 8, "checkpoints": 2}
     assert stated["none"] == {
         "runs": [{"classifier": "svm", "seed": 0, "grid": 4}, {**network, "seed": 0}, {**network, "seed": 1}],
+        "extra_clips": 0,
         "extra_weight": 0,
     }
     assert budget.unequal(stated) == []
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     expected = rows.loc[rows["is_synthetic"], "weight"].sum()
+    assert stated["cyclegan"]["extra_clips"] == rows["is_synthetic"].sum() > 3
     assert stated["cyclegan"]["extra_weight"] == pytest.approx(expected, abs=1e-3) and expected > 1
 
 
