@@ -33,7 +33,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "without parallel takes": {"train_cyclegan.parallel_weight": 0},
     "without guidance": {"train_cyclegan.guidance_weight": 0},
-    "a quarter of the guidance": {"train_cyclegan.guidance_weight": 1},
+    "four times the guidance": {"train_cyclegan.guidance_weight": 4},
     "without keeping the mean": {"train_cyclegan.keep_mean": 0},
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
     "without the moving average": {"train_cyclegan.average": 0},

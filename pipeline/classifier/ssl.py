@@ -16,7 +16,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.classifier.training import Clips, Curve, TrainingParams, fitted, uar
+from pipeline.classifier.training import Clips, Curve, TrainingParams, fitted
 from pipeline.files import whole
 from pipeline.params import nearest, section
 
@@ -123,13 +123,15 @@ def train_ssl(
     head = SslHead(layers, width, params.hidden, params.dropout, classes).to(device)
     learnt = scaler(train.inputs).to(device)
 
-    def score() -> float:
-        return uar(probabilities(head, valid.inputs, scaler, device), valid.labels)
+    def logits(picked: Tensor) -> Tensor:
+        found: Tensor = head(learnt[picked.to(device)])
+        return found
+
+    def chances() -> Tensor:
+        return probabilities(head, valid.inputs, scaler, device)
 
     generator = torch.Generator().manual_seed(seed)
-    return fitted(
-        head, lambda picked: head(learnt[picked.to(device)]), score, train, params, generator, synthetic_first
-    )
+    return fitted(head, logits, chances, train, valid.labels, params, generator, synthetic_first)
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from pipeline.classifier.networks import EmotionCnn
 from pipeline.params import Odd, section
 
 Network = TypeVar("Network", bound=nn.Module)
-Curve = list[dict[str, float]]  # of each checkpoint: step, mean loss since the one before, valid_uar
+Curve = list[dict[str, float]]  # of each checkpoint: step, mean loss since the one before, valid_uar, valid_nll
 
 
 @section
@@ -26,7 +26,7 @@ class TrainingParams:
     learning_rate: PositiveFloat  # highest, reached after a tenth of the steps, then down to nothing
     weight_decay: NonNegativeFloat
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    checkpoints: PositiveInt  # evaluated on `valid` at equal distances; the best one is kept
+    checkpoints: PositiveInt  # at equal distances; the one is kept that is likeliest on `valid`
 
 
 @section
@@ -87,6 +87,17 @@ def uar(probabilities: Tensor, labels: Tensor) -> float:
     return float(torch.stack([hits[labels == label].mean() for label in labels.unique()]).mean())
 
 
+def nll(probabilities: Tensor, labels: Tensor) -> float:
+    """Minus the log probability of the true class [nat], every class that occurs weighing the same.
+
+    Args:
+        probabilities: (clips, classes)
+        labels: (clips,)
+    """
+    surprise = -probabilities.gather(1, labels[:, None])[:, 0].clamp(min=1e-30).log()
+    return float(torch.stack([surprise[labels == label].mean() for label in labels.unique()]).mean())
+
+
 def train_cnn(
     train: Clips,
     valid: Clips,
@@ -112,7 +123,7 @@ def train_cnn(
         autocast: context of the forward passes of training (mixed precision)
 
     Returns:
-        the best network on `valid`, in evaluation mode, and the curve
+        the network that is likeliest on `valid`, in evaluation mode, and the curve
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -124,37 +135,40 @@ def train_cnn(
             found: Tensor = network(_masked(batch, params, generator).to(device), lengths.to(device))
         return found.float()
 
-    def score() -> float:
-        return uar(probabilities(network, valid.inputs, scaler, device), valid.labels)
+    def chances() -> Tensor:
+        return probabilities(network, valid.inputs, scaler, device)
 
-    return fitted(network, logits, score, train, params, generator, synthetic_first)
+    return fitted(network, logits, chances, train, valid.labels, params, generator, synthetic_first)
 
 
 def fitted(
     network: Network,
     logits: Callable[[Tensor], Tensor],
-    score: Callable[[], float],
+    chances: Callable[[], Tensor],
     train: Clips,
+    valid_labels: Tensor,
     params: TrainingParams,
     generator: torch.Generator,
     synthetic_first: float = 0.0,
 ) -> tuple[Network, Curve]:
-    """Train for as many steps as are asked for, whatever there is to learn from, and keep the best checkpoint.
+    """Train for as many steps as are asked for, whatever there is to learn from, and keep the likeliest checkpoint.
 
-    Every class is drawn as often as any other; the clips of a class by their weights.
+    Every class is drawn as often as any other; the clips of a class by their weights. A checkpoint is chosen by `nll`
+    and not by UAR, which knows only right and wrong: where valid is a single speaker, that picks by chance.
 
     Args:
         network: to be trained, on its device
         logits: what the network says of the clips with some numbers (batch,); (batch, classes)
-        score: what the network as it is reaches on other clips
+        chances: of each class for the valid clips, by the network as it is, (clips, classes)
         train: clips to draw from
+        valid_labels: classes of the valid clips, (clips,)
         params: budget
         generator: of the draws
         synthetic_first: share of the steps that draw synthetic clips alone, the others then real ones alone; if 0, or
             where no clip is synthetic, all steps draw from all clips
 
     Returns:
-        the first of the best networks, in evaluation mode, and the curve
+        the first of the likeliest networks, in evaluation mode, and the curve
     """
     optimiser = torch.optim.AdamW(network.parameters(), params.learning_rate, weight_decay=params.weight_decay)
     warm_up = 0.1 if params.steps > 10 else 0.0  # OneCycleLR divides by zero where it is a single step
@@ -164,15 +178,15 @@ def fitted(
     early, late = train.weights, train.weights
     if synthetic_first and train.is_synthetic.any():
         early, late = train.weights * train.is_synthetic, train.weights * ~train.is_synthetic
-    chances = [class_balanced(train.labels, weights) for weights in (early, late)]
+    draws = [class_balanced(train.labels, weights) for weights in (early, late)]
     curve: Curve = []
-    best = (-1.0, deepcopy(network))
+    best = (float("inf"), deepcopy(network))
     total = 0.0
     every = max(params.steps // params.checkpoints, 1)
     for step in range(1, params.steps + 1):
         network.train()
         picked = torch.multinomial(
-            chances[step > synthetic_first * params.steps], params.batch, replacement=True, generator=generator
+            draws[step > synthetic_first * params.steps], params.batch, replacement=True, generator=generator
         )
         found = logits(picked)
         labels = train.labels[picked].to(found.device)
@@ -183,11 +197,12 @@ def fitted(
         schedule.step()
         total += loss.item()
         if step % every == 0 or step == params.steps:
-            reached = score()
-            curve.append({"step": step, "loss": total / ((step - 1) % every + 1), "valid_uar": reached})
+            found = chances()
+            reached = {"valid_uar": uar(found, valid_labels), "valid_nll": nll(found, valid_labels)}
+            curve.append({"step": step, "loss": total / ((step - 1) % every + 1), **reached})
             total = 0.0
-            if reached > best[0]:
-                best = (reached, deepcopy(network))
+            if reached["valid_nll"] < best[0]:
+                best = (reached["valid_nll"], deepcopy(network))
     return best[1].eval(), curve
 
 

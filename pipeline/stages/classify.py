@@ -106,7 +106,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     predictions.write(pd.concat(tables), out, labels, params.digest(chosen, prepared, machine), **said)
     with whole(curve) as temporary:
         rows = [{"classifier": name, "seed": run.seed, **row} for name, run in every for row in run.curve]
-        table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar"])
+        table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
         table.to_csv(temporary, index=False, float_format="%.5g")
     trained_on = (clips["partition"] == "train").sum()
     click.echo(f"{split} {out.stem}: trained on {trained_on:,} clips, {len(every)} runs of {', '.join(found)}")

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.utils.class_weight import compute_sample_weight
 from torch import Tensor
 
 from pipeline.classifier import training
 from pipeline.classifier.networks import EmotionCnn
-from pipeline.classifier.training import Clips, CnnParams, Scaler, class_balanced, probabilities, train_cnn, uar
+from pipeline.classifier.training import Clips, CnnParams, Scaler, class_balanced, nll, probabilities, train_cnn, uar
 
 CPU = torch.device("cpu")
 MELS = 6
@@ -239,21 +240,34 @@ def test_uar_of_classes_that_occur() -> None:
     assert uar(chances, torch.tensor([0, 0, 3, 3])) == pytest.approx((0.5 + 1) / 2)  # 1 is predicted, never said
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_nll_equals_sklearns(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    chances = draw.dirichlet(np.ones(4), 40)
+    labels = draw.choice(4, 40, p=[0.6, 0.2, 0.1, 0.1])
+    expected = log_loss(labels, chances, sample_weight=compute_sample_weight("balanced", labels), labels=range(4))
+    assert nll(torch.from_numpy(chances), torch.from_numpy(labels)) == pytest.approx(expected)
+
+
+def test_nll_of_what_was_held_impossible() -> None:
+    assert 50 < nll(torch.eye(2), torch.tensor([1, 0])) < 100
+
+
 @pytest.mark.parametrize(
-    ("scores", "best"), [([0.2, 0.9, 0.5], 1), ([0.4, 0.4, 0.4], 0), ([0.1, 0.2, 0.3], 2), ([0.0, 0.0, 0.0], 0)]
+    ("losses", "best"), [([0.9, 0.2, 0.5], 1), ([0.4, 0.4, 0.4], 0), ([0.3, 0.2, 0.1], 2), ([70.0, 70.0, 70.0], 0)]
 )
-def test_best_checkpoint_is_returned(monkeypatch: pytest.MonkeyPatch, scores: list[float], best: int) -> None:
+def test_likeliest_checkpoint_is_returned(monkeypatch: pytest.MonkeyPatch, losses: list[float], best: int) -> None:
     checkpoints: list[Tensor] = []
-    coming = iter(scores)
+    coming = iter(losses)
 
     def looked_at(network: EmotionCnn, *arguments: Any) -> Tensor:
         checkpoints.append(weights(network))
         return torch.zeros(9, 3)
 
     monkeypatch.setattr(training, "probabilities", looked_at)
-    monkeypatch.setattr(training, "uar", lambda *_: next(coming))
+    monkeypatch.setattr(training, "nll", lambda *_: next(coming))
     network, curve = trained(toy(12))
-    assert [row["valid_uar"] for row in curve] == scores
+    assert [row["valid_nll"] for row in curve] == losses
     assert torch.equal(weights(network), checkpoints[best])
     assert len({tuple(checkpoint.tolist()) for checkpoint in checkpoints}) == 3
 
@@ -273,8 +287,9 @@ def test_checkpoints_are_looked_at_on_valid(monkeypatch: pytest.MonkeyPatch) -> 
     assert all(mels is valid.inputs for mels in looked_at)
     monkeypatch.undo()
     scaler = Scaler.fit(train.inputs)
-    reached = uar(probabilities(network, valid.inputs, scaler, CPU), valid.labels)
-    assert reached == max(row["valid_uar"] for row in curve)
+    found = probabilities(network, valid.inputs, scaler, CPU)
+    least = min(curve, key=lambda row: row["valid_nll"])
+    assert (least["valid_nll"], least["valid_uar"]) == (nll(found, valid.labels), uar(found, valid.labels))
 
 
 def test_toy_problem_is_learnt() -> None:

@@ -135,10 +135,11 @@ def test_emotions_that_sound_apart_are_told_apart(classify: Classify) -> None:
 def test_curve(classify: Classify) -> None:
     classify()
     found = pd.read_csv(curve("none"))
-    assert list(found.columns) == ["classifier", "seed", "step", "loss", "valid_uar"]
+    assert list(found.columns) == ["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"]
     assert set(found["classifier"]) == {"cnn"}
     assert [(row.seed, row.step) for row in found.itertuples()] == [(0, 3), (0, 6), (1, 3), (1, 6)]
     assert found["valid_uar"].between(0, 1).all()
+    assert found["valid_nll"].between(0, 5).all()
 
 
 def test_same_bytes_twice(classify: Classify) -> None:
