@@ -9,16 +9,15 @@ split.
 
 import json
 import shutil
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
-from ruamel.yaml import YAML
+from staging import changed, run, slug
 
-from pipeline import assessment, manifest
+from pipeline import assessment, manifest, params
 
 CACHE = Path(".cache/ablation")
 DEFAULTS = "defaults"
@@ -72,27 +71,21 @@ def main(splits: tuple[str, ...], names: tuple[str, ...]) -> None:
 
 def assessed(name: str, split: str) -> pd.DataFrame:
     """Rows of `assessment.ASSESSED` of a variant on the valid speakers of a split."""
-    folder = CACHE / name.replace(" ", "_").replace(":", "") / split
+    folder = CACHE / slug(name) / split
     out = folder / "assessed.parquet"
     if not out.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        parameters = YAML()
-        params = parameters.load(Path("params.yaml"))
-        params["hardware"]["threads"] = 1
-        for key, value in VARIANTS[name].items():
-            section, field = key.split(".")
-            params[section][field] = value
-        changed = folder / "params.yaml"
-        parameters.dump(params, changed)
+        chosen = changed(VARIANTS[name], folder / "params.yaml")
         features = ("--features", "data/features/vocoder")
-        given = ("--params", changed, "--split", f"data/splits/{split}.parquet")
+        given = ("--params", chosen, "--split", f"data/splits/{split}.parquet")
         shared = ("--pretrained", folder / "pretrained")
         if name not in NETWORKS_OF_DEFAULTS:
             run("pretrain", *given, *features, "--out", shared[1])
-        for pair in params["pairs"]:
+        prosody = params.load(chosen, "prosody", dict[str, Any])
+        for pair in params.load(chosen, "pairs", tuple[str, ...]):
             model = folder / "models" / pair
             if name in NETWORKS_OF_DEFAULTS:
-                borrow(CACHE / DEFAULTS / split / "models" / pair, model, params["prosody"])
+                borrow(CACHE / DEFAULTS / split / "models" / pair, model, prosody)
             elif not model.is_dir():
                 curve = folder / f"{pair}.csv"
                 run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)
@@ -102,16 +95,11 @@ def assessed(name: str, split: str) -> pd.DataFrame:
     return manifest.read(out, assessment.ASSESSED)
 
 
-def run(command: str, *options: object) -> None:
-    """A stage's command, in a process of its own."""
-    subprocess.run(["emocycle", command, *map(str, options)], check=True, stdout=subprocess.DEVNULL)
-
-
 def borrow(model: Path, to: Path, prosody: dict[str, Any]) -> None:
     """A copy of a model that converts prosody in another way."""
     shutil.copytree(model, to, dirs_exist_ok=True)
     config = json.loads((to / "config.json").read_text(encoding="utf-8"))
-    config["prosody"]["params"] = dict(prosody)
+    config["prosody"]["params"] = prosody
     (to / "config.json").write_text(json.dumps(config), encoding="utf-8")
 
 

@@ -1,44 +1,134 @@
-"""What was tried to make converted clips help a classifier: each setting's gain on the developing folds, and no other.
+"""What was tried to make converted clips help a classifier: each attempt's gain on the developing folds, and no other.
 
-python experiments/attempts.py [--setting NAME …]
+python experiments/attempts.py [--attempt NAME …] [--scenario NAME …]
 
-Run it in a workspace on whose params.yaml `emocycle repro` is done, with folds 1 and 2 alone. A row an attempt, arm,
-classifier and scenario goes to attempts.csv, the gains of the arm `cyclegan` as Markdown to the terminal.
+Run it where `emocycle repro` is done, with folds 1 and 2 alone. What an attempt makes stays in .cache/attempts and is
+not made again; gains over `none` go to attempts.csv, and as Markdown to the terminal. One thread and core a split.
 """
 
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import click
 import pandas as pd
+from staging import changed, run, slug
 
-from pipeline import cli, comparison, sweep
+from pipeline import comparison, params
 
-SETTINGS: dict[str, dict[str, Any]] = {
+CACHE = Path(".cache/attempts")
+NONE, ARM = "none", "cyclegan"
+# Changes of params.yaml, of which ARM is made.
+ATTEMPTS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "weight 0.1": {"augment.mix.weight": 0.1},
     "weight 1": {"augment.mix.weight": 1.0},
     "ratio 2": {"augment.mix.ratio": 2},
-    "ratio 3, weight 1": {"augment.mix.ratio": 3, "augment.mix.weight": 1.0},
+    "ratio 4": {"augment.mix.ratio": 4},
+    "ratio 4, weight 1": {"augment.mix.ratio": 4, "augment.mix.weight": 1.0},
+    "rare emotions only": {"augment.mix.balance": True, "augment.mix.weight": 1.0},
+    "towards happy and sad": {"augment.mix.towards": ["happy", "sad"]},
     "gate: passed": {"augment.gate.keep": "passed"},
     "gate: best half": {"augment.gate.keep": "best"},
     "gate: best half, weight 1": {"augment.gate.keep": "best", "augment.mix.weight": 1.0},
-    "towards happy and sad": {"augment.mix.towards": ["happy", "sad"]},
+    "real clips vocoded": {"augment.vocode_real": True},
+    "real clips vocoded, ratio 4, weight 1": {
+        "augment.vocode_real": True,
+        "augment.mix.ratio": 4,
+        "augment.mix.weight": 1.0,
+    },
+    "synthetic first": {"classify.curriculum": "synthetic_first"},
+    "without guidance": {"train_cyclegan.guidance_weight": 0},
+    "four times the guidance": {"train_cyclegan.guidance_weight": 4},
+    "twice the steps at half the rates": {
+        "train_cyclegan.steps": 200,
+        "train_cyclegan.generator_rate": 5e-4,
+        "train_cyclegan.discriminator_rate": 5e-4,
+    },
+    "with a warm start": {"train_cyclegan.warm_start_steps": 300},
+    "F0: as it was": {"prosody.f0": "none"},
+    "intensity: high": {"generate.intensity": "high"},
 }
-SHOWN = ["setting", "scenario", "classifier", "UAR", "gain", "interval"]
+TRAINING = {"prosody", "train_cyclegan"}  # sections that change models
+MAKING = {*TRAINING, "generate"}  # sections that change clips
+
+
+PARAMS = Path("params.yaml")
+SHOWN = ["attempt", "scenario", "classifier", "UAR", "over none"]
 
 
 @click.command()
-@click.option("--setting", "names", multiple=True, type=click.Choice(list(SETTINGS)), help="All, if none is named.")
-def main(names: tuple[str, ...]) -> None:
-    """Run each setting and say what the arms gain."""
-    settings = {name: SETTINGS[name] for name in names or SETTINGS}
-    found = sweep.scores(settings, Path("params.yaml"), cli.sections(), Path("data/raw"))
+@click.option("--attempt", "names", multiple=True, type=click.Choice(list(ATTEMPTS)), help="All, if none is named.")
+@click.option("--scenario", "scenarios", multiple=True, help="All of params.yaml, if none is named.")
+def main(names: tuple[str, ...], scenarios: tuple[str, ...]) -> None:
+    """Make, train and score each attempt."""
+    scenarios = scenarios or params.load(PARAMS, "scenarios", tuple[str, ...])
+    folds = params.load(PARAMS, "folds", tuple[int, ...])
+    splits = [f"{scenario}-{fold}" for scenario, fold in product(scenarios, folds)]
+    tables = []
+    for name in names or ATTEMPTS:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # of processes
+            list(pool.map(partial(attempted, name), splits))
+        tables.append(scores(name, scenarios).assign(attempt=name))
+    found = pd.concat(tables, ignore_index=True)
     found.to_csv("attempts.csv", index=False)
-    rows = found[(found["arm"] == "cyclegan") & (found["reference"] == "none")]
-    points = {name: (100 * rows[name]).map("{:+.1f}".format) for name in ("gain", "ci_low", "ci_high")}
-    table = pd.DataFrame({**rows, "UAR": (100 * rows["uar"]).map("{:.1f}".format), "gain": points["gain"]})
-    click.echo(comparison.markdown(table.assign(interval=points["ci_low"] + " … " + points["ci_high"])[SHOWN]))
+    click.echo(comparison.markdown(found[SHOWN]))
+
+
+def attempted(name: str, split: str) -> None:
+    """Train on the clips of an attempt, and predict the test clips; of `none` the predictions are the workspace's."""
+    folder = CACHE / slug(name)
+    out = folder / "predictions" / split / f"{ARM}.parquet"
+    if not out.is_file():
+        given = changed(ATTEMPTS[name], folder / f"{split}.yaml")
+        table = folder / "augmented" / split / f"{ARM}.parquet"
+        source = ("--split", f"data/splits/{split}.parquet", "--synthetic", clips(name, split, given))
+        run("augment", "--params", given, *source, "--features", "data/features", "--arm", ARM, "--out", table)
+        heard = ("--clips", table, "--features", "data/features/classifier")
+        run("classify", "--params", given, *heard, "--curve", folder / "curves" / f"{split}.csv", "--out", out)
+        shutil.copyfile(f"data/predictions/{split}/{NONE}.parquet", out.with_stem(NONE))
+
+
+def clips(name: str, split: str, given: Path) -> Path:
+    """Folder of the clips of an attempt, which are the workspace's if nothing of their making is changed."""
+    changes = {key.partition(".")[0] for key in ATTEMPTS[name]}
+    if not changes & MAKING:
+        return Path("data/synthetic") / split
+    folder = CACHE / slug(name)
+    shared = ("--params", given, "--split", f"data/splits/{split}.parquet", "--features", "data/features/vocoder")
+    models, start = Path("models/cyclegan") / split, folder / "pretrained" / split
+    if changes & TRAINING:
+        models = folder / "models" / split
+        if not start.is_dir():
+            run("pretrain", *shared, "--out", start)
+    for pair in params.load(PARAMS, "pairs", tuple[str, ...]):
+        model, out = models / pair, folder / "clips" / split / ARM / pair
+        if not model.is_dir():
+            curve = ("--curve", folder / "curves" / f"{split}-{pair}.csv")
+            run("train-cyclegan", *shared, "--pretrained", start, "--pair", pair, "--out", model, *curve)
+        if not out.is_dir():
+            voice = ("--vocoder", f"models/vocoder/{split}")
+            run("generate", *shared, *voice, "--generator", "cyclegan", "--model", model, "--out", out)
+    return folder / "clips" / split
+
+
+def scores(name: str, scenarios: tuple[str, ...]) -> pd.DataFrame:
+    """Rows of `comparison.tidy` and `comparison.readable`, of ARM alone."""
+    folder = CACHE / slug(name)
+    changes = {"scenarios": list(scenarios), "arms": [NONE, ARM], "augment.setting": ARM}
+    changes |= {"evaluate.scenario": scenarios[0], "evaluate.references": [NONE]}
+    changes |= {"evaluate.primary.references": [NONE], "evaluate.primary.scenarios": list(scenarios)}
+    given = ("--params", changed(changes, folder / "evaluate.yaml"), "--predictions", folder / "predictions")
+    outs = ("--summary", folder / "summary.json", "--scores", folder / "ser.json", "--plots", folder / "plots")
+    run("evaluate", *given, "--unaudited", *outs)
+    found = comparison.read(folder / "ser.json")
+    keys = ["scenario", "classifier", "arm"]
+    both = comparison.tidy(found).merge(comparison.readable(found), on=keys)
+    return both[both["arm"] == ARM]
 
 
 if __name__ == "__main__":

@@ -1,68 +1,108 @@
-"""How much of the svm's UAR is the choice of its two numbers on *valid*: by UAR, by likelihood, not at all.
+"""What the choice on *valid* does, of the svm's numbers and of a cnn's checkpoint: by UAR, by likelihood, or none.
 
-python experiments/choices.py
+python experiments/choices.py [--arm NAME …] [--classifier svm|cnn]
 
 Run it where `emocycle repro` is done, with developing folds alone. A row a scenario and arm: UAR of each fold's test
-clips together, mean over the folds.
+clips together, mean over folds and seeds, and for the cnn the deviation over seeds, mean over folds.
 """
 
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from unittest import mock
 
+import click
 import numpy as np
 import pandas as pd
-from sklearn.metrics import recall_score
+from sklearn.metrics import log_loss, recall_score
+from sklearn.utils.class_weight import compute_sample_weight
 
-from pipeline import manifest, params
-from pipeline.classifier.svm import SvmParams, train_svm
+from pipeline import hardware, manifest, params
+from pipeline.classifier import runs, training
+from pipeline.classifier.runs import HELD_OUT, Heard
+from pipeline.classifier.svm import SvmParams
+from pipeline.hardware import HardwareParams
 from pipeline.shards import Shards
 from pipeline.stages.classify import ClassifyParams
 
 PARAMS = Path("params.yaml")
-FIXED = SvmParams(c=(3,), gamma=(0.3,))
+ARRAYS = {"svm": "functionals", "cnn": "log_mel"}
 
 
-def main() -> None:
+@click.command()
+@click.option("--arm", "arms", multiple=True, help="All of params.yaml, if none is named.")
+@click.option("--classifier", type=click.Choice(list(ARRAYS)), default="svm")
+def main(arms: tuple[str, ...], classifier: str) -> None:
     """Print the table as Markdown."""
-    grid = params.load(PARAMS, "classify", ClassifyParams).svm
-    single = [SvmParams(c=(c,), gamma=(gamma,)) for c, gamma in product(grid.c, grid.gamma)]
-    lists = (params.load(PARAMS, key, tuple[str, ...]) for key in ("scenarios", "arms"))
+    scenarios, every = (params.load(PARAMS, key, tuple[str, ...]) for key in ("scenarios", "arms"))
     rows = []
-    for scenario, arm, fold in product(*lists, params.load(PARAMS, "folds", tuple[int, ...])):
+    for scenario, arm, fold in product(scenarios, arms or every, params.load(PARAMS, "folds", tuple[int, ...])):
         table = manifest.read(Path(f"data/augmented/{scenario}-{fold}/{arm}.parquet"), manifest.AUGMENTED)
         labels = sorted(table["emotion"].unique())
-        valid, test = (table.loc[table["partition"] == name, "emotion"].map(labels.index) for name in ("valid", "test"))
-        each = [probabilities(table, one) for one in single]
-        likeliest = max(each, key=lambda of: likelihood(of["valid"], valid.to_numpy()))
-        found = {
-            "chosen by UAR on valid": probabilities(table, grid)["test"],
-            "chosen by likelihood on valid": likeliest["test"],
-            "averaged over the grid": np.mean([of["test"] for of in each], axis=0),
-            "C 3, gamma 0.3": probabilities(table, FIXED)["test"],
-        }
-        scores = {name: recall_score(test, p.argmax(axis=1), average="macro") for name, p in found.items()}
-        rows.append({"scenario": scenario, "arm": arm, **scores})
-    means = pd.DataFrame(rows).groupby(["scenario", "arm"], sort=False).mean().round(3)
-    print(means.reset_index().to_markdown(index=False))
+        table = table.assign(label=table["emotion"].map(labels.index))
+        heard = Heard(table, list(arrays(table, ARRAYS[classifier])))
+        held_out = heard.among(*HELD_OUT).rows
+        among = {name: held_out["partition"].eq(name).to_numpy() for name in HELD_OUT}
+        classes = held_out["label"].to_numpy()
+        for seed, each in enumerate(machines(heard) if classifier == "svm" else checkpoints(heard, len(labels))):
+            found = {
+                name: max(each, key=lambda one: by(classes[among["valid"]], one[among["valid"]]))
+                for name, by in (("chosen by UAR", uar), ("chosen by likelihood", likelihood))
+            }
+            found |= {"all averaged": np.mean(each, axis=0), "the last": each[-1]}
+            scores = {name: uar(classes[among["test"]], one[among["test"]]) for name, one in found.items()}
+            rows.append({"scenario": scenario, "arm": arm, "fold": fold, "seed": seed, **scores})
+    by_fold = pd.DataFrame(rows).drop(columns="seed").groupby(["scenario", "arm", "fold"], sort=False)
+    for what, table in (("mean", by_fold.mean()), ("deviation over seeds", by_fold.std(ddof=0))):
+        print(f"\n{what}\n")
+        print(table.groupby(["scenario", "arm"], sort=False).mean().round(3).reset_index().to_markdown(index=False))
 
 
-def probabilities(table: pd.DataFrame, grid: SvmParams) -> dict[str, np.ndarray]:
-    """Of the valid and of the test clips, each (clips, classes), by the machine that `classify` would keep."""
+def arrays(table: pd.DataFrame, kind: str) -> Iterator[np.ndarray]:
+    """What a classifier hears of each clip."""
     made = table[table["is_synthetic"] & (table["generator"] != manifest.REPEATED)]
     folders = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in made["filepath"]}
     corpora = {Path("data/features/classifier") / corpus for corpus in table.loc[~table["is_synthetic"], "corpus"]}
-    heard = Shards(sorted(folders | corpora)).rows(manifest.heard_as(table), "functionals")
-    labels = table["emotion"].map(sorted(table["emotion"].unique()).index).to_numpy()
-    train, valid, test = (table["partition"].eq(name).to_numpy() for name in ("train", "valid", "test"))
-    weights, is_real = table.loc[train, "weight"].to_numpy(), ~table.loc[train, "is_synthetic"].to_numpy()
-    machine = train_svm(heard[train], labels[train], weights, is_real, (heard[valid], labels[valid]), grid)
-    return {"valid": machine.probabilities(heard[valid]), "test": machine.probabilities(heard[test])}
+    stored = Shards(sorted(folders | corpora))
+    return (np.array(stored.array(id_, kind)) for id_ in manifest.heard_as(table))
 
 
-def likelihood(probabilities: np.ndarray, labels: np.ndarray) -> float:
+def machines(heard: Heard) -> Iterator[list[np.ndarray]]:
+    """Probabilities of the held-out clips by each machine of the grid."""
+    grid = params.load(PARAMS, "classify", ClassifyParams).svm
+    single = [SvmParams(c=(c,), gamma=(gamma,)) for c, gamma in product(grid.c, grid.gamma)]
+    yield [runs.of_svm(heard, one).probabilities for one in single]
+
+
+def checkpoints(heard: Heard, classes: int) -> Iterator[list[np.ndarray]]:
+    """For each seed, probabilities of the held-out clips by each checkpoint."""
+    chosen = params.load(PARAMS, "classify", ClassifyParams)
+    machine = params.load(PARAMS, "hardware", HardwareParams)
+    device = hardware.device(machine)
+    held_out = heard.among(*HELD_OUT).clips().inputs
+    original = training.probabilities
+    for seed in chosen.seeds:
+        found: list[np.ndarray] = []
+
+        def looked_at(network, mels, *more, found=found):  # type: ignore[no-untyped-def]
+            found.append(original(network, held_out, *more).numpy())
+            return original(network, mels, *more)
+
+        with mock.patch.object(training, "probabilities", looked_at):
+            settings = ([seed], chosen.synthetic_first, device, hardware.autocast(machine, device))
+            list(runs.of_cnn(heard, classes, chosen.cnn, *settings))
+        yield found[:-1]  # the last is the chosen one again
+
+
+def uar(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Of the clips of a partition."""
+    return float(recall_score(labels, probabilities.argmax(axis=1), average="macro"))
+
+
+def likelihood(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean log probability of the true class, each class the same in all."""
-    logs = np.log(probabilities[np.arange(len(labels)), labels])
-    return float(np.mean([logs[labels == label].mean() for label in np.unique(labels)]))
+    weights = compute_sample_weight("balanced", labels)
+    return -float(log_loss(labels, probabilities, sample_weight=weights, labels=range(probabilities.shape[1])))
 
 
 if __name__ == "__main__":

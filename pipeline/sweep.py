@@ -67,7 +67,7 @@ def scores(settings: Mapping[str, Changes], params_path: Path, sections: workspa
     try:
         for name, changes in settings.items():
             params_path.write_bytes(before)
-            _change(params_path, changes)
+            change(params_path, changes)
             if problems := workspace.problems(params_path, raw, sections):
                 raise SweepError(f"{name}: {'; '.join(problems)}")
             _repro(name)
@@ -83,7 +83,12 @@ def plot(table: Path) -> int:
     return workspace.dvc("plots", "show", str(table), "-x", "value", "-y", "gain", "--template", TEMPLATE)
 
 
-def _change(path: Path, changes: Changes) -> None:
+def change(path: Path, changes: Changes) -> None:
+    """Put other values into a file of parameters, whose comments stay.
+
+    Raises:
+        SweepError: there is no such key
+    """
     yaml = YAML()
     found = yaml.load(path)
     for key, value in changes.items():

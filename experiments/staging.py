@@ -1,0 +1,29 @@
+"""Stages run by hand, with changed parameters: for what is tried beside the workspace that `dvc repro` made."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline import sweep
+
+
+def changed(changes: Mapping[str, Any], out: Path) -> Path:
+    """A copy of params.yaml in which some keys (`section.key`) have other values, and one thread is used; its path."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile("params.yaml", out)
+    sweep.change(out, {"hardware.threads": 1, **changes})
+    return out
+
+
+def run(command: str, *options: object) -> None:
+    """A stage's command, in a process of its own, silent unless it fails."""
+    done = subprocess.run(["emocycle", command, *map(str, options)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"emocycle {command} {' '.join(map(str, options))}\n{done.stdout}{done.stderr}")
+
+
+def slug(name: str) -> str:
+    """A name as a folder's."""
+    return name.replace(" ", "_").replace(":", "").replace(",", "")
