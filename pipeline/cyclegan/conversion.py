@@ -8,12 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.cyclegan.networks import Generator
+from pipeline.cyclegan.networks import FLAT, Generator
 from pipeline.prosody import Prosody, ProsodyParams, nearest, stretched, wavelets
 from pipeline.vocoder.features import Features
 
 Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
-FLAT = 1e-2  # no coefficient, and no part of an F0 contour, is taken to vary less
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ class Converter:
         generator = self.generators[source, target]
         device = next(generator.parameters()).device
         normalised = self.styles.source(source, source_intensity).apply(frames).T[None]  # (T, C) -> (1, C, T)
-        converted = generator(normalised.to(device))[0].T.cpu()
+        converted = generator.convert(normalised.to(device))[0].T.cpu()
         return self.styles.target(source, target, intensity).undo(converted).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -160,7 +159,7 @@ class Converter:
         Args:
             tensors: as `tensors` gave them
             emotions: of the pair
-            size: order, channels, blocks and kernel of the generators
+            size: arguments of the generators
             prosody: of the pair
             device: where to convert
         """

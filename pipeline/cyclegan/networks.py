@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+FLAT = 1e-2  # no coefficient, and no part of an F0 contour, is taken to vary less
+
 
 class GatedBlock(nn.Module):
     """Residual block with a gated linear unit (Dauphin et al. 2017), as in CycleGAN-VC."""
@@ -27,7 +29,14 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, order: int, channels: int, blocks: int, kernel: int, mask_channels: int = 0, keep_mean: float = 0
+        self,
+        order: int,
+        channels: int,
+        blocks: int,
+        kernel: int,
+        mask_channels: int = 0,
+        keep_mean: float = 0,
+        keep_variance: float = 0,
     ) -> None:
         """Set up the layers.
 
@@ -38,9 +47,11 @@ class Generator(nn.Module):
             kernel: odd
             mask_channels: 1 where it is told which frames are hidden (MaskCycleGAN-VC, Kaneko et al. 2021), else 0
             keep_mean: share of what it would move a clip's mean by that it leaves, 0 … 1
+            keep_variance: share of the way back to a clip's own deviation that `convert` goes, 0 … 1
         """
         super().__init__()
         self.keep_mean = keep_mean
+        self.keep_variance = keep_variance
         self.mask_channels = mask_channels
         self.enter = nn.Conv1d(order + mask_channels, channels, kernel, padding=kernel // 2)
         self.blocks = nn.Sequential(
@@ -71,6 +82,18 @@ class Generator(nn.Module):
             seen = torch.cat([x, torch.ones_like(x[:, :1]) if mask is None else mask], dim=1)
         added = self.leave(nn.functional.silu(self.blocks(self.enter(seen))))
         return x + added - self.keep_mean * added.mean(dim=2, keepdim=True)
+
+    def convert(self, x: Tensor) -> Tensor:
+        """Converted frames of whole clips, as lively as the clips were; shapes as in `forward`.
+
+        Networks that are near to real speech on average vary less than it does over time. What is even tells synthetic
+        clips from real ones better than any emotion, so each coefficient gets its deviation back ("global variance": Toda
+        et al. 2007; by scaling: Silén et al. 2012).
+        """
+        made: Tensor = self(x)
+        mean = made.mean(dim=2, keepdim=True)
+        own, others = (frames.std(dim=2, correction=0, keepdim=True).clamp(min=FLAT) for frames in (x, made))
+        return mean + (made - mean) * (own / others) ** self.keep_variance
 
 
 class Discriminator(nn.Module):

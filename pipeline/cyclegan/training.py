@@ -30,6 +30,7 @@ class CycleGanParams:
     blocks: NonNegativeInt
     kernel: Odd
     keep_mean: Share  # of what a generator would move a clip's mean by
+    keep_variance: Share  # of the way back to a clip's own deviations, in conversion
     discriminator_channels: PositiveInt
     steps: PositiveInt
     batch: PositiveInt  # crops of each emotion in a step
@@ -137,6 +138,7 @@ def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
         "kernel": params.kernel,
         "mask_channels": int(params.mask_frames > 0),
         "keep_mean": params.keep_mean,
+        "keep_variance": params.keep_variance,
     }
 
 

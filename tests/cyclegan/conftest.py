@@ -19,6 +19,7 @@ def params() -> CycleGanParams:
         blocks=2,
         kernel=3,
         keep_mean=0,
+        keep_variance=0,
         discriminator_channels=4,
         steps=4,
         batch=2,

@@ -149,3 +149,26 @@ def test_what_moves_the_mean_is_kept_in_part() -> None:
     assert moved.abs().min() > 0.01
     torch.testing.assert_close((bound(x) - x).mean(dim=2), 0.25 * moved)
     torch.testing.assert_close(bound(x).diff(dim=2), free(x).diff(dim=2))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_conversions_vary_as_much_as_their_clips(share: float) -> None:
+    torch.manual_seed(0)
+    network = Generator(order=4, channels=8, blocks=2, kernel=3, keep_variance=share)
+    x = torch.randn(2, 4, 500) * torch.tensor([0.5, 1.0, 2.0, 1.0])[:, None] + 3
+    with torch.no_grad():
+        nn.init.normal_(network.leave.weight, std=0.5)
+        made, kept = network(x), network.convert(x)
+    deviations = [frames.std(dim=2, correction=0) for frames in (x, made, kept)]
+    torch.testing.assert_close(deviations[2], deviations[0] ** share * deviations[1] ** (1 - share))
+    assert not torch.allclose(deviations[0], deviations[1], rtol=0.05)
+    torch.testing.assert_close(kept.mean(dim=2), made.mean(dim=2), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("frames", [1, 40])
+def test_conversion_of_what_never_changes(frames: int) -> None:
+    network = Generator(order=4, channels=8, blocks=2, kernel=3, keep_variance=1.0)
+    nn.init.normal_(network.leave.weight, std=0.5)
+    made = network.convert(torch.ones(1, 4, frames))
+    assert made.isfinite().all()
+    assert made.std(dim=2, correction=0).max() < 0.02

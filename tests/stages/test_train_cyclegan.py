@@ -28,6 +28,7 @@ train_cyclegan:
   blocks: 1
   kernel: 3
   keep_mean: 0.5
+  keep_variance: 1
   discriminator_channels: 2
   steps: 4
   batch: 2
@@ -154,6 +155,7 @@ def test_model_is_written() -> None:
         "kernel": 3,
         "mask_channels": 0,
         "keep_mean": 0.5,
+        "keep_variance": 1,
     }
     assert config["seed"] == 3
     assert config["params"]["generator_rate"] == 1e-3
