@@ -86,9 +86,9 @@ class Generator(nn.Module):
     def convert(self, x: Tensor) -> Tensor:
         """Converted frames of whole clips, as lively as the clips were; shapes as in `forward`.
 
-        Networks that are near to real speech on average vary less than it does over time. What is even tells synthetic
-        clips from real ones better than any emotion, so each coefficient gets its deviation back ("global variance": Toda
-        et al. 2007; by scaling: Silén et al. 2012).
+        Networks that are near to real speech on average vary less than it does over time, which tells synthetic clips
+        from real ones better than anything tells emotions apart. Each coefficient gets its deviation back ("global
+        variance": Toda et al. 2007; by scaling: Silén et al. 2012).
         """
         made: Tensor = self(x)
         mean = made.mean(dim=2, keepdim=True)
