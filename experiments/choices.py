@@ -53,9 +53,10 @@ def main(arms: tuple[str, ...], classifier: str) -> None:
             scores = {name: uar(classes[among["test"]], one[among["test"]]) for name, one in found.items()}
             rows.append({"scenario": scenario, "arm": arm, "fold": fold, "seed": seed, **scores})
     by_fold = pd.DataFrame(rows).drop(columns="seed").groupby(["scenario", "arm", "fold"], sort=False)
-    for what, table in (("mean", by_fold.mean()), ("deviation over seeds", by_fold.std(ddof=0))):
-        print(f"\n{what}\n")
-        print(table.groupby(["scenario", "arm"], sort=False).mean().round(3).reset_index().to_markdown(index=False))
+    shown = {"mean": by_fold.mean()} | ({"deviation over seeds": by_fold.std(ddof=0)} if classifier == "cnn" else {})
+    for what, table in shown.items():
+        means = table.groupby(["scenario", "arm"], sort=False).mean().round(3).reset_index()
+        print(f"\n{what}\n\n{means.to_markdown(index=False)}")
 
 
 def arrays(table: pd.DataFrame, kind: str) -> Iterator[np.ndarray]:
