@@ -16,12 +16,21 @@ from typing import Any
 
 import click
 import pandas as pd
+from ablation import VARIANTS
 from staging import changed, run, slug
 
 from pipeline import comparison, params
 
+PARAMS = Path("params.yaml")
 CACHE = Path(".cache/attempts")
 NONE, ARM = "none", "cyclegan"
+CONVERSIONS = (  # of the ablation
+    "without guidance",
+    "four times the guidance",
+    "twice the steps at half the rates",
+    "with a warm start",
+    "F0: as it was",
+)
 # Changes of params.yaml, of which ARM is made.
 ATTEMPTS: dict[str, dict[str, Any]] = {
     "as it is": {},
@@ -42,22 +51,11 @@ ATTEMPTS: dict[str, dict[str, Any]] = {
         "augment.mix.weight": 1.0,
     },
     "synthetic first": {"classify.curriculum": "synthetic_first"},
-    "without guidance": {"train_cyclegan.guidance_weight": 0},
-    "four times the guidance": {"train_cyclegan.guidance_weight": 4},
-    "twice the steps at half the rates": {
-        "train_cyclegan.steps": 200,
-        "train_cyclegan.generator_rate": 5e-4,
-        "train_cyclegan.discriminator_rate": 5e-4,
-    },
-    "with a warm start": {"train_cyclegan.warm_start_steps": 300},
-    "F0: as it was": {"prosody.f0": "none"},
+    **{name: VARIANTS[name] for name in CONVERSIONS},
     "intensity: high": {"generate.intensity": "high"},
 }
 TRAINING = {"prosody", "train_cyclegan"}  # sections that change models
 MAKING = {*TRAINING, "generate"}  # sections that change clips
-
-
-PARAMS = Path("params.yaml")
 SHOWN = ["attempt", "scenario", "classifier", "UAR", "over none"]
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from choices import arrays
 
 from pipeline import hardware, manifest, params
 from pipeline.classifier import runs
 from pipeline.classifier.runs import Heard
 from pipeline.hardware import HardwareParams
-from pipeline.shards import Shards
 from pipeline.stages.classify import ClassifyParams
 
 
@@ -31,14 +31,8 @@ def main(split: str) -> None:
     real = manifest.read(Path(f"data/augmented/{split}/none.parquet"), manifest.AUGMENTED)
     labels = sorted(real["emotion"].unique())
     rows = pd.concat([real[real["partition"] != "test"], made.assign(partition="test", weight=1.0)], ignore_index=True)
-    rows = rows.assign(label=rows["emotion"].map(labels.index), is_synthetic=rows["is_synthetic"].astype(bool))
-    stored = Shards(
-        [Path("data/features/classifier") / corpus for corpus in sorted(real["corpus"].unique())]
-        + [folder / manifest.SYNTHETIC_FEATURES for folder in folders]
-    )
-    functionals, mels = (
-        Heard(rows, [np.array(stored.array(id_, name)) for id_ in rows["id"]]) for name in ("functionals", "log_mel")
-    )
+    rows = rows.assign(label=rows["emotion"].map(labels.index)).astype({"is_synthetic": bool, "weight": np.float32})
+    functionals, mels = (Heard(rows, list(arrays(rows, name))) for name in ("functionals", "log_mel"))
     machine = params.load(path, "hardware", HardwareParams)
     device = hardware.device(machine)
     settings = (chosen.seeds[:1], 0.0, device, hardware.autocast(machine, device))

@@ -13,11 +13,11 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from choices import arrays
 from sklearn.metrics import recall_score
 
 from pipeline import augmentation, manifest, params
 from pipeline.classifier.svm import SvmParams, train_svm
-from pipeline.shards import Shards
 
 FIXED = SvmParams(c=(3,), gamma=(0.3,))
 
@@ -34,18 +34,16 @@ def transferred(split: str) -> "pd.Series[float]":
     real = manifest.read(Path(f"data/augmented/{split}/none.parquet"), manifest.AUGMENTED)
     labels = sorted(real["emotion"].unique())
     pairs = params.load(Path("params.yaml"), "pairs", tuple[str, ...])
-    folders = {
-        name: [Path(f"data/synthetic/{split}/{name}/{part}") for part in augmentation.folders(name, pairs)]
+    made, copies = (
+        pd.concat(
+            manifest.read(Path(f"data/synthetic/{split}/{name}/{part}") / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+            for part in augmentation.folders(name, pairs)
+        )
         for name in ("cyclegan", augmentation.COPIES)
-    }
-    made, copies = (pd.concat([_table(folder) for folder in folders[name]]) for name in folders)
-    corpora = [Path("data/features/classifier") / corpus for corpus in sorted(real["corpus"].unique())]
-    every = [folder / manifest.SYNTHETIC_FEATURES for some in folders.values() for folder in some]
-    stored = Shards([*corpora, *every])
+    )
 
     def heard(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        functionals = np.concatenate([np.array(stored.array(id_, "functionals")) for id_ in rows["id"]])
-        return functionals, rows["emotion"].map(labels.index).to_numpy()
+        return np.concatenate(list(arrays(rows, "functionals"))), rows["emotion"].map(labels.index).to_numpy()
 
     train, valid, test = (real[real["partition"] == name] for name in ("train", "valid", "test"))
     sets = {"real": train, "copy-synthesis": copies, "all conversions": made}
@@ -60,10 +58,6 @@ def transferred(split: str) -> "pd.Series[float]":
         machine = train_svm(functionals, classes, every_one, every_one.astype(bool), heard(valid), FIXED)
         found[name] = recall_score(said, machine.probabilities(spoken).argmax(axis=1), average="macro")
     return pd.Series(found)
-
-
-def _table(folder: Path) -> pd.DataFrame:
-    return manifest.read(folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
 
 
 if __name__ == "__main__":
