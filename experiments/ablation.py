@@ -2,9 +2,9 @@
 
 python experiments/ablation.py [--variant NAME …] full-1 full-2
 
-Run it where `dvc repro features split train_vocoder` was run for a corpus. Networks and tables stay in .cache/ablation,
-and what is there is not made again; results go to ablation.csv, and as a Markdown table to the terminal. One thread a
-split.
+Run it where `dvc repro features split train_vocoder` was run for a corpus. Networks and tables stay in .cache/ablation
+and are not made again: remove it after any change of params.yaml. Results go to ablation.csv, and as a Markdown table
+to the terminal. One thread a split.
 """
 
 import json

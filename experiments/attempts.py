@@ -2,8 +2,9 @@
 
 python experiments/attempts.py [--attempt NAME …] [--scenario NAME …]
 
-Run it where `emocycle repro` is done, with folds 1 and 2 alone. What an attempt makes stays in .cache/attempts and is
-not made again; gains over `none` go to attempts.csv, and as Markdown to the terminal. One thread and core a split.
+Run it where `emocycle repro` is done, with folds 1 and 2 alone and `copy_synthesis` among the perturbations. What an
+attempt makes stays in .cache/attempts and is not made again: remove it after a change of params.yaml. Gains over `none`
+go to attempts.csv, and as Markdown to the terminal. One thread and core a split.
 """
 
 import os

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.significance import sign_flip, t_interval
 
 CONFIDENCE = 0.95
-SIZES = ((6, 4), (2, 4))  # folds, speakers in each
+SIZES = ((6, 4), (4, 4), (2, 4))  # folds, speakers in each
 NOISES = (0.0, 0.25, 0.5, 1.0)  # standard deviation of what a fold adds, in those of what a speaker adds
 COLUMNS = ("t over speakers", "sign-flip", "t over folds")
 

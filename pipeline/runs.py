@@ -65,7 +65,7 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
     """Refuse to pool runs that differ in more than the seed of their generators, or not in that.
 
     The params.yaml beside each folder says so, where there is one; else what the tables say of themselves, and
-    whether the same was predicted.
+    whether the same was predicted. Either run may have more arms, folds or scenarios than are pooled.
 
     Args:
         folders: of the runs' predictions
@@ -94,8 +94,12 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
 
 
 def _params(folder: Path) -> dict[str, Any]:
-    """What bears on a run's predictions, of the params.yaml beside them; empty where there is none."""
+    """What bears on each of a run's predictions, of the params.yaml beside them; empty where there is none.
+
+    Which predictions there are does not: a run may have more arms, folds or scenarios than another.
+    """
     path = folder.resolve().parent / "params.yaml"
     found = params.read(path) if path.is_file() else {}
     augment = {key: value for key, value in found.get("augment", {}).items() if key != "setting"}
-    return {key: value for key, value in found.items() if key != "evaluate"} | ({"augment": augment} if found else {})
+    bearing = {key: value for key, value in found.items() if key not in ("arms", "evaluate", "folds", "scenarios")}
+    return bearing | ({"augment": augment} if found else {})

@@ -65,14 +65,15 @@ def test_runs_of_other_generator_seeds_can_be_pooled(first, tmp_path):
 
 def test_what_bears_on_no_prediction_may_differ(first, tmp_path):
     augment = {"setting": "cyclegan", "mix": {"ratio": 1}}
-    second = write_run(tmp_path / "second", 2, augment=augment, evaluate={"classifier": "cnn"})
+    more = {"folds": [1, 2, 3], "arms": [*ARMS, "classical"], "scenarios": ["full", "low_data_25"]}
+    second = write_run(tmp_path / "second", 2, augment=augment, evaluate={"classifier": "cnn"}, **more)
     runs.check([first, second], SPLITS, ARMS)
 
 
 @pytest.mark.parametrize(
     ("seed", "changes", "message"),
     [
-        (2, {"folds": [1, 2, 3]}, r"first/predictions and .*second/predictions: .* more than 'seed': folds, seed"),
+        (2, {"pairs": ["a-b"]}, r"first/predictions and .*second/predictions: .* more than 'seed': pairs, seed"),
         (2, {"augment": {"setting": "none", "mix": {"ratio": 2}}}, "more than 'seed': augment, seed"),
         (2, {"more": 1}, "more than 'seed': more, seed"),
         (1, {}, "both have seed 1 in params.yaml"),

@@ -1,0 +1,86 @@
+"""How much of a gain is the luck of trainings: spread over generator seeds and classifier seeds, in points of UAR.
+
+    python experiments/seed_noise.py experiments/ravdess-confirm{,-seed2,-seed3}
+
+The records differ in `seed` alone; the scenarios, folds and arms that all of them have are looked at, with the cnn. A
+score is a fold's mean over speakers. `training`: standard deviation over the classifier's seeds, at the same clips.
+`generator`: over generator seeds, less what `training` explains of it (nested analysis of variance; 0 where that is
+more). `fold noise`: what the luck of both arms adds to a fold's gain over `none`, all seeds averaged. `speakers`:
+standard deviation of the gains of a fold's speakers. `ratio`: of the last two; the fold noise of
+experiments/simulation.py, as far as it comes from seeds.
+"""
+
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from pipeline import params, runs, scoring
+from pipeline.results import BASELINE
+
+
+def components(scores: np.ndarray) -> tuple[float, float]:
+    """Variances that classifier seeds and generator seeds add to a fold's score.
+
+    Args:
+        scores: of an arm, (folds, generator seeds, classifier seeds)
+    """
+    training = scores.var(axis=2, ddof=1).mean()
+    generator = scores.mean(axis=2).var(axis=1, ddof=1).mean() - training / scores.shape[2]
+    return float(training), max(0.0, float(generator))
+
+
+def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str, classifier: str) -> pd.DataFrame:
+    """UAR of each speaker, with index record, fold, seed, speaker."""
+    found = {}
+    for record in records:
+        rows = runs.test_rows([record / "predictions"], scenario, folds, arm)
+        groups = rows[rows["classifier"] == classifier].groupby(["fold", "seed"])
+        found |= {(record.name, *key): scoring.speaker_scores(of_one)["uar"] for key, of_one in groups}
+    return pd.concat(found, names=["record", "fold", "seed"])
+
+
+def table(records: list[Path]) -> pd.DataFrame:
+    """A row a scenario and arm with generators, of the classifiers with several seeds; in points."""
+    listed = [params.read(record / "params.yaml") for record in records]
+    scenarios, folds, arms = (
+        [word for word in listed[0][key] if all(word in found[key] for found in listed)]
+        for key in ("scenarios", "folds", "arms")
+    )
+    runs.check([record / "predictions" for record in records], [f"{s}-{f}" for s in scenarios for f in folds], arms)
+    rows = []
+    for scenario in scenarios:
+        plain = by_seed(records[:1], scenario, folds, BASELINE, "cnn")
+        luck = plain.groupby(["fold", "seed"]).mean().groupby("fold").var(ddof=1).mean()
+        for arm in (arm for arm in arms if arm != BASELINE):
+            scores = by_seed(records, scenario, folds, arm, "cnn")
+            fold_means = scores.groupby(["fold", "record", "seed"]).mean()
+            sizes = [len(level) for level in fold_means.index.levels]
+            training, generator = components(fold_means.to_numpy().reshape(sizes))
+            gains = scores.groupby(["fold", "speaker"]).mean() - plain.groupby(["fold", "speaker"]).mean()
+            speakers = gains.groupby("fold").var(ddof=1).mean()
+            seeds = plain.index.get_level_values("seed").nunique()
+            noise = generator / sizes[1] + training / (sizes[1] * sizes[2]) + luck / seeds
+            points = {"training": training, "generator": generator, "fold noise": noise, "speakers": speakers}
+            rows.append(
+                {
+                    **{"scenario": scenario, "arm": arm},
+                    **{name: 100 * variance**0.5 for name, variance in points.items()},
+                    "ratio": (noise / speakers) ** 0.5,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+@click.command()
+@click.argument("records", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path))
+def main(records: tuple[Path, ...]) -> None:
+    """Print a table in Markdown."""
+    if len(records) < 2:
+        raise click.UsageError("expected two or more records, one a generator seed")
+    print(table(list(records)).to_markdown(index=False, floatfmt=".2f"))
+
+
+if __name__ == "__main__":
+    main()
