@@ -1,0 +1,91 @@
+"""What conversion takes beyond WORLD's copy-synthesis of the same clips, over all cores.
+
+python benchmarks/generate_speed.py [--model models/cyclegan/full-1/angry-happy]
+
+Run it where the pair was trained. Both directions, one process a core; the two kinds of work take turns, so that a
+noisy machine slows both. Copy-synthesis: analysis and synthesis. Conversion: analysis, networks and prosody,
+synthesis, a FLAC file written.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+
+from pipeline import audio, hardware, manifest, models, params
+from pipeline.audio import AudioParams
+from pipeline.cyclegan.conversion import Converter
+from pipeline.hardware import HardwareParams
+from pipeline.prosody import Prosody
+from pipeline.vocoder import Vocoder, VocoderParams, vocoder
+from pipeline.workers import cores, in_parallel
+
+PARAMS = Path("params.yaml")
+Job = tuple[np.ndarray, str, str, str]  # prepared samples (samples,), emotion, emotion to make, name of the file
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is done to a clip."""
+
+    prepared: AudioParams
+    voice: Vocoder
+    bounds_hz: tuple[float, float]
+    converter: Converter
+
+    def copy(self, job: Job) -> None:
+        """Copy-synthesis."""
+        self.voice.synthesise(self.voice.analyse(job[0]))
+
+    def convert(self, job: Job, folder: Path) -> None:
+        """Conversion, to a file."""
+        samples, source, target, name = job
+        made = self.converter.convert(self.voice.analyse(samples), source, target, self.bounds_hz)
+        levelled = audio.level(self.voice.synthesise(made), self.prepared.level_db)
+        audio.write(folder / name, levelled, self.prepared.sampling_rate)
+
+
+def seconds(work: Callable[[Job], None], jobs: list[Job]) -> float:
+    """Wall-clock time of some work on all jobs."""
+    start = time.perf_counter()
+    list(in_parallel(work, jobs, "clips"))
+    return time.perf_counter() - start
+
+
+@click.command()
+@click.option("--model", type=click.Path(path_type=Path), default="models/cyclegan/full-1/angry-happy")
+@click.option("--count", default=64, show_default=True, help="Clips, evenly spaced.")
+@click.option("--rounds", default=5, show_default=True)
+def main(model: Path, count: int, rounds: int) -> None:
+    """Print seconds of each, and their ratio in each round."""
+    prepared = params.load(PARAMS, "audio", AudioParams)
+    voice = params.load(PARAMS, "vocoder", VocoderParams)
+    device = hardware.device(params.load(PARAMS, "hardware", HardwareParams))
+    tensors, config = models.load(model)
+    a, b = config["emotions"]
+    converter = Converter.from_tensors(tensors, (a, b), config["size"], Prosody.from_config(config["prosody"]), device)
+    bounds_hz = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
+    trained = Path("models/vocoder") / model.parent.name
+    work = Work(prepared, vocoder(voice, prepared.sampling_rate, trained), bounds_hz, converter)
+    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
+    clips = clips[clips["emotion"].isin((a, b))]
+    chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
+    jobs = [
+        (audio.prepared(Path(row.filepath), prepared), row.emotion, b if row.emotion == a else a, f"{number}.flac")
+        for number, row in enumerate(chosen.itertuples())
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        convert = partial(work.convert, folder=Path(folder))
+        taken = np.array([(seconds(work.copy, jobs), seconds(convert, jobs)) for _ in range(rounds)])
+    for copied, converted in taken:
+        click.echo(f"copy-synthesis {copied:.2f} s, conversion {converted:.2f} s: {converted / copied:.2f}")
+    click.echo(f"{count} clips, {cores()} processes: median {np.median(taken[:, 1] / taken[:, 0]):.2f}")
+
+
+if __name__ == "__main__":
+    main()
