@@ -381,8 +381,8 @@ def test_runs_that_cannot_be_pooled_are_refused(project, tmp_path):
     shutil.copytree(project / "predictions", tmp_path / "copy/predictions")
     again = f"--predictions={tmp_path / 'copy/predictions'}"
     assert "the same predictions; expected another generator seed each" in evaluate(project, again).output
-    write_params(tmp_path / "copy", seed=2, folds=[1])
-    assert "differ in more than 'seed': folds" in evaluate(project, again).output
+    write_params(tmp_path / "copy", seed=2, pairs=["angry-sad"])
+    assert "differ in more than 'seed': pairs" in evaluate(project, again).output
     assert not (project / "metrics").exists()
 
 
@@ -391,6 +391,17 @@ def test_several_runs_cannot_be_audited_together(project):
     twice = [f"--predictions={project / 'predictions'}"] * 2
     result = CliRunner().invoke(main, [f"--params={project / 'params.yaml'}", *options, *twice])
     assert "each run was audited on its own; expected --unaudited" in result.output
+
+
+def test_the_confirmation_pools_three_generator_seeds(tmp_path):
+    name = "ravdess-confirm"
+    seeds = [RECORDS / record for record in (name, f"{name}-seed2", f"{name}-seed3")]
+    outs = [f"--{out}={tmp_path / out}" for out in ("summary", "scores", "plots")]
+    predictions = [f"--predictions={record / 'predictions'}" for record in seeds]
+    given = f"--params={seeds[0] / 'params.yaml'}"
+    result = CliRunner().invoke(main, [given, *predictions, *outs, "--unaudited"])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "scores").read_bytes() == (RECORDS / name / "three-seeds/ser.json").read_bytes()
 
 
 @pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/params.yaml")))
