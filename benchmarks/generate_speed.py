@@ -17,11 +17,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, hardware, manifest, models, params
+from pipeline import audio, hardware, manifest, params
 from pipeline.audio import AudioParams
+from pipeline.converting import Pairs
 from pipeline.cyclegan.conversion import Converter
 from pipeline.hardware import HardwareParams
-from pipeline.prosody import Prosody
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
 from pipeline.workers import cores, in_parallel
 
@@ -66,9 +66,8 @@ def main(model: Path, count: int, rounds: int) -> None:
     prepared = params.load(PARAMS, "audio", AudioParams)
     voice = params.load(PARAMS, "vocoder", VocoderParams)
     device = hardware.device(params.load(PARAMS, "hardware", HardwareParams))
-    tensors, config = models.load(model)
-    a, b = config["emotions"]
-    converter = Converter.from_tensors(tensors, (a, b), config["size"], Prosody.from_config(config["prosody"]), device)
+    a, b = model.name.split("-")
+    converter = Pairs(model.parent, device).converter(a, b)
     bounds_hz = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
     trained = Path("models/vocoder") / model.parent.name
     work = Work(prepared, vocoder(voice, prepared.sampling_rate, trained), bounds_hz, converter)

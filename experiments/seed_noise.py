@@ -19,6 +19,8 @@ import pandas as pd
 from pipeline import params, runs, scoring
 from pipeline.results import BASELINE
 
+CLASSIFIER = "cnn"
+
 
 def components(scores: np.ndarray) -> tuple[float, float]:
     """Variances that classifier seeds and generator seeds add to a fold's score.
@@ -31,18 +33,18 @@ def components(scores: np.ndarray) -> tuple[float, float]:
     return float(training), max(0.0, float(generator))
 
 
-def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str, classifier: str) -> pd.DataFrame:
+def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str) -> "pd.Series[float]":
     """UAR of each speaker, with index record, fold, seed, speaker."""
     found = {}
     for record in records:
         rows = runs.test_rows([record / "predictions"], scenario, folds, arm)
-        groups = rows[rows["classifier"] == classifier].groupby(["fold", "seed"])
+        groups = rows[rows["classifier"] == CLASSIFIER].groupby(["fold", "seed"])
         found |= {(record.name, *key): scoring.speaker_scores(of_one)["uar"] for key, of_one in groups}
     return pd.concat(found, names=["record", "fold", "seed"])
 
 
 def table(records: list[Path]) -> pd.DataFrame:
-    """A row a scenario and arm with generators, of the classifiers with several seeds; in points."""
+    """A row a scenario and arm, but for the baseline; in points."""
     listed = [params.read(record / "params.yaml") for record in records]
     scenarios, folds, arms = (
         [word for word in listed[0][key] if all(word in found[key] for found in listed)]
@@ -51,10 +53,10 @@ def table(records: list[Path]) -> pd.DataFrame:
     runs.check([record / "predictions" for record in records], [f"{s}-{f}" for s in scenarios for f in folds], arms)
     rows = []
     for scenario in scenarios:
-        plain = by_seed(records[:1], scenario, folds, BASELINE, "cnn")
+        plain = by_seed(records[:1], scenario, folds, BASELINE)
         luck = plain.groupby(["fold", "seed"]).mean().groupby("fold").var(ddof=1).mean()
         for arm in (arm for arm in arms if arm != BASELINE):
-            scores = by_seed(records, scenario, folds, arm, "cnn")
+            scores = by_seed(records, scenario, folds, arm)
             fold_means = scores.groupby(["fold", "record", "seed"]).mean()
             sizes = [len(level) for level in fold_means.index.levels]
             training, generator = components(fold_means.to_numpy().reshape(sizes))
@@ -63,13 +65,8 @@ def table(records: list[Path]) -> pd.DataFrame:
             seeds = plain.index.get_level_values("seed").nunique()
             noise = generator / sizes[1] + training / (sizes[1] * sizes[2]) + luck / seeds
             points = {"training": training, "generator": generator, "fold noise": noise, "speakers": speakers}
-            rows.append(
-                {
-                    **{"scenario": scenario, "arm": arm},
-                    **{name: 100 * variance**0.5 for name, variance in points.items()},
-                    "ratio": (noise / speakers) ** 0.5,
-                }
-            )
+            deviations = {name: 100 * variance**0.5 for name, variance in points.items()}
+            rows.append({"scenario": scenario, "arm": arm, **deviations, "ratio": (noise / speakers) ** 0.5})
     return pd.DataFrame(rows)
 
 
