@@ -91,14 +91,13 @@ def extra_clips(synthetic: pd.DataFrame, real: pd.DataFrame, mix: MixParams, see
     generators = sorted(synthetic["generator"].unique())
     counts = real["emotion"].value_counts().sort_index()
     chosen = [synthetic.iloc[:0].assign(weight=0.0)]
-    for emotion, count in counts.items():
-        matched = counts.max() - count if mix.balance else count  # real clips whose weight they have together
-        wanted = matched if mix.balance else round(mix.ratio * count)
+    for (emotion, count), asked in zip(counts.items(), wanted(counts, mix), strict=True):
+        matched = asked if mix.balance else count  # real clips whose weight they have together
         candidates = synthetic[synthetic["selected"] & (synthetic["emotion"] == emotion)].sort_values("id")
         drawn = []
         for number, generator in enumerate(generators):
             own = candidates[candidates["generator"] == generator]
-            share = (wanted + number) // len(generators)  # they add up to `wanted`
+            share = (asked + number) // len(generators)  # they add up to what is asked
             drawn.append(own.iloc[draw.permutation(len(own))[:share]])
         found = pd.concat(drawn) if drawn else candidates
         if len(found) and (not mix.towards or emotion in mix.towards):
@@ -106,8 +105,14 @@ def extra_clips(synthetic: pd.DataFrame, real: pd.DataFrame, mix: MixParams, see
     return pd.concat(chosen).sort_values("id", ignore_index=True)
 
 
-def repeated(real: pd.DataFrame, split: str, ratio: float) -> pd.DataFrame:
-    """Real clips once more, or as often as a ratio of extra clips to real ones needs; rows of `manifest.SYNTHETIC`."""
+def wanted(counts: pd.Series, mix: MixParams) -> pd.Series:
+    """How many synthetic clips of each emotion are asked for, by how many real ones there are."""
+    return counts.max() - counts if mix.balance else (mix.ratio * counts).round().astype(int)
+
+
+def repeated(real: pd.DataFrame, split: str, mix: MixParams) -> pd.DataFrame:
+    """Real clips once more, or as often as the emotion that needs it most asks for; rows of `manifest.SYNTHETIC`."""
+    counts = real["emotion"].value_counts()
     source = real.assign(
         is_synthetic=True,
         source_id=real["id"],
@@ -117,8 +122,10 @@ def repeated(real: pd.DataFrame, split: str, ratio: float) -> pd.DataFrame:
         selected=True,
         split=split,
     )
-    times = range(1, int(np.ceil(ratio)) + 1)
-    return pd.concat(source.assign(id=f"{split}/{REPEATED}/" + real["id"] + f"/{number}") for number in times)
+    times = int(np.ceil((wanted(counts, mix) / counts).max()))
+    copies = source.merge(pd.Series(range(1, times + 1), name="number"), how="cross")
+    copies["id"] = f"{split}/{REPEATED}/" + copies["id"] + "/" + copies.pop("number").astype(str)
+    return copies
 
 
 def shuffled(extra: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -153,13 +153,21 @@ def test_the_same_sources_are_drawn_for_a_generator_and_its_control() -> None:
 
 def test_real_clips_once_more() -> None:
     clips = real(angry=4, sad=6).assign(id=lambda rows: "r" + rows.index.astype(str), sha256="x")
-    candidates = repeated(clips, "full-1", ratio=1.5)
+    candidates = repeated(clips, "full-1", MixParams(1.5, 0.3, balance=False, towards=()))
     assert len(candidates) == 20 and candidates["id"].is_unique
     found = mixed(candidates, clips, ratio=1.5, weight=0.3)
     assert found["emotion"].value_counts().to_dict() == {"sad": 9, "angry": 6}
     assert found["weight"].sum() == pytest.approx(0.3 * 10)
     assert set(heard_as(found)) <= set(clips["id"]) and not set(found["id"]) & set(clips["id"])
     pd.testing.assert_series_equal(heard_as(found.assign(generator="classical")), found["id"])
+
+
+def test_real_clips_are_repeated_until_rare_emotions_are_filled_up() -> None:
+    clips = real(angry=3, sad=10).assign(id=lambda rows: "r" + rows.index.astype(str), sha256="x")
+    mix = MixParams(1, 0.3, balance=True, towards=())
+    filled = extra_clips(repeated(clips, "full-1", mix), clips, mix, 1)
+    assert filled["emotion"].value_counts().to_dict() == {"angry": 7}
+    assert repeated(real(sad=4, angry=4).assign(id="x", sha256="x"), "full-1", mix).empty
 
 
 def test_shuffled_emotions_are_the_same_ones_with_their_weights() -> None:

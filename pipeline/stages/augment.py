@@ -56,7 +56,7 @@ def main(
         declared = [mix, gate, vocode_real, seed]
         said = {leakage.GATE: models.clips_sha256(train)}
         if generators == (REPEATED,):
-            candidates = augmentation.repeated(train, split, mix.ratio)
+            candidates = augmentation.repeated(train, split, mix)
         else:
             clips = scored(pd.concat([train, *(made(synthetic, name, pairs) for name in generators)]), features)
             passed, counts = quality.selected(clips, gate)
