@@ -7,7 +7,9 @@ import difflib
 import hashlib
 import json
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_type_hints
 
@@ -44,7 +46,7 @@ def section(cls: type[Section]) -> type[Section]:
 def read(path: Path) -> dict[str, Any]:
     """Whole of params.yaml, read as DVC reads it (YAML 1.2: `2e-4` is a number, `no` a string)."""
     try:
-        found = YAML(typ="safe").load(path)
+        found = deepcopy(_parsed(path.read_bytes()))
     except FileNotFoundError:
         raise ParamsError(f"{path}: not found; run inside the project, or say --params") from None
     except YAMLError as error:
@@ -52,6 +54,11 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ParamsError(f"{path}: expected sections, found {type(found).__name__}")
     return found
+
+
+@lru_cache  # `emocycle check` reads every section, and parsing takes longer than all else that it does
+def _parsed(content: bytes) -> Any:
+    return YAML(typ="safe").load(content)
 
 
 def load(path: Path, name: str, cls: type[Section]) -> Section:

@@ -70,6 +70,13 @@ def test_reads_as_dvc_does(path: Path) -> None:
         train.seed = 3  # type: ignore[misc]
 
 
+def test_reads_what_the_file_says_now(path: Path) -> None:
+    params.read(path)["train"]["seed"] = 3
+    assert params.read(path)["train"]["seed"] is None
+    path.write_text(GOOD.replace("null", "4"))
+    assert params.load(path, "train.seed", int) == 4
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
