@@ -22,10 +22,10 @@ from pipeline.classifier import runs, training
 from pipeline.classifier.runs import HELD_OUT, Heard
 from pipeline.classifier.svm import SvmParams
 from pipeline.hardware import HardwareParams
-from pipeline.shards import Shards
-from pipeline.stages.classify import ClassifyParams
+from pipeline.stages.classify import ClassifyParams, stored
 
 PARAMS = Path("params.yaml")
+FEATURES = Path("data/features/classifier")
 ARRAYS = {"svm": "functionals", "cnn": "log_mel"}
 
 
@@ -40,7 +40,7 @@ def main(arms: tuple[str, ...], classifier: str) -> None:
         table = manifest.read(Path(f"data/augmented/{scenario}-{fold}/{arm}.parquet"), manifest.AUGMENTED)
         labels = sorted(table["emotion"].unique())
         table = table.assign(label=table["emotion"].map(labels.index))
-        heard = Heard(table, list(arrays(table, ARRAYS[classifier])))
+        heard = Heard(table, stored(table, FEATURES, ARRAYS[classifier]))
         held_out = heard.among(*HELD_OUT).rows
         among = {name: held_out["partition"].eq(name).to_numpy() for name in HELD_OUT}
         classes = held_out["label"].to_numpy()
@@ -57,15 +57,6 @@ def main(arms: tuple[str, ...], classifier: str) -> None:
     for what, table in shown.items():
         means = table.groupby(["scenario", "arm"], sort=False).mean().round(3).reset_index()
         print(f"\n{what}\n\n{means.to_markdown(index=False)}")
-
-
-def arrays(table: pd.DataFrame, kind: str) -> Iterator[np.ndarray]:
-    """What a classifier hears of each clip."""
-    made = table[table["is_synthetic"] & (table["generator"] != manifest.REPEATED)]
-    folders = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in made["filepath"]}
-    corpora = {Path("data/features/classifier") / corpus for corpus in table.loc[~table["is_synthetic"], "corpus"]}
-    stored = Shards(sorted(folders | corpora))
-    return (np.array(stored.array(id_, kind)) for id_ in manifest.heard_as(table))
 
 
 def machines(heard: Heard) -> Iterator[list[np.ndarray]]:

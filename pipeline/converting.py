@@ -17,7 +17,6 @@ from pipeline.hardware import HardwareParams
 from pipeline.ingestion import IngestParams, Sound
 from pipeline.judges import gate
 from pipeline.judges.gate import Gate
-from pipeline.prosody import Prosody
 from pipeline.shards import Shards
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
 
@@ -50,10 +49,7 @@ class Pairs:
         if name not in self.names():
             raise ConvertError(f"{self.folder}: no pair {name} was trained; there are {', '.join(self.names())}")
         if name not in self._loaded:
-            tensors, config = models.load(self.folder / name)
-            a, b = config["emotions"]
-            prosody = Prosody.from_config(config["prosody"])
-            self._loaded[name] = Converter.from_tensors(tensors, (a, b), config["size"], prosody, self.device)
+            self._loaded[name] = Converter.from_tensors(*models.load(self.folder / name), self.device)
         return self._loaded[name]
 
 

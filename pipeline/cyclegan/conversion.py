@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import Any, Self
 
 import numpy as np
@@ -146,21 +147,12 @@ class Converter:
         return kept
 
     @classmethod
-    def from_tensors(
-        cls,
-        tensors: Mapping[str, Tensor],
-        emotions: tuple[str, str],
-        size: Mapping[str, Any],
-        prosody: Prosody,
-        device: torch.device,
-    ) -> Self:
+    def from_tensors(cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any], device: torch.device) -> Self:
         """Inverse of `tensors`.
 
         Args:
             tensors: as `tensors` gave them
-            emotions: of the pair
-            size: arguments of the generators
-            prosody: of the pair
+            config: `emotions` of the pair, its `prosody`, and `size`: arguments of the generators
             device: where to convert
         """
         styles: dict[Style, Normalisation] = {}
@@ -171,14 +163,14 @@ class Converter:
                     tensors[name], tensors[f"normalisation.{emotion}.{intensity}.deviation"]
                 )
         generators = {}
-        for source, target in (emotions, emotions[::-1]):
-            generator = Generator(**size)
+        for source, target in permutations(config["emotions"], 2):
+            generator = Generator(**config["size"])
             prefix = f"generator.{source}.{target}."
             generator.load_state_dict(
                 {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             )
             generators[source, target] = generator.to(device).eval()
-        return cls(Styles(styles), generators, prosody)
+        return cls(Styles(styles), generators, Prosody.from_config(config["prosody"]))
 
 
 def inputs(clip: Features, params: ProsodyParams) -> np.ndarray:

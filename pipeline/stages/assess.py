@@ -16,7 +16,6 @@ from pipeline.judges import examiner, speakers
 from pipeline.jury import Jury
 from pipeline.laboratory import Laboratory, Subject, rows, takes_of
 from pipeline.models import ModelError
-from pipeline.prosody import Prosody
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, VocoderParams, vocoder
 from pipeline.workers import in_parallel
@@ -100,7 +99,7 @@ def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torc
     if (config["split"], tuple(config["emotions"])) != (split, emotions):
         found, expected = "-".join(config["emotions"]), "-".join(emotions)
         raise ModelError(f"{folder}: is {found} of {config['split']}, expected {expected} of {split}")
-    return Converter.from_tensors(tensors, emotions, config["size"], Prosody.from_config(config["prosody"]), device)
+    return Converter.from_tensors(tensors, config, device)
 
 
 def _converted(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import click
 import numpy as np
@@ -66,15 +66,13 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     clips = manifest.read(clips_path, manifest.AUGMENTED)
     labels = sorted(clips["emotion"].unique())
     clips = clips.assign(label=clips["emotion"].map(labels.index))
-    stored = Shards(sorted({_shard(row, features) for row in clips.itertuples()}))
     device = hardware.device(machine)
     found: dict[str, list[Run]] = {}
     for classifier, name in zip(chosen.classifiers, chosen.names, strict=True):
         if classifier == "ssl":
             arrays = list(_layers(clips, Listener(chosen.ssl, device, cache), prepared))
         else:
-            array = {"svm": "functionals", "cnn": "log_mel"}[classifier]
-            arrays = [np.array(stored.array(id_, array)) for id_ in manifest.heard_as(clips)]
+            arrays = stored(clips, features, {"svm": "functionals", "cnn": "log_mel"}[classifier])
         heard = Heard(clips, by_speaker(arrays, clips) if chosen.normalisation == "speaker" else arrays)
         settings = (chosen.seeds, chosen.synthetic_first, device)
         if classifier == "svm":
@@ -112,6 +110,14 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     click.echo(f"{split} {out.stem}: trained on {trained_on:,} clips, {len(every)} runs of {', '.join(found)}")
 
 
+def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
+    """An array of each clip, kept beside a synthetic one, in its corpus's folder of `features` for a real one."""
+    is_new = clips["is_synthetic"] & (clips["generator"] != manifest.REPEATED)
+    beside = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_new, "filepath"]}
+    shards = Shards(sorted(beside | {features / corpus for corpus in clips.loc[~is_new, "corpus"]}))
+    return [np.array(shards.array(id_, name)) for id_ in manifest.heard_as(clips)]
+
+
 def _layers(clips: pd.DataFrame, listener: Listener, prepared: AudioParams) -> Iterator[np.ndarray]:
     """What a self-supervised network makes of each clip, (layers, width)."""
     at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
@@ -132,9 +138,3 @@ def _extra(clips: pd.DataFrame) -> dict[str, float]:
     """What there is to learn from beside the real clips, each of which weighs 1."""
     added = clips[(clips["partition"] == "train") & clips["is_synthetic"]]
     return {"extra_clips": len(added), "extra_weight": round(float(added["weight"].astype(np.float64).sum()), 3)}
-
-
-def _shard(row: Any, features: Path) -> Path:
-    """Where the features of a clip are: beside a synthetic one, in its corpus's folder for a real one."""
-    is_new = row.is_synthetic and row.generator != manifest.REPEATED
-    return Path(row.filepath).parent / manifest.SYNTHETIC_FEATURES if is_new else features / row.corpus

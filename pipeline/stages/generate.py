@@ -15,7 +15,6 @@ from pipeline.cyclegan.conversion import Converter
 from pipeline.hardware import HardwareParams
 from pipeline.manifest import INTENSITIES
 from pipeline.params import section
-from pipeline.prosody import Prosody
 from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, VocoderParams, vocoder
@@ -57,12 +56,12 @@ def main(
     chosen = params.load(params_path, "generate", GenerateParams)
     tensors, config = models.load(model)
     a, b = config["emotions"]
-    prosody = Prosody.from_config(config["prosody"])
+    converter = Converter.from_tensors(tensors, config, hardware.device(machine))
+    prosody = converter.prosody
     if refusal := voice_params.refusal(prosody.params.f0):
         raise params.ParamsError(f"{params_path}: {refusal}")
     if generator == F0_ONLY and prosody.params.f0 == "cyclegan_cwt":
         raise params.ParamsError(f"{params_path}: {F0_ONLY} has no network, but 'prosody.f0' is '{prosody.params.f0}'")
-    converter = Converter.from_tensors(tensors, (a, b), config["size"], prosody, hardware.device(machine))
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")

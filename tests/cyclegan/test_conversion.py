@@ -2,6 +2,7 @@
 
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,11 +141,13 @@ def test_unknown_emotion(converter: Converter, source: str, target: str) -> None
         converter.convert(clip(9), source, target, BOUNDS)
 
 
+def config(converter: Converter, **size: int) -> dict[str, Any]:
+    return {"emotions": ["angry", "sad"], "size": SIZE | size, "prosody": converter.prosody.to_config()}
+
+
 def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) -> None:
-    models.save(tmp_path / "model", converter.tensors(), {"size": SIZE, "prosody": converter.prosody.to_config()})
-    tensors, config = models.load(tmp_path / "model")
-    prosody = Prosody.from_config(config["prosody"])
-    again = Converter.from_tensors(tensors, ("angry", "sad"), config["size"], prosody, CPU)
+    models.save(tmp_path / "model", converter.tensors(), config(converter))
+    again = Converter.from_tensors(*models.load(tmp_path / "model"), CPU)
     assert again.styles.of.keys() == converter.styles.of.keys()
     for source, target in (("angry", "sad"), ("sad", "angry")):
         for level in (None, "medium", "high"):
@@ -156,4 +159,4 @@ def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) 
 
 def test_converter_of_another_size_is_refused(converter: Converter) -> None:
     with pytest.raises(RuntimeError, match="size mismatch"):
-        Converter.from_tensors(converter.tensors(), ("angry", "sad"), {**SIZE, "channels": 8}, converter.prosody, CPU)
+        Converter.from_tensors(converter.tensors(), config(converter, channels=8), CPU)
