@@ -393,24 +393,36 @@ def test_several_runs_cannot_be_audited_together(project):
     assert "each run was audited on its own; expected --unaudited" in result.output
 
 
-def test_the_confirmation_pools_three_generator_seeds(tmp_path):
-    name = "ravdess-confirm"
-    seeds = [RECORDS / record for record in (name, f"{name}-seed2", f"{name}-seed3")]
-    outs = [f"--{out}={tmp_path / out}" for out in ("summary", "scores", "plots")]
-    predictions = [f"--predictions={record / 'predictions'}" for record in seeds]
-    given = f"--params={seeds[0] / 'params.yaml'}"
-    result = CliRunner().invoke(main, [given, *predictions, *outs, "--unaudited"])
+def of_records(folder, params, *predictions):
+    """Metrics of runs that are kept, in a folder as a record has them."""
+    places = {"summary": "summary.json", "scores": "ser.json", "plots": "plots/evaluate"}
+    options = [f"--{name}={folder / place}" for name, place in places.items()]
+    given = [f"--params={params}", *(f"--predictions={path}" for path in predictions)]
+    result = CliRunner().invoke(main, [*given, *options, "--unaudited"])
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "scores").read_bytes() == (RECORDS / name / "three-seeds/ser.json").read_bytes()
+
+
+def test_the_confirmation_pools_three_generator_seeds(tmp_path):
+    seeds = [RECORDS / f"ravdess-confirm{seed}" for seed in ("", "-seed2", "-seed3")]
+    of_records(tmp_path, seeds[1] / "params.yaml", *(record / "predictions" for record in seeds))
+    assert (tmp_path / "ser.json").read_bytes() == (seeds[0] / "three-seeds/ser.json").read_bytes()
+
+
+def test_developing_and_confirming_folds_together(tmp_path):
+    develop, confirm = RECORDS / "ravdess-develop", RECORDS / "ravdess-confirm"
+    for record in (develop, confirm):
+        shutil.copytree(record / "predictions", tmp_path / "predictions", dirs_exist_ok=True)
+    yaml = YAML()
+    found = yaml.load(confirm / "params.yaml")
+    found["folds"] = [1, 2, 3, 4, 5, 6]
+    yaml.dump(found, tmp_path / "params.yaml")
+    of_records(tmp_path, tmp_path / "params.yaml", tmp_path / "predictions")
+    assert (tmp_path / "ser.json").read_bytes() == (confirm / "six-folds/ser.json").read_bytes()
 
 
 @pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/params.yaml")))
 def test_a_record_gives_the_metrics_that_lie_in_it(record, tmp_path):
-    places = {"summary": "summary.json", "scores": "ser.json", "plots": "plots/evaluate"}
-    options = [f"--{name}={tmp_path / place}" for name, place in places.items()]
-    source = [f"--params={RECORDS / record / 'params.yaml'}", f"--predictions={RECORDS / record / 'predictions'}"]
-    result = CliRunner().invoke(main, [*source, *options, "--unaudited"])
-    assert result.exit_code == 0, result.output
+    of_records(tmp_path, RECORDS / record / "params.yaml", RECORDS / record / "predictions")
     found = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
     assert len(found) == 5
     for path in found:
