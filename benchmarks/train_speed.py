@@ -33,6 +33,7 @@ from pipeline.hardware import HardwareParams
 # What params.yaml has of the parts that can be switched is replaced by this, and this by one part or all of them.
 OFF: dict[str, Any] = {
     "identity_share": 1,
+    "parallel_weight": 0,
     "second_adversarial_weight": 0,
     "mask_frames": 0,
     "guidance_weight": 0,
@@ -43,6 +44,7 @@ OFF: dict[str, Any] = {
 PARTS: dict[str, dict[str, Any]] = {
     "none": {},
     "identity for half": {"identity_share": 0.5},
+    "parallel takes": {"parallel_weight": 20},
     "second judges": {"second_adversarial_weight": 1},
     "masks": {"mask_frames": 32},
     "guidance": {"guidance_weight": 1},
@@ -69,14 +71,19 @@ def main(params_path: Path, warm_up: int, steps: int, size: int | None, parts: b
     autocast = hardware.autocast(machine, device)
     size = size or (8192 if device.type == "cuda" else 2048)
     generator = torch.Generator().manual_seed(0)
-    a, b = (Domain.of(list(torch.randn(100, 500, order, generator=generator)), ["one"] * 100) for _ in range(2))
+
+    def clips(width: int) -> Domain:
+        return Domain.of(list(torch.randn(100, 500, width, generator=generator)), ["one"] * 100)
+
+    a, b = clips(order), clips(order)
+    with_aims = clips(2 * order), clips(2 * order)
     plain = Normalisation(torch.zeros(order), torch.ones(order))
     guide = Guide(order, chosen.guide.channels, ("a", "b"))
     guidance = Guidance(guide, ("a", "b"), {"a": plain, "b": plain})
 
     def run(own: CycleGanParams, count: int) -> None:
         own = replace(own, steps=count, log_every=count, warm_start_steps=0)
-        train(a, b, own, 0, device, autocast, guidance)
+        train(*(with_aims if own.parallel_weight else (a, b)), own, 0, device, autocast, guidance)
         synchronise(device)
 
     def warm_start(own: CycleGanParams, count: int) -> None:

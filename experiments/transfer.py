@@ -13,11 +13,12 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-from choices import arrays
+from choices import FEATURES
 from sklearn.metrics import recall_score
 
 from pipeline import augmentation, manifest, params
 from pipeline.classifier.svm import SvmParams, train_svm
+from pipeline.stages.classify import stored
 
 FIXED = SvmParams(c=(3,), gamma=(0.3,))
 
@@ -43,7 +44,7 @@ def transferred(split: str) -> "pd.Series[float]":
     )
 
     def heard(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-        return np.concatenate(list(arrays(rows, "functionals"))), rows["emotion"].map(labels.index).to_numpy()
+        return np.concatenate(stored(rows, FEATURES, "functionals")), rows["emotion"].map(labels.index).to_numpy()
 
     train, valid, test = (real[real["partition"] == name] for name in ("train", "valid", "test"))
     sets = {"real": train, "copy-synthesis": copies, "all conversions": made}

@@ -21,8 +21,9 @@ import pandas as pd
 import torch
 
 from pipeline import audio, manifest, models, params, shards
+from pipeline.alignment import DECIBELS, timbre
 from pipeline.audio import AudioParams
-from pipeline.distortion import DECIBELS, ORDER, distances
+from pipeline.distortion import distances
 from pipeline.intelligibility import intelligibility
 from pipeline.shards import Shard, Storage
 from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
@@ -88,7 +89,7 @@ def _stored(spoken: list[Features], storage: Storage, seconds: float) -> dict[st
         size = sum(path.stat().st_size for path in place.glob("*.npy"))
         for error in _differences(spoken, Shard(place)):
             errors.append(np.abs(DECIBELS * decoded(error)).ravel())
-            distortions.append(DECIBELS * np.sqrt(np.square(error[:, 1 : ORDER + 1]).sum(axis=1)))
+            distortions.append(DECIBELS * np.sqrt(np.square(timbre(error)).sum(axis=1)))
     each = np.concatenate(errors)
     return {
         "largest_db": float(each.max()),
