@@ -49,7 +49,8 @@ def train_svm(
     """Fit on train; choose from the grid, and the temperature of the probabilities, by the likelihood of valid.
 
     By likelihood and not by UAR, which knows only right and wrong and picks at random where valid is a single speaker.
-    The real clips of each class weigh the same in all, and exactly as much as they would without the synthetic clips.
+    All classes weigh the same. Where each has the same share of synthetic clips, its real ones weigh exactly as much
+    as they would without them; where only some have any, these do not weigh more than the others for that.
 
     Args:
         functionals: of the training clips, (clips, functionals)
@@ -61,8 +62,8 @@ def train_svm(
     """
     scaler = StandardScaler().fit(functionals[is_real])
     scaled, heard = scaler.transform(functionals), scaler.transform(valid[0])
-    counts = np.bincount(labels[is_real])
-    balanced = weights * (is_real.sum() / (len(counts) * counts[labels]))
+    counts, totals = np.bincount(labels[is_real]), np.bincount(labels, weights)
+    balanced = weights * (is_real.sum() * (totals / counts).mean() / (len(counts) * totals[labels]))
     best: Svm | None = None
     grid = list(product(params.c, params.gamma))
     for c, gamma in grid:

@@ -30,14 +30,18 @@ def problem(seed: int, counts: dict[int, int] = COUNTS, overlap: float = 1.0) ->
     return (centres[labels] + overlap * draw.standard_normal((len(labels), 6))) * 10.0 ** np.arange(-3, 3), labels
 
 
-def fitted(train: Problem, valid: Problem, params: SvmParams = ONE, extra: Problem | None = None, weight=0.3) -> Svm:
-    """Machine of real clips, and of `extra` synthetic ones, each of weight `weight`."""
+def fitted(
+    train: Problem, valid: Problem, params: SvmParams = ONE, extra: Problem | None = None, weight: Any = 0.3
+) -> Svm:
+    """Machine of real clips, and of `extra` synthetic ones of weight `weight`, or of a weight each."""
     features, labels = train
     is_real = np.ones(len(labels), dtype=bool)
     if extra is not None:
         features, labels = np.concatenate([features, extra[0]]), np.concatenate([labels, extra[1]])
         is_real = np.arange(len(labels)) < len(is_real)
-    return train_svm(features, labels, np.where(is_real, 1.0, weight), is_real, valid, params)
+    weights = np.ones(len(labels))
+    weights[~is_real] = weight
+    return train_svm(features, labels, weights, is_real, valid, params)
 
 
 def by_sklearn(train: Problem, c: float, gamma: float) -> tuple[StandardScaler, SVC]:
@@ -61,29 +65,27 @@ def sample_weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
 
 
 def test_real_clips_weigh_the_same_with_and_without_synthetic(sample_weights: list[np.ndarray]) -> None:
-    train, valid = problem(0), problem(1)
-    fitted(train, valid)
-    extra = problem(2, {0: 5, 2: 60})
-    fitted(train, valid, extra=extra, weight=0.25)
-    without, with_extra = sample_weights
-    np.testing.assert_array_equal(with_extra[: len(without)], without)
-    for label, count in COUNTS.items():
-        assert without[train[1] == label].sum() == pytest.approx(25)  # 100 clips, 4 classes
-        synthetic = with_extra[len(without) :][extra[1] == label]
-        np.testing.assert_allclose(synthetic, 0.25 * 25 / count)
-
-
-def test_total_weight_of_the_extra_clips(sample_weights: list[np.ndarray]) -> None:
     """Weights as `extra_clips` gives them: all synthetic clips of a class count 0.3 of its real ones, however many."""
-    train, (features, labels) = problem(0), problem(2, {0: 5, 1: 25, 3: 90})
+    train, (features, labels) = problem(0), problem(2, {0: 5, 1: 25, 2: 1, 3: 90})
     weights = np.array([0.3 * COUNTS[label] / np.sum(labels == label) for label in labels])
-    both = np.concatenate([train[0], features]), np.concatenate([train[1], labels])
-    is_real = np.arange(len(both[1])) < len(train[1])
-    train_svm(*both, np.concatenate([np.ones(len(train[1])), weights]), is_real, problem(1), ONE)
+    fitted(train, problem(1))
+    fitted(train, problem(1), extra=(features, labels), weight=weights)
+    without, with_extra = sample_weights
+    np.testing.assert_allclose(with_extra[: len(without)], without)
+    for label in COUNTS:
+        assert without[train[1] == label].sum() == pytest.approx(25)  # 100 clips, 4 classes
+        assert with_extra[len(without) :][labels == label].sum() == pytest.approx(0.3 * 25)
+
+
+def test_classes_weigh_the_same_where_only_some_have_synthetic_clips(sample_weights: list[np.ndarray]) -> None:
+    train, extra = problem(0), problem(2, {1: 15, 2: 20, 3: 25})  # all have 40
+    fitted(train, problem(1), extra=extra, weight=0.5)
     (found,) = sample_weights
-    for label in (0, 1, 3):
-        real, synthetic = (found[is_the & (both[1] == label)].sum() for is_the in (is_real, ~is_real))
-        assert synthetic == pytest.approx(0.3 * real)
+    labels = np.concatenate([train[1], extra[1]])
+    shares = [1, 1 + 0.5 * 15 / 25, 1 + 0.5 * 20 / 20, 1 + 0.5 * 25 / 15]
+    for label in COUNTS:
+        assert found[labels == label].sum() == pytest.approx(25 * np.mean(shares))
+        assert set(found[labels == label] / found[labels == label].max()) <= {1.0, 0.5}
 
 
 def test_synthetic_clips_do_not_standardise() -> None:
