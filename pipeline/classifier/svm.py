@@ -49,8 +49,9 @@ def train_svm(
     """Fit on train; choose from the grid, and the temperature of the probabilities, by the likelihood of valid.
 
     By likelihood and not by UAR, which knows only right and wrong and picks at random where valid is a single speaker.
-    All classes weigh the same. Where each has the same share of synthetic clips, its real ones weigh exactly as much
-    as they would without them; where only some have any, these do not weigh more than the others for that.
+    All classes weigh the same, and together as much as the clips: where each class has the same share of synthetic
+    clips, its real ones weigh what they would weigh without them; where only some classes have any, these do not weigh
+    more than the others for that.
 
     Args:
         functionals: of the training clips, (clips, functionals)
@@ -62,8 +63,8 @@ def train_svm(
     """
     scaler = StandardScaler().fit(functionals[is_real])
     scaled, heard = scaler.transform(functionals), scaler.transform(valid[0])
-    counts, totals = np.bincount(labels[is_real]), np.bincount(labels, weights)
-    balanced = weights * (is_real.sum() * (totals / counts).mean() / (len(counts) * totals[labels]))
+    totals = np.bincount(labels, weights)
+    balanced = weights * (weights.sum() / (len(totals) * totals[labels]))
     best: Svm | None = None
     grid = list(product(params.c, params.gamma))
     for c, gamma in grid:
