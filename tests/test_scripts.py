@@ -1,4 +1,4 @@
-"""Benchmarks and experiments are of use to the present code; each runs for real where docs give its figures."""
+"""Benchmarks and experiments still find what they import; the one that times training also runs."""
 
 import importlib.util
 import shutil

@@ -393,37 +393,40 @@ def test_several_runs_cannot_be_audited_together(project):
     assert "each run was audited on its own; expected --unaudited" in result.output
 
 
-def of_records(folder, params, *predictions):
-    """Metrics of runs that are kept, in a folder as a record has them."""
-    places = {"summary": "summary.json", "scores": "ser.json", "plots": "plots/evaluate"}
-    options = [f"--{name}={folder / place}" for name, place in places.items()]
-    given = [f"--params={params}", *(f"--predictions={path}" for path in predictions)]
-    result = CliRunner().invoke(main, [*given, *options, "--unaudited"])
+def copied(record, folder):
+    """What a record was evaluated from, in a folder to evaluate."""
+    shutil.copytree(RECORDS / record / "predictions", folder / "predictions", dirs_exist_ok=True)
+    shutil.copy(RECORDS / record / "params.yaml", folder)
+
+
+def metrics(folder, *more):
+    result = evaluate(folder, *more)
     assert result.exit_code == 0, result.output
+    return outputs(folder)
 
 
 def test_the_confirmation_pools_three_generator_seeds(tmp_path):
-    seeds = [RECORDS / f"ravdess-confirm{seed}" for seed in ("", "-seed2", "-seed3")]
-    of_records(tmp_path, seeds[1] / "params.yaml", *(record / "predictions" for record in seeds))
-    assert (tmp_path / "ser.json").read_bytes() == (seeds[0] / "three-seeds/ser.json").read_bytes()
+    copied("ravdess-confirm-seed2", tmp_path)
+    others = [
+        f"--predictions={RECORDS / record / 'predictions'}" for record in ("ravdess-confirm", "ravdess-confirm-seed3")
+    ]
+    expected = (RECORDS / "ravdess-confirm/three-seeds/ser.json").read_bytes()
+    assert metrics(tmp_path, *others)[Path("metrics/ser.json")] == expected
 
 
-def test_developing_and_confirming_folds_together(tmp_path):
-    develop, confirm = RECORDS / "ravdess-develop", RECORDS / "ravdess-confirm"
-    for record in (develop, confirm):
-        shutil.copytree(record / "predictions", tmp_path / "predictions", dirs_exist_ok=True)
-    yaml = YAML()
-    found = yaml.load(confirm / "params.yaml")
-    found["folds"] = [1, 2, 3, 4, 5, 6]
-    yaml.dump(found, tmp_path / "params.yaml")
-    of_records(tmp_path, tmp_path / "params.yaml", tmp_path / "predictions")
-    assert (tmp_path / "ser.json").read_bytes() == (confirm / "six-folds/ser.json").read_bytes()
+def test_developing_and_confirming_folds_together(tmp_path, monkeypatch, change_params):
+    copied("ravdess-develop", tmp_path)
+    copied("ravdess-confirm", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    change_params({"folds": [1, 2, 3, 4, 5, 6]})
+    expected = (RECORDS / "ravdess-confirm/six-folds/ser.json").read_bytes()
+    assert metrics(tmp_path)[Path("metrics/ser.json")] == expected
 
 
 @pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/params.yaml")))
 def test_a_record_gives_the_metrics_that_lie_in_it(record, tmp_path):
-    of_records(tmp_path, RECORDS / record / "params.yaml", RECORDS / record / "predictions")
-    found = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.*"))
+    copied(record, tmp_path)
+    found = metrics(tmp_path)
     assert len(found) == 5
-    for path in found:
-        assert (tmp_path / path).read_bytes() == (RECORDS / record / "metrics" / path).read_bytes(), path
+    for path, content in found.items():
+        assert content == (RECORDS / record / path).read_bytes(), path
