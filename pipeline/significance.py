@@ -19,6 +19,7 @@ import pandas as pd
 from scipy import optimize, stats
 
 RESAMPLES = 2**16  # of the sign-flip test; all patterns of signs up to 16 speakers, random ones above
+DECIMALS = 12  # of a mean in that test: patterns that tie do so whatever the last bits are, which CPUs differ in
 POWER = 0.8  # with which an effect is called detectable
 
 Interval = tuple[float, float]
@@ -94,7 +95,7 @@ def sign_flip(differences: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray
     """Two-sided p of the mean when each difference could as well have had the other sign (Fisher 1935).
 
     Args:
-        differences: (..., n), n at least 2
+        differences: (..., n), n at least 2; differences of shares, of which 1e-12 is nothing
         resamples: patterns of signs; all 2^n where these are no more, else so many random ones, always the same
 
     Returns:
@@ -102,7 +103,7 @@ def sign_flip(differences: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray
     """
     test = stats.permutation_test(
         (differences,),
-        lambda flipped, axis: flipped.mean(axis=axis),
+        lambda flipped, axis: flipped.mean(axis=axis).round(DECIMALS),
         permutation_type="samples",
         n_resamples=resamples,
         vectorized=True,

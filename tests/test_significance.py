@@ -85,6 +85,17 @@ def test_sign_flip_by_hand():
     assert sign_flip(np.array([0.1, 0.4, -0.2])) == 6 / 8  # |sum| 0.3, of 0.1, 0.3, 0.5, 0.7, each twice
 
 
+@pytest.mark.parametrize("speakers", [8, 16, 18])
+def test_the_last_bits_decide_no_tie_of_sign_flip(speakers):
+    rng = np.random.default_rng(speakers)
+    counts = rng.integers(-20, 20, (20, speakers))
+    counts[:, 0] += 1 - counts.sum(axis=-1)  # a mean so small that rounding errors are not, beside it
+    differences = counts / 432  # shares, as recalls are
+    other_bits = differences * (1 + 2e-16 * rng.choice([-1, 0, 1], differences.shape))
+    assert (other_bits != differences).any()
+    np.testing.assert_array_equal(sign_flip(other_bits), sign_flip(differences))
+
+
 def test_sign_flip_of_many_speakers_is_drawn_always_the_same():
     differences = np.random.default_rng(3).normal(0.02, 0.03, 18)
     signs = 1 - 2 * (np.arange(2**18)[:, None] >> np.arange(18) & 1)
