@@ -3,8 +3,8 @@
 python experiments/ablation.py [--variant NAME …] full-1 full-2
 
 Run it where `dvc repro features split train_vocoder` was run for a corpus. Networks and tables stay in .cache/ablation
-and are not made again: remove it after any change of params.yaml. Results go to ablation.csv, and as a Markdown table
-to the terminal. One thread a split.
+and are not made again with the same params.yaml: remove it after other code. Results go to ablation.csv, and as a
+Markdown table to the terminal. One thread a split.
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 import pandas as pd
-from staging import changed, run, slug
+from staging import changed, place, run
 
 from pipeline import assessment, manifest, params
 
@@ -73,7 +73,7 @@ def main(splits: tuple[str, ...], names: tuple[str, ...]) -> None:
 
 def assessed(name: str, split: str) -> pd.DataFrame:
     """Rows of `assessment.ASSESSED` of a variant on the valid speakers of a split."""
-    folder = CACHE / slug(name) / split
+    folder = place(CACHE, name, VARIANTS[name]) / split
     out = folder / "assessed.parquet"
     if not out.is_file():
         folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def assessed(name: str, split: str) -> pd.DataFrame:
         for pair in params.load(chosen, "pairs", tuple[str, ...]):
             model = folder / "models" / pair
             if name in NETWORKS_OF_DEFAULTS:
-                borrow(CACHE / DEFAULTS / split / "models" / pair, model, prosody)
+                borrow(place(CACHE, DEFAULTS, {}) / split / "models" / pair, model, prosody)
             elif not model.is_dir():
                 curve = folder / f"{pair}.csv"
                 run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)

@@ -3,8 +3,8 @@
 python experiments/attempts.py [--attempt NAME …] [--scenario NAME …]
 
 Run it where `emocycle repro` is done, with folds 1 and 2 alone and `copy_synthesis` among the perturbations. What an
-attempt makes stays in .cache/attempts and is not made again: remove it after a change of params.yaml. Gains over `none`
-go to attempts.csv, and as Markdown to the terminal. One thread and core a split.
+attempt makes stays in .cache/attempts and, with the same params.yaml, is not made again: remove it after other code.
+Gains over `none` go to attempts.csv, and as Markdown to the terminal. One thread and core a split.
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Any
 import click
 import pandas as pd
 from ablation import VARIANTS
-from staging import changed, run, slug
+from staging import changed, place, run
 
 from pipeline import comparison, params
 
@@ -80,7 +80,7 @@ def main(names: tuple[str, ...], scenarios: tuple[str, ...]) -> None:
 
 def attempted(name: str, split: str) -> None:
     """Train on the clips of an attempt, and predict the test clips; of `none` the predictions are the workspace's."""
-    folder = CACHE / slug(name)
+    folder = place(CACHE, name, ATTEMPTS[name])
     out = folder / "predictions" / split / f"{ARM}.parquet"
     if not out.is_file():
         given = changed(ATTEMPTS[name], folder / f"{split}.yaml")
@@ -97,7 +97,7 @@ def clips(name: str, split: str, given: Path) -> Path:
     changes = {key.partition(".")[0] for key in ATTEMPTS[name]}
     if not changes & MAKING:
         return Path("data/synthetic") / split
-    folder = CACHE / slug(name)
+    folder = place(CACHE, name, ATTEMPTS[name])
     shared = ("--params", given, "--split", f"data/splits/{split}.parquet", "--features", "data/features/vocoder")
     models, start = Path("models/cyclegan") / split, folder / "pretrained" / split
     if changes & TRAINING:
@@ -117,7 +117,7 @@ def clips(name: str, split: str, given: Path) -> Path:
 
 def scores(name: str, scenarios: tuple[str, ...]) -> pd.DataFrame:
     """Rows of `comparison.tidy` and `comparison.readable`, of ARM alone."""
-    folder = CACHE / slug(name)
+    folder = place(CACHE, name, ATTEMPTS[name])
     changes = {"scenarios": list(scenarios), "arms": [NONE, ARM], "augment.setting": ARM}
     changes |= {"evaluate.scenario": scenarios[0], "evaluate.references": [NONE]}
     changes |= {"evaluate.primary.references": [NONE], "evaluate.primary.scenarios": list(scenarios)}

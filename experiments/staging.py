@@ -1,5 +1,8 @@
 """Stages run by hand, with changed parameters: for what is tried beside the workspace that `dvc repro` made."""
 
+import hashlib
+import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -24,6 +27,7 @@ def run(command: str, *options: object) -> None:
         raise SystemExit(f"emocycle {command} {' '.join(map(str, options))}\n{done.stdout}{done.stderr}")
 
 
-def slug(name: str) -> str:
-    """A name as a folder's."""
-    return name.replace(" ", "_").replace(":", "").replace(",", "")
+def place(cache: Path, name: str, changes: Mapping[str, Any]) -> Path:
+    """Folder of a variant: with another params.yaml or other changes another one, so that nothing stale is read."""
+    given = Path("params.yaml").read_bytes() + json.dumps(changes, sort_keys=True).encode()
+    return cache / f"{re.sub('[:,]', '', name).replace(' ', '_')}-{hashlib.sha256(given).hexdigest()[:8]}"

@@ -183,7 +183,7 @@ def record(name: str, force: bool) -> None:
             "the results here are not of this params.yaml, code and data; run `emocycle repro` first "
             "(`dvc status` says what has changed, `dvc commit` that it does not matter)"
         )
-    folder = experiments.record(name, Path(), force)
+    folder = experiments.record(name, Path(), workspace.stages(), force)
     click.echo(
         f"{folder}: recorded; commit it. Its statistics again: emocycle evaluate --params {folder}/params.yaml "
         f"--predictions {folder}/predictions --unaudited --summary summary.json --scores ser.json --plots plots"

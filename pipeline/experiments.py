@@ -3,9 +3,11 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 import click
+from dvc.utils.serialize import dump_yaml, load_yaml
 
 from pipeline import params
 from pipeline.files import whole
@@ -23,12 +25,13 @@ class ExperimentError(click.ClickException):
     """A record is missing or incomplete, or something would be lost."""
 
 
-def record(name: str, root: Path, force: bool) -> Path:
+def record(name: str, root: Path, stages: Collection[str], force: bool) -> Path:
     """Folder of the new record: params.yaml, dvc.lock, metrics and predictions of the workspace.
 
     Args:
         name: of the record
         root: of the project
+        stages: that params.yaml speaks of; what dvc.lock still says of others stays behind
         force: replace a record of that name; what else is in its folder, such as a README.md, stays
 
     Raises:
@@ -56,6 +59,9 @@ def record(name: str, root: Path, force: bool) -> Path:
                 shutil.copytree(source, temporary / path)
             else:
                 shutil.copyfile(source, temporary / path)
+        lock = load_yaml(temporary / LOCK)
+        lock["stages"] = {stage: found for stage, found in lock["stages"].items() if stage in stages}
+        dump_yaml(temporary / LOCK, lock)
     return folder
 
 

@@ -125,6 +125,14 @@ def dvc(*arguments: str) -> int:
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False).returncode
 
 
+def stages() -> set[str]:
+    """Names of all stages that `dvc repro` would run here with this params.yaml."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        return {stage.addressing for stage in repo.index.stages}
+
+
 def _unknown(found: Mapping[str, Any], sections: Values, path: Path) -> Iterable[str]:
     """Keys that no section is called by, at the levels above the sections."""
     levels: dict[str, set[str]] = {}  # key with its dots, "" for the top → keys below it

@@ -37,6 +37,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return 0
 
     monkeypatch.setattr(workspace, "dvc", dvc)
+    monkeypatch.setattr(workspace, "stages", lambda: {"evaluate"})
     return calls
 
 
@@ -362,6 +363,7 @@ def finish() -> None:
     ):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(path)
+    Path("dvc.lock").write_text("schema: '2.0'\nstages:\n  evaluate:\n    cmd: now\n  ingest@cremad:\n    cmd: once\n")
 
 
 def files(folder: Path) -> list[str]:
@@ -383,6 +385,7 @@ def test_record(called: list[tuple[str, ...]]) -> None:
         *(f"predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ARMS),
     ]
     assert (folder / "params.yaml").read_bytes() == Path("params.yaml").read_bytes()
+    assert (folder / "dvc.lock").read_text() == "schema: '2.0'\nstages:\n  evaluate:\n    cmd: now\n"
 
 
 def test_a_record_is_not_replaced_unasked(called: list[tuple[str, ...]]) -> None:
@@ -410,4 +413,4 @@ def test_an_unfinished_run_is_not_recorded(called: list[tuple[str, ...]], monkey
 @pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
 def test_names_of_records(name: str) -> None:
     with pytest.raises(experiments.ExperimentError, match="is no name for a folder"):
-        experiments.record(name, Path(), force=False)
+        experiments.record(name, Path(), (), force=False)

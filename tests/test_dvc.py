@@ -144,6 +144,8 @@ def a_record_gives_the_same_statistics(change_params: Change) -> None:
         ],
     )
     assert result.exit_code == 0, result.output
+    locks = Path("dvc.lock").read_text(), (record / "dvc.lock").read_text()
+    assert ["full-1-happy-neutral" in lock for lock in locks] == [True, False]  # of a pair that there was before
     for name in ("summary.json", "ser.json"):
         assert paths[name].read_bytes() == (record / "metrics" / name).read_bytes()
     for path in (record / "metrics/plots/evaluate").iterdir():

@@ -1,4 +1,4 @@
-"""Benchmarks and experiments still find what they import; the one that times training also runs."""
+"""Benchmarks and experiments find what they import, the one that times training runs, and caches are not stale."""
 
 import importlib.util
 import shutil
@@ -48,3 +48,14 @@ def test_training_is_timed(
     result = CliRunner().invoke(main, ["--warm-up", "1", "--steps", "1", "--size", "64", "--parts"])
     assert result.exit_code == 0, result.output
     assert "params.yaml" in result.output and "warm start" in result.output
+
+
+def test_what_was_made_with_other_parameters_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = loaded(ROOT / "experiments/staging.py", monkeypatch).place
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("seed: 1\n")
+    made = place(Path("cache"), "F0: as it was", {"prosody.f0": "none"})
+    assert made.name.startswith("F0_as_it_was-") and place(Path("cache"), "F0: as it was", {}) != made
+    assert place(Path("cache"), "F0: as it was", {"prosody.f0": "none"}) == made
+    Path("params.yaml").write_text("seed: 2\n")
+    assert place(Path("cache"), "F0: as it was", {"prosody.f0": "none"}) != made
