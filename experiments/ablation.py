@@ -39,6 +39,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
     "without the moving average": {"train_cyclegan.average": 0},
     "with second discriminators": {"train_cyclegan.second_adversarial_weight": 1},
+    "a quarter of the steps": {"train_cyclegan.steps": 25},
+    "half the steps": {"train_cyclegan.steps": 50},
+    "twice the steps": {"train_cyclegan.steps": 200},
     "twice the steps at half the rates": {
         "train_cyclegan.steps": 200,
         "train_cyclegan.generator_rate": 5e-4,
