@@ -1,6 +1,6 @@
 """One run of each classifier: learn from train, choose on valid, say how probable each emotion is in held-out clips."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import compress
@@ -67,36 +67,36 @@ def of_cnn(
     heard: Heard,
     classes: int,
     params: training.CnnParams,
-    seeds: Sequence[int],
+    seeds: Mapping[int, int],
     synthetic_first: float,
     device: torch.device,
     autocast: AbstractContextManager[None],
 ) -> Iterator[Run]:
-    """A run of the `cnn` for each seed; arrays are spectrograms, (frames, n_mels)."""
+    """A run of the `cnn` for each seed, by what it is called; arrays are spectrograms, (frames, n_mels)."""
     train, valid, held_out = (heard.among(*parts).clips() for parts in (("train",), ("valid",), HELD_OUT))
     scaler = training.Scaler.fit(heard.among("train").real())
-    for seed in seeds:
+    for called, seed in seeds.items():
         given = (scaler, classes, params, seed, device, synthetic_first, autocast)
         network, curve = training.train_cnn(train, valid, *given)
         chances = training.probabilities(network, held_out.inputs, scaler, device)
-        yield Run(seed, chances.numpy(), _spent(curve, params), curve)
+        yield Run(called, chances.numpy(), _spent(curve, params), curve)
 
 
 def of_ssl(
     heard: Heard,
     classes: int,
     params: ssl.SslParams,
-    seeds: Sequence[int],
+    seeds: Mapping[int, int],
     synthetic_first: float,
     device: torch.device,
 ) -> Iterator[Run]:
-    """A run of the `ssl` for each seed; arrays are features, (layers, width)."""
+    """A run of the `ssl` for each seed, by what it is called; arrays are features, (layers, width)."""
     train, valid, held_out = (heard.among(*parts).clips() for parts in (("train",), ("valid",), HELD_OUT))
     scaler = ssl.Standardisation.fit(heard.among("train").real())
-    for seed in seeds:
+    for called, seed in seeds.items():
         head, curve = ssl.train_ssl(train, valid, scaler, classes, params, seed, device, synthetic_first)
         chances = ssl.probabilities(head, held_out.inputs, scaler, device)
-        yield Run(seed, chances.numpy(), _spent(curve, params), curve)
+        yield Run(called, chances.numpy(), _spent(curve, params), curve)
 
 
 def _spent(curve: Curve, params: TrainingParams) -> dict[str, int]:

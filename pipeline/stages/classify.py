@@ -23,6 +23,7 @@ from pipeline.classifier.svm import SvmParams
 from pipeline.classifier.training import CnnParams
 from pipeline.files import whole
 from pipeline.hardware import HardwareParams
+from pipeline.models import derived_seed
 from pipeline.params import section
 from pipeline.shards import Shards
 
@@ -67,6 +68,9 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     labels = sorted(clips["emotion"].unique())
     clips = clips.assign(label=clips["emotion"].map(labels.index))
     device = hardware.device(machine)
+    split, fold = clips["split"].iloc[0], int(clips["split"].iloc[0].rpartition("-")[2])
+    # Arms share their chance; partner folds, whose train speakers are the same, would count one training's luck twice.
+    seeds = {seed: derived_seed(seed, split) for seed in chosen.seeds}
     found: dict[str, list[Run]] = {}
     for classifier, name in zip(chosen.classifiers, chosen.names, strict=True):
         if classifier == "ssl":
@@ -74,7 +78,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         else:
             arrays = stored(clips, features, {"svm": "functionals", "cnn": "log_mel"}[classifier])
         heard = Heard(clips, by_speaker(arrays, clips) if chosen.normalisation == "speaker" else arrays)
-        settings = (chosen.seeds, chosen.synthetic_first, device)
+        settings = (seeds, chosen.synthetic_first, device)
         if classifier == "svm":
             found[name] = [runs.of_svm(heard, chosen.svm)]
         elif classifier == "cnn":
@@ -83,7 +87,6 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         else:
             found[name] = list(runs.of_ssl(heard, len(labels), chosen.ssl, *settings))
 
-    split, fold = clips["split"].iloc[0], int(clips["split"].iloc[0].rpartition("-")[2])
     held_out = clips[clips["partition"].isin(runs.HELD_OUT)]
     about = held_out[["id", "speaker", "partition"]].assign(fold=fold, label=held_out["emotion"])
     columns = [predictions.PREFIX + label for label in labels]

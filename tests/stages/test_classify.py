@@ -149,6 +149,15 @@ def test_same_bytes_twice(classify: Classify) -> None:
     assert (predicted("cyclegan").read_bytes(), curve("cyclegan").read_bytes()) == before
 
 
+def test_splits_do_not_share_their_chance_and_arms_do(classify: Classify) -> None:
+    here, arm = classify(), classify("cyclegan", lambda rows: manifest.read(NONE, manifest.AUGMENTED))
+    there = classify(change=lambda rows: rows.assign(split="full-2"))
+    pd.testing.assert_frame_equal(chances(here), chances(arm))
+    pd.testing.assert_frame_equal(chances(here).loc["svm"], chances(there).loc["svm"])
+    for seed in (0, 1):
+        assert not np.allclose(chances(here).loc["cnn", seed], chances(there).loc["cnn", seed])
+
+
 def test_test_labels_are_not_known(classify: Classify) -> None:
     plain, permuted = classify(), classify(change=relabelled("test"))
     test = permuted["partition"] == "test"
