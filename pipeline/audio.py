@@ -96,12 +96,27 @@ def decoded(data: bytes) -> Recording:
         raise AudioError("truncated", f"the header promises more than the {len(samples)} samples there are")
     if not len(samples):
         raise AudioError("empty", "the header is followed by no samples")
-    if not np.isfinite([samples.min(), samples.max()]).all():
-        raise AudioError("not finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
+    _refuse_wild(samples)
     digest = hashlib.sha256(f"{samples.shape[1]} {sampling_rate} ".encode())
     digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
     mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     return Recording(mono, sampling_rate, digest.hexdigest())
+
+
+def peak_limited(samples: np.ndarray) -> np.ndarray:
+    """Samples, lowered where they are louder than `PEAK`.
+
+    Raises:
+        AudioError: some of them are NaN or infinite
+    """
+    _refuse_wild(samples)
+    peak = float(np.abs(samples).max(initial=0.0))
+    return samples * min(1.0, PEAK / max(peak, 1e-9))
+
+
+def _refuse_wild(samples: np.ndarray) -> None:
+    if not np.isfinite([samples.min(initial=0), samples.max(initial=0)]).all():
+        raise AudioError("not finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
 
 
 def write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
@@ -111,10 +126,11 @@ def write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
         path: where to
         samples: (samples,), full scale is ±1
         sampling_rate: [Hz]
+
+    Raises:
+        AudioError: some samples are NaN or infinite
     """
-    peak = float(np.abs(samples).max(initial=0.0))
-    quieter = samples * min(1.0, PEAK / max(peak, 1e-9))
-    soundfile.write(path, quieter, sampling_rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(path, peak_limited(samples), sampling_rate, format="FLAC", subtype="PCM_16")
 
 
 def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.ndarray:

@@ -75,17 +75,17 @@ class Conversion:
             ConvertError: no pair for the emotion that was heard
         """
         recording = audio.read(given)
+        mixed = f", {channels} channels mixed" if (channels := soundfile.info(given).channels) > 1 else ""
         sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
         if isinstance(refusal := ingestion.accept(sound, self.usable), AudioError):
-            raise refusal
+            raise AudioError(refusal.reason, f"{refusal.detail}{mixed}")
         wave = soxr.resample(recording.samples, recording.sampling_rate, self.prepared.sampling_rate)
         heard = audio.prepare(wave, self.prepared.sampling_rate, self.prepared)
         source, words = self._source(heard)
-        if (channels := soundfile.info(given).channels) > 1:
-            words += f", {channels} channels mixed"
+        words += mixed
         if source == self.target:
             _write(out, recording.samples, recording.sampling_rate)
-            return f"{words}: left as it is"
+            return f"{words}: emotion left as it is"
         try:
             converter = self.pairs.converter(source, self.target)
         except ConvertError as error:
@@ -146,6 +146,8 @@ def convert(
     if target not in known:
         raise ConvertError(f"--to {target}: no pair of {pairs.folder} has it{params.nearest(target, known)}")
     if source not in (None, target):
+        if source not in known:
+            raise ConvertError(f"--from {source}: no pair of {pairs.folder} has it{params.nearest(source, known)}")
         pairs.converter(source, target)
     prepared = params.load(params_path, "audio", AudioParams)
     voice = params.load(params_path, "vocoder", VocoderParams)
@@ -190,7 +192,7 @@ def _files(given: Path, out: Path) -> list[tuple[Path, Path]]:
     """
     formats = f"expected {', '.join(sorted(FORMATS))}"
     if given.is_dir():
-        if out.suffix.lower() in FORMATS:
+        if out.suffix.lower() in FORMATS or out.is_file():
             raise ConvertError(f"{out}: {given} is a folder, so expected another")
         audible = [path for path in ingestion.files_below(given) if ingestion.is_audio(path)]
         below = [path.relative_to(given) for path in audible if out == given or not path.is_relative_to(out)]
@@ -216,10 +218,12 @@ def _level_db(recording: Recording) -> float:
 
 def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
     """Write a file in the format of its suffix, lowered where it would clip."""
-    quieter = samples * min(1.0, audio.PEAK / np.abs(samples).max())
+    limited = audio.peak_limited(samples)
     try:
         with whole(path) as temporary:
-            soundfile.write(temporary, quieter, sampling_rate, format=FORMATS[path.suffix.lower()])
+            soundfile.write(temporary, limited, sampling_rate, format=FORMATS[path.suffix.lower()])
     except soundfile.LibsndfileError as error:
         detail = f"cannot be written as {path.suffix} at {sampling_rate:,} Hz: {error.error_string}"
         raise AudioError("unwritable", detail) from None
+    except OSError as error:
+        raise AudioError("unwritable", str(error)) from None

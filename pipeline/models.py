@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import safetensors
 import safetensors.numpy
 
 from pipeline.files import whole, write_json
@@ -24,7 +25,13 @@ class ModelError(click.ClickException):
 
 
 def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) -> None:
-    """Write a model, which may have no weights; `folder` is replaced whole."""
+    """Write a model, which may have no weights; `folder` is replaced whole.
+
+    Raises:
+        ModelError: some weights are NaN or infinite
+    """
+    if wild := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ModelError(f"{folder}: training diverged, {wild[0]} is not finite; lower the learning rates")
     if tensors:
         from safetensors.torch import save  # brings torch, which takes seconds; not all who import this need it
 
@@ -41,12 +48,15 @@ def load(folder: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Tensors and configuration of a model.
 
     Raises:
-        ModelError: there is none
+        ModelError: there is none, or its file is broken
     """
     from safetensors.torch import load_file
 
     about = config(folder)
-    return load_file(folder / WEIGHTS), about
+    try:
+        return load_file(folder / WEIGHTS), about
+    except safetensors.SafetensorError as error:
+        raise ModelError(f"{folder / WEIGHTS}: cannot be read ({error}); `dvc repro --force` trains it again") from None
 
 
 def part(tensors: "Mapping[str, Tensor]", name: str) -> "dict[str, Tensor]":

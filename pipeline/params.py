@@ -48,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
     try:
         found = deepcopy(_parsed(path.read_bytes()))
     except FileNotFoundError:
-        raise ParamsError(f"{path}: not found; run inside the project, or say --params") from None
+        raise ParamsError(f"{path}: not found; run inside the project") from None
     except YAMLError as error:
         raise ParamsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(found, dict):

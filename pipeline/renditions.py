@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
 
+import click
 import numpy as np
 import pandas as pd
 
 from pipeline import audio, manifest, measures, shards
-from pipeline.audio import AudioParams
+from pipeline.audio import AudioError, AudioParams
 from pipeline.files import whole
 from pipeline.intelligibility import intelligibility
 from pipeline.judges import gate, speakers
@@ -47,11 +48,14 @@ class Renderer(Generic[Content]):
             its `FACTS`, and its arrays: what classifiers, gate and voices go by
 
         Raises:
-            ClickException: the source cannot be read
+            ClickException: the source cannot be read, or what is made is no sound
         """
         rendition, path = wanted
         samples = audio.level(self.synthesise(rendition.content), self.prepared.level_db)
-        audio.write(path, samples, self.prepared.sampling_rate)
+        try:
+            audio.write(path, samples, self.prepared.sampling_rate)
+        except AudioError as error:
+            raise click.ClickException(f"{path.name}: {error}; did the training of what makes it diverge?") from None
         recording = audio.read(path)
         rate = recording.sampling_rate
         source = None if rendition.source is None else audio.prepared(rendition.source, self.prepared)

@@ -1,6 +1,8 @@
 """The same work on many items, spread over the cores, in order and with a progress bar."""
 
+import ctypes
 import os
+import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,9 +17,10 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 CHUNK = 8  # items handed to a process at once
 # A fork has all imports at once; starting afresh costs seconds. It is safe as long as it opens no parallel region
-# of OpenMP, which `_one_thread` sees to; torch's own DataLoader does the same.
+# of OpenMP, which `_begin` sees to; torch's own DataLoader does the same.
 START = "fork" if sys.platform == "linux" else "spawn"
 
 
@@ -45,7 +48,7 @@ def in_parallel(
     if cores() == 1 or (total is not None and total <= CHUNK):
         yield from bar(map(function, items))
         return
-    with ProcessPoolExecutor(cores(), mp_context=get_context(START), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(cores(), mp_context=get_context(START), initializer=_begin) as pool:
         yield from bar(_in_order(pool, function, iter(items)))
 
 
@@ -64,8 +67,13 @@ def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]
     return [function(item) for item in chunk]
 
 
-def _one_thread() -> None:
-    """A process a core: libraries that start threads of their own would fight over the same cores."""
+def _begin() -> None:
+    """A process a core, which ends with its parent, whatever ends that.
+
+    Libraries that start threads of their own would fight over the same cores.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     threadpool_limits(1)

@@ -120,6 +120,14 @@ def test_not_finite(tmp_path: Path, tone: np.ndarray) -> None:
     assert caught.value.reason == "not finite"
 
 
+@pytest.mark.parametrize("wild", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_written(tmp_path: Path, tone: np.ndarray, wild: float) -> None:
+    tone[100] = wild
+    with pytest.raises(AudioError, match="1 samples are NaN or infinite"):
+        audio.write(tmp_path / "out.flac", tone, 16_000)
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("text", "expected"), [("not audio", "unreadable"), ("", "empty"), (LFS, "git lfs pointer")])
 def test_text_named_wav(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "text.wav").write_text(text)

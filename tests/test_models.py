@@ -14,7 +14,7 @@ from pipeline.models import CONFIG, WEIGHTS, ModelError, clips_sha256, derived_s
 TENSORS = {
     "generator.weight": torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)),
     "transposed": torch.arange(6.0).reshape(2, 3).T,
-    "trained": torch.nn.Parameter(torch.tensor([1.5, -0.0, float("inf")])),
+    "trained": torch.nn.Parameter(torch.tensor([1.5, -0.0, 1e-40])),
     "counts": torch.tensor([3], dtype=torch.int64),
 }
 CONFIGURATION = {"kind": "cyclegan", "emotions": ["angry", "sad"], "f0": {"sad": {"shift": -0.1}}, "seed": 3}
@@ -57,6 +57,22 @@ def test_same_model_same_bytes_and_fingerprint(tmp_path: Path) -> None:
     assert fingerprint(tmp_path / "one") == fingerprint(tmp_path / "two") != fingerprint(tmp_path / "other")
     save(tmp_path / "other", TENSORS, {**CONFIGURATION, "f0": 9.0})
     assert fingerprint(tmp_path / "one") != fingerprint(tmp_path / "other")
+
+
+@pytest.mark.parametrize("wild", [float("nan"), float("inf")])
+def test_a_training_that_diverged_leaves_no_model(tmp_path: Path, wild: float) -> None:
+    save(tmp_path / "model", TENSORS, CONFIGURATION)
+    before = fingerprint(tmp_path / "model")
+    with pytest.raises(ModelError, match=r"model: training diverged, trained is not finite; lower the learning rates"):
+        save(tmp_path / "model", {**TENSORS, "trained": torch.tensor([1.0, wild])}, CONFIGURATION)
+    assert fingerprint(tmp_path / "model") == before
+
+
+def test_weights_that_are_broken(tmp_path: Path) -> None:
+    save(tmp_path / "model", TENSORS, CONFIGURATION)
+    (tmp_path / "model" / WEIGHTS).write_bytes((tmp_path / "model" / WEIGHTS).read_bytes()[:-9])
+    with pytest.raises(ModelError, match=r"weights.safetensors: cannot be read \(.*`dvc repro --force` trains it"):
+        load(tmp_path / "model")
 
 
 @pytest.mark.parametrize("lost", [WEIGHTS, CONFIG, None])

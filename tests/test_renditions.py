@@ -102,6 +102,12 @@ def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
     assert rows["level_db"].iloc[:2].between(-26.1, -24).all() and rows["level_db"].iloc[2] < -100
 
 
+def test_what_is_no_sound(make: Callable[..., pd.DataFrame]) -> None:
+    with pytest.raises(click.ClickException, match=r"NaN or infinite; did the training of what makes it diverge\?"):
+        make(Rendition(voice() * np.nan, None))
+    assert not OUT.exists()
+
+
 def test_a_source_that_is_not_there(make: Callable[..., pd.DataFrame]) -> None:
     with pytest.raises(click.ClickException, match=r"gone.wav: No such file"):
         make(Rendition(voice(), Path("gone.wav")))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.cyclegan.networks import FLAT, Generator
+from pipeline.models import ModelError
 from pipeline.prosody import Prosody, ProsodyParams, nearest, stretched, wavelets
 from pipeline.vocoder.features import Features
 
@@ -109,6 +110,7 @@ class Converter:
 
         Raises:
             KeyError: the pair has not both emotions
+            ModelError: the clip is of another vocoder than those that the pair was trained on
         """
         if source == target:
             return clip
@@ -131,7 +133,13 @@ class Converter:
         frames = torch.from_numpy(inputs(clip, self.prosody.params))
         generator = self.generators[source, target]
         device = next(generator.parameters()).device
-        normalised = self.styles.source(source, source_intensity).apply(frames).T[None]  # (T, C) -> (1, C, T)
+        style = self.styles.source(source, source_intensity)
+        if (width := len(style.mean)) != frames.shape[1]:
+            raise ModelError(
+                f"{source} to {target}: trained on {width} numbers a frame, but the vocoder gives {frames.shape[1]}; "
+                "`dvc repro` trains the pair again"
+            )
+        normalised = style.apply(frames).T[None]  # (T, C) -> (1, C, T)
         converted = generator.convert(normalised.to(device))[0].T.cpu()
         return self.styles.target(source, target, intensity).undo(converted).numpy()
 

@@ -58,6 +58,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "emotions": sorted(train["emotion"].unique()),
         "seed": seed,
         "train_clips_sha256": models.clips_sha256(train),
+        "params": params.digest(chosen, prosody),
     }
     models.save(out, tensors, config)
     click.echo(f"{split}: {', '.join(sorted({name.split('.')[0] for name in tensors})) or 'nothing to train'}")

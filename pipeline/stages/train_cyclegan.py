@@ -22,7 +22,7 @@ from pipeline.hardware import HardwareParams
 from pipeline.prosody import Prosody, ProsodyParams
 from pipeline.shards import Shards
 
-CHECKPOINT_STEPS = 200  # between two; what a killed training loses at most
+CHECKPOINT_STEPS = 25  # between two; what a killed training loses at most
 
 
 @click.command()
@@ -86,6 +86,8 @@ def main(
         shared, about = models.load(pretrained)
         if about["train_clips_sha256"] != models.clips_sha256(in_train):
             raise click.ClickException(f"{pretrained}: has heard other clips than the train partition of {split_path}")
+        if about.get("params") != params.digest(chosen, chosen_prosody):
+            raise click.ClickException(f"{pretrained}: made with other parameters; `dvc repro` makes it again")
     if chosen.guidance_weight:
         guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
         guide.load_state_dict(models.part(shared, "guide"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from scipy.fft import dct, idct
 
 from pipeline import models
@@ -33,25 +34,25 @@ SEED = 0  # of the phases from which a search starts
 class IstftParams:
     """The network of the neural vocoder, and how it is trained."""
 
-    channels: int
-    blocks: int
+    channels: PositiveInt
+    blocks: PositiveInt
     kernel: Odd
-    steps: int
-    batch: int  # crops in a step
-    frames: int  # of a crop
-    learning_rate: float
-    iterations: int  # of Griffin and Lim's search, from the phases that the network says
+    steps: PositiveInt
+    batch: PositiveInt  # crops in a step
+    frames: PositiveInt  # of a crop
+    learning_rate: PositiveFloat
+    iterations: NonNegativeInt  # of Griffin and Lim's search, from the phases that the network says
 
 
 @section
 class MelParams:
     """How spectrograms are made, and waveforms of them."""
 
-    n_mels: int
-    frame_ms: float  # one frame each [ms]
-    window_ms: float
+    n_mels: PositiveInt
+    frame_ms: PositiveFloat  # one frame each [ms]
+    window_ms: PositiveFloat
     inversion: Literal["griffin_lim", "istft"]
-    iterations: int  # of Griffin and Lim's search, from random phases
+    iterations: NonNegativeInt  # of Griffin and Lim's search, from random phases
     istft: IstftParams
 
     def __post_init__(self) -> None:

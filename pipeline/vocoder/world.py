@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import pyworld
+from pydantic import PositiveFloat, PositiveInt
 
 from pipeline.params import section
 from pipeline.vocoder.features import Features
@@ -16,11 +17,16 @@ SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are 
 class WorldParams:
     """How WORLD analyses."""
 
-    frame_ms: float  # one frame each [ms]
-    order: int  # coefficients of the mel-cepstrum, with the 0th
+    frame_ms: PositiveFloat  # one frame each [ms]
+    order: PositiveInt  # coefficients of the mel-cepstrum, with the 0th
     f0: Literal["dio", "harvest"]  # dio, refined by StoneMask, is 20 times faster; harvest voices more frames
-    f0_floor_hz: float
-    f0_ceil_hz: float
+    f0_floor_hz: PositiveFloat
+    f0_ceil_hz: PositiveFloat
+
+    def __post_init__(self) -> None:
+        """Some F0 must be possible."""
+        if self.f0_floor_hz >= self.f0_ceil_hz:
+            raise ValueError(f"f0_floor_hz is {self.f0_floor_hz}: expected less than f0_ceil_hz, {self.f0_ceil_hz}")
 
 
 @dataclass(frozen=True)

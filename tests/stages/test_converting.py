@@ -1,6 +1,7 @@
 """`emocycle convert` on recordings of all kinds, with the pairs of a tiny project."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +153,7 @@ def test_the_judge_hears_train_clips_alone(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_so_already_is_left_as_it_is() -> None:
     result = convert(ANGRY, "out.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
-    assert "heard as angry, " in result.output and ": left as it is: out.wav" in result.output
+    assert "heard as angry, " in result.output and ": emotion left as it is: out.wav" in result.output
     np.testing.assert_allclose(made("out.wav"), made(ANGRY), atol=2**-15)
 
 
@@ -197,7 +198,7 @@ def test_a_file_into_a_folder() -> None:
     [
         ([NEUTRAL, "out.wav", "--to", "angri"], f"--to angri: no pair of {PAIRS} has it; did you mean 'angry'?"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: no pair angry-sad was trained; there are "),
-        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "happy"], "no pair happy-sad was trained"),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "neutrl"], f"--from neutrl: no pair of {PAIRS} has it; did you"),
         (
             [ANGRY, "out.wav", "--to", "sad"],
             "no pair angry-sad was trained; there are angry-neutral, neutral-sad; or say",
@@ -206,6 +207,7 @@ def test_a_file_into_a_folder() -> None:
         ([NEUTRAL, NEUTRAL, "--to", "sad"], f"{NEUTRAL}: would be overwritten by its conversion"),
         (["data/raw/demo", "data/raw/demo", "--to", "sad"], "would be overwritten by its conversion"),
         (["data/raw", "out.wav", "--to", "sad"], "out.wav: data/raw is a folder, so expected another"),
+        (["data/raw", "params.yaml", "--to", "sad"], "params.yaml: data/raw is a folder, so expected another"),
         (["models", "out", "--to", "sad"], "models: holds no audio file; expected .aif, .aiff, .flac"),
         ([NEUTRAL, "out.m4a", "--to", "sad"], "out.m4a: cannot be written; expected .aif, .aiff"),
         (["gone.wav", "out.wav", "--to", "sad"], "'gone.wav' does not exist"),
@@ -219,6 +221,26 @@ def test_what_cannot_be_done(arguments: list[str], message: str) -> None:
     assert message in result.output
     assert not any(Path().glob("out*"))
     assert Path(NEUTRAL).read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made() -> None:
+    result = convert(NEUTRAL, "params.yaml/out.wav", "--to", "sad", "--from", "neutral")
+    assert result.exit_code == 1
+    assert f"{NEUTRAL}: left out: " in result.output and "params.yaml" in result.output
+
+
+def test_channels_that_cancel_each_other_out() -> None:
+    spoken = made(NEUTRAL)
+    soundfile.write("stereo.wav", np.stack([spoken, -spoken], axis=1), RATE)
+    result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
+    assert "stereo.wav: left out: peaks at 0, expected" in result.output and ", 2 channels mixed" in result.output
+
+
+def test_a_pair_of_another_vocoder(change_params: Callable[[dict[str, object]], None]) -> None:
+    change_params({"vocoder.world.order": 12})
+    result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
+    assert result.exit_code == 1
+    assert "numbers a frame, but the vocoder gives 12; `dvc repro` trains the pair again" in result.output
 
 
 def test_a_format_that_has_not_the_rate() -> None:

@@ -336,6 +336,17 @@ def test_pretraining_on_other_clips_is_refused() -> None:
     assert "models/pretrained/full-2: has heard other clips than the train partition of splits/full-1" in result.output
 
 
+def test_pretraining_with_other_parameters_is_refused() -> None:
+    """Its networks may not even have the same shapes."""
+    asked = PARAMS.replace("guidance_weight: 0", "guidance_weight: 1")
+    Path("params.yaml").write_text(asked)
+    assert run().exit_code == 0
+    Path("params.yaml").write_text(asked.replace("f0: cwt", "f0: cyclegan_cwt"))
+    result = run(pretrained="full-1")
+    assert result.exit_code == 1
+    assert "models/pretrained/full-1: made with other parameters; `dvc repro` makes it again" in result.output
+
+
 def test_parallel_takes_train() -> None:
     """Nobody says the same sentence twice here, so that the loss is there and 0; with sentences it is not."""
     Path("params.yaml").write_text(PARAMS.replace("parallel_weight: 0", "parallel_weight: 3"))

@@ -17,7 +17,7 @@ from pipeline.intelligibility import intelligibility
 from pipeline.models import ModelError
 from pipeline.vocoder import VocoderParams, vocoder
 from pipeline.vocoder.istft import Network
-from pipeline.vocoder.mel import FLOOR, Mel, MelParams, coded, decoded, heard, log_mel
+from pipeline.vocoder.mel import FLOOR, IstftParams, Mel, MelParams, coded, decoded, heard, log_mel
 from pipeline.vocoder.training import network_size
 from pipeline.vocoder.world import World, WorldParams
 
@@ -164,6 +164,14 @@ def test_what_learns_and_what_cannot_convert_f0(params: MelParams) -> None:
     assert griffin_lim.refusal("none") == ""
     assert replace(istft, kind="world").refusal("cwt") == ""
     assert griffin_lim.refusal("cwt").startswith("'prosody.f0' is 'cwt'")
+
+
+@pytest.mark.parametrize("name", ["n_mels", "frame_ms", "window_ms"])
+def test_numbers_that_cannot_be(params: MelParams, name: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name}\n.*greater than 0"):
+        MelParams(**{**asdict(params), name: 0})
+    with pytest.raises(ValidationError, match="steps\n.*greater than 0"):
+        IstftParams(**{**asdict(params.istft), "steps": 0})
 
 
 def test_windows_that_leave_gaps(params: MelParams) -> None:

@@ -1,9 +1,10 @@
 """Copy-synthesis keeps what a listener hears as pitch and timbre; odd clips do no harm."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
@@ -39,6 +40,18 @@ def spectral_distance_db(one: np.ndarray, other: np.ndarray) -> float:
         return 10 * np.log10(power[:, :-1].reshape(len(power), 16, -1).mean(axis=2) + 1e-9)[:, :15]
 
     return float(np.sqrt(np.mean((levels(one) - levels(other)) ** 2)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"order": 0}, "order\n.*greater than 0"),
+        ({"f0_floor_hz": 700}, "f0_floor_hz is 700.0: expected less than f0_ceil_hz, 600.0"),
+    ],
+)
+def test_numbers_that_cannot_be(changes: dict[str, float], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        WorldParams(**{**asdict(PARAMS), **changes})
 
 
 @pytest.mark.parametrize(
