@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.metrics import recall_score
+from staging import network_seeds
 
 from pipeline import hardware, manifest, params
 from pipeline.classifier import runs
@@ -77,7 +78,7 @@ def recalls(name: str, split: str) -> "pd.Series[float]":
     else:
         machine = params.load(PARAMS, "hardware", HardwareParams)
         device = hardware.device(machine)
-        settings = (chosen.seeds, chosen.synthetic_first, device, hardware.autocast(machine, device))
+        settings = (network_seeds(split), chosen.synthetic_first, device, hardware.autocast(machine, device))
         cnn = replace(chosen.cnn, **CNNS.get(plain, {}))
         with hidden(VIEWS.get(plain)):
             found = list(runs.of_cnn(heard, len(labels), cnn, *settings))

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss, recall_score
 from sklearn.utils.class_weight import compute_sample_weight
+from staging import network_seeds
 
 from pipeline import hardware, manifest, params
 from pipeline.classifier import runs, training
@@ -73,7 +74,7 @@ def checkpoints(heard: Heard, classes: int) -> Iterator[list[np.ndarray]]:
     device = hardware.device(machine)
     held_out = heard.among(*HELD_OUT).clips().inputs
     original = training.probabilities
-    for seed in chosen.seeds:
+    for called, seed in network_seeds(heard.rows["split"].iloc[0]).items():
         found: list[np.ndarray] = []
 
         def looked_at(network, mels, *more, found=found):  # type: ignore[no-untyped-def]
@@ -81,7 +82,7 @@ def checkpoints(heard: Heard, classes: int) -> Iterator[list[np.ndarray]]:
             return original(network, mels, *more)
 
         with mock.patch.object(training, "probabilities", looked_at):
-            settings = ([seed], chosen.synthetic_first, device, hardware.autocast(machine, device))
+            settings = ({called: seed}, chosen.synthetic_first, device, hardware.autocast(machine, device))
             list(runs.of_cnn(heard, classes, chosen.cnn, *settings))
         yield found[:-1]  # the last is the chosen one again
 

@@ -12,6 +12,7 @@ import click
 import numpy as np
 import pandas as pd
 from choices import FEATURES
+from staging import network_seeds
 
 from pipeline import hardware, manifest, params
 from pipeline.classifier import runs
@@ -35,7 +36,8 @@ def main(split: str) -> None:
     functionals, mels = (Heard(rows, stored(rows, FEATURES, name)) for name in ("functionals", "log_mel"))
     machine = params.load(path, "hardware", HardwareParams)
     device = hardware.device(machine)
-    settings = (chosen.seeds[:1], 0.0, device, hardware.autocast(machine, device))
+    called, seed = next(iter(network_seeds(split).items()))
+    settings = ({called: seed}, 0.0, device, hardware.autocast(machine, device))
     [cnn] = runs.of_cnn(mels, len(labels), chosen.cnn, *settings)
     svm = runs.of_svm(functionals, chosen.svm)
     taken = {name: run.probabilities[-len(made) :] for name, run in (("svm", svm), ("cnn", cnn))}

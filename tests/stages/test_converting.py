@@ -198,6 +198,7 @@ def test_a_file_into_a_folder() -> None:
     [
         ([NEUTRAL, "out.wav", "--to", "angri"], f"--to angri: no pair of {PAIRS} has it; did you mean 'angry'?"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: no pair angry-sad was trained; there are "),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "happy"], f"--from happy: no pair of {PAIRS} has it"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "neutrl"], f"--from neutrl: no pair of {PAIRS} has it; did you"),
         (
             [ANGRY, "out.wav", "--to", "sad"],
