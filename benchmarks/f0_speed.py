@@ -5,6 +5,7 @@ python benchmarks/f0_speed.py
 
 import time
 from pathlib import Path
+from typing import Literal
 
 import click
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from pipeline import audio, manifest, params
 from pipeline.audio import AudioParams
 from pipeline.vocoder.world import World, WorldParams
+
+ESTIMATORS: tuple[Literal["dio", "harvest"], ...] = ("dio", "harvest")
 
 
 @click.command()
@@ -24,13 +27,13 @@ def main(clips_path: Path, count: int) -> None:
     world = World(params.load(path, "vocoder.world", WorldParams), prepared.sampling_rate)
     clips = manifest.read(clips_path, manifest.CLIPS)
     chosen = clips["filepath"].iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
-    seconds = {"dio": 0.0, "harvest": 0.0}
+    seconds = dict.fromkeys(ESTIMATORS, 0.0)
     length_s = 0.0
     for filepath in chosen:
         recording = audio.read(Path(filepath))
         samples = audio.prepare(recording.samples, recording.sampling_rate, prepared).astype(np.float64)
         length_s += len(samples) / prepared.sampling_rate
-        for name in seconds:
+        for name in ESTIMATORS:
             start = time.perf_counter()
             world.f0(samples, name)
             seconds[name] += time.perf_counter() - start

@@ -35,7 +35,7 @@ def components(scores: np.ndarray) -> tuple[float, float]:
 
 def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str) -> "pd.Series[float]":
     """UAR of each speaker, with index record, fold, seed, speaker."""
-    found = {}
+    found: dict[tuple[object, ...], pd.Series] = {}
     for record in records:
         rows = runs.test_rows([record / "predictions"], scenario, folds, arm)
         groups = rows[rows["classifier"] == CLASSIFIER].groupby(["fold", "seed"])
@@ -51,14 +51,15 @@ def table(records: list[Path]) -> pd.DataFrame:
         for key in ("scenarios", "folds", "arms")
     )
     runs.check([record / "predictions" for record in records], [f"{s}-{f}" for s in scenarios for f in folds], arms)
+    levels = ["fold", "record", "seed"]
     rows = []
     for scenario in scenarios:
         plain = by_seed(records[:1], scenario, folds, BASELINE)
         luck = plain.groupby(["fold", "seed"]).mean().groupby("fold").var(ddof=1).mean()
         for arm in (arm for arm in arms if arm != BASELINE):
             scores = by_seed(records, scenario, folds, arm)
-            fold_means = scores.groupby(["fold", "record", "seed"]).mean()
-            sizes = [len(level) for level in fold_means.index.levels]
+            fold_means = scores.groupby(levels).mean()
+            sizes = [fold_means.index.get_level_values(level).nunique() for level in levels]
             training, generator = components(fold_means.to_numpy().reshape(sizes))
             gains = scores.groupby(["fold", "speaker"]).mean() - plain.groupby(["fold", "speaker"]).mean()
             speakers = gains.groupby("fold").var(ddof=1).mean()
