@@ -1,5 +1,8 @@
 """Which frames of two takes of a sentence belong together."""
 
+from dataclasses import dataclass
+from typing import Self
+
 import librosa
 import numpy as np
 from scipy.special import logsumexp
@@ -12,19 +15,27 @@ MEL_POINTS = 64  # at which an envelope's power is averaged
 Alignment = tuple[np.ndarray, np.ndarray]  # frames of either clip that belong together, (pairs,) each
 
 
-def aligned(converted: np.ndarray, target: np.ndarray) -> Alignment:
-    """Frames of speech that belong together, in order: dynamic time warping, all steps of one frame weighing the same.
+@dataclass(frozen=True)
+class Speech:
+    """What counts of a clip in an alignment: frames at most 30 dB below its loudest one, wherever they are."""
 
-    The distance is Euclidean, of the coefficients 1 … 24. Frames more than 30 dB below a clip's loudest do not count,
-    wherever in the clip they are.
+    frames: np.ndarray  # their numbers in the clip, (spoken,)
+    timbre: np.ndarray  # coefficients 1 … 24, (spoken, ORDER)
 
-    Args:
-        converted: coded envelopes, (frames, order)
-        target: (other frames, order)
+    @classmethod
+    def of(cls, spectrum: np.ndarray) -> Self:
+        """Of coded envelopes, (frames, order)."""
+        frames = np.flatnonzero(is_speech(energy_db(spectrum)))
+        return cls(frames, timbre(spectrum)[frames])
+
+
+def aligned(converted: Speech, target: Speech) -> Alignment:
+    """Frames that belong together, in order: dynamic time warping, all steps of one frame weighing the same.
+
+    The distance is Euclidean.
     """
-    kept = [np.flatnonzero(is_speech(energy_db(spectrum))) for spectrum in (converted, target)]
-    _, path = librosa.sequence.dtw(*(timbre(s[k]).T for s, k in zip((converted, target), kept, strict=True)))
-    return kept[0][path[::-1, 0]], kept[1][path[::-1, 1]]
+    _, path = librosa.sequence.dtw(converted.timbre.T, target.timbre.T)
+    return converted.frames[path[::-1, 0]], target.frames[path[::-1, 1]]
 
 
 def energy_db(spectrum: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ that has nothing to measure, such as the pitch of a whisper, is None.
 
 import numpy as np
 
-from pipeline.alignment import DECIBELS, Alignment, aligned, energy_db, is_speech, timbre
+from pipeline.alignment import DECIBELS, Alignment, Speech, aligned, energy_db, is_speech, timbre
 from pipeline.vocoder.features import Features
 
 FEWEST = 10  # voiced frames; with fewer, F0 has no mean, deviation or correlation
@@ -25,7 +25,7 @@ def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
         converted: coded envelopes, the 0th coefficient first, (frames, order)
         target: another clip's, (other frames, order)
     """
-    return _distortion(converted, target, aligned(converted, target))
+    return _distortion(converted, target, aligned(Speech.of(converted), Speech.of(target)))
 
 
 def distances(converted: Features, target: Features) -> dict[str, float | None]:
@@ -39,7 +39,7 @@ def distances(converted: Features, target: Features) -> dict[str, float | None]:
         energy_deviation_db: deviation of the energy of the frames of speech, converted − target [dB]
         log_duration: natural log of converted / target
     """
-    alignment = aligned(converted.spectrum, target.spectrum)
+    alignment = aligned(Speech.of(converted.spectrum), Speech.of(target.spectrum))
     theirs = prosody(target)
     return {
         "mcd_db": _distortion(converted.spectrum, target.spectrum, alignment),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import pyworld
 
-from pipeline.alignment import SPEECH_DB, aligned, energy_db
+from pipeline.alignment import SPEECH_DB, Speech, aligned, energy_db
 from pipeline.distortion import distances, mel_cepstral_distortion
 from pipeline.vocoder import Features
 
@@ -48,7 +48,7 @@ def cheapest(one: np.ndarray, other: np.ndarray) -> tuple[float, list[tuple[int,
 def test_alignment_is_the_cheapest_of_all(frames: int, others: int, seed: int) -> None:
     one, other = envelopes(frames, seed), envelopes(others, seed + 10)
     cost, path = cheapest(one[:, 1:25].astype(float), other[:, 1:25].astype(float))
-    found = aligned(one, other)
+    found = aligned(Speech.of(one), Speech.of(other))
     assert list(zip(*(side.tolist() for side in found), strict=True)) == path
     assert mel_cepstral_distortion(one, other) == pytest.approx(DECIBELS * cost / len(path))
 
@@ -109,7 +109,7 @@ def test_pauses_do_not_count() -> None:
     pause[:, 0] -= (SPEECH_DB + 5) / DECIBELS
     paused = np.concatenate([pause, one[:20], pause, one[20:], pause])
     assert mel_cepstral_distortion(paused, other) == mel_cepstral_distortion(one, other)
-    assert not set(aligned(paused, other)[0]) & {*range(15), *range(35, 50), *range(70, 85)}
+    assert not set(aligned(Speech.of(paused), Speech.of(other))[0]) & {*range(15), *range(35, 50), *range(70, 85)}
 
 
 @pytest.mark.parametrize("level", [0.0, -200.0])

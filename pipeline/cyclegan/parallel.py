@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.alignment import aligned
+from pipeline.alignment import Speech, aligned
 
 
 @dataclass(frozen=True)
 class Take:
     """A training clip of one of the two emotions."""
 
-    spectrum: np.ndarray  # coded envelopes, (frames, coefficients)
+    speech: Speech
     normalised: Tensor  # what the networks see of it, (frames, order)
     speaker: str
     sentence: str | None
@@ -50,6 +50,7 @@ def _same_words(one: Take, other: Take) -> bool:
 
 def _aim(source: Take, target: Take) -> Tensor:
     """(frames, order) of the source's frames; NaN in its pauses."""
-    ours, theirs = map(torch.from_numpy, aligned(source.spectrum, target.spectrum))
-    sums = torch.zeros_like(source.normalised).index_add_(0, ours, target.normalised[theirs])
-    return sums / torch.bincount(ours, minlength=len(sums))[:, None]  # 0 / 0 is NaN
+    ours, theirs = aligned(source.speech, target.speech)
+    sums = np.zeros_like(source.normalised)
+    np.add.at(sums, ours, target.normalised.numpy()[theirs])  # where cores are busy, the threads of index_add_ wait
+    return torch.from_numpy(sums) / torch.from_numpy(np.bincount(ours, minlength=len(sums)))[:, None]  # 0 / 0 is NaN

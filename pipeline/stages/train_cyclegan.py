@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from pipeline import hardware, manifest, models, pairs, params
+from pipeline.alignment import Speech
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.clips import spoken
@@ -68,7 +69,8 @@ def main(
     takes: dict[str, list[Take]] = {emotion: [] for emotion in emotions}
     for id_, clip in own.items():
         seen = styles.source(clip.emotion, clip.intensity).apply(frames[id_])
-        takes[clip.emotion].append(Take(clip.features.spectrum, seen, clip.speaker, clip.sentence, clip.intensity))
+        speech = Speech.of(clip.features.spectrum)
+        takes[clip.emotion].append(Take(speech, seen, clip.speaker, clip.sentence, clip.intensity))
     domains = {}
     for emotion, other in (emotions, emotions[::-1]):
         if chosen.parallel_weight:

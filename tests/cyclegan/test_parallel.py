@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.alignment import Speech
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.parallel import Take, with_aims
 from pipeline.cyclegan.training import CycleGanParams, train
@@ -23,7 +24,7 @@ def take(
 ) -> Take:
     """Of which the networks see the frames' numbers."""
     seen = torch.arange(len(coded), dtype=torch.float32)[:, None] * torch.tensor([1.0, -1.0])
-    return Take(coded, seen, speaker, sentence, intensity)
+    return Take(Speech.of(coded), seen, speaker, sentence, intensity)
 
 
 def test_aim_is_the_mean_of_the_frames_that_belong_to_each() -> None:
