@@ -27,6 +27,7 @@ GENERATORS: Mapping[str, Generator] = {
     "f0_only": Generator("conversions", of_pairs=True),  # the same conversion without its network
     "classical": Generator("perturbations", learns=False),
     COPIES: Generator("perturbations", learns=False),
+    "voices": Generator("perturbations", learns=False),
     "dcgan": Generator("dcgan_scenarios"),
 }
 LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
@@ -43,6 +44,7 @@ class Arm:
 ARMS: Mapping[str, Arm] = {
     "none": Arm(()),
     "classical": Arm(("classical",)),
+    "voices": Arm(("voices",)),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),

@@ -56,6 +56,7 @@ SECTIONS: dict[str, Any] = {
     "train_cyclegan": "pipeline.cyclegan.training:CycleGanParams",
     "generate": "pipeline.stages.generate:GenerateParams",
     "perturb": "pipeline.stages.perturb:PerturbParams",
+    "voices": "pipeline.voices:VoicesParams",
     "train_dcgan": "pipeline.dcgan.training:DcganParams",
     "generate_dcgan": "pipeline.stages.generate_dcgan:GenerateDcganParams",
     "augment.setting": str,

@@ -266,6 +266,9 @@ def _scenarios(values: Values) -> Iterable[str]:
 def _vocoder(values: Values) -> Iterable[str]:
     if "vocoder" in values and "prosody" in values and (refusal := values["vocoder"].refusal(values["prosody"].f0)):
         yield refusal
+    if "vocoder" in values and "voices" in values.get("perturbations", ()):
+        if refusal := values["vocoder"].voices_refusal():
+            yield refusal
 
 
 def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:

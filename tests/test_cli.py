@@ -152,6 +152,10 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
         ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is there 2 times"),
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
         ({"vocoder__kind": "mel"}, "'prosody.f0' is 'cwt', but with 'vocoder.kind' mel F0 is part of the spectrum"),
+        (
+            {"perturbations": ["classical", "voices"], "vocoder__kind": "mel", "prosody__f0": "none"},
+            "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",
+        ),
         ({"vocoder__mel__window_ms": 9}, "'vocoder.mel': window_ms is 9.0: expected at least twice frame_ms"),
         ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
         ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),

@@ -1,4 +1,4 @@
-"""Make clips that keep their emotion of a split's train clips: classical augmentation, or the vocoder's copies."""
+"""Make clips of train clips that keep their emotion: classical, by the vocoder alone, or in other voices."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -20,15 +20,17 @@ from pipeline.perturbation import ClassicalParams, Perturbation
 from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, VocoderParams, vocoder
+from pipeline.vocoder.world import World
+from pipeline.voices import Voice, VoicesParams
 
-CLASSICAL, COPY = "classical", "copy_synthesis"
+CLASSICAL, COPY, VOICES = "classical", "copy_synthesis", "voices"
 
 
 @section
 class PerturbParams:
     """What to make of each clip."""
 
-    copies: PositiveInt  # of each train clip, by `classical`; `copy_synthesis` has but one
+    copies: PositiveInt  # of each train clip; `copy_synthesis` has but one
     classical: ClassicalParams
 
 
@@ -36,46 +38,58 @@ class PerturbParams:
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--generator", type=click.Choice([CLASSICAL, COPY]), required=True)
-@click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), required=True, help="The split's.")
+@click.option("--generator", type=click.Choice([CLASSICAL, COPY, VOICES]), required=True)
+@click.option("--vocoder", "vocoder_path", type=click.Path(path_type=Path), required=True, help="The split's.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
-    params_path: Path, clips_path: Path, split_path: Path, generator: str, voice_path: Path, features: Path, out: Path
+    params_path: Path, clips_path: Path, split_path: Path, generator: str, vocoder_path: Path, features: Path, out: Path
 ) -> None:
-    """Make clips that keep their emotion of a split's train clips: classical augmentation, or the vocoder's copies."""
+    """Make clips of train clips that keep their emotion: classical, by the vocoder alone, or in other voices."""
     chosen = params.load(params_path, "perturb", PerturbParams)
+    chosen_voices = params.load(params_path, "voices", VoicesParams)
     prepared = params.load(params_path, "audio", AudioParams)
-    voice_params = params.load(params_path, "vocoder", VocoderParams)
+    vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     seed = params.load(params_path, "seed", int)
     split = split_path.stem
     clips = manifest.read(clips_path, manifest.CLIPS)
     sources = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
-    rows = synthetic_rows(sources, generator, chosen.copies if generator == CLASSICAL else 1, split, out)
+    rows = synthetic_rows(sources, generator, 1 if generator == COPY else chosen.copies, split, out)
     paths = rows["source_id"].map(sources.set_index("id")["filepath"]).map(Path)
+    seeds = [models.derived_seed(seed, split, id_) for id_ in rows["id"]]
+    stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
+    spoken = (Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in rows["source_id"])
+    declared: list[object] = [chosen, prepared, vocoder_params, acoustics, seed]
     learned: dict[str, str] = {}
     synthesise: Callable[[Any], np.ndarray]
     contents: Iterable[Any]
     if generator == CLASSICAL:
-        drawn = [Perturbation.drawn(chosen.classical, models.derived_seed(seed, split, id_)) for id_ in rows["id"]]
-        known = [{name: value for name, value in asdict(one).items() if value is not None} for one in drawn]
-        rows = rows.assign(parameters=[json.dumps(one) for one in known], seed=seed)
-        synthesise, contents = partial(perturbed, prepared=prepared), zip(paths, drawn, strict=True)
+        changes = [Perturbation.drawn(chosen.classical, own) for own in seeds]
+        rows = rows.assign(parameters=[_json(change) for change in changes], seed=seed)
+        synthesise, contents = partial(perturbed, prepared=prepared), zip(paths, changes, strict=True)
         digest = params.digest(CLASSICAL, chosen, prepared)
+    elif generator == VOICES:
+        if refusal := vocoder_params.voices_refusal():
+            raise params.ParamsError(f"{params_path}: {refusal}")
+        voices = [Voice.drawn(chosen_voices, own) for own in seeds]
+        rows = rows.assign(parameters=[_json(voice) for voice in voices], seed=seed)
+        world = World(vocoder_params.world, prepared.sampling_rate)
+        synthesise, contents = partial(in_voice, vocoder=world), zip(spoken, voices, strict=True)
+        digest = params.digest(VOICES, chosen, chosen_voices, vocoder_params, prepared)
+        declared.append(chosen_voices)
     else:
-        stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-        synthesise = vocoder(voice_params, prepared.sampling_rate, voice_path).synthesise
-        contents = (Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in rows["source_id"])
-        digest = params.digest(COPY, voice_params, prepared)
-        if voice_params.learns:
-            learned = {"vocoder": voice_path.as_posix(), "vocoder_sha256": models.fingerprint(voice_path)}
+        synthesise = vocoder(vocoder_params, prepared.sampling_rate, vocoder_path).synthesise
+        contents = spoken
+        digest = params.digest(COPY, vocoder_params, prepared)
+        if vocoder_params.learns:
+            learned = {"vocoder": vocoder_path.as_posix(), "vocoder_sha256": models.fingerprint(vocoder_path)}
     made = renditions.write(
         out,
         rows.assign(generator_sha256=digest),
         (Rendition(content, path) for content, path in zip(contents, paths, strict=True)),
-        Renderer(synthesise, prepared, partial(heard, params=acoustics)),
-        params.digest(chosen, prepared, voice_params, acoustics, seed),
+        Renderer[Any](synthesise, prepared, partial(heard, params=acoustics)),
+        params.digest(*declared),
         split=split,
         emotions="all",
         **learned,
@@ -112,3 +126,14 @@ def perturbed(content: tuple[Path, Perturbation], prepared: AudioParams) -> np.n
     """Samples of a clip, prepared as all are and then changed."""
     path, perturbation = content
     return perturbation.apply(audio.prepared(path, prepared), prepared.sampling_rate)
+
+
+def in_voice(content: tuple[Features, Voice], vocoder: World) -> np.ndarray:
+    """Samples of a clip, spoken by somebody else."""
+    features, voice = content
+    return voice.speak(features, vocoder)
+
+
+def _json(change: Perturbation | Voice) -> str:
+    """What was done to a clip, without what was not."""
+    return json.dumps({name: value for name, value in asdict(change).items() if value is not None})

@@ -34,6 +34,12 @@ class VocoderParams:
             return ""
         return f"'prosody.f0' is '{f0}', but with 'vocoder.kind' mel F0 is part of the spectrum; expected 'none'"
 
+    def voices_refusal(self) -> str:
+        """Why there can be no `voices`; empty where there can."""
+        if self.kind == "world":
+            return ""
+        return f"'vocoder.kind' is '{self.kind}', but 'voices' move the envelope apart from F0; expected 'world'"
+
 
 class Vocoder(Protocol):
     """Analysis and synthesis; an object of plain numbers, so that it can be sent to another process."""

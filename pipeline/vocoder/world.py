@@ -57,14 +57,16 @@ class World:
             bands = pyworld.code_aperiodicity(noise, self.sampling_rate)
         return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
-    def synthesise(self, features: Features) -> np.ndarray:
-        """Samples from features, (samples,), float64."""
+    def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
+        """Samples from features, (samples,), float64; the envelope's frequencies multiplied by `formants`."""
         fft_size = pyworld.get_cheaptrick_fft_size(self.sampling_rate)
         coded, f0_hz, bands = (
             np.ascontiguousarray(array, dtype=np.float64)
             for array in (features.spectrum, features.f0_hz[:, 0], features.aperiodicity)
         )
         envelope = pyworld.decode_spectral_envelope(coded, self.sampling_rate, fft_size)
+        if formants != 1:
+            envelope = _moved(envelope, formants)
         aperiodicity = pyworld.decode_aperiodicity(bands, self.sampling_rate, fft_size)
         samples: np.ndarray = pyworld.synthesize(
             f0_hz, envelope, aperiodicity, self.sampling_rate, self.params.frame_ms
@@ -80,3 +82,13 @@ class World:
             coarse, times = pyworld.dio(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
             f0_hz = pyworld.stonemask(samples, coarse, times, self.sampling_rate)
         return f0_hz, times
+
+
+def _moved(envelope: np.ndarray, factor: float) -> np.ndarray:
+    """What was at a frequency is at `factor` times it, (frames, bins); above what was moved the last bin goes on."""
+    last = envelope.shape[1] - 1
+    places = np.minimum(np.arange(last + 1) / factor, last)
+    below = np.minimum(places.astype(int), last - 1)
+    log_power = np.log(envelope)
+    share = places - below
+    return np.ascontiguousarray(np.exp((1 - share) * log_power[:, below] + share * log_power[:, below + 1]))

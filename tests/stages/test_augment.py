@@ -349,7 +349,7 @@ def test_wrong_params(
 @pytest.fixture
 def with_controls(stage: Stage, project: Path) -> None:
     """All generators that need no further network have run."""
-    for generator in ("classical", "copy_synthesis"):
+    for generator in ("classical", "copy_synthesis", "voices"):
         assert stage("perturb", scenario="full", fold="1", generator=generator).exit_code == 0
     for pair in ("angry-neutral", "neutral-sad"):
         result = stage("generate", scenario="full", fold="1", pair=pair, generator="f0_only")
@@ -371,6 +371,7 @@ def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., R
         "cyclegan+classical": {"cyclegan": 9, "classical": 9},
         "oversample": {"oversample": 18},
         "copy_synthesis": {"copy_synthesis": 18},
+        "voices": {"voices": 18},
         "f0_only": {"f0_only": 18},
         "shuffled_labels": {"cyclegan": 18},
     }

@@ -14,9 +14,14 @@ from pipeline.audio import AudioParams
 from pipeline.params import load
 from pipeline.perturbation import Perturbation
 from pipeline.shards import Shard
+from pipeline.vocoder import Features
+from pipeline.vocoder.world import World, WorldParams
+from pipeline.voices import Voice
 
-CLASSICAL, COPIES = ({"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis"))
-MADE, COPIED = (Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES))
+CLASSICAL, COPIES, VOICES = (
+    {"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis", "voices")
+)
+MADE, COPIED, SPOKEN = (Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES, VOICES))
 Stage = Callable[..., Result]
 
 
@@ -88,6 +93,45 @@ def test_the_vocoder_alone(stage: Stage, train: pd.DataFrame) -> None:
         assert abs(len(copied) - len(real)) < 8
         assert np.corrcoef(copied[:frames].ravel(), real[:frames].ravel())[0, 1] > 0.8
         assert not np.allclose(copied[:frames], real[:frames], atol=0.1)
+
+
+def test_voices_are_written_down_and_each_clip_has_its_own(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None]
+) -> None:
+    params({"perturb.copies": 2})
+    result = stage("perturb", **VOICES)
+    assert result.exit_code == 0, result.output
+    made = rows(SPOKEN)
+    assert made["source_id"].value_counts().to_dict() == dict.fromkeys(train.index, 2)
+    assert (made["emotion"] == made["source_emotion"]).all() and made["parameters"].is_unique
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), prepared.sampling_rate)
+    real = Shard(Path("data/features/vocoder/demo"))
+    for row in made.head(4).itertuples():
+        features = Features.from_arrays({name: real.array(row.source_id, name) for name in Features.names()})
+        again = Voice(**json.loads(row.parameters)).speak(features, world)
+        found = audio.read(Path(row.filepath)).samples
+        np.testing.assert_allclose(found, audio.level(again, prepared.level_db), atol=2**-15)
+
+
+def test_only_the_numbers_of_voices_change_voices(stage: Stage, params: Callable[..., None]) -> None:
+    def digests() -> list[str]:
+        for item in (CLASSICAL, COPIES, VOICES):
+            stage("perturb", **item)
+        return [rows(folder)["generator_sha256"].iloc[0] for folder in (MADE, COPIED, SPOKEN)]
+
+    before = digests()
+    params({"voices.formants": 0.2})
+    after = digests()
+    assert before[:2] == after[:2] and before[2] != after[2]
+
+
+def test_voices_need_an_envelope_without_pitch(stage: Stage, params: Callable[..., None]) -> None:
+    params({"vocoder.kind": "mel", "prosody.f0": "none"})
+    result = stage("perturb", **VOICES)
+    assert result.exit_code == 1
+    assert "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'" in result.output
+    assert not SPOKEN.exists()
 
 
 def test_a_source_that_is_gone_is_named(stage: Stage, train: pd.DataFrame) -> None:

@@ -15,13 +15,14 @@ WORLD = World(PARAMS, SAMPLING_RATE)
 FORMANTS = ((700, 100, 1.0), (1200, 120, 0.5), (2600, 160, 0.2), (3600, 300, 0.1))  # centre, width [Hz], strength
 
 
-def vowel(f0_hz: float, duration_s: float = 0.6) -> np.ndarray:
-    """Harmonics under four formants, with a vibrato of 5 Hz, (samples,)."""
+def vowel(f0_hz: float, duration_s: float = 0.6, moved: float = 1.0) -> np.ndarray:
+    """Harmonics under four formants, which are `moved`, with a vibrato of 5 Hz, (samples,)."""
     time = np.arange(round(duration_s * SAMPLING_RATE)) / SAMPLING_RATE
     phase = 2 * np.pi * f0_hz * time + 0.5 * np.sin(2 * np.pi * 5 * time)
     sound = np.zeros(len(time))
     for number in range(1, int(7900 / (f0_hz + 2.5))):
-        gain = sum(a / (1 + ((number * f0_hz - centre) / width) ** 2) for centre, width, a in FORMANTS) + 1e-3
+        at = number * f0_hz / moved
+        gain = sum(a / (1 + ((at - centre) / width) ** 2) for centre, width, a in FORMANTS) + 1e-3
         sound += gain * np.sin(number * phase + number**2)
     return 0.1 * sound * np.sin(np.pi * time / duration_s)
 
@@ -31,13 +32,13 @@ def true_f0(f0_hz: float, frames: int) -> np.ndarray:
     return f0_hz + 2.5 * np.cos(2 * np.pi * 5 * np.arange(frames) * PARAMS.frame_ms / 1000)
 
 
-def spectral_distance_db(one: np.ndarray, other: np.ndarray) -> float:
-    """Log-spectral distance over 15 bands of 500 Hz, which all have harmonics; the ends do not count [dB]."""
+def spectral_distance_db(one: np.ndarray, other: np.ndarray, bands: int = 15) -> float:
+    """Log-spectral distance over bands of 500 Hz, of which 15 have harmonics; the ends do not count [dB]."""
 
     def levels(samples: np.ndarray) -> np.ndarray:
         frames = np.lib.stride_tricks.sliding_window_view(samples[1600 : len(one) - 1600], 1024)[::256]
         power = np.abs(np.fft.rfft(frames * np.hanning(1024))) ** 2
-        return 10 * np.log10(power[:, :-1].reshape(len(power), 16, -1).mean(axis=2) + 1e-9)[:, :15]
+        return 10 * np.log10(power[:, :-1].reshape(len(power), 16, -1).mean(axis=2) + 1e-9)[:, :bands]
 
     return float(np.sqrt(np.mean((levels(one) - levels(other)) ** 2)))
 
@@ -83,6 +84,20 @@ def test_shapes_and_types() -> None:
     samples = WORLD.synthesise(features)
     assert samples.dtype == np.float64
     assert samples.shape == (frames * 80,)
+
+
+@pytest.mark.parametrize("factor", [0.88, 1.12])
+def test_formants_move_and_f0_stays(factor: float) -> None:
+    """As a vowel does that was spoken with such formants; before they move it is far from that."""
+    sound, aim = vowel(150), vowel(150, moved=factor)
+    features = WORLD.analyse(sound)
+    moved = WORLD.synthesise(features, factor)
+    unmoved = WORLD.synthesise(features)
+    assert spectral_distance_db(aim, moved, bands=12) < 1 < 5 < spectral_distance_db(aim, unmoved, bands=12)
+    before, after = features.f0_hz, WORLD.analyse(moved).f0_hz[: len(features.f0_hz)]
+    both = (before > 0) & (after > 0)
+    assert both.mean() > 0.9
+    assert np.quantile(np.abs(after[both] / before[both] - 1), 0.9) < 0.02
 
 
 def test_f0_is_changed_and_timbre_kept() -> None:
