@@ -18,8 +18,8 @@ from pipeline.vocoder.world import World
 class VoicesParams:
     """How far a voice may be from the one that a clip was spoken in."""
 
-    formants: Annotated[float, Field(ge=0, lt=1)]  # share by which they move up or down, at most
-    semitones: NonNegativeFloat  # by which F0 moves up or down, at most
+    formants: Annotated[float, Field(ge=0, lt=1)]  # 0.1: they move by a factor of at most 1.1 either way
+    semitones: NonNegativeFloat  # by which F0 moves at most, either way
 
 
 @section
@@ -31,7 +31,7 @@ class Voice:
 
     @classmethod
     def drawn(cls, params: VoicesParams, seed: int) -> Self:
-        """One of the voices that `params` allow; as much higher as lower ones, on logarithmic scales."""
+        """One of the voices that `params` allow, higher as often as lower."""
         draw = np.random.default_rng(seed)
         most = np.log1p(params.formants)
         formants = float(np.exp(draw.uniform(-most, most)))

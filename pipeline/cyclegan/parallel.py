@@ -51,6 +51,6 @@ def _same_words(one: Take, other: Take) -> bool:
 def _aim(source: Take, target: Take) -> Tensor:
     """(frames, order) of the source's frames; NaN in its pauses."""
     ours, theirs = aligned(source.speech, target.speech)
-    sums = np.zeros_like(source.normalised)
+    sums = np.zeros_like(source.normalised.numpy())
     np.add.at(sums, ours, target.normalised.numpy()[theirs])  # where cores are busy, the threads of index_add_ wait
     return torch.from_numpy(sums) / torch.from_numpy(np.bincount(ours, minlength=len(sums)))[:, None]  # 0 / 0 is NaN

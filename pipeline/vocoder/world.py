@@ -58,7 +58,7 @@ class World:
         return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
     def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
-        """Samples from features, (samples,), float64; the envelope's frequencies multiplied by `formants`."""
+        """Samples from features, (samples,), float64; the envelope's frequencies, not the noise's, times `formants`."""
         fft_size = pyworld.get_cheaptrick_fft_size(self.sampling_rate)
         coded, f0_hz, bands = (
             np.ascontiguousarray(array, dtype=np.float64)
