@@ -1,7 +1,7 @@
 """Make clips of train clips that keep their emotion: classical, by the vocoder alone, or in other voices."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -58,9 +58,7 @@ def main(
     rows = synthetic_rows(sources, generator, 1 if generator == COPY else chosen.copies, split, out)
     paths = rows["source_id"].map(sources.set_index("id")["filepath"]).map(Path)
     seeds = [models.derived_seed(seed, split, id_) for id_ in rows["id"]]
-    stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-    spoken = (Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in rows["source_id"])
-    declared: list[object] = [chosen, prepared, vocoder_params, acoustics, seed]
+    declared: tuple[object, ...] = (chosen, prepared, vocoder_params, acoustics, seed)
     learned: dict[str, str] = {}
     synthesise: Callable[[Any], np.ndarray]
     contents: Iterable[Any]
@@ -75,12 +73,12 @@ def main(
         voices = [Voice.drawn(chosen_voices, own) for own in seeds]
         rows = rows.assign(parameters=[_json(voice) for voice in voices], seed=seed)
         world = World(vocoder_params.world, prepared.sampling_rate)
-        synthesise, contents = partial(in_voice, vocoder=world), zip(spoken, voices, strict=True)
-        digest = params.digest(VOICES, chosen, chosen_voices, vocoder_params, prepared)
-        declared.append(chosen_voices)
+        synthesise, contents = partial(in_voice, vocoder=world), zip(spoken(rows, features), voices, strict=True)
+        digest = params.digest(VOICES, chosen_voices, vocoder_params, prepared)
+        declared += (chosen_voices,)
     else:
         synthesise = vocoder(vocoder_params, prepared.sampling_rate, vocoder_path).synthesise
-        contents = spoken
+        contents = spoken(rows, features)
         digest = params.digest(COPY, vocoder_params, prepared)
         if vocoder_params.learns:
             learned = {"vocoder": vocoder_path.as_posix(), "vocoder_sha256": models.fingerprint(vocoder_path)}
@@ -120,6 +118,12 @@ def synthetic_rows(sources: pd.DataFrame, generator: str, copies: int, split: st
         .drop(columns="copy")
         .sort_values("id", ignore_index=True)
     )
+
+
+def spoken(rows: pd.DataFrame, features: Path) -> Iterator[Features]:
+    """Features of the source of each row, from the corpora's shards."""
+    stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
+    return (Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in rows["source_id"])
 
 
 def perturbed(content: tuple[Path, Perturbation], prepared: AudioParams) -> np.ndarray:

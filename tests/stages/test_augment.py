@@ -432,8 +432,9 @@ def test_a_generator_that_learns_cannot_pose_as_one_that_does_not(
     assert result.exit_code == 1 and GENERATOR_RULE in result.output
 
 
-def test_a_perturbed_clip_of_a_test_speaker(with_controls: None, augment: Callable[..., Result]) -> None:
-    table = Path("data/synthetic/full-1/classical/all/clips.parquet")
+@pytest.mark.parametrize("arm", ["classical", "voices"])
+def test_a_perturbed_clip_of_a_test_speaker(arm: str, with_controls: None, augment: Callable[..., Result]) -> None:
+    table = Path(f"data/synthetic/full-1/{arm}/all/clips.parquet")
     rewrite(table, manifest.SYNTHETIC, with_value("source_id", "demo/f01_s1_sad_medium", "emotion == 'sad'"))
-    result = augment("classical")
-    assert result.exit_code == 1 and "source outside train: full-1/classical/demo/" in result.output
+    result = augment(arm)
+    assert result.exit_code == 1 and f"source outside train: full-1/{arm}/demo/" in result.output
