@@ -18,9 +18,9 @@ import torch
 from pipeline import manifest, models, params
 from pipeline.assessment import CONVERTED, SECOND_TAKE, SOURCE, gap_closed
 from pipeline.cyclegan.conversion import Converter
-from pipeline.distortion import mel_cepstral_distortion
-from pipeline.laboratory import takes_of
+from pipeline.laboratory import mean_distances, takes_of
 from pipeline.shards import Shards
+from pipeline.stages.assess import converted
 from pipeline.vocoder import Features, VocoderParams
 from pipeline.workers import in_parallel
 
@@ -70,18 +70,15 @@ class Compared:
             if self.rows.at[id_, "emotion"] == target:
                 found.append(self.row(own, id_, source, target, SECOND_TAKE))
                 continue
-            heard = own_level if own_level in self.converter.prosody.intensities.get(target, ()) else None
-            made = self.converter.convert(own, source, target, self.bounds_hz, own_level, heard)
+            made = converted(self.converter, own, source, target, self.bounds_hz, own_level)
             found += [self.row(own, id_, source, target, SOURCE), self.row(made, id_, source, target, CONVERTED)]
         return found
 
     def row(self, heard: Features, id_: str, source: str, target: str, what: str) -> dict[str, Any]:
-        """Mean distance of what is made of a clip to the takes of the target; None where there are none."""
-        takes = [self.features(take).spectrum for take in self.takes[id_].get(target, ())]
-        distances = [mel_cepstral_distortion(heard.spectrum, take) for take in takes]
+        """What is made of a clip, by its mean distance to the takes of the target."""
+        takes = [self.features(take) for take in self.takes[id_].get(target, ())]
         about = {name: self.rows.at[id_, name] for name in ("speaker", "sentence", "intensity")}
-        mean = sum(distances) / len(distances) if distances else None
-        return {"source": source, "target": target, "what": what, **about, "mcd_db": mean}
+        return {"source": source, "target": target, "what": what, **about, **mean_distances(heard, takes)}
 
     def features(self, id_: str) -> Features:
         """Of a real clip."""

@@ -72,7 +72,7 @@ def main(
         for id_, path, emotion, level in paired[["id", "filepath", "emotion", "intensity"]].itertuples(index=False):
             own = spoken(id_)
             made = {
-                target: _converted(converter, own, source, target, bounds, level)
+                target: converted(converter, own, source, target, bounds, level)
                 for (source, target), converter in converters.items()
                 if source == emotion
             }
@@ -102,7 +102,7 @@ def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torc
     return Converter.from_tensors(tensors, config, device)
 
 
-def _converted(
+def converted(
     converter: Converter, clip: Features, source: str, target: str, bounds_hz: tuple[float, float], level: str | None
 ) -> Features:
     """A clip in the target emotion at its own intensity, or at none where too little was heard of that."""
