@@ -1,7 +1,7 @@
 """Did all arms have the same budget: what each run of a classifier really did is kept with its predictions.
 
-The real clips of a class weigh the same in every arm; all that joins them is `extra_clips` of total weight
-`extra_weight`, both 0 in an arm that adds nothing.
+The real clips of a class, or copies in their place, weigh the same in every arm; all that joins them is `extra_clips`
+of total weight `extra_weight`, both 0 in an arm that adds nothing.
 """
 
 import json
@@ -43,10 +43,16 @@ def unequal(arms: Mapping[str, Budget]) -> list[str]:
 
 
 def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:
-    first = next(iter(of_arms.values()), None)
-    if all(alike(one, first) for one in of_arms.values()):
+    groups: list[tuple[Any, list[str]]] = []  # what some arms have alike, and which these are
+    for arm, found in of_arms.items():
+        same = next((arms for value, arms in groups if alike(found, value)), None)
+        if same is None:
+            groups.append((found, [arm]))
+        else:
+            same.append(arm)
+    if len(groups) < 2:
         return []
-    return [f"{what}: " + "; ".join(f"{found} in {arm}" for arm, found in of_arms.items())]
+    return [f"{what}: " + "; ".join(f"{value} in {', '.join(arms)}" for value, arms in groups)]
 
 
 def _in_words(run: Mapping[str, Any] | None) -> str:

@@ -54,11 +54,12 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
         splits: that were predicted
         arms: likewise
     """
-    said = []
+    said: dict[str, dict[str, None]] = {}  # splits of each line, in their order
     for folder, split in product(folders, splits):
         stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
-        said += [f"{split}: {line}" for line in budget.unequal(stated)]
-    return said
+        for line in budget.unequal(stated):
+            said.setdefault(line, {})[split] = None
+    return [f"{', '.join(named)}: {line}" for line, named in said.items()]
 
 
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:

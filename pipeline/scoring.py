@@ -216,7 +216,8 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
     """UAR and its gain: `cyclegan 0.612, none 0.598: no detectable effect: +1.4 points UAR, 95 % interval …`.
 
     There is an effect where the interval over speakers excludes zero and, in the primary family, Holm's p does not
-    speak against it. Where the interval over folds includes zero, it is one of these folds' models alone.
+    speak against it. Where the interval over folds includes zero, it is one of these folds' models alone. Of too few
+    speakers nothing is said but the numbers.
 
     Args:
         arm: its name
@@ -234,8 +235,8 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
     if gain.interval is None or gain.p is None or gain.detectable is None:
         return f"{scores}: {points}, of one speaker no interval can be made{caution}"
     over_folds = ""
-    effect = "no detectable effect: "
-    if _excludes_zero(gain.interval) and (holm is None or holm <= 1 - gain.confidence):
+    effect = "" if few else "no detectable effect: "
+    if not few and _excludes_zero(gain.interval) and (holm is None or holm <= 1 - gain.confidence):
         effect = "gain of " if gain.mean > 0 else "loss of "
         points = points.removeprefix("−")
         if gain.fold_interval is not None and not _excludes_zero(gain.fold_interval):

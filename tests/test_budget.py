@@ -32,8 +32,8 @@ def test_equal_budgets() -> None:
 @pytest.mark.parametrize(
     ("run", "name", "value", "words"),
     [
-        (0, "grid", 9, "svm, seed 0: grid 12 in none; grid 9 in cyclegan; grid 12 in classical"),
-        (2, "steps", 599, "cnn, seed 1: batch 32, checkpoints 10, steps 600 in none; "),
+        (0, "grid", 9, "svm, seed 0: grid 12 in none, classical; grid 9 in cyclegan"),
+        (2, "steps", 599, "cnn, seed 1: batch 32, checkpoints 10, steps 600 in none, classical; "),
         (1, "batch", 33, "cnn, seed 0: "),
         (1, "checkpoints", 20, "cnn, seed 0: "),
     ],
@@ -49,7 +49,7 @@ def test_a_run_more() -> None:
     arms = copy.deepcopy(FAIR)
     arms["cyclegan"]["runs"].append({"classifier": "cnn", "seed": 2, "steps": 600, "batch": 32, "checkpoints": 10})
     [said] = unequal(arms)
-    assert said.startswith("cnn, seed 2: nothing in none; batch 32")
+    assert said.startswith("cnn, seed 2: nothing in none, classical; batch 32")
 
 
 def test_extra_clips_that_weigh_more() -> None:

@@ -229,6 +229,7 @@ NEITHER = [0.02, 0.02, -0.01, -0.01] * 2
             "gain of +3.5 points UAR by these folds' models, 95 % interval +2.2 … +4.8 (over folds −15.6 … +22.6)",
         ),
         (NEITHER, 0.2, "no detectable effect: +0.5 points UAR, 95 % interval −0.8 … +1.8 "),
+        (SURE[:4], None, "none 0.500: +2.5 points UAR, 95 % interval +1.6 … +3.4 (over folds "),  # and no verdict
         (SURE[:4], None, "80 % power for 1.2: too few speakers (4 of at least 8)"),
         (
             [0.02],

@@ -100,7 +100,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         budget.KEY: json.dumps(
             {
                 "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in every],
-                **_extra(clips),
+                **extra(clips),
             }
         ),
     }
@@ -137,7 +137,8 @@ def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:
     return {use: models.clips_sha256(clips[chosen]) for use, chosen in used.items()}
 
 
-def _extra(clips: pd.DataFrame) -> dict[str, float]:
-    """What there is to learn from beside the real clips, each of which weighs 1."""
-    added = clips[(clips["partition"] == "train") & clips["is_synthetic"]]
-    return {"extra_clips": len(added), "extra_weight": round(float(added["weight"].astype(np.float64).sum()), 3)}
+def extra(clips: pd.DataFrame) -> dict[str, float]:
+    """What there is to learn from beyond the real clips, each of which, or its copy in its place, weighs 1."""
+    train = clips[clips["partition"] == "train"]
+    real, weights = int((~train["is_synthetic"]).sum()), train["weight"].astype(np.float64)
+    return {"extra_clips": int((weights > 0).sum()) - real, "extra_weight": round(float(weights.sum()) - real, 3)}

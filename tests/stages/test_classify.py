@@ -15,6 +15,7 @@ from pipeline import audit, budget, leakage, manifest, predictions
 from pipeline.classifier import svm, training
 from pipeline.classifier.ssl import Listener
 from pipeline.shards import Shard, Writer
+from pipeline.stages.classify import extra
 
 TINY = {  # a wav2vec 2.0
     "extractor_mode": "group_norm",
@@ -277,6 +278,13 @@ def test_budget_is_what_the_runs_did(classify: Classify) -> None:
     expected = rows.loc[rows["is_synthetic"], "weight"].sum()
     assert stated["cyclegan"]["extra_clips"] == rows["is_synthetic"].sum() > 3
     assert stated["cyclegan"]["extra_weight"] == pytest.approx(expected, abs=1e-3) and expected > 1
+
+    # Copies in the place of the real clips are no budget.
+    is_real = ~rows["is_synthetic"] & (rows["partition"] == "train")
+    copies = rows[is_real].assign(is_synthetic=True)
+    replaced = pd.concat([rows.assign(weight=rows["weight"].where(~is_real, 0.0)), copies])
+    assert extra(replaced) == extra(rows)
+    assert extra(rows[~rows["is_synthetic"]]) == {"extra_clips": 0, "extra_weight": 0}
 
 
 def test_curriculum(classify: Classify, params: Callable[..., None]) -> None:

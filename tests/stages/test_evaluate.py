@@ -350,13 +350,15 @@ def test_arms_that_are_not_paired_are_named(project):
 
 def test_an_arm_that_had_more_is_named_in_words_and_beside_its_numbers(project):
     """In the scenario where it is so, and in no other."""
-    path = project / "predictions/full-2/classical.parquet"
-    predictions.write(predictions.read(path), path, LABELS, "abc", budget=budget(steps=600))
+    for split in ("full-1", "full-2"):
+        path = project / f"predictions/{split}/classical.parquet"
+        predictions.write(predictions.read(path), path, LABELS, "abc", budget=budget(steps=600))
     result = evaluate(project)
-    said = "not the same budget in all arms: full-2: cnn, seed 0: steps 300 in none; steps 600 in classical"
+    arms = "steps 300 in none, cyclegan+classical; steps 600 in classical"
+    said = f"not the same budget in all arms: full-1, full-2: cnn, seed 0: {arms}\n"
     assert result.exit_code == 0 and said in result.output
     scores = load(project, "ser.json")
-    assert said in scores["full"]["svm"]["none"]["note"]
+    assert said.strip() in scores["full"]["svm"]["none"]["note"]
     assert "budget" not in scores["low_data_25"]["svm"]["none"]["note"]
 
 
