@@ -1,5 +1,7 @@
 """Did all arms have the same budget: what each run of a classifier really did is kept with its predictions.
 
+Whatever else the arms are trained with is in the hash of the parameters, which must be the same in all.
+
 The real clips of a class, or copies in their place, weigh the same in every arm; all that joins them is `extra_clips`
 of total weight `extra_weight`, both 0 in an arm that adds nothing.
 """
@@ -11,6 +13,7 @@ from functools import partial
 from typing import Any
 
 KEY = "budget"  # in the metadata of a table of predictions
+PARAMS = "params"  # likewise, the hash of the classifiers' parameters
 
 # `runs`: of each its `classifier` and `seed`; `steps`, `batch` and `checkpoints` (looked at on valid) of a network, or
 # `grid` (machines fitted, and looked at on valid); and `extra_clips` and `extra_weight`
@@ -19,15 +22,16 @@ Budget = Mapping[str, Any]
 
 def stated(metadata: Mapping[str, str]) -> Budget:
     """What a table of predictions says in its metadata; empty where it says nothing."""
-    found: Budget = json.loads(metadata.get(KEY, "{}"))
-    return found
+    found: dict[str, Any] = json.loads(metadata.get(KEY, "{}"))
+    return {**found, PARAMS: metadata[PARAMS]} if found and PARAMS in metadata else found
 
 
-def unequal(arms: Mapping[str, Budget]) -> list[str]:
+def unequal(arms: Mapping[str, Budget], baseline: str) -> list[str]:
     """What not all arms have alike, in words; nothing where all is fair.
 
     Args:
         arms: budget of each arm of a split
+        baseline: the arm that is meant to have no extra clips
     """
     silent = [arm for arm, budget in arms.items() if not budget]
     said = [f"nothing is said of {', '.join(silent)}"] if silent else []
@@ -36,8 +40,10 @@ def unequal(arms: Mapping[str, Budget]) -> list[str]:
     for classifier, seed in sorted(set().union(*by_run.values())):
         spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
         said += _differing(f"{classifier}, seed {seed}", spent, lambda one, other: one == other)
+    hashes = {arm: budget[PARAMS][:8] for arm, budget in stating.items() if PARAMS in budget}
+    said += _differing("hash of the parameters", hashes, lambda one, other: one == other)
     for what, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
-        extra = {arm: budget[key] for arm, budget in stating.items() if budget.get(key)}
+        extra = {arm: budget[key] for arm, budget in stating.items() if arm != baseline and key in budget}
         said += _differing(what, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
     return said
 

@@ -60,7 +60,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def readable(scores: dict[str, Any]) -> pd.DataFrame:
-    """Words, a row a scenario, classifier and arm: UAR, and the gain over each reference in points, and its p."""
+    """Words, a row a scenario, classifier and arm: UAR, and over each reference the gain, its intervals, and its p."""
     compared = [found.get("over", {}) for _, found in _arms(scores)]
     references = list(dict.fromkeys(reference for over in compared for reference in over))
     rows = []
@@ -68,7 +68,11 @@ def readable(scores: dict[str, Any]) -> pd.DataFrame:
         row = {"scenario": scenario, "classifier": classifier, "arm": arm, "UAR": f"{100 * found['uar']:.1f}"}
         for reference in references:
             beside = found.get("over", {}).get(reference)
-            row |= {f"over {reference}": _gain(beside), f"p ({reference})": _p(beside)}
+            row |= {
+                f"over {reference}": _gain(beside),
+                f"folds ({reference})": _over_folds(beside),
+                f"p ({reference})": _p(beside),
+            }
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -89,7 +93,7 @@ def tidy(scores: dict[str, Any]) -> pd.DataFrame:
 
 def notes(scores: dict[str, Any]) -> list[str]:
     """What the table must not be read without."""
-    said = ["UAR and gains in points, with the interval over speakers; p by sign-flip, in brackets after Holm"]
+    said = ["UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"]
     return list(dict.fromkeys([*said, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
 
 
@@ -121,6 +125,12 @@ def _gain(beside: dict[str, Any] | None) -> str:
         return ""
     uar = beside["uar"]
     return signed(uar["gain"]) + (f" ({signed_range((uar['ci_low'], uar['ci_high']))})" if "ci_low" in uar else "")
+
+
+def _over_folds(beside: dict[str, Any] | None) -> str:
+    if beside is None or "fold_low" not in beside["uar"]:
+        return ""
+    return signed_range((beside["uar"]["fold_low"], beside["uar"]["fold_high"]))
 
 
 def _p(beside: dict[str, Any] | None) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pipeline import budget, manifest, params
 from pipeline.predictions import PREFIX, predicted, read
+from pipeline.results import BASELINE
 
 
 class RunsError(click.ClickException):
@@ -57,7 +58,7 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
     said: dict[str, dict[str, None]] = {}  # splits of each line, in their order
     for folder, split in product(folders, splits):
         stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
-        for line in budget.unequal(stated):
+        for line in budget.unequal(stated, BASELINE):
             said.setdefault(line, {})[split] = None
     return [f"{', '.join(named)}: {line}" for line, named in said.items()]
 

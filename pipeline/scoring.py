@@ -215,8 +215,8 @@ def score_in_words(arm: str, found: Performance, least: int) -> str:
 def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | None, least: int) -> str:
     """UAR and its gain: `cyclegan 0.612, none 0.598: no detectable effect: +1.4 points UAR, 95 % interval …`.
 
-    There is an effect where the interval over speakers excludes zero and, in the primary family, Holm's p does not
-    speak against it. Where the interval over folds includes zero, it is one of these folds' models alone. Of too few
+    There is an effect where the interval over speakers excludes zero and p, in the primary family Holm's, does not
+    speak against it. Where no interval over folds excludes zero too, it is one of these folds' models alone. Of too few
     speakers nothing is said but the numbers.
 
     Args:
@@ -236,10 +236,11 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
         return f"{scores}: {points}, of one speaker no interval can be made{caution}"
     over_folds = ""
     effect = "" if few else "no detectable effect: "
-    if not few and _excludes_zero(gain.interval) and (holm is None or holm <= 1 - gain.confidence):
+    p = gain.p if holm is None else holm
+    if not few and _excludes_zero(gain.interval) and p <= 1 - gain.confidence:
         effect = "gain of " if gain.mean > 0 else "loss of "
         points = points.removeprefix("−")
-        if gain.fold_interval is not None and not _excludes_zero(gain.fold_interval):
+        if gain.fold_interval is None or not _excludes_zero(gain.fold_interval):
             points += " by these folds' models"
     if gain.fold_interval is not None:
         over_folds = f" (over folds {signed_range(gain.fold_interval)})"

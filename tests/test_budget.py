@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.budget import stated, unequal
+from pipeline.budget import stated
+from pipeline.budget import unequal as differing
 
 FAIR: dict[str, dict[str, Any]] = {
     arm: {
@@ -20,6 +21,10 @@ FAIR: dict[str, dict[str, Any]] = {
     }
     for arm, clips, weight in (("none", 0, 0.0), ("cyclegan", 575, 172.5), ("classical", 575, 172.501))
 }
+
+
+def unequal(arms: dict[str, Any]) -> list[str]:
+    return differing(arms, "none")
 
 
 def test_equal_budgets() -> None:
@@ -62,7 +67,23 @@ def test_an_extra_clip_more() -> None:
     assert said == "number of extra clips: 576 in cyclegan; 575 in classical"
 
 
+def test_an_arm_without_the_extra_clips_that_it_should_have() -> None:
+    without = {**FAIR["cyclegan"], "extra_clips": 0, "extra_weight": 0.0}
+    assert unequal({**FAIR, "cyclegan": without}) == [
+        "number of extra clips: 0 in cyclegan; 575 in classical",
+        "weight of extra clips: 0.0 in cyclegan; 172.501 in classical",
+    ]
+
+
+def test_other_parameters() -> None:
+    arms = {arm: {**found, "params": "0123456789"} for arm, found in FAIR.items()}
+    assert unequal(arms) == []
+    arms["cyclegan"]["params"] = "a123456789"
+    assert unequal(arms) == ["hash of the parameters: 01234567 in none, classical; a1234567 in cyclegan"]
+
+
 def test_an_arm_that_says_nothing() -> None:
     assert stated({"params": "x"}) == {}
     assert unequal({**FAIR, "none": stated({})}) == ["nothing is said of none"]
     assert stated({"budget": json.dumps(FAIR["none"])}) == FAIR["none"]
+    assert stated({"budget": json.dumps(FAIR["none"]), "params": "abc"}) == {**FAIR["none"], "params": "abc"}

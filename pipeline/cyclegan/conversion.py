@@ -74,8 +74,15 @@ class Styles:
         """What is undone: statistics of the target at an intensity; of one that was not heard, a share of the way."""
         if intensity is None or (emotion, intensity) in self.of:
             return self.of[emotion, intensity]
-        known, share = nearest(intensity, [level for style, level in self.of if style == emotion and level])
+        known, share = self._nearest(emotion, intensity)
         return self.of[source, None].toward(self.of.get((emotion, known), self.of[emotion, None]), share)
+
+    def share(self, emotion: str, intensity: str | None) -> float:
+        """How far to go: 1, but to an intensity that was not heard as far as it is beside the nearest that was."""
+        return 1.0 if intensity is None or (emotion, intensity) in self.of else self._nearest(emotion, intensity)[1]
+
+    def _nearest(self, emotion: str, intensity: str) -> tuple[str, float]:
+        return nearest(intensity, [level for style, level in self.of if style == emotion and level])
 
 
 @dataclass(frozen=True)
@@ -140,7 +147,8 @@ class Converter:
                 "`dvc repro` trains the pair again"
             )
         normalised = style.apply(frames).T[None]  # (T, C) -> (1, C, T)
-        converted = generator.convert(normalised.to(device))[0].T.cpu()
+        made = generator.convert(normalised.to(device)).cpu()
+        converted = torch.lerp(normalised, made, self.styles.share(target, intensity))[0].T
         return self.styles.target(source, target, intensity).undo(converted).numpy()
 
     def tensors(self) -> dict[str, Tensor]:

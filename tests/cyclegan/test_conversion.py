@@ -113,6 +113,20 @@ def test_statistics_of_an_intensity(converter: Converter) -> None:
     torch.testing.assert_close(further.mean, sad.mean + 1.5 * (angry.mean - sad.mean))
 
 
+@pytest.mark.parametrize(("intensity", "share"), [(None, 1.0), ("low", 0.5), ("medium", 1.0), ("high", 1.5)])
+def test_networks_go_as_far_as_the_statistics(converter: Converter, intensity: str | None, share: float) -> None:
+    """To intensities of sadness of which `medium` alone was heard."""
+    given = clip(40, seed=6)
+    own, target = converter.styles.of["angry", None], converter.styles.target("angry", "sad", intensity)
+    made = converter.convert(given, "angry", "sad", BOUNDS, intensity=intensity)
+    before = own.apply(torch.from_numpy(given.spectrum))
+    with torch.no_grad():
+        network = converter.generators["angry", "sad"].convert(before.T[None])[0].T
+    added = target.apply(torch.from_numpy(made.spectrum)) - before
+    torch.testing.assert_close(added, share * (network - before), atol=1e-4, rtol=1e-4)
+    assert (network - before).std() > 0.1
+
+
 @pytest.mark.parametrize("f0", ["none", "log_gaussian", "cwt", "cyclegan_cwt"])
 @pytest.mark.parametrize("energy", ["none", "log_gaussian", "cyclegan"])
 @pytest.mark.parametrize("duration", ["none", "rate"])
