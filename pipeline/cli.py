@@ -220,7 +220,7 @@ def convert(given: Path, out: Path, target: str, source: str | None, intensity: 
 @click.argument("key")
 @click.argument("values", nargs=-1, required=True)
 def sweep(key: str, values: tuple[str, ...]) -> None:
-    """Try a number of params.yaml at several VALUES, such as augment.mix.ratio 0.5 1 2, and draw what each gains."""
+    """Try a number of params.yaml at several VALUES, such as augment.mix.ratio 0.25 0.5 1, and draw what each gains."""
     from pipeline import sweep as sweeping
 
     table = sweeping.sweep(key, values, PARAMS, sections(), RAW)

@@ -14,7 +14,7 @@ from rich.table import Table
 from pipeline.files import whole
 from pipeline.scoring import signed, signed_range
 
-WIDTH = 160  # columns, where it is no terminal that is written to
+WIDTH = 180  # columns, where it is no terminal that is written to
 
 
 class ComparisonError(click.ClickException):
