@@ -32,6 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train_cyclegan.keep_variance": 0,
     },
     "without parallel takes": {"train_cyclegan.parallel_weight": 0},
+    "without discriminators": {"train_cyclegan.adversarial_weight": 0},
     "without guidance": {"train_cyclegan.guidance_weight": 0},
     "four times the guidance": {"train_cyclegan.guidance_weight": 4},
     "without keeping the mean": {"train_cyclegan.keep_mean": 0},

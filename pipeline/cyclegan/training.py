@@ -38,6 +38,7 @@ class CycleGanParams:
     generator_rate: PositiveFloat  # learning rates
     discriminator_rate: PositiveFloat
     constant_share: Share  # of the steps before both rates begin to fall to nothing, linearly
+    adversarial_weight: NonNegativeFloat  # of discriminators that judge fakes
     cycle_weight: NonNegativeFloat
     identity_weight: NonNegativeFloat
     identity_share: Share  # of the steps in which it applies
@@ -314,7 +315,7 @@ def _given(part: Part | None, name: str) -> Part:
 def _weights(params: CycleGanParams) -> dict[str, float]:
     """Of each loss of the generators."""
     return {
-        "adversarial": 1.0,
+        "adversarial": params.adversarial_weight,
         "cycle": params.cycle_weight,
         "identity": params.identity_weight,
         "parallel": params.parallel_weight,

@@ -229,10 +229,12 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_losses_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
-    params = replace(params, steps=3, generator_rate=0.05, cycle_weight=3, identity_weight=7, log_every=1)
+    weights = {"adversarial_weight": 5, "cycle_weight": 3, "identity_weight": 7}
+    params = replace(params, steps=3, generator_rate=0.05, log_every=1, **weights)
     rows = pd.DataFrame(trained(params)[1])
     assert (rows[["cycle", "identity"]].iloc[-1] > 0.01).all()
-    np.testing.assert_allclose(seen[0::2], rows["adversarial"] + 3 * rows["cycle"] + 7 * rows["identity"], rtol=1e-5)
+    expected = 5 * rows["adversarial"] + 3 * rows["cycle"] + 7 * rows["identity"]
+    np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
     np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
 
 

@@ -36,6 +36,7 @@ train_cyclegan:
   generator_rate: 1e-3
   discriminator_rate: 1e-3
   constant_share: 0.5
+  adversarial_weight: 1
   cycle_weight: 2
   identity_weight: 0.5
   identity_share: 0.5
