@@ -59,7 +59,7 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
     if "classify" in values:
         of_classify = ("classifiers", "names", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
-    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder):
+    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _weights):
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
     return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
@@ -269,6 +269,15 @@ def _vocoder(values: Values) -> Iterable[str]:
     if "vocoder" in values and "voices" in values.get("perturbations", ()):
         if refusal := values["vocoder"].voices_refusal():
             yield refusal
+
+
+def _weights(values: Values) -> Iterable[str]:
+    if (
+        "classify" in values
+        and "ssl" in values["classify"].classifiers
+        and (refusal := values["classify"].ssl.refusal())
+    ):
+        yield refusal
 
 
 def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:

@@ -157,6 +157,10 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",
         ),
         ({"vocoder__mel__window_ms": 9}, "'vocoder.mel': window_ms is 9.0: expected at least twice frame_ms"),
+        (
+            {"classify__classifiers": ["svm", "cnn", "ssl"], "classify__ssl__weights": "models/none.pth"},
+            "'classify.ssl.weights': 'models/none.pth' not found; expected the weights of WAVLM_BASE_PLUS",
+        ),
         ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
         ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
         ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),

@@ -30,6 +30,18 @@ class SslParams(TrainingParams):
     hidden: PositiveInt
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
+    def refusal(self) -> str | None:
+        """What to do where the file of weights is not there; None where it is."""
+        path = Path(self.weights)
+        if path.is_file():
+            return None
+        return (
+            f"'classify.ssl.weights': '{path}' not found; expected the weights of {self.bundle}. Nothing is downloaded "
+            "unasked: see to it that their licence suits you, then run "
+            f'`python -c "import torchaudio; torchaudio.pipelines.{self.bundle}.get_model(dl_kwargs='
+            f"{{'model_dir': '{path.parent.as_posix()}', 'file_name': '{path.name}'}})\"`"
+        )
+
 
 class SslError(click.ClickException):
     """The network is not there, or is not the one that was asked for."""
@@ -150,13 +162,8 @@ def _loaded(params: SslParams) -> tuple[nn.Module, int]:
     if params.bundle not in bundles:
         raise SslError(f"classify.ssl.bundle is '{params.bundle}'{nearest(params.bundle, bundles)}")
     bundle, path = getattr(pipelines, params.bundle), Path(params.weights)
-    if not path.is_file():
-        raise SslError(
-            f"classify.ssl.weights: '{path}' not found; expected the weights of {params.bundle}. Nothing is downloaded "
-            "unasked: see to it that their licence suits you, then run "
-            f'`python -c "import torchaudio; torchaudio.pipelines.{params.bundle}.get_model(dl_kwargs='
-            f"{{'model_dir': '{path.parent.as_posix()}', 'file_name': '{path.name}'}})\"`"
-        )
+    if refusal := params.refusal():
+        raise SslError(refusal)
     given = {"model_dir": str(path.parent), "file_name": path.name, "map_location": "cpu", "weights_only": True}
     try:
         network = bundle.get_model(dl_kwargs=given)  # reads the file that is there, and downloads nothing

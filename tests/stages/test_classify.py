@@ -374,5 +374,5 @@ def test_ssl_without_weights(stage: Stage, params: Callable[..., None]) -> None:
     assert stage("augment", **item).exit_code == 0
     result = stage("classify", **item)
     assert result.exit_code == 1
-    assert "classify.ssl.weights: 'models/ssl/wavlm_base_plus.pth' not found" in result.output
+    assert "'classify.ssl.weights': 'models/ssl/wavlm_base_plus.pth' not found" in result.output
     assert not predicted("none").exists()
