@@ -16,13 +16,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from simulation import CONFIDENCE, differences
 
 from pipeline import params, runs, scoring
 from pipeline.results import BASELINE
 from pipeline.significance import POWER, t_interval
 
 CLASSIFIER = "cnn"
-CONFIDENCE = 0.95
 EXPERIMENTS = 20_000
 
 
@@ -46,8 +46,7 @@ def claimed(speakers: float, noise: float, folds: int, of_each: int) -> float:
         folds: their number
         of_each: speakers of a fold
     """
-    rng = np.random.default_rng(0)
-    luck = speakers * rng.normal(size=(EXPERIMENTS, folds, of_each)) + noise * rng.normal(size=(EXPERIMENTS, folds, 1))
+    luck = speakers * differences(EXPERIMENTS, folds, of_each, noise / speakers, shared=False, seed=0)
     lows = [t_interval(gains, CONFIDENCE)[0] for gains in (luck.reshape(EXPERIMENTS, -1), luck.mean(axis=2))]
     return float(np.quantile(-np.minimum(*lows), POWER))  # a true gain moves both
 

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from operator import eq
 from typing import Any
 
 KEY = "budget"  # in the metadata of a table of predictions
@@ -39,9 +40,9 @@ def unequal(arms: Mapping[str, Budget], baseline: str) -> list[str]:
     by_run = {arm: {(run["classifier"], run["seed"]): run for run in stating[arm]["runs"]} for arm in stating}
     for classifier, seed in sorted(set().union(*by_run.values())):
         spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
-        said += _differing(f"{classifier}, seed {seed}", spent, lambda one, other: one == other)
+        said += _differing(f"{classifier}, seed {seed}", spent, eq)
     hashes = {arm: budget[PARAMS][:8] for arm, budget in stating.items() if PARAMS in budget}
-    said += _differing("hash of the parameters", hashes, lambda one, other: one == other)
+    said += _differing("hash of the parameters", hashes, eq)
     for what, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
         extra = {arm: budget[key] for arm, budget in stating.items() if arm != baseline and key in budget}
         said += _differing(what, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32

@@ -67,11 +67,11 @@ def readable(scores: dict[str, Any]) -> pd.DataFrame:
     for (scenario, classifier, arm), found in _arms(scores):
         row = {"scenario": scenario, "classifier": classifier, "arm": arm, "UAR": f"{100 * found['uar']:.1f}"}
         for reference in references:
-            beside = found.get("over", {}).get(reference)
+            uar = found.get("over", {}).get(reference, {}).get("uar", {})
             row |= {
-                f"over {reference}": _gain(beside),
-                f"folds ({reference})": _over_folds(beside),
-                f"p ({reference})": _p(beside),
+                f"over {reference}": _gain(uar),
+                f"folds ({reference})": _interval(uar, "fold"),
+                f"p ({reference})": _p(uar),
             }
         rows.append(row)
     return pd.DataFrame(rows)
@@ -120,21 +120,18 @@ def _arms(scores: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], dict[s
                 yield (scenario, classifier, arm), found
 
 
-def _gain(beside: dict[str, Any] | None) -> str:
-    if beside is None:
+def _gain(uar: dict[str, float]) -> str:
+    if not uar:
         return ""
-    uar = beside["uar"]
-    return signed(uar["gain"]) + (f" ({signed_range((uar['ci_low'], uar['ci_high']))})" if "ci_low" in uar else "")
+    interval = _interval(uar, "ci")
+    return signed(uar["gain"]) + (f" ({interval})" if interval else "")
 
 
-def _over_folds(beside: dict[str, Any] | None) -> str:
-    if beside is None or "fold_low" not in beside["uar"]:
+def _interval(uar: dict[str, float], over: str) -> str:
+    return signed_range((uar[f"{over}_low"], uar[f"{over}_high"])) if f"{over}_low" in uar else ""
+
+
+def _p(uar: dict[str, float]) -> str:
+    if "p" not in uar:
         return ""
-    return signed_range((beside["uar"]["fold_low"], beside["uar"]["fold_high"]))
-
-
-def _p(beside: dict[str, Any] | None) -> str:
-    if beside is None or "p" not in beside["uar"]:
-        return ""
-    uar = beside["uar"]
     return f"{uar['p']:.3f}" + (f" ({uar['p_holm']:.3f})" if "p_holm" in uar else "")

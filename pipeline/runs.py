@@ -55,12 +55,12 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
         splits: that were predicted
         arms: likewise
     """
-    said: dict[str, dict[str, None]] = {}  # splits of each line, in their order
+    said: dict[str, list[str]] = {}  # splits of each line
     for folder, split in product(folders, splits):
         stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
         for line in budget.unequal(stated, BASELINE):
-            said.setdefault(line, {})[split] = None
-    return [f"{', '.join(named)}: {line}" for line, named in said.items()]
+            said.setdefault(line, []).append(split)
+    return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in said.items()]
 
 
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:

@@ -272,11 +272,7 @@ def _vocoder(values: Values) -> Iterable[str]:
 
 
 def _weights(values: Values) -> Iterable[str]:
-    if (
-        "classify" in values
-        and "ssl" in values["classify"].classifiers
-        and (refusal := values["classify"].ssl.refusal())
-    ):
+    if "ssl" in values.get("classify.classifiers", ()) and (refusal := values["classify"].ssl.refusal()):
         yield refusal
 
 

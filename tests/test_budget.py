@@ -2,12 +2,13 @@
 
 import copy
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
+from pipeline import budget
 from pipeline.budget import stated
-from pipeline.budget import unequal as differing
 
 FAIR: dict[str, dict[str, Any]] = {
     arm: {
@@ -23,8 +24,7 @@ FAIR: dict[str, dict[str, Any]] = {
 }
 
 
-def unequal(arms: dict[str, Any]) -> list[str]:
-    return differing(arms, "none")
+unequal = partial(budget.unequal, baseline="none")
 
 
 def test_equal_budgets() -> None:

@@ -79,7 +79,7 @@ class Styles:
 
     def share(self, emotion: str, intensity: str | None) -> float:
         """How far to go: 1, but to an intensity that was not heard as far as it is beside the nearest that was."""
-        return 1.0 if intensity is None or (emotion, intensity) in self.of else self._nearest(emotion, intensity)[1]
+        return 1.0 if intensity is None else self._nearest(emotion, intensity)[1]
 
     def _nearest(self, emotion: str, intensity: str) -> tuple[str, float]:
         return nearest(intensity, [level for style, level in self.of if style == emotion and level])
