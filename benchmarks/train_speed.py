@@ -43,6 +43,7 @@ OFF: dict[str, Any] = {
 }
 PARTS: dict[str, dict[str, Any]] = {
     "none": {},
+    "no judges": {"adversarial_weight": 0},
     "identity for half": {"identity_share": 0.5},
     "parallel takes": {"parallel_weight": 20},
     "second judges": {"second_adversarial_weight": 1},

@@ -1,10 +1,11 @@
 """What was tried to make converted clips help a classifier: each attempt's gain on the developing folds, and no other.
 
-python experiments/attempts.py [--attempt NAME …] [--scenario NAME …]
+python experiments/attempts.py [--attempt NAME …] [--scenario NAME …] [--arm NAME]
 
-Run it where `emocycle repro` is done, with folds 1 and 2 alone and `copy_synthesis` among the perturbations. What an
-attempt makes stays in .cache/attempts and, with the same params.yaml, is not made again: remove it after other code.
-Gains over `none` go to attempts.csv, and as Markdown to the terminal. One thread and core a split.
+Run it where `emocycle repro` is done, with folds 1 and 2 alone and `copy_synthesis` among the perturbations. With
+another arm it says what that gains by the same way of mixing. What an attempt makes stays in .cache/attempts and, with
+the same params.yaml, is not made again: remove it after other code. Gains over `none` go to attempts.csv, and as
+Markdown to the terminal. One thread and core a split.
 """
 
 import os
@@ -17,14 +18,15 @@ from typing import Any
 
 import click
 import pandas as pd
-from ablation import VARIANTS
+from ablation import NETWORKS_OF_DEFAULTS, VARIANTS, borrow
 from staging import changed, place, run
 
 from pipeline import comparison, params
+from pipeline.augmentation import ARMS
 
 PARAMS = Path("params.yaml")
 CACHE = Path(".cache/attempts")
-NONE, ARM = "none", "cyclegan"
+NONE, CYCLEGAN = "none", "cyclegan"
 CONVERSIONS = (  # of the ablation
     "without guidance",
     "four times the guidance",
@@ -32,7 +34,7 @@ CONVERSIONS = (  # of the ablation
     "with a warm start",
     "F0: as it was",
 )
-# Changes of params.yaml, of which ARM is made.
+# Changes of params.yaml, of which an arm is made.
 ATTEMPTS: dict[str, dict[str, Any]] = {
     "as it is": {},
     "weight 0.1": {"augment.mix.weight": 0.1},
@@ -57,36 +59,45 @@ ATTEMPTS: dict[str, dict[str, Any]] = {
 }
 TRAINING = {"prosody", "train_cyclegan"}  # sections that change models
 MAKING = {*TRAINING, "generate"}  # sections that change clips
-SHOWN = ["attempt", "scenario", "classifier", "UAR", "over none"]
+SHOWN = ["attempt", "arm", "scenario", "classifier", "UAR", "over none"]
 
 
 @click.command()
 @click.option("--attempt", "names", multiple=True, type=click.Choice(list(ATTEMPTS)), help="All, if none is named.")
 @click.option("--scenario", "scenarios", multiple=True, help="All of params.yaml, if none is named.")
-def main(names: tuple[str, ...], scenarios: tuple[str, ...]) -> None:
+@click.option("--arm", type=click.Choice([name for name in ARMS if name != NONE]), default=CYCLEGAN, show_default=True)
+def main(names: tuple[str, ...], scenarios: tuple[str, ...], arm: str) -> None:
     """Make, train and score each attempt."""
+    names = names or tuple(ATTEMPTS)
+    if arm != CYCLEGAN and (other := [name for name in names if sections(name) & MAKING]):
+        raise click.UsageError(f"--arm {arm}: converted clips alone are made again, as {', '.join(other)} would")
     scenarios = scenarios or params.load(PARAMS, "scenarios", tuple[str, ...])
     folds = params.load(PARAMS, "folds", tuple[int, ...])
     splits = [f"{scenario}-{fold}" for scenario, fold in product(scenarios, folds)]
     tables = []
-    for name in names or ATTEMPTS:
+    for name in names:
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # of processes
-            list(pool.map(partial(attempted, name), splits))
-        tables.append(scores(name, scenarios).assign(attempt=name))
+            list(pool.map(partial(attempted, name, arm), splits))
+        tables.append(scores(name, scenarios, arm).assign(attempt=name))
     found = pd.concat(tables, ignore_index=True)
     found.to_csv("attempts.csv", index=False)
     click.echo(comparison.markdown(found[SHOWN]))
 
 
-def attempted(name: str, split: str) -> None:
+def sections(name: str) -> set[str]:
+    """Of params.yaml, that an attempt changes."""
+    return {key.partition(".")[0] for key in ATTEMPTS[name]}
+
+
+def attempted(name: str, arm: str, split: str) -> None:
     """Train on the clips of an attempt, and predict the test clips; of `none` the predictions are the workspace's."""
     folder = place(CACHE, name, ATTEMPTS[name])
-    out = folder / "predictions" / split / f"{ARM}.parquet"
+    out = folder / "predictions" / split / f"{arm}.parquet"
     if not out.is_file():
         given = changed(ATTEMPTS[name], folder / f"{split}.yaml")
-        table = folder / "augmented" / split / f"{ARM}.parquet"
+        table = folder / "augmented" / split / f"{arm}.parquet"
         source = ("--split", f"data/splits/{split}.parquet", "--synthetic", clips(name, split, given))
-        run("augment", "--params", given, *source, "--features", "data/features", "--arm", ARM, "--out", table)
+        run("augment", "--params", given, *source, "--features", "data/features", "--arm", arm, "--out", table)
         heard = ("--clips", table, "--features", "data/features/classifier")
         run("classify", "--params", given, *heard, "--curve", folder / "curves" / f"{split}.csv", "--out", out)
         shutil.copyfile(f"data/predictions/{split}/{NONE}.parquet", out.with_stem(NONE))
@@ -94,7 +105,7 @@ def attempted(name: str, split: str) -> None:
 
 def clips(name: str, split: str, given: Path) -> Path:
     """Folder of the clips of an attempt, which are the workspace's if nothing of their making is changed."""
-    changes = {key.partition(".")[0] for key in ATTEMPTS[name]}
+    changes = sections(name)
     if not changes & MAKING:
         return Path("data/synthetic") / split
     folder = place(CACHE, name, ATTEMPTS[name])
@@ -102,23 +113,25 @@ def clips(name: str, split: str, given: Path) -> Path:
     models, start = Path("models/cyclegan") / split, folder / "pretrained" / split
     if changes & TRAINING:
         models = folder / "models" / split
-        if not start.is_dir():
+        if name not in NETWORKS_OF_DEFAULTS and not start.is_dir():
             run("pretrain", *shared, "--out", start)
     for pair in params.load(PARAMS, "pairs", tuple[str, ...]):
-        model, out = models / pair, folder / "clips" / split / ARM / pair
-        if not model.is_dir():
+        model, out = models / pair, folder / "clips" / split / CYCLEGAN / pair
+        if name in NETWORKS_OF_DEFAULTS:
+            borrow(Path("models/cyclegan") / split / pair, model, params.load(given, "prosody", dict[str, Any]))
+        elif not model.is_dir():
             curve = ("--curve", folder / "curves" / f"{split}-{pair}.csv")
             run("train-cyclegan", *shared, "--pretrained", start, "--pair", pair, "--out", model, *curve)
         if not out.is_dir():
             voice = ("--vocoder", f"models/vocoder/{split}")
-            run("generate", *shared, *voice, "--generator", "cyclegan", "--model", model, "--out", out)
+            run("generate", *shared, *voice, "--generator", CYCLEGAN, "--model", model, "--out", out)
     return folder / "clips" / split
 
 
-def scores(name: str, scenarios: tuple[str, ...]) -> pd.DataFrame:
-    """Rows of `comparison.tidy` and `comparison.readable`, of ARM alone."""
+def scores(name: str, scenarios: tuple[str, ...], arm: str) -> pd.DataFrame:
+    """Rows of `comparison.tidy` and `comparison.readable`, of the arm alone."""
     folder = place(CACHE, name, ATTEMPTS[name])
-    changes = {"scenarios": list(scenarios), "arms": [NONE, ARM], "augment.setting": ARM}
+    changes = {"scenarios": list(scenarios), "arms": [NONE, arm], "augment.setting": arm}
     changes |= {"evaluate.scenario": scenarios[0], "evaluate.references": [NONE]}
     changes |= {"evaluate.primary.references": [NONE], "evaluate.primary.scenarios": list(scenarios)}
     given = ("--params", changed(changes, folder / "evaluate.yaml"), "--predictions", folder / "predictions")
@@ -127,7 +140,7 @@ def scores(name: str, scenarios: tuple[str, ...]) -> pd.DataFrame:
     found = comparison.read(folder / "ser.json")
     keys = ["scenario", "classifier", "arm"]
     both = comparison.tidy(found).merge(comparison.readable(found), on=keys)
-    return both[both["arm"] == ARM]
+    return both[both["arm"] == arm]
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pipeline.params import Odd, section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Part = TypeVar("Part")
+Crops = tuple[Tensor, Tensor]  # of a and of b, each (batch, order, frames)
 
 
 @section
@@ -86,7 +87,7 @@ class CycleGan(nn.Module):
         super().__init__()
         size = generator_size(order, params)
         self.a_to_b, self.b_to_a = Generator(**size), Generator(**size)
-        self.judges = Judges(order, params)
+        self.judges = Judges(order, params) if params.adversarial_weight else None
         # Of what has been to the other emotion and back: CycleGAN-VC2's second adversarial loss (Kaneko et al. 2019).
         self.second_judges = Judges(order, params) if params.second_adversarial_weight else None
 
@@ -114,20 +115,18 @@ class CycleGan(nn.Module):
         kept_a, fake_a = self.b_to_a(real, mask_b).float().chunk(2)
         return fake_a, fake_b, kept_a, kept_b
 
-    def penalty(self, real_a: Tensor, real_b: Tensor) -> Tensor:
-        """R1 of all judges, at real crops."""
-        second = self.second_judges
-        own = self.judges.penalty(real_a, real_b)
-        return own + second.penalty(real_a, real_b) if second else own
+    def judged(self, fakes: Crops, cycled: Crops) -> dict[str, tuple[Judges, Crops]]:
+        """The judges that there are, by the name of their loss, with the crops of a and b that they are to judge."""
+        of = {"adversarial": (self.judges, fakes), "second_adversarial": (self.second_judges, cycled)}
+        return {name: (judges, made) for name, (judges, made) in of.items() if judges}
 
     def generator_weights(self) -> list[nn.Parameter]:
         """Of both generators."""
         return list(chain(self.a_to_b.parameters(), self.b_to_a.parameters()))
 
     def discriminator_weights(self) -> list[nn.Parameter]:
-        """Of all discriminators."""
-        second = self.second_judges.parameters() if self.second_judges else ()
-        return list(chain(self.judges.parameters(), second))
+        """Of all discriminators; none where no adversarial loss has a weight."""
+        return list(chain.from_iterable(own.parameters() for own in (self.judges, self.second_judges) if own))
 
 
 def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
@@ -195,29 +194,26 @@ def train(
         with precision:
             fake_a, fake_b, kept_a, kept_b = networks.converted(real_a, real_b, masks, keep=step <= identity_steps)
             cycled_a, cycled_b = networks.b_to_a(fake_b).float(), networks.a_to_b(fake_a).float()
-            losses = {
-                "adversarial": networks.judges.fooled(fake_a, fake_b),
-                "cycle": cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b),
-                "identity": identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b),
-            }
+            judged = networks.judged((fake_a, fake_b), (cycled_a, cycled_b))
+            losses = {name: judges.fooled(*made) for name, (judges, made) in judged.items()}
+            losses["cycle"] = cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b)
+            losses["identity"] = identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b)
             if params.parallel_weight:
                 losses["parallel"] = parallel_loss(aim_of_a, fake_b) + parallel_loss(aim_of_b, fake_a)
-            if networks.second_judges:
-                losses["second_adversarial"] = networks.second_judges.fooled(cycled_a, cycled_b)
             if guide:
                 losses["guidance"] = guide(fake_a, fake_b)
         progress.generators.step(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
 
         # Discriminator
-        with precision:
-            mistaken = networks.judges.mistaken(real_a, real_b, fake_a, fake_b)
-            if networks.second_judges:
-                mistaken = mistaken + networks.second_judges.mistaken(real_a, real_b, cycled_a, cycled_b)
-        losses["discriminator"] = mistaken
-        if params.regularisation == "r1" and step % params.r1_every == 0:
-            losses["r1"] = params.r1_every * networks.penalty(real_a, real_b)
-            mistaken = mistaken + params.r1_weight * losses["r1"]
-        progress.discriminators.step(mistaken)
+        if progress.discriminators:
+            with precision:
+                mistakes = [judges.mistaken(real_a, real_b, *made) for judges, made in judged.values()]
+            losses["discriminator"] = loss = torch.stack(mistakes).sum()
+            if params.regularisation == "r1" and step % params.r1_every == 0:
+                penalties = [judges.penalty(real_a, real_b) for judges, _ in judged.values()]
+                losses["r1"] = params.r1_every * torch.stack(penalties).sum()
+                loss = loss + params.r1_weight * losses["r1"]
+            progress.discriminators.step(loss)
 
         progress.note(step, losses)
         if checkpoints and checkpoints.due(step):
@@ -271,17 +267,18 @@ class Progress:
         self.step = 0
         self.draw = torch.Generator().manual_seed(seed)  # of crops and masks; nothing else is left to chance
         self.generators = Optimiser(generators, params.generator_rate, *schedule)
-        self.discriminators = Optimiser(discriminators, params.discriminator_rate, *schedule)
+        judging = (discriminators, params.discriminator_rate, *schedule)
+        self.discriminators = Optimiser(*judging) if discriminators else None
         self.average = Average(generators, params.average) if params.average else None
         self.curve = Curve(_columns(params), params.log_every, params.steps, device)
-        self._parts: dict[str, Stateful] = {
+        parts: dict[str, Stateful | None] = {
             "networks": networks,
             "generators": self.generators,
             "discriminators": self.discriminators,
             "curve": self.curve,
+            "average": self.average,
         }
-        if self.average:
-            self._parts["average"] = self.average
+        self._parts = {name: part for name, part in parts.items() if part}
 
     def note(self, step: int, losses: Mapping[str, Tensor]) -> None:
         """A step is done."""

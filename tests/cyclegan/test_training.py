@@ -108,7 +108,7 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
         cycle = (real_a - b_to_a(fake_b)).abs().mean() + (real_b - a_to_b(fake_a)).abs().mean()
         kept = (real_a - kept_a).abs().mean() + (real_b - kept_b).abs().mean()
         fooled = ((judge_a(fake_a) - 1) ** 2).mean() + ((judge_b(fake_b) - 1) ** 2).mean()
-        step(fooled + params.cycle_weight * cycle + params.identity_weight * kept, *steps[0])
+        step(params.adversarial_weight * fooled + params.cycle_weight * cycle + params.identity_weight * kept, *steps[0])
         found_out = torch.zeros(())
         for judge, real, fake in ((judge_a, real_a, fake_a), (judge_b, real_b, fake_b)):
             true, made = judge(torch.cat([real, fake.detach()])).chunk(2)
@@ -121,6 +121,17 @@ def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) 
     networks, _ = trained(params)
     for own, expected in zip(networks.parameters(), plain_cyclegan(params, 5), strict=True):
         torch.testing.assert_close(own.detach(), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_without_an_adversarial_loss_there_are_no_judges(params: CycleGanParams) -> None:
+    params = replace(params, adversarial_weight=0)
+    networks, curve = trained(params)
+    assert networks.judges is None
+    assert [(row["adversarial"], row["discriminator"]) for row in curve] == [(0, 0)] * len(curve)
+    own = list(networks.parameters())
+    for weights, expected in zip(own, plain_cyclegan(params, 5)[: len(own)], strict=True):
+        torch.testing.assert_close(weights.detach(), expected, rtol=1e-6, atol=1e-7)
+    trained(replace(params, **EVERYTHING))  # second judges are not in need of the first
 
 
 def test_what_is_off_is_not_there_and_not_asked(params: CycleGanParams) -> None:
@@ -471,12 +482,14 @@ def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None
 
 
 def test_penalty_is_of_all_judges_at_real_crops(second: CycleGanParams) -> None:
-    networks = training.untrained(ORDER, second, 5, None)
-    real_a, real_b = A.crops(2, 16, drawing()), B.crops(2, 16, drawing())
-    judges = [(networks.judges, 2)] + ([(networks.second_judges, 2)] if networks.second_judges else [])
+    resting = {"generator_rate": NOTHING, "discriminator_rate": NOTHING, "steps": 1, "log_every": 1}
+    networks, curve = trained(replace(second, **resting, regularisation="r1", r1_every=1))
+    draw = drawing(5)
+    real_a, real_b = A.crops(second.batch, second.frames, draw), B.crops(second.batch, second.frames, draw)
+    judges = [own for own in (networks.judges, networks.second_judges) if own]
     assert len(judges) == 2
-    expected = sum(gradient_penalty(own.a, real_a) + gradient_penalty(own.b, real_b) for own, _ in judges)
-    torch.testing.assert_close(networks.penalty(real_a, real_b), expected)
+    expected = sum(gradient_penalty(own.a, real_a) + gradient_penalty(own.b, real_b) for own in judges)
+    assert curve[0]["r1"] == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_rare_penalty_weighs_as_much_as_a_steady_one(params: CycleGanParams) -> None:
@@ -490,8 +503,10 @@ def test_rare_penalty_weighs_as_much_as_a_steady_one(params: CycleGanParams) -> 
 def test_r1_makes_judges_flatter(params: CycleGanParams) -> None:
     params = replace(params, steps=30, discriminator_rate=0.01, regularisation="r1", r1_every=3)
     real_a, real_b = A.crops(32, 16, drawing()), B.crops(32, 16, drawing())
-    free, bound = (trained(replace(params, r1_weight=weight))[0].penalty(real_a, real_b).item() for weight in (0, 10))
-    assert bound < free / 4
+    free, bound = (trained(replace(params, r1_weight=weight))[0].judges for weight in (0, 10))
+    assert free is not None
+    assert bound is not None
+    assert bound.penalty(real_a, real_b) < free.penalty(real_a, real_b) / 4
 
 
 # Average
