@@ -108,7 +108,8 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
         cycle = (real_a - b_to_a(fake_b)).abs().mean() + (real_b - a_to_b(fake_a)).abs().mean()
         kept = (real_a - kept_a).abs().mean() + (real_b - kept_b).abs().mean()
         fooled = ((judge_a(fake_a) - 1) ** 2).mean() + ((judge_b(fake_b) - 1) ** 2).mean()
-        step(params.adversarial_weight * fooled + params.cycle_weight * cycle + params.identity_weight * kept, *steps[0])
+        around = params.cycle_weight * cycle + params.identity_weight * kept
+        step(params.adversarial_weight * fooled + around, *steps[0])
         found_out = torch.zeros(())
         for judge, real, fake in ((judge_a, real_a, fake_a), (judge_b, real_b, fake_b)):
             true, made = judge(torch.cat([real, fake.detach()])).chunk(2)
