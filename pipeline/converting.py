@@ -151,6 +151,9 @@ def convert(
         pairs.converter(source, target)
     prepared = params.load(params_path, "audio", AudioParams)
     voice = params.load(params_path, "vocoder", VocoderParams)
+    own = trained / "vocoder" / split
+    if models.config(own).get("features") != params.digest(prepared, voice):
+        raise ConvertError(f"{own}: made for other 'audio' or 'vocoder' than {params_path}; `dvc repro` makes it again")
     conversion = Conversion(
         source=source,
         target=target,
@@ -159,7 +162,7 @@ def convert(
         pairs=pairs,
         prepared=prepared,
         usable=params.load(params_path, "ingest", IngestParams),
-        voice=vocoder(voice, prepared.sampling_rate, trained / "vocoder" / split),
+        voice=vocoder(voice, prepared.sampling_rate, own),
         bounds_hz=(voice.world.f0_floor_hz, voice.world.f0_ceil_hz),
     )
     files = _files(given, out)

@@ -23,7 +23,12 @@ from pipeline.workers import in_parallel
 def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> None:
     """Train the neural vocoder of a split on its train partition; other vocoders have nothing to learn."""
     voice = params.load(params_path, "vocoder", VocoderParams)
-    config: dict[str, Any] = {"kind": voice.kind, "split": split_path.stem}
+    prepared = params.load(params_path, "audio", AudioParams)
+    config: dict[str, Any] = {
+        "kind": voice.kind,
+        "split": split_path.stem,
+        "features": params.digest(prepared, voice),  # on which the split's pairs were trained
+    }
     if not voice.learns:
         models.save(out, {}, config)
         click.echo(f"{split_path.stem}: the vocoder has nothing to learn")
@@ -33,7 +38,6 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
     from pipeline.hardware import HardwareParams
     from pipeline.vocoder import training
 
-    prepared = params.load(params_path, "audio", AudioParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     seed = params.load(params_path, "seed", int)
     split = manifest.read(split_path, manifest.PARTITIONED)

@@ -95,6 +95,17 @@ def test_length_is_kept_but_for_the_rate_of_speech(monkeypatch: pytest.MonkeyPat
     assert len(made("slow.wav")) == pytest.approx(1.5 * len(spoken), abs=100)
 
 
+@pytest.mark.parametrize(("key", "value"), [("audio.trim_db", 31), ("vocoder.world.order", 24)])
+def test_features_that_the_pairs_do_not_know(
+    key: str, value: int, change_params: Callable[[dict[str, object]], None]
+) -> None:
+    change_params({key: value})
+    result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
+    assert result.exit_code == 1
+    assert "Error: models/vocoder/full-1: made for other 'audio' or 'vocoder' than params.yaml; " in result.output
+    assert not Path("out.wav").exists()
+
+
 def test_channels_are_mixed_and_that_is_said() -> None:
     spoken = made(NEUTRAL)
     soundfile.write("stereo.wav", np.stack([spoken, 0 * spoken], axis=1), RATE)
@@ -235,13 +246,6 @@ def test_channels_that_cancel_each_other_out() -> None:
     soundfile.write("stereo.wav", np.stack([spoken, -spoken], axis=1), RATE)
     result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
     assert "stereo.wav: left out: peaks at 0, expected" in result.output and ", 2 channels mixed" in result.output
-
-
-def test_a_pair_of_another_vocoder(change_params: Callable[[dict[str, object]], None]) -> None:
-    change_params({"vocoder.world.order": 12})
-    result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
-    assert result.exit_code == 1
-    assert "numbers a frame, but the vocoder gives 12; `dvc repro` trains the pair again" in result.output
 
 
 def test_a_format_that_has_not_the_rate() -> None:

@@ -120,5 +120,7 @@ def test_what_learns_nothing_is_soon_done(finished: Path, tmp_path: Path) -> Non
     command = [sys.executable, "-c", program, "train-vocoder", *map(str, options)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert models.load(out) == ({}, {"kind": "world", "split": "full-1"})
+    tensors, config = models.load(out)
+    assert not tensors
+    assert config.keys() == {"kind", "split", "features"}
     assert "vocoder" not in manifest.metadata(finished / MADE / manifest.SYNTHETIC_TABLE)
