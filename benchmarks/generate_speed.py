@@ -17,9 +17,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, hardware, manifest, params
+from pipeline import audio, hardware, manifest, models, params
 from pipeline.audio import AudioParams
-from pipeline.converting import Pairs
 from pipeline.cyclegan.conversion import Converter
 from pipeline.hardware import HardwareParams
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
@@ -67,7 +66,7 @@ def main(model: Path, count: int, rounds: int) -> None:
     voice = params.load(PARAMS, "vocoder", VocoderParams)
     device = hardware.device(params.load(PARAMS, "hardware", HardwareParams))
     a, b = model.name.split("-")
-    converter = Pairs(model.parent, device).converter(a, b)
+    converter = Converter.from_tensors(*models.load(model), device)
     bounds_hz = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
     trained = Path("models/vocoder") / model.parent.name
     work = Work(prepared, vocoder(voice, prepared.sampling_rate, trained), bounds_hz, converter)

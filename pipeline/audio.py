@@ -178,13 +178,27 @@ def _decode(data: BinaryIO) -> tuple[np.ndarray, int, int]:
     except soundfile.LibsndfileError as error:
         raise AudioError("unreadable", f"not decodable as audio: {error.error_string}") from None
     with file:
-        if file.frames > LONGEST:
+        if file.frames > LONGEST or file.format == "MP3" and not _is_counted(data):
             raise AudioError("unreadable", "the header does not say how long the audio is: convert the file anew")
         try:
-            return file.read(dtype="float32", always_2d=True), file.samplerate, file.frames
+            return file.read(file.frames, dtype="float32", always_2d=True), file.samplerate, file.frames
         except soundfile.LibsndfileError as error:
             detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
             raise AudioError("truncated", detail) from None
+
+
+def _is_counted(file: BinaryIO) -> bool:
+    """Whether an MP3 says how many frames it has; else libsndfile guesses, and stops reading where it guessed."""
+    place = file.tell()
+    file.seek(0)
+    while (head := file.read(10))[:3] == b"ID3":
+        length = 0
+        for byte in head[6:]:
+            length = length << 7 | byte
+        file.seek(length, 1)
+    first_frame = head + file.read(200)
+    file.seek(place)
+    return any(name in first_frame for name in (b"Xing", b"Info", b"VBRI"))
 
 
 def _is_cut(file: BinaryIO, size: int) -> bool:

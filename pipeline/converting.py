@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 import soxr
 import torch
+from soundfile import SoundFile
 
 from pipeline import audio, hardware, ingestion, manifest, models, params
 from pipeline.audio import AudioError, AudioParams, Recording
@@ -20,6 +21,7 @@ from pipeline.judges.gate import Gate
 from pipeline.shards import Shards
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
 
+BLOCK = 65_536  # samples; all of a long clip at once are too much for libsndfile's Vorbis, which ends the process
 FORMATS = {suffix: "AIFF" if suffix == ".aif" else suffix[1:].upper() for suffix in audio.SUFFIXES}  # of libsndfile
 
 
@@ -32,12 +34,13 @@ class Pairs:
     """The CycleGANs of a split, loaded when they are needed."""
 
     folder: Path
+    wanted: tuple[str, ...]  # by params.yaml; those of an earlier one may still be there
     device: torch.device
     _loaded: dict[str, Converter] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """Of the pairs that were trained, alphabetical."""
-        return sorted(config.parent.name for config in self.folder.glob(f"*/{models.CONFIG}"))
+        return sorted(name for name in self.wanted if (self.folder / name / models.CONFIG).is_file())
 
     def converter(self, source: str, target: str) -> Converter:
         """What converts one emotion to another.
@@ -139,7 +142,9 @@ def convert(
     if split is None:
         scenarios = params.load(params_path, "scenarios", tuple[str, ...])
         split = f"{scenarios[0]}-{params.load(params_path, 'folds', tuple[int, ...])[0]}"
-    pairs = Pairs(trained / "cyclegan" / split, hardware.device(params.load(params_path, "hardware", HardwareParams)))
+    wanted = params.load(params_path, "pairs", tuple[str, ...])
+    device = hardware.device(params.load(params_path, "hardware", HardwareParams))
+    pairs = Pairs(trained / "cyclegan" / split, wanted, device)
     known = {emotion for name in pairs.names() for emotion in name.split("-")}
     if not known:
         raise ConvertError(f"{pairs.folder}: no pair was trained; `dvc repro` trains those of params.yaml")
@@ -223,8 +228,10 @@ def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
     """Write a file in the format of its suffix, lowered where it would clip."""
     limited = audio.peak_limited(samples)
     try:
-        with whole(path) as temporary:
-            soundfile.write(temporary, limited, sampling_rate, format=FORMATS[path.suffix.lower()])
+        form = FORMATS[path.suffix.lower()]
+        with whole(path) as temporary, SoundFile(temporary, "w", sampling_rate, 1, format=form) as file:
+            for start in range(0, len(limited), BLOCK):
+                file.write(limited[start : start + BLOCK])
     except soundfile.LibsndfileError as error:
         detail = f"cannot be written as {path.suffix} at {sampling_rate:,} Hz: {error.error_string}"
         raise AudioError("unwritable", detail) from None

@@ -12,6 +12,9 @@ from pipeline import budget, manifest, params
 from pipeline.predictions import PREFIX, predicted, read
 from pipeline.results import BASELINE
 
+# Sections that say which predictions there are, and what is made for them; what was predicted does not depend on them.
+MORE = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "perturbations", "scenarios")
+
 
 class RunsError(click.ClickException):
     """Predictions of several folders are not what one experiment gives with several generator seeds."""
@@ -103,5 +106,5 @@ def _params(folder: Path) -> dict[str, Any]:
     path = folder.resolve().parent / "params.yaml"
     found = params.read(path) if path.is_file() else {}
     augment = {key: value for key, value in found.get("augment", {}).items() if key != "setting"}
-    bearing = {key: value for key, value in found.items() if key not in ("arms", "evaluate", "folds", "scenarios")}
+    bearing = {key: value for key, value in found.items() if key not in MORE}
     return bearing | ({"augment": augment} if found else {})

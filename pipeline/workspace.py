@@ -178,6 +178,8 @@ def _words(values: Values) -> Iterable[str]:
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
         ("evaluate.references", evaluated and evaluated.references, set(ARMS)),
+        ("evaluate.primary.arm", _alone(evaluated and evaluated.primary.arm), set(ARMS)),
+        ("evaluate.primary.references", evaluated and evaluated.primary.references, evaluated and evaluated.references),
         ("evaluate.primary.scenarios", evaluated and evaluated.primary.scenarios, scenarios),
         ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.names")),
     ):
@@ -203,6 +205,9 @@ def _arms(values: Values) -> Iterable[str]:
     arms = values.get("arms", ())
     if arms and BASELINE not in arms:
         yield f"'arms': '{BASELINE}' is missing, which the others are compared with"
+    evaluated = values.get("evaluate")
+    if evaluated and BASELINE not in evaluated.references:
+        yield f"'evaluate.references': '{BASELINE}' is missing, to which every gain is one"
     classify = values.get("classify")
     if values.get("augment.vocode_real") and classify and classify.curriculum != "none":
         yield "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'"

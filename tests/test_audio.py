@@ -1,6 +1,7 @@
 """Audio files of every kind of damage, and the preparation of clips."""
 
 import pickle
+import re
 from pathlib import Path
 
 import click
@@ -100,6 +101,27 @@ def test_wav_headers_that_only_look_cut(tmp_path: Path, tone: np.ndarray) -> Non
     ):
         path.write_bytes(changed)
         assert len(audio.read(path).samples) == len(tone)
+
+
+@pytest.mark.parametrize("tags", [0, 2])
+def test_mp3_of_unknown_length(tmp_path: Path, tone: np.ndarray, tags: int) -> None:
+    path = tmp_path / "tone.mp3"
+    whole = encoded(path, tone, format="MP3", subtype="MPEG_LAYER_III")
+    tag = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 2]) + bytes(130)
+    path.write_bytes(tags * tag + whole)
+    assert len(audio.read(path).samples) == len(tone)
+    count = re.search(b"Info|Xing", whole)
+    assert count
+    next_frame = whole.index(whole[:2], count.end())
+    path.write_bytes(tags * tag + whole[next_frame:])
+    with pytest.raises(AudioError, match="does not say how long"):
+        audio.read(path)
+
+
+def test_wav_in_which_nothing_can_be_looked_for(tmp_path: Path, tone: np.ndarray) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, tone, 8_000, subtype="GSM610")
+    assert len(audio.read(path).samples) == pytest.approx(len(tone), abs=320)  # a block
 
 
 def test_flac_of_unknown_length(tmp_path: Path, tone: np.ndarray) -> None:

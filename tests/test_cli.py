@@ -125,6 +125,18 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             {"evaluate__primary__scenarios": ["full", "low"]},
             "'evaluate.primary.scenarios': 'low' is not known; expected one of cross_corpus",
         ),
+        (
+            {"evaluate__primary__arm": "cyclgan"},
+            "'evaluate.primary.arm': 'cyclgan' is not known; did you mean 'cyclegan'?",
+        ),
+        (
+            {"evaluate__references": ["none"]},
+            "'evaluate.primary.references': 'classical' is not known; expected one of none",
+        ),
+        (
+            {"evaluate__references": ["classical"], "evaluate__primary__references": ["classical"]},
+            "'evaluate.references': 'none' is missing, to which every gain is one",
+        ),
         ({"classify__seeds": [0, 0]}, "'classify.seeds': '0' is there 2 times"),
         ({"emotions": ["angry", "neutral", "happy", "sadd"]}, "'emotions': 'sadd' is not known; did you mean 'sad'?"),
         ({"emotion_map": {"clam": "neutral"}}, "'emotion_map': 'clam' is not known; did you mean 'calm'?"),

@@ -18,7 +18,7 @@ def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.nda
     Where there is no real clip of the speaker, as of what is made from noise, all real train clips count.
 
     Args:
-        arrays: of each clip, (rows, columns); each column is standardised over all rows of a speaker
+        arrays: of each clip, (rows, …); what stands in the same place of a row is standardised over a speaker's rows
         clips: columns speaker, partition and is_synthetic; in the same order
 
     Returns:
@@ -37,6 +37,6 @@ def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.nda
 
 
 def _statistics(arrays: Sequence[np.ndarray], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of each column over the rows of the chosen arrays."""
+    """Mean and deviation of each place of a row over the rows of the chosen arrays."""
     rows = np.concatenate(list(compress(arrays, chosen))).astype(np.float64)
     return rows.mean(axis=0), rows.std(axis=0)

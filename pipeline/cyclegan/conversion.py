@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.cyclegan.networks import FLAT, Generator
+from pipeline.models import ModelError
 from pipeline.prosody import Prosody, ProsodyParams, nearest, stretched, wavelets
 from pipeline.vocoder.features import Features
 
@@ -116,6 +117,7 @@ class Converter:
 
         Raises:
             KeyError: the pair has not both emotions
+            ModelError: the clip is of another vocoder than those that the pair was trained on
         """
         if source == target:
             return clip
@@ -139,6 +141,11 @@ class Converter:
         generator = self.generators[source, target]
         device = next(generator.parameters()).device
         style = self.styles.source(source, source_intensity)
+        if (width := len(style.mean)) != frames.shape[1]:
+            raise ModelError(
+                f"{source} to {target}: trained on {width} numbers a frame, but the vocoder gives {frames.shape[1]}; "
+                "`dvc repro` trains the pair again"
+            )
         normalised = style.apply(frames).T[None]  # (T, C) -> (1, C, T)
         made = generator.convert(normalised.to(device)).cpu()
         converted = torch.lerp(normalised, made, self.styles.share(target, intensity))[0].T

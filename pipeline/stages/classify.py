@@ -33,7 +33,9 @@ class ClassifyParams:
     """Which classifiers, how often, and each one's parameters."""
 
     classifiers: tuple[Literal["svm", "cnn", "ssl"], ...]
-    seeds: tuple[int, ...]  # of the networks; the svm has no chance in it and runs once, as seed 0
+    seeds: Annotated[
+        tuple[int, ...], Field(min_length=1)
+    ]  # of the networks; the svm has no chance in it and runs once, as seed 0
     normalisation: Literal["train", "speaker"]
     curriculum: Literal["none", "synthetic_first"]
     curriculum_share: Annotated[float, Field(gt=0, lt=1)]
@@ -74,10 +76,12 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     found: dict[str, list[Run]] = {}
     for classifier, name in zip(chosen.classifiers, chosen.names, strict=True):
         if classifier == "ssl":
-            arrays = list(_layers(clips, Listener(chosen.ssl, device, cache), prepared))
+            arrays = [own[None] for own in _layers(clips, Listener(chosen.ssl, device, cache), prepared)]
         else:
             arrays = stored(clips, features, {"svm": "functionals", "cnn": "log_mel"}[classifier])
-        heard = Heard(clips, by_speaker(arrays, clips) if chosen.normalisation == "speaker" else arrays)
+        if chosen.normalisation == "speaker":
+            arrays = by_speaker(arrays, clips)
+        heard = Heard(clips, [own[0] for own in arrays] if classifier == "ssl" else arrays)
         settings = (seeds, chosen.synthetic_first, device)
         if classifier == "svm":
             found[name] = [runs.of_svm(heard, chosen.svm)]

@@ -33,6 +33,14 @@ def test_real_clips_of_a_speaker_are_standard(arrays: list[np.ndarray], numbers:
     assert found[0].dtype == np.float32
 
 
+def test_rows_of_several_layers(arrays: list[np.ndarray]) -> None:
+    """Each layer is standardised by itself."""
+    found = by_speaker([np.stack([array, 9 - 3 * array], axis=1) for array in arrays], CLIPS)
+    for layers, alone in zip(found, by_speaker(arrays, CLIPS), strict=True):
+        np.testing.assert_allclose(layers[:, 0], alone, atol=1e-5)
+        np.testing.assert_allclose(layers[:, 1], -alone, atol=1e-5)
+
+
 def test_synthetic_clips_count_for_nobody(arrays: list[np.ndarray]) -> None:
     other = [array + 100 * made for array, made in zip(arrays, CLIPS["is_synthetic"], strict=True)]
     before, after = by_speaker(arrays, CLIPS), by_speaker(other, CLIPS)

@@ -166,6 +166,12 @@ def test_speakers_may_all_be_unknown() -> None:
     assert not left_out
 
 
+def test_a_speaker_in_two_spellings_of_the_same_letters() -> None:
+    """As macOS writes names, and as others do: one person, who must not be on both sides of a split."""
+    labelled, _ = read("filepath,emotion,speaker\na.wav,joy,Zoe\u0308\nb.wav,joy,Zo\u00eb\n")
+    assert {labels.speaker for labels in labelled.values()} == {"Zo\u00eb"}
+
+
 def test_table_and_audio_in_the_corpus_folder() -> None:
     labelled, _ = read("filepath,emotion\naudio/a.wav,joy\n./audio//b.wav,joy\naudio/deep/../c.wav,joy\n", base=".")
     assert list(labelled) == [RAW / "audio/a.wav", RAW / "audio/b.wav", RAW / "audio/c.wav"]

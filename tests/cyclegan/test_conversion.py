@@ -1,5 +1,6 @@
 """Normalisation undoes itself, and a converter that was kept converts as it did."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from pipeline import models
 from pipeline.cyclegan.conversion import Converter, Normalisation, Styles, inputs
 from pipeline.cyclegan.networks import Generator
+from pipeline.models import ModelError
 from pipeline.prosody import Prosody, ProsodyParams, Spoken
 from pipeline.vocoder import Features
 
@@ -153,6 +155,13 @@ def test_own_emotion_comes_back_unchanged(converter: Converter) -> None:
 def test_unknown_emotion(converter: Converter, source: str, target: str) -> None:
     with pytest.raises(KeyError, match="happy"):
         converter.convert(clip(9), source, target, BOUNDS)
+
+
+def test_a_clip_of_another_vocoder(converter: Converter) -> None:
+    given = clip(9)
+    fewer = replace(given, spectrum=given.spectrum[:, 1:])
+    with pytest.raises(ModelError, match="numbers a frame, but the vocoder gives"):
+        converter.convert(fewer, "angry", "sad", BOUNDS)
 
 
 def config(converter: Converter, **size: int) -> dict[str, Any]:

@@ -12,7 +12,8 @@ import torch
 from click.testing import Result
 
 from pipeline import audit, budget, leakage, manifest, predictions
-from pipeline.classifier import svm, training
+from pipeline.classifier import runs, svm, training
+from pipeline.classifier.runs import Heard
 from pipeline.classifier.ssl import Listener
 from pipeline.shards import Shard, Writer
 from pipeline.stages.classify import extra
@@ -366,6 +367,15 @@ def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytes
     assert budget.stated(manifest.metadata(predicted("none")))["runs"][0] == {
         **{"classifier": "ssl", "seed": 0, "steps": 6, "batch": 8, "checkpoints": 2}
     }
+
+    given: list[Heard] = []
+    learn = runs.of_ssl
+    monkeypatch.setattr(runs, "of_ssl", lambda heard, *rest: given.append(heard) or learn(heard, *rest))
+    params({"classify.normalisation": "speaker"})
+    assert set(classify("none")["classifier"]) == {"ssl+speaker_norm"}
+    layers = np.stack(given[0].arrays)
+    for own in rows.groupby(["partition", "speaker"]).indices.values():
+        np.testing.assert_allclose(layers[own].mean(axis=0), 0, atol=1e-4)
 
 
 def test_ssl_without_weights(stage: Stage, params: Callable[..., None]) -> None:

@@ -106,6 +106,21 @@ def test_features_that_the_pairs_do_not_know(
     assert not Path("out.wav").exists()
 
 
+def test_a_pair_of_an_earlier_params_yaml(change_params: Callable[[dict[str, object]], None]) -> None:
+    wanted = [path.name for path in Path(PAIRS).iterdir() if path.name != "angry-neutral"]
+    change_params({"pairs": wanted})
+    result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
+    assert result.exit_code == 1
+    assert not Path("out.wav").exists()
+
+
+def test_a_long_one_as_vorbis() -> None:
+    """Where all is written at once, libsndfile ends the process."""
+    soundfile.write("in.wav", np.resize(made(NEUTRAL), 60 * 44_100), 44_100)
+    assert convert("in.wav", "out.ogg", "--to", "neutral", "--from", "neutral").exit_code == 0
+    assert len(made("out.ogg", 44_100)) == 60 * 44_100
+
+
 def test_channels_are_mixed_and_that_is_said() -> None:
     spoken = made(NEUTRAL)
     soundfile.write("stereo.wav", np.stack([spoken, 0 * spoken], axis=1), RATE)
