@@ -26,8 +26,9 @@ from pipeline import hardware, params
 from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
+from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.cyclegan.pretraining import pretrained
-from pipeline.cyclegan.training import CycleGanParams, train
+from pipeline.cyclegan.training import train
 from pipeline.hardware import HardwareParams
 
 # What params.yaml has of the parts that can be switched is replaced by this, and this by one part or all of them.

@@ -53,7 +53,7 @@ SECTIONS: dict[str, Any] = {
     "vocoder": "pipeline.vocoder:VocoderParams",
     "acoustics": "pipeline.classifier.acoustics:AcousticsParams",
     "prosody": "pipeline.prosody:ProsodyParams",
-    "train_cyclegan": "pipeline.cyclegan.training:CycleGanParams",
+    "train_cyclegan": "pipeline.cyclegan.pair:CycleGanParams",
     "generate": "pipeline.stages.generate:GenerateParams",
     "perturb": "pipeline.stages.perturb:PerturbParams",
     "voices": "pipeline.voices:VoicesParams",

@@ -13,7 +13,8 @@ from torch import Tensor
 from pipeline.cyclegan.crops import Domain, filling_masks
 from pipeline.cyclegan.losses import filling_loss
 from pipeline.cyclegan.networks import Generator
-from pipeline.cyclegan.training import CycleGanParams, Optimiser, generator_size
+from pipeline.cyclegan.pair import CycleGanParams, generator_size
+from pipeline.cyclegan.progress import Optimiser
 
 
 def pretrained(

@@ -10,8 +10,8 @@ from pipeline.cyclegan.clips import spoken
 from pipeline.cyclegan.conversion import Styles, inputs
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import trained_guide
+from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.cyclegan.pretraining import pretrained
-from pipeline.cyclegan.training import CycleGanParams
 from pipeline.hardware import HardwareParams
 from pipeline.prosody import ProsodyParams
 from pipeline.shards import Shards

@@ -16,8 +16,8 @@ from pipeline.cyclegan.clips import spoken
 from pipeline.cyclegan.conversion import Converter, Styles, inputs
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
+from pipeline.cyclegan.pair import CycleGanParams, generator_size
 from pipeline.cyclegan.parallel import Take, with_aims
-from pipeline.cyclegan.training import CycleGanParams
 from pipeline.files import whole
 from pipeline.hardware import HardwareParams
 from pipeline.prosody import Prosody, ProsodyParams
@@ -109,7 +109,7 @@ def main(
         "kind": "cyclegan",
         "split": split_path.stem,
         "emotions": list(emotions),
-        "size": training.generator_size(takes[a][0].normalised.shape[1], chosen),
+        "size": generator_size(takes[a][0].normalised.shape[1], chosen),
         "prosody": prosody.to_config(),
         "seed": seed,
         "train_clips": len(train),

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.cyclegan.guidance import GuideParams
-from pipeline.cyclegan.training import CycleGanParams
+from pipeline.cyclegan.pair import CycleGanParams
 
 
 @pytest.fixture(autouse=True)

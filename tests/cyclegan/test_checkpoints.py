@@ -22,7 +22,8 @@ from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.networks import Generator
-from pipeline.cyclegan.training import CycleGan, CycleGanParams, generator_size, train, training_key
+from pipeline.cyclegan.pair import CycleGan, CycleGanParams, generator_size
+from pipeline.cyclegan.training import train, training_key
 
 CPU = torch.device("cpu")
 ORDER = 3
@@ -153,7 +154,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 from pipeline import files
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.training import CycleGanParams, train
+from pipeline.cyclegan.pair import CycleGanParams
+from pipeline.cyclegan.training import train
 
 torch.set_num_threads(1)
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # imports for seconds, which each child would do again

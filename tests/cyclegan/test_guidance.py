@@ -11,7 +11,8 @@ from torch.nn.functional import cross_entropy
 from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide, GuideParams, equally_drawn, trained_guide
-from pipeline.cyclegan.training import CycleGanParams, train
+from pipeline.cyclegan.pair import CycleGanParams
+from pipeline.cyclegan.training import train
 
 CPU = torch.device("cpu")
 PARAMS = GuideParams(channels=8, steps=80, batch=16, learning_rate=1e-2, noise=0.1)

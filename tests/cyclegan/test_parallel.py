@@ -8,8 +8,9 @@ import torch
 
 from pipeline.alignment import Speech
 from pipeline.cyclegan.crops import Domain
+from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.cyclegan.parallel import Take, with_aims
-from pipeline.cyclegan.training import CycleGanParams, train
+from pipeline.cyclegan.training import train
 
 ORDER = 6
 

@@ -9,8 +9,9 @@ from torch import Tensor
 from pipeline.cyclegan.crops import Domain, filling_masks
 from pipeline.cyclegan.losses import filling_loss
 from pipeline.cyclegan.networks import Generator
+from pipeline.cyclegan.pair import CycleGanParams, generator_size
 from pipeline.cyclegan.pretraining import autoencoder, pretrained
-from pipeline.cyclegan.training import CycleGanParams, generator_size, train
+from pipeline.cyclegan.training import train
 
 CPU = torch.device("cpu")
 ORDER = 3
