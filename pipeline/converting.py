@@ -8,7 +8,6 @@ import numpy as np
 import soundfile
 import soxr
 import torch
-from soundfile import SoundFile
 
 from pipeline import audio, hardware, ingestion, manifest, models, params
 from pipeline.audio import AudioError, AudioParams, Recording
@@ -229,7 +228,7 @@ def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
     limited = audio.peak_limited(samples)
     try:
         form = FORMATS[path.suffix.lower()]
-        with whole(path) as temporary, SoundFile(temporary, "w", sampling_rate, 1, format=form) as file:
+        with whole(path) as temporary, soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file:
             for start in range(0, len(limited), BLOCK):
                 file.write(limited[start : start + BLOCK])
     except soundfile.LibsndfileError as error:

@@ -223,9 +223,8 @@ def _of_parquet(table: Path) -> list[Row]:
 def _row(found: Mapping[str, str]) -> Row:
     """The columns that are used, without blanks around what is not a path."""
     row = {name: found.get(name, "").strip() for name in COLUMNS} | {"filepath": found.get("filepath", "")}
-    row |= {
-        name: unicodedata.normalize("NFC", row[name]) for name in ("speaker", "sentence")
-    }  # who or what is the same
+    for name in ("speaker", "sentence"):  # who and what are told apart
+        row[name] = unicodedata.normalize("NFC", row[name])
     return row | ({"speaker": ""} if row["speaker"].lower() in NOBODY else {})
 
 

@@ -33,9 +33,8 @@ class ClassifyParams:
     """Which classifiers, how often, and each one's parameters."""
 
     classifiers: tuple[Literal["svm", "cnn", "ssl"], ...]
-    seeds: Annotated[
-        tuple[int, ...], Field(min_length=1)
-    ]  # of the networks; the svm has no chance in it and runs once, as seed 0
+    # Of the networks; the svm has no chance in it and runs once, as seed 0.
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     normalisation: Literal["train", "speaker"]
     curriculum: Literal["none", "synthetic_first"]
     curriculum_share: Annotated[float, Field(gt=0, lt=1)]

@@ -17,8 +17,9 @@ from pipeline.cyclegan.crops import Domain, filling_masks
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.losses import gradient_penalty
 from pipeline.cyclegan.networks import Discriminator, Generator
+from pipeline.cyclegan.pair import CycleGan, CycleGanParams, Judges, generator_size
 from pipeline.cyclegan.progress import Average, Optimiser
-from pipeline.cyclegan.training import CycleGan, CycleGanParams, Judges, generator_size, train
+from pipeline.cyclegan.training import train
 
 CPU = torch.device("cpu")
 ORDER = 3
@@ -490,7 +491,7 @@ def test_penalty_is_of_all_judges_at_real_crops(second: CycleGanParams) -> None:
     judges = [own for own in (networks.judges, networks.second_judges) if own]
     assert len(judges) == 2
     expected = sum(gradient_penalty(own.a, real_a) + gradient_penalty(own.b, real_b) for own in judges)
-    assert curve[0]["r1"] == pytest.approx(expected.item(), rel=1e-5)
+    assert curve[0]["r1"] == pytest.approx(expected.item(), rel=1.3e-6)
 
 
 def test_rare_penalty_weighs_as_much_as_a_steady_one(params: CycleGanParams) -> None:
