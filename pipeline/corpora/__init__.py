@@ -5,7 +5,7 @@ Any other comes with a table of its own (`pipeline.corpora.table`).
 
 from collections.abc import Mapping
 
-from pipeline.corpora import cremad, demo, emodb, emovo, esd, ravdess, savee, tess
+from pipeline.corpora import cremad, demo, emodb, emovo, esd, nemo, ravdess, savee, tess
 from pipeline.corpora.corpus import Corpus, Folds
 
 DEMO = "demo"  # the corpus that a stage writes
@@ -19,6 +19,7 @@ CORPORA: Mapping[str, Corpus] = {
     "emodb": emodb.CORPUS,
     "tess": tess.CORPUS,
     "emovo": emovo.CORPUS,
+    "nemo": nemo.CORPUS,
 }
 
 AGREED_FOLDS: Mapping[str, Folds] = {name: corpus.folds for name, corpus in CORPORA.items() if corpus.folds}

@@ -20,6 +20,7 @@ NAMES = {
     "emodb": "wav/03a01Fa.wav",
     "tess": "OAF_angry/OAF_back_angry.wav",
     "emovo": "f1/dis-f1-b1.wav",
+    "nemo": "samples/WR0_anger_64.wav",
 }
 
 
@@ -31,7 +32,7 @@ def test_words_are_those_of_the_manifest(corpus: str) -> None:
     assert labels.emotion in EMOTIONS
     assert labels.intensity in (None, *INTENSITIES)
     assert labels.gender in (None, "male", "female")
-    assert labels.language in ("en", "de", "it", "zh")
+    assert labels.language in ("en", "de", "it", "pl", "zh")
 
 
 @pytest.mark.parametrize("corpus", REAL)
