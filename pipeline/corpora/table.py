@@ -8,6 +8,7 @@ import csv
 import difflib
 import io
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,6 +31,7 @@ COLUMNS = (*REQUIRED, "intensity", "speaker", "gender", "language", "sentence")
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
 NOBODY = {"", "-", "?", "n/a", "na", "nan", "none", "null", UNKNOWN_SPEAKER}  # what is no speaker's name, in any case
 SEPARATORS = ",;\t"  # of CSV
+MOST_NAMES = 5  # of speakers that an error lists
 EXPECTED = "expected CSV (UTF-8) or Parquet with the columns filepath and emotion"
 
 Row = dict[str, str]  # column → text, empty where the cell is, or where there is no such column
@@ -228,13 +230,32 @@ def _row(found: Mapping[str, str]) -> Row:
     return row | ({"speaker": ""} if row["speaker"].lower() in NOBODY else {})
 
 
+def spelling(speaker: str) -> str:
+    """What all spellings of one name have in common.
+
+    Capitals, Unicode forms, digits of other scripts, blanks, invisible characters, leading zeros, and the `.0`
+    that a spreadsheet adds to a number make no other person.
+    """
+    plain = unicodedata.normalize("NFKC", speaker).casefold()
+    visible = "".join(each for each in plain if unicodedata.category(each) != "Cf")
+    digits = "".join(str(unicodedata.decimal(each, each)) for each in visible)
+    words = re.sub(r"(?<![\d.])0+(?=\d)", "", " ".join(digits.split()))
+    return re.sub(r"^(\d+)\.0+$", r"\1", words)
+
+
 def _check_speakers(rows: Sequence[Row], table: Path) -> None:
-    """Raise ClickException where two speakers differ in capitals alone, for one could train and the other test."""
-    spelt: dict[str, str] = {}
+    """Raise ClickException where one person has several names, for one of them could train and another test."""
+    spelt: dict[str, dict[str, None]] = defaultdict(dict)  # common spelling → spellings in the table
     for row in rows:
-        other = spelt.setdefault(row["speaker"].casefold(), row["speaker"])
-        if other != row["speaker"]:
-            raise click.ClickException(f"{table}: has speakers '{other}' and '{row['speaker']}', expected one spelling")
+        spelt[spelling(row["speaker"])].setdefault(row["speaker"])
+    several = [" and ".join(f"'{each}'" for each in spellings) for spellings in spelt.values() if len(spellings) > 1]
+    if several:
+        more = f", and {len(several) - MOST_NAMES} more such names" * (len(several) > MOST_NAMES)
+        raise click.ClickException(
+            f"{table}: has speakers {'; '.join(several[:MOST_NAMES])}{more}: spellings of one name, expected one for "
+            "each person; correct the table (or, where they are different persons, tell them apart by more than "
+            "capitals, blanks and zeros)"
+        )
 
 
 def _check(columns: Sequence[str], table: Path) -> None:

@@ -172,6 +172,47 @@ def test_a_speaker_in_two_spellings_of_the_same_letters() -> None:
     assert {labels.speaker for labels in labelled.values()} == {"Zo\u00eb"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1", "01"),  # a spreadsheet loses leading zeros
+        ("1", "1.0"),  # pandas makes numbers floats where one is missing
+        ("01", "1.0"),
+        ("7", "\uff17"),  # full-width
+        ("7", "\u0667"),  # Arabic
+        ("s1", "s01"),
+        ("Anna Lee", "Anna  Lee"),
+        ("Anna Lee", "Anna\u00a0Lee"),
+        ("Anna", "anna"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("Anna", "Anna\u200b"),  # a blank of no width
+    ],
+)
+def test_one_person_under_two_names(one: str, other: str) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        read(f"filepath,emotion,speaker\na.wav,joy,{one}\nb.wav,joy,{other}\nc.wav,joy,else\n")
+    assert f"'{one}' and '{other}'" in caught.value.message
+    assert "else" not in caught.value.message.partition(":")[2].partition("spellings")[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1", "10"),
+        ("10", "100"),
+        ("0", "1"),
+        ("s1", "s10"),
+        ("1a", "1b"),
+        ("1.5", "1.05"),
+        ("1.0", "10"),
+        ("ab", "a b"),
+    ],
+)
+def test_two_persons(one: str, other: str) -> None:
+    labelled, _ = read(f"filepath,emotion,speaker\na.wav,joy,{one}\nb.wav,joy,{other}\n")
+    assert {labels.speaker for labels in labelled.values()} == {one, other}
+
+
 def test_table_and_audio_in_the_corpus_folder() -> None:
     labelled, _ = read("filepath,emotion\naudio/a.wav,joy\n./audio//b.wav,joy\naudio/deep/../c.wav,joy\n", base=".")
     assert list(labelled) == [RAW / "audio/a.wav", RAW / "audio/b.wav", RAW / "audio/c.wav"]
