@@ -50,7 +50,7 @@ def show(names: Sequence[str], raw: Path, params_path: Path) -> None:
         click.ClickException: there is no corpus of such a name
     """
     tables, problem = _tables(params_path)
-    known = [name for name in (*CORPORA, *tables) if name != DEMO]
+    known = [*CORPORA, *tables]
     for name in names:
         if name not in known:
             raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, known)}")
@@ -83,9 +83,10 @@ def fetch(name: str, raw: Path, to: Path | None, downloads: Path) -> None:
     Raises:
         click.ClickException: there is no such corpus, it cannot be downloaded or unpacked, or is not complete then
     """
-    known = [each for each in CORPORA if each != DEMO]
-    if name not in known:
-        raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, known)}")
+    if name not in CORPORA:
+        raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, CORPORA)}")
+    if name == DEMO:
+        raise click.ClickException(f"{DEMO}: is not downloaded; `emocycle repro` makes it where `corpora` names it")
     corpus, folder = CORPORA[name], to or raw / name
     if os.path.lexists(folder) and not folder.is_dir():
         raise click.ClickException(

@@ -190,7 +190,7 @@ def test_all_corpora() -> None:
     result = run("corpora")
     lines = result.output.splitlines()
     assert lines[0].split() == ["mini", "Mini;", "licence:", "CC0"]  # what is there comes first
-    assert {line.split()[0] for line in lines if line and not line.startswith((" ", "A "))} == {*CORPORA} - {"demo"}
+    assert {line.split()[0] for line in lines if line and not line.startswith((" ", "A "))} == {*CORPORA}
     assert "`emocycle fetch ravdess`, or Zenodo, record 1188976" in result.output
     assert "emocycle fetch savee" not in result.output
     assert max(map(len, lines)) <= 105
@@ -198,12 +198,19 @@ def test_all_corpora() -> None:
 
 
 @pytest.mark.parametrize("command", ["corpora", "fetch"])
-@pytest.mark.parametrize("name", ["ravdes", "demo", "../ravdess"])
+@pytest.mark.parametrize("name", ["ravdes", "../ravdess"])
 def test_unknown_names(command: str, name: str) -> None:
     result = run(command, name)
     assert result.exit_code == 1
     assert f"corpus '{name}' is not known" in result.output
     assert ("did you mean 'ravdess'?" in result.output) == ("ravdes" in name)
+
+
+def test_the_demo_is_known_and_not_downloaded() -> None:
+    assert run("corpora", "demo").output.startswith("demo  emocycle demo")
+    result = run("fetch", "demo")
+    assert result.exit_code == 1
+    assert "demo: is not downloaded; `emocycle repro` makes it" in result.output
 
 
 TABLES = """

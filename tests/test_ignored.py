@@ -1,0 +1,91 @@
+"""What .gitignore and .dvcignore do, with git and DVC themselves in a small repository."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LEFT_BEHIND = (
+    "data/raw/mini/.DS_Store",
+    "data/raw/mini/deep/Thumbs.db",
+    "data/raw/mini/desktop.ini",
+    "data/raw/mini/.directory",
+    "code/module.py~",
+    "code/.module.py.swp",
+    "code/.#module.py",
+    "code/#module.py#",
+    "code/.ipynb_checkpoints/module-checkpoint.py",
+    "code/__pycache__/module.cpython-311.pyc",
+    "code/.idea/x.xml",
+)
+STAGES = """
+stages:
+  work:
+    cmd: cat data/raw/mini/a.wav code/module.py > out.txt
+    deps: [data/raw/mini, code]
+    outs: [out.txt]
+"""
+
+
+def dvc(*arguments: str) -> str:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def git(*arguments: str) -> str:
+    command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def write(name: str, text: str = "x") -> None:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a raw corpus and some code, which is the current directory."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    git("init", "--quiet")
+    dvc("init", "--quiet")
+    for name in (".gitignore", ".dvcignore"):
+        shutil.copy(ROOT / name, name)
+    write("data/raw/mini/a.wav")
+    write("code/module.py")
+    write("dvc.yaml", STAGES)
+    return folder
+
+
+def test_what_systems_and_editors_leave_behind_reruns_nothing(repository: Path) -> None:
+    dvc("repro", "--quiet")
+    for name in LEFT_BEHIND:
+        write(name)
+    assert "up to date" in dvc("status")
+    write("data/raw/mini/b.wav")  # what counts is seen
+    assert "data/raw/mini" in dvc("status")
+
+
+def test_a_raw_corpus_can_be_versioned_pushed_and_pulled(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, clone = repository.parent / "store", repository.parent / "clone"
+    dvc("add", "--quiet", "data/raw/mini")
+    dvc("remote", "add", "--quiet", "--default", "store", str(store))
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "a raw corpus")
+    assert {"data/raw/mini.dvc", ".gitignore"} < set(git("ls-files").split()) and "a.wav" not in git("ls-files")
+    dvc("push", "--quiet")
+    git("clone", "--quiet", str(repository), str(clone))
+    monkeypatch.chdir(clone)
+    dvc("pull", "--quiet", "data/raw/mini")
+    assert Path("data/raw/mini/a.wav").read_text() == "x"
+    dvc("repro", "--quiet")
+    assert Path("out.txt").read_text() == "xx"
+
+
+def test_git_ignores_what_dvc_ignores() -> None:
+    ignored = {line for line in (ROOT / ".dvcignore").read_text().splitlines() if not line.startswith("# ")}
+    assert ignored and not ignored - set((ROOT / ".gitignore").read_text().splitlines())
