@@ -31,7 +31,6 @@ CONVERSIONS = (  # of the ablation
     "without guidance",
     "four times the guidance",
     "twice the steps at half the rates",
-    "with a warm start",
     "F0: as it was",
 )
 # Changes of params.yaml, of which an arm is made.

@@ -55,15 +55,3 @@ def parallel_loss(aim: Tensor, fake: Tensor) -> Tensor:
     """
     known = aim.isfinite()
     return ((fake - aim.nan_to_num()).abs() * known).sum() / known.sum().clamp(min=1)
-
-
-def filling_loss(real: Tensor, filled: Tensor, mask: Tensor) -> Tensor:
-    """L1 distance over the hidden frames alone (as the masked autoencoder of He et al. 2022 does).
-
-    Args:
-        real: normalised spectrum, (batch, order, frames)
-        filled: what was made of it where `mask` hid frames, same shape
-        mask: 0 where hidden, else 1, (batch, 1, frames); where nothing is hidden the loss is 0
-    """
-    hidden = 1 - mask
-    return ((real - filled).abs() * hidden).sum() / (hidden.sum() * real.shape[1]).clamp(min=1)

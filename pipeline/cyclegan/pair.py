@@ -38,15 +38,12 @@ class CycleGanParams:
     identity_share: Share  # of the steps in which it applies
     parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
     second_adversarial_weight: NonNegativeFloat  # of discriminators that judge cycled crops
-    mask_frames: NonNegativeInt  # longest stretch that is hidden from a generator that converts
     guidance_weight: NonNegativeFloat
     guide: GuideParams
     regularisation: Literal["none", "spectral_norm", "r1"]  # of the discriminators
     r1_weight: NonNegativeFloat
     r1_every: PositiveInt  # steps, of which the penalty then weighs as much as of all
     average: Annotated[float, Field(ge=0, lt=1)]  # decay of the moving average of the generators' weights
-    warm_start_steps: NonNegativeInt
-    warm_start_mask_frames: PositiveInt
     log_every: PositiveInt  # steps to a row of the training curve
 
 
@@ -84,28 +81,22 @@ class CycleGan(nn.Module):
         # Of what has been to the other emotion and back: CycleGAN-VC2's second adversarial loss (Kaneko et al. 2019).
         self.second_judges = Judges(order, params) if params.second_adversarial_weight else None
 
-    def converted(
-        self, real_a: Tensor, real_b: Tensor, masks: tuple[Tensor, Tensor] | None, keep: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def converted(self, real_a: Tensor, real_b: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Crops as the other emotion and, where asked, as the one that they are, both by one call of a generator.
 
         Args:
             real_a: (batch, order, frames)
             real_b: same shape
-            masks: what is hidden of a and b where they are converted, (batch, 1, frames); where kept, nothing is
             keep: without it the kept ones are the real ones themselves, whose identity loss is 0
 
         Returns:
             fake_a, fake_b, kept_a, kept_b, each (batch, order, frames)
         """
-        mask_a, mask_b = masks or (None, None)
         if not keep:
-            return self.b_to_a(real_b, mask_b).float(), self.a_to_b(real_a, mask_a).float(), real_a, real_b
-        if mask_a is not None and mask_b is not None:
-            mask_a, mask_b = torch.cat([mask_a, torch.ones_like(mask_a)]), torch.cat([torch.ones_like(mask_b), mask_b])
+            return self.b_to_a(real_b).float(), self.a_to_b(real_a).float(), real_a, real_b
         real = torch.cat([real_a, real_b])
-        fake_b, kept_b = self.a_to_b(real, mask_a).float().chunk(2)
-        kept_a, fake_a = self.b_to_a(real, mask_b).float().chunk(2)
+        fake_b, kept_b = self.a_to_b(real).float().chunk(2)
+        kept_a, fake_a = self.b_to_a(real).float().chunk(2)
         return fake_a, fake_b, kept_a, kept_b
 
     def judged(self, fakes: Crops, cycled: Crops) -> dict[str, tuple[Judges, Crops]]:
@@ -129,7 +120,6 @@ def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
         "channels": params.channels,
         "blocks": params.blocks,
         "kernel": params.kernel,
-        "mask_channels": int(params.mask_frames > 0),
         "keep_mean": params.keep_mean,
         "keep_variance": params.keep_variance,
     }

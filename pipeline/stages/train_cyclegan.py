@@ -82,27 +82,20 @@ def main(
     autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
-    guidance = start = None
+    guidance = None
     about: dict[str, Any] = {}  # what was pretrained, where it is used
-    if chosen.guidance_weight or chosen.warm_start_steps:
+    if chosen.guidance_weight:
         shared, about = models.load(pretrained)
         if about["train_clips_sha256"] != models.clips_sha256(in_train):
             raise click.ClickException(f"{pretrained}: has heard other clips than the train partition of {split_path}")
         if about.get("params") != params.digest(chosen, chosen_prosody):
             raise click.ClickException(f"{pretrained}: made with other parameters; `dvc repro` makes it again")
-    if chosen.guidance_weight:
         guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
         guide.load_state_dict(models.part(shared, "guide"))
         guidance = Guidance(guide, emotions, {emotion: styles.of[emotion, None] for emotion in emotions})
-    if chosen.warm_start_steps:
-        start = models.part(shared, "start")
-    key = training.training_key(
-        domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance, start=start
-    )
+    key = training.training_key(domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance)
     checkpoints = Checkpoints(checkpoint_folder / split_path.stem / pair, key, CHECKPOINT_STEPS)
-    networks, losses = training.train(
-        domains[a], domains[b], chosen, own_seed, device, autocast, guidance, start, checkpoints
-    )
+    networks, losses = training.train(domains[a], domains[b], chosen, own_seed, device, autocast, guidance, checkpoints)
     converter = Converter(styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, prosody)
 
     config = {

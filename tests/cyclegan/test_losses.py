@@ -8,7 +8,6 @@ from torch.nn import functional
 from pipeline.cyclegan.losses import (
     cycle_loss,
     fake_loss,
-    filling_loss,
     gradient_penalty,
     identity_loss,
     parallel_loss,
@@ -97,19 +96,3 @@ def test_frames_without_an_aim_teach_nothing() -> None:
     aim[..., 1] = torch.nan
     parallel_loss(aim, fake).backward()
     torch.testing.assert_close(fake.grad, torch.tensor([[[1, 0, 1], [1, 0, 1]]]) / 4)
-
-
-# Of frames that were hidden
-
-
-def test_filling_loss_by_hand() -> None:
-    mask = torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]]])
-    assert filling_loss(REAL, OTHER, mask).item() == 4
-    assert filling_loss(REAL, OTHER, torch.zeros(2, 1, 2)).item() == cycle_loss(REAL, OTHER).item()
-    assert filling_loss(REAL, OTHER, torch.ones(2, 1, 2)).item() == 0
-
-
-def test_filling_loss_is_a_mean_over_coefficients_too() -> None:
-    real, mask = torch.zeros(2, 3, 4), torch.ones(2, 1, 4)
-    mask[0, 0, 1:3] = 0
-    assert filling_loss(real, real + 2, mask).item() == 2

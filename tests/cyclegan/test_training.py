@@ -13,11 +13,11 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from pipeline.cyclegan import training
 from pipeline.cyclegan.conversion import Normalisation
-from pipeline.cyclegan.crops import Domain, filling_masks
+from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.losses import gradient_penalty
 from pipeline.cyclegan.networks import Discriminator, Generator
-from pipeline.cyclegan.pair import CycleGan, CycleGanParams, Judges, generator_size
+from pipeline.cyclegan.pair import CycleGan, CycleGanParams, Judges
 from pipeline.cyclegan.progress import Average, Optimiser
 from pipeline.cyclegan.training import train
 
@@ -51,15 +51,9 @@ def guidance(seed: int = 0) -> Guidance:
     return Guidance(Guide(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), {"angry": plain, "sad": plain})
 
 
-def beginning(params: CycleGanParams, seed: int = 0) -> dict[str, Tensor]:
-    """Weights for both generators to start from."""
-    torch.manual_seed(seed)
-    return Generator(**generator_size(ORDER, params)).state_dict()
-
-
 def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:
     a, b = (aimed(A, 2), aimed(B, 3)) if params.parallel_weight else (A, B)
-    return train(a, b, params, seed, CPU, **{"guidance": guidance(), "start": beginning(params), **more})
+    return train(a, b, params, seed, CPU, **{"guidance": guidance(), **more})
 
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -68,12 +62,10 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "mean": {"keep_mean": 0.5},
     "parallel": {"parallel_weight": 1},
     "second judges": {"second_adversarial_weight": 1},
-    "masks": {"mask_frames": 8},
     "guidance": {"guidance_weight": 1},
     "spectral norm": {"regularisation": "spectral_norm"},
     "r1": {"regularisation": "r1"},
     "average": {"average": 0.9},
-    "warm start": {"warm_start_steps": 1},
 }
 EVERYTHING = {key: value for changes in SWITCHES.values() for key, value in changes.items()}
 ALL = {"all with r1": EVERYTHING, "all with spectral norm": EVERYTHING | {"regularisation": "spectral_norm"}}
@@ -139,8 +131,7 @@ def test_without_an_adversarial_loss_there_are_no_judges(params: CycleGanParams)
 def test_what_is_off_is_not_there_and_not_asked(params: CycleGanParams) -> None:
     networks, curve = trained(params)
     assert networks.second_judges is None
-    assert networks.a_to_b.mask_channels == networks.b_to_a.mask_channels == 0
-    other, again = train(A, B, replace(params, r1_weight=7, r1_every=3, warm_start_mask_frames=3), 5, CPU)
+    other, again = train(A, B, replace(params, r1_weight=7, r1_every=3), 5, CPU)
     assert again == curve
     for name, weights in networks.state_dict().items():
         assert torch.equal(weights, other.state_dict()[name]), name
@@ -169,7 +160,7 @@ def test_same_seed_same_weights(params: CycleGanParams, changes: dict[str, Any])
 @pytest.mark.parametrize("changes", [{}, *ALL.values()], ids=["none", *ALL])
 def test_every_parameter_of_all_networks_learns(params: CycleGanParams, changes: dict[str, Any]) -> None:
     params = replace(params, **changes)
-    before = dict(training.untrained(ORDER, params, 5, beginning(params)).named_parameters())
+    before = dict(training.untrained(ORDER, params, 5).named_parameters())
     assert len(before) == 2 * (2 + 4 * params.blocks + 2) + (4 if changes else 2) * 8
     one = dict(trained(replace(params, steps=1))[0].named_parameters())
     # The generators' last layer begins at zero and stops all gradients below it in the first step.
@@ -196,12 +187,9 @@ def test_nothing_but_its_own_generator_is_drawn_from_while_it_trains(params: Cyc
     assert torch.equal(*states)
 
 
-@pytest.mark.parametrize(
-    ("changes", "missing"), [({"guidance_weight": 1}, "guidance"), ({"warm_start_steps": 1}, "start")]
-)
-def test_what_is_asked_for_must_be_given(params: CycleGanParams, changes: dict[str, Any], missing: str) -> None:
-    with pytest.raises(ValueError, match=f"`{missing}` is not given"):
-        train(A, B, replace(params, **changes), 5, CPU)
+def test_guidance_that_is_asked_for_must_be_given(params: CycleGanParams) -> None:
+    with pytest.raises(ValueError, match="'guidance_weight'"):
+        train(A, B, replace(params, guidance_weight=1), 5, CPU)
 
 
 # The curve and the sum of the losses
@@ -350,15 +338,15 @@ def weights_of(network: nn.Module | None) -> list[Tensor]:
 def test_second_judges_leave_the_beginning_of_the_others_as_it_was(
     params: CycleGanParams, second: CycleGanParams
 ) -> None:
-    before = training.untrained(ORDER, params, 5, None).state_dict()
-    after = training.untrained(ORDER, second, 5, None).state_dict()
+    before = training.untrained(ORDER, params, 5).state_dict()
+    after = training.untrained(ORDER, second, 5).state_dict()
     assert len(after) == len(before) + 16
     for name, weights in before.items():
         assert torch.equal(weights, after[name]), name
 
 
 def test_second_judges_learn_from_their_own_loss_alone(second: CycleGanParams) -> None:
-    before = weights_of(training.untrained(ORDER, second, 5, None).second_judges)
+    before = weights_of(training.untrained(ORDER, second, 5).second_judges)
     moved = weights_of(trained(second)[0].second_judges)
     assert not any(torch.equal(*pair) for pair in zip(before, moved, strict=True))
     resting = weights_of(trained(replace(second, discriminator_rate=NOTHING))[0].second_judges)
@@ -433,51 +421,18 @@ def test_second_judges_are_given_what_was_cycled(second: CycleGanParams, monkeyp
         ]
 
 
-# Masks
-
-
-def test_generators_convert_what_is_masked_and_keep_and_bring_back_all(
-    params: CycleGanParams, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    masks: list[Tensor | None] = []
-    forward = Generator.forward
-
-    def watched(self: Generator, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        masks.append(mask)
-        return forward(self, x, mask)
-
-    monkeypatch.setattr(Generator, "forward", watched)
-    trained(replace(params, mask_frames=8, steps=4, identity_share=0.5))
-    draw = drawing(5)
-    for step in range(4):
-        A.crops(2, 16, draw)
-        B.crops(2, 16, draw)
-        mask_a, mask_b = filling_masks(4, 16, 8, draw).chunk(2)
-        first, second, *cycled = masks[4 * step : 4 * step + 4]
-        if step < 2:  # what is kept stands beside what is converted
-            assert torch.equal(first, torch.cat([mask_a, torch.ones(2, 1, 16)]))
-            assert torch.equal(second, torch.cat([torch.ones(2, 1, 16), mask_b]))
-        else:
-            assert torch.equal(first, mask_b)
-            assert torch.equal(second, mask_a)
-        assert cycled == [None, None]
-
-
 def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None:
-    networks = training.untrained(ORDER, replace(params, mask_frames=8), 5, None)
+    networks = training.untrained(ORDER, params, 5)
     for generator in (networks.a_to_b, networks.b_to_a):
         nn.init.normal_(generator.leave.weight)
     real_a, real_b = A.crops(2, 16, drawing()), B.crops(2, 16, drawing())
-    mask_a, mask_b = filling_masks(4, 16, 8, drawing(1)).chunk(2)
-    for masks in (None, (mask_a, mask_b)):
-        alone, beside = (networks.converted(real_a, real_b, masks, keep) for keep in (False, True))
-        for one, other in zip(alone[:2], beside[:2], strict=True):
-            torch.testing.assert_close(one, other)
-        assert alone[2] is real_a
-        assert alone[3] is real_b
-        torch.testing.assert_close(beside[2], networks.b_to_a(real_a))
-        torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
-        torch.testing.assert_close(beside[1], networks.a_to_b(real_a, None if masks is None else mask_a))
+    alone, beside = (networks.converted(real_a, real_b, keep) for keep in (False, True))
+    for one, other in zip(alone[:2], beside[:2], strict=True):
+        torch.testing.assert_close(one, other)
+    assert alone[2] is real_a
+    assert alone[3] is real_b
+    torch.testing.assert_close(beside[2], networks.b_to_a(real_a))
+    torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
 
 
 # R1
@@ -544,7 +499,7 @@ def test_average_of_what_does_not_move_is_the_same() -> None:
 def test_generators_are_averaged_over_the_steps(params: CycleGanParams) -> None:
     # At constant rates a shorter training is the beginning of a longer one.
     params = replace(params, constant_share=1, generator_rate=0.01)
-    path = [training.untrained(ORDER, params, 5, None), *(trained(replace(params, steps=n))[0] for n in (1, 2, 3))]
+    path = [training.untrained(ORDER, params, 5), *(trained(replace(params, steps=n))[0] for n in (1, 2, 3))]
     expected = weights_of(path[0].b_to_a)
     for number, networks in enumerate(path[1:], start=1):
         decay = (1 + number) / (10 + number)
@@ -555,31 +510,6 @@ def test_generators_are_averaged_over_the_steps(params: CycleGanParams) -> None:
         torch.testing.assert_close(own, mean)
     for own, last in zip(weights_of(networks.judges), weights_of(path[3].judges), strict=True):
         assert torch.equal(own, last)  # judges are not averaged, nor do they see averages
-
-
-# Warm start
-
-
-@pytest.mark.parametrize("mask_frames", [0, 8])
-def test_warm_start_copies_into_both_generators(params: CycleGanParams, mask_frames: int) -> None:
-    params = replace(params, warm_start_steps=1, mask_frames=mask_frames, generator_rate=NOTHING)
-    start = beginning(params, seed=9)
-    for name in ("leave.weight", "leave.bias"):  # else they are zero, as without a start
-        nn.init.normal_(start[name])
-    given = {name: weights.clone() for name, weights in start.items()}
-    networks, _ = trained(params, start=start)
-    for generator in (networks.a_to_b, networks.b_to_a):
-        for name, weights in generator.state_dict().items():
-            assert torch.equal(weights, given[name]), name
-    trained(replace(params, generator_rate=0.1), start=start)
-    assert all(torch.equal(start[name], weights) for name, weights in given.items())
-
-
-def test_warm_start_leaves_the_beginning_of_the_judges_as_it_was(params: CycleGanParams) -> None:
-    cold = training.untrained(ORDER, params, 5, None)
-    warm = training.untrained(ORDER, replace(params, warm_start_steps=1), 5, beginning(params, seed=9))
-    assert all(torch.equal(*pair) for pair in zip(weights_of(cold.judges), weights_of(warm.judges), strict=True))
-    assert not torch.equal(cold.a_to_b.enter.weight, warm.a_to_b.enter.weight)
 
 
 # Guidance
