@@ -34,7 +34,6 @@ from pipeline.hardware import HardwareParams
 OFF: dict[str, Any] = {
     "identity_share": 1,
     "parallel_weight": 0,
-    "second_adversarial_weight": 0,
     "guidance_weight": 0,
     "regularisation": "none",
     "average": 0,
@@ -44,12 +43,11 @@ PARTS: dict[str, dict[str, Any]] = {
     "no judges": {"adversarial_weight": 0},
     "identity for half": {"identity_share": 0.5},
     "parallel takes": {"parallel_weight": 20},
-    "second judges": {"second_adversarial_weight": 1},
     "guidance": {"guidance_weight": 1},
     "spectral norm": {"regularisation": "spectral_norm"},
     "r1": {"regularisation": "r1"},
     "average": {"average": 0.99},
-    "all, r1": {"second_adversarial_weight": 1, "guidance_weight": 1} | {"regularisation": "r1", "average": 0.99},
+    "all, r1": {"guidance_weight": 1} | {"regularisation": "r1", "average": 0.99},
 }
 
 

@@ -13,7 +13,6 @@ from pipeline.cyclegan.networks import Discriminator, Generator
 from pipeline.params import Odd, section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Crops = tuple[Tensor, Tensor]  # of a and of b, each (batch, order, frames)
 
 
 @section
@@ -37,7 +36,6 @@ class CycleGanParams:
     identity_weight: NonNegativeFloat
     identity_share: Share  # of the steps in which it applies
     parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
-    second_adversarial_weight: NonNegativeFloat  # of discriminators that judge cycled crops
     guidance_weight: NonNegativeFloat
     guide: GuideParams
     regularisation: Literal["none", "spectral_norm", "r1"]  # of the discriminators
@@ -78,8 +76,6 @@ class CycleGan(nn.Module):
         size = generator_size(order, params)
         self.a_to_b, self.b_to_a = Generator(**size), Generator(**size)
         self.judges = Judges(order, params) if params.adversarial_weight else None
-        # Of what has been to the other emotion and back: CycleGAN-VC2's second adversarial loss (Kaneko et al. 2019).
-        self.second_judges = Judges(order, params) if params.second_adversarial_weight else None
 
     def converted(self, real_a: Tensor, real_b: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Crops as the other emotion and, where asked, as the one that they are, both by one call of a generator.
@@ -99,18 +95,13 @@ class CycleGan(nn.Module):
         kept_a, fake_a = self.b_to_a(real).float().chunk(2)
         return fake_a, fake_b, kept_a, kept_b
 
-    def judged(self, fakes: Crops, cycled: Crops) -> dict[str, tuple[Judges, Crops]]:
-        """The judges that there are, by the name of their loss, with the crops of a and b that they are to judge."""
-        of = {"adversarial": (self.judges, fakes), "second_adversarial": (self.second_judges, cycled)}
-        return {name: (judges, made) for name, (judges, made) in of.items() if judges}
-
     def generator_weights(self) -> list[nn.Parameter]:
         """Of both generators."""
         return list(chain(self.a_to_b.parameters(), self.b_to_a.parameters()))
 
     def discriminator_weights(self) -> list[nn.Parameter]:
-        """Of all discriminators; none where no adversarial loss has a weight."""
-        return list(chain.from_iterable(own.parameters() for own in (self.judges, self.second_judges) if own))
+        """Of both discriminators; none where the adversarial loss has no weight."""
+        return list(self.judges.parameters()) if self.judges else []
 
 
 def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:

@@ -70,8 +70,9 @@ def train(
         with precision:
             fake_a, fake_b, kept_a, kept_b = networks.converted(real_a, real_b, keep=step <= identity_steps)
             cycled_a, cycled_b = networks.b_to_a(fake_b).float(), networks.a_to_b(fake_a).float()
-            judged = networks.judged((fake_a, fake_b), (cycled_a, cycled_b))
-            losses = {name: judges.fooled(*made) for name, (judges, made) in judged.items()}
+            losses = {}
+            if networks.judges:
+                losses["adversarial"] = networks.judges.fooled(fake_a, fake_b)
             losses["cycle"] = cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b)
             losses["identity"] = identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b)
             if params.parallel_weight:
@@ -81,13 +82,11 @@ def train(
         progress.generators.step(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
 
         # Discriminator
-        if progress.discriminators:
+        if networks.judges and progress.discriminators:
             with precision:
-                mistakes = [judges.mistaken(real_a, real_b, *made) for judges, made in judged.values()]
-            losses["discriminator"] = loss = torch.stack(mistakes).sum()
+                losses["discriminator"] = loss = networks.judges.mistaken(real_a, real_b, fake_a, fake_b)
             if params.regularisation == "r1" and step % params.r1_every == 0:
-                penalties = [judges.penalty(real_a, real_b) for judges, _ in judged.values()]
-                losses["r1"] = params.r1_every * torch.stack(penalties).sum()
+                losses["r1"] = params.r1_every * networks.judges.penalty(real_a, real_b)
                 loss = loss + params.r1_weight * losses["r1"]
             progress.discriminators.step(loss)
 
@@ -180,7 +179,6 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
         "cycle": params.cycle_weight,
         "identity": params.identity_weight,
         "parallel": params.parallel_weight,
-        "second_adversarial": params.second_adversarial_weight,
         "guidance": params.guidance_weight,
     }
 
@@ -189,7 +187,6 @@ def _columns(params: CycleGanParams) -> list[str]:
     """Of the curve: four that are always there, and those of the parts that are switched on."""
     switched = {
         "parallel": params.parallel_weight > 0,
-        "second_adversarial": params.second_adversarial_weight > 0,
         "guidance": params.guidance_weight > 0,
         "r1": params.regularisation == "r1",
     }

@@ -32,7 +32,6 @@ def params() -> CycleGanParams:
         identity_weight=0.5,
         identity_share=1,
         parallel_weight=0,
-        second_adversarial_weight=0,
         guidance_weight=0,
         guide=GuideParams(channels=4, steps=20, batch=8, learning_rate=1e-2, noise=0.1),
         regularisation="none",

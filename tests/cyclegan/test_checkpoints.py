@@ -27,7 +27,6 @@ CPU = torch.device("cpu")
 ORDER = 3
 EVERYTHING: dict[str, Any] = {
     "identity_share": 0.5,
-    "second_adversarial_weight": 1,
     "guidance_weight": 1,
     "regularisation": "r1",
     "r1_every": 3,

@@ -1,6 +1,5 @@
 """Training repeats, ends at rest, and moves one domain to another; each of its parts does what it says or nothing."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -61,7 +60,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "rate schedule": {"constant_share": 0.2},
     "mean": {"keep_mean": 0.5},
     "parallel": {"parallel_weight": 1},
-    "second judges": {"second_adversarial_weight": 1},
     "guidance": {"guidance_weight": 1},
     "spectral norm": {"regularisation": "spectral_norm"},
     "r1": {"regularisation": "r1"},
@@ -125,12 +123,10 @@ def test_without_an_adversarial_loss_there_are_no_judges(params: CycleGanParams)
     own = list(networks.parameters())
     for weights, expected in zip(own, plain_cyclegan(params, 5)[: len(own)], strict=True):
         torch.testing.assert_close(weights.detach(), expected, rtol=1e-6, atol=1e-7)
-    trained(replace(params, **EVERYTHING))  # second judges are not in need of the first
 
 
 def test_what_is_off_is_not_there_and_not_asked(params: CycleGanParams) -> None:
     networks, curve = trained(params)
-    assert networks.second_judges is None
     other, again = train(A, B, replace(params, r1_weight=7, r1_every=3), 5, CPU)
     assert again == curve
     for name, weights in networks.state_dict().items():
@@ -161,7 +157,7 @@ def test_same_seed_same_weights(params: CycleGanParams, changes: dict[str, Any])
 def test_every_parameter_of_all_networks_learns(params: CycleGanParams, changes: dict[str, Any]) -> None:
     params = replace(params, **changes)
     before = dict(training.untrained(ORDER, params, 5).named_parameters())
-    assert len(before) == 2 * (2 + 4 * params.blocks + 2) + (4 if changes else 2) * 8
+    assert len(before) == 2 * (2 + 4 * params.blocks + 2) + 2 * 8
     one = dict(trained(replace(params, steps=1))[0].named_parameters())
     # The generators' last layer begins at zero and stops all gradients below it in the first step.
     stopped = {name for name in before if name.split(".")[0] in ("a_to_b", "b_to_a") and ".leave." not in name}
@@ -241,7 +237,6 @@ def test_losses_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
 
 def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
     weights = {
-        "second_adversarial_weight": 3,
         "guidance_weight": 5,
         "parallel_weight": 11,
         "r1_weight": 7,
@@ -250,10 +245,10 @@ def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[flo
     params = replace(params, **EVERYTHING | weights | {"r1_every": 2}, steps=4, generator_rate=0.05, log_every=1)
     rows = pd.DataFrame(trained(params)[1])
     always = ["step", "adversarial", "cycle", "identity", "discriminator"]
-    assert list(rows) == [*always, "parallel", "second_adversarial", "guidance", "r1"]
+    assert list(rows) == [*always, "parallel", "guidance", "r1"]
     assert (rows.iloc[1] > 0.001).all()
     expected = rows["adversarial"] + 2 * rows["cycle"] + 0.5 * rows["identity"]
-    expected += 3 * rows["second_adversarial"] + 5 * rows["guidance"] + 11 * rows["parallel"]
+    expected += 5 * rows["guidance"] + 11 * rows["parallel"]
     np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
     np.testing.assert_allclose(seen[1::2], rows["discriminator"] + 7 * rows["r1"], rtol=1e-5)
     assert list(rows["r1"] > 0) == [False, True, False, True]
@@ -322,45 +317,12 @@ def test_identity_loss_that_does_not_apply_teaches_nothing(params: CycleGanParam
     assert torch.equal(weights[0], weights[2])
 
 
-# Second judges
-
-
-@pytest.fixture
-def second(params: CycleGanParams) -> CycleGanParams:
-    return replace(params, second_adversarial_weight=1, generator_rate=0.01)
+# Judges
 
 
 def weights_of(network: nn.Module | None) -> list[Tensor]:
     assert network is not None
     return [weights.detach().clone() for weights in network.parameters()]
-
-
-def test_second_judges_leave_the_beginning_of_the_others_as_it_was(
-    params: CycleGanParams, second: CycleGanParams
-) -> None:
-    before = training.untrained(ORDER, params, 5).state_dict()
-    after = training.untrained(ORDER, second, 5).state_dict()
-    assert len(after) == len(before) + 16
-    for name, weights in before.items():
-        assert torch.equal(weights, after[name]), name
-
-
-def test_second_judges_learn_from_their_own_loss_alone(second: CycleGanParams) -> None:
-    before = weights_of(training.untrained(ORDER, second, 5).second_judges)
-    moved = weights_of(trained(second)[0].second_judges)
-    assert not any(torch.equal(*pair) for pair in zip(before, moved, strict=True))
-    resting = weights_of(trained(replace(second, discriminator_rate=NOTHING))[0].second_judges)
-    assert all(torch.equal(*pair) for pair in zip(before, resting, strict=True))
-
-
-def test_second_judges_move_the_generators(params: CycleGanParams, second: CycleGanParams) -> None:
-    still = {"generator_rate": 0.01, "discriminator_rate": NOTHING}  # so that only the generators' loss differs
-    moved = [
-        weights_of(trained(replace(params, **still, second_adversarial_weight=weight))[0].a_to_b)[-1]
-        for weight in (0, 1, 5)
-    ]
-    assert not torch.equal(moved[0], moved[1])
-    assert not torch.equal(moved[1], moved[2])
 
 
 def test_judges_learn_from_real_and_made_crops_and_makers_from_fooling_them(params: CycleGanParams) -> None:
@@ -391,36 +353,6 @@ def test_judges_learn_from_real_and_made_crops_and_makers_from_fooling_them(para
     assert all(own.grad.abs().max() > 0 for own in made)
 
 
-def test_second_judges_are_given_what_was_cycled(second: CycleGanParams, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[tuple[str, int, tuple[Tensor, ...]]] = []
-
-    def watched(name: str) -> Callable[..., Tensor]:
-        method = getattr(Judges, name)
-
-        def call(self: Judges, *crops: Tensor) -> Tensor:
-            given.append((name, id(self), crops))
-            return method(self, *crops)
-
-        return call
-
-    for name in ("fooled", "mistaken"):
-        monkeypatch.setattr(Judges, name, watched(name))
-    cycles: list[tuple[Tensor, Tensor]] = []
-    loss = training.cycle_loss
-    monkeypatch.setattr(
-        training, "cycle_loss", lambda real, cycled: cycles.append((real, cycled)) or loss(real, cycled)
-    )
-    networks, _ = trained(replace(second, steps=2))
-    own = [(name, crops) for name, judges, crops in given if judges == id(networks.second_judges)]
-    assert [name for name, _ in own] == ["fooled", "mistaken"] * 2
-    for step in range(2):
-        (real_a, cycled_a), (real_b, cycled_b) = cycles[2 * step : 2 * step + 2]
-        assert [id(crop) for crop in own[2 * step][1]] == [id(cycled_a), id(cycled_b)]
-        assert [id(crop) for crop in own[2 * step + 1][1]] == [
-            id(crop) for crop in (real_a, real_b, cycled_a, cycled_b)
-        ]
-
-
 def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None:
     networks = training.untrained(ORDER, params, 5)
     for generator in (networks.a_to_b, networks.b_to_a):
@@ -438,14 +370,12 @@ def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None
 # R1
 
 
-def test_penalty_is_of_all_judges_at_real_crops(second: CycleGanParams) -> None:
+def test_penalty_is_of_both_judges_at_real_crops(params: CycleGanParams) -> None:
     resting = {"generator_rate": NOTHING, "discriminator_rate": NOTHING, "steps": 1, "log_every": 1}
-    networks, curve = trained(replace(second, **resting, regularisation="r1", r1_every=1))
+    networks, curve = trained(replace(params, **resting, regularisation="r1", r1_every=1))
     draw = drawing(5)
-    real_a, real_b = A.crops(second.batch, second.frames, draw), B.crops(second.batch, second.frames, draw)
-    judges = [own for own in (networks.judges, networks.second_judges) if own]
-    assert len(judges) == 2
-    expected = sum(gradient_penalty(own.a, real_a) + gradient_penalty(own.b, real_b) for own in judges)
+    real_a, real_b = A.crops(params.batch, params.frames, draw), B.crops(params.batch, params.frames, draw)
+    expected = gradient_penalty(networks.judges.a, real_a) + gradient_penalty(networks.judges.b, real_b)
     assert curve[0]["r1"] == pytest.approx(expected.item(), rel=1.3e-6)
 
 

@@ -41,7 +41,6 @@ train_cyclegan:
   identity_weight: 0.5
   identity_share: 0.5
   parallel_weight: 0
-  second_adversarial_weight: 0
   guidance_weight: 0
   guide: {channels: 4, steps: 2, batch: 4, learning_rate: 1e-3, noise: 0.3}
   regularisation: none
