@@ -35,7 +35,6 @@ OFF: dict[str, Any] = {
     "identity_share": 1,
     "parallel_weight": 0,
     "guidance_weight": 0,
-    "regularisation": "none",
     "average": 0,
 }
 PARTS: dict[str, dict[str, Any]] = {
@@ -44,10 +43,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "identity for half": {"identity_share": 0.5},
     "parallel takes": {"parallel_weight": 20},
     "guidance": {"guidance_weight": 1},
-    "spectral norm": {"regularisation": "spectral_norm"},
-    "r1": {"regularisation": "r1"},
     "average": {"average": 0.99},
-    "all, r1": {"guidance_weight": 1} | {"regularisation": "r1", "average": 0.99},
 }
 
 

@@ -47,8 +47,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train_cyclegan.generator_rate": 5e-4,
         "train_cyclegan.discriminator_rate": 5e-4,
     },
-    "with spectral normalisation": {"train_cyclegan.regularisation": "spectral_norm"},
-    "with R1": {"train_cyclegan.regularisation": "r1"},
     "F0: by the networks": {"prosody.f0": "cyclegan_cwt"},
     "F0: mean and deviation": {"prosody.f0": "log_gaussian"},
     "F0: as it was": {"prosody.f0": "none"},

@@ -1,7 +1,6 @@
 """Generator and discriminator: 1-D convolutions over frames, the spectrum's coefficients as channels."""
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 FLAT = 1e-2  # no coefficient, and no part of an F0 contour, is taken to vary less
 
@@ -83,22 +82,15 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Says of each stretch of frames how real it sounds as its emotion (a 1-D PatchGAN, Isola et al. 2017).
+    """Says of each stretch of frames how real it sounds as its emotion (a 1-D PatchGAN, Isola et al. 2017)."""
 
-    With spectral normalisation (Miyato et al. 2018) every layer's weight is divided by its largest singular value.
-    """
-
-    def __init__(self, order: int, channels: int, normalised: bool = False) -> None:
+    def __init__(self, order: int, channels: int) -> None:
         super().__init__()
         widths = (order, channels, channels * 2, channels * 2)
         layers: list[nn.Module] = []
         for narrow, wide in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv1d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv1d(widths[-1], 1, 3, padding=1))
-        if normalised:
-            for layer in self.layers:
-                if isinstance(layer, nn.Conv1d):
-                    spectral_norm(layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, order, frames) → one score a stretch of 8 frames, (batch, 1, ⌈frames / 8⌉); real is 1."""

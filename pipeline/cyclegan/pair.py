@@ -1,14 +1,14 @@
 """The networks of a pair of emotions, and what params.yaml says of their size and training."""
 
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.cyclegan.guidance import GuideParams
-from pipeline.cyclegan.losses import fake_loss, gradient_penalty, real_loss
+from pipeline.cyclegan.losses import fake_loss, real_loss
 from pipeline.cyclegan.networks import Discriminator, Generator
 from pipeline.params import Odd, section
 
@@ -38,9 +38,6 @@ class CycleGanParams:
     parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
     guidance_weight: NonNegativeFloat
     guide: GuideParams
-    regularisation: Literal["none", "spectral_norm", "r1"]  # of the discriminators
-    r1_weight: NonNegativeFloat
-    r1_every: PositiveInt  # steps, of which the penalty then weighs as much as of all
     average: Annotated[float, Field(ge=0, lt=1)]  # decay of the moving average of the generators' weights
     log_every: PositiveInt  # steps to a row of the training curve
 
@@ -50,7 +47,7 @@ class Judges(nn.Module):
 
     def __init__(self, order: int, params: CycleGanParams) -> None:
         super().__init__()
-        size = order, params.discriminator_channels, params.regularisation == "spectral_norm"
+        size = order, params.discriminator_channels
         self.a, self.b = Discriminator(*size), Discriminator(*size)
 
     def fooled(self, made_a: Tensor, made_b: Tensor) -> Tensor:
@@ -62,10 +59,6 @@ class Judges(nn.Module):
         true_a, false_a = self.a(torch.cat([real_a, made_a.detach()])).float().chunk(2)
         true_b, false_b = self.b(torch.cat([real_b, made_b.detach()])).float().chunk(2)
         return real_loss(true_a) + fake_loss(false_a) + real_loss(true_b) + fake_loss(false_b)
-
-    def penalty(self, real_a: Tensor, real_b: Tensor) -> Tensor:
-        """R1 of both."""
-        return gradient_penalty(self.a, real_a) + gradient_penalty(self.b, real_b)
 
 
 class CycleGan(nn.Module):

@@ -84,11 +84,8 @@ def train(
         # Discriminator
         if networks.judges and progress.discriminators:
             with precision:
-                losses["discriminator"] = loss = networks.judges.mistaken(real_a, real_b, fake_a, fake_b)
-            if params.regularisation == "r1" and step % params.r1_every == 0:
-                losses["r1"] = params.r1_every * networks.judges.penalty(real_a, real_b)
-                loss = loss + params.r1_weight * losses["r1"]
-            progress.discriminators.step(loss)
+                losses["discriminator"] = networks.judges.mistaken(real_a, real_b, fake_a, fake_b)
+            progress.discriminators.step(losses["discriminator"])
 
         progress.note(step, losses)
         if checkpoints and checkpoints.due(step):
@@ -188,6 +185,5 @@ def _columns(params: CycleGanParams) -> list[str]:
     switched = {
         "parallel": params.parallel_weight > 0,
         "guidance": params.guidance_weight > 0,
-        "r1": params.regularisation == "r1",
     }
     return ["adversarial", "cycle", "identity", "discriminator", *(name for name, on in switched.items() if on)]

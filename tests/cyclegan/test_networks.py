@@ -48,36 +48,12 @@ def test_discriminator_scores_stretches_of_eight_frames(frames: int) -> None:
     assert Discriminator(ORDER, 4)(torch.randn(2, ORDER, frames)).shape == (2, 1, -(-frames // 8))
 
 
-# Spectral norm
-
-
-@pytest.mark.parametrize("autocast", [False, True])
-def test_every_layer_of_a_normalised_discriminator_has_norm_one(autocast: bool) -> None:
-    judge = Discriminator(ORDER, 4, normalised=True)
-    for layer in judge.layers[::2]:
-        layer.parametrizations.weight.original.data *= 7
-    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
-        for _ in range(100):  # a step of its power iteration each
-            judge(torch.randn(2, ORDER, 16))
-    assert len(judge.layers[::2]) == 4
-    for layer in judge.layers[::2]:
-        assert layer.weight.dtype == torch.float32
-        assert torch.linalg.matrix_norm(layer.weight.detach().flatten(1), ord=2).item() == pytest.approx(1, abs=1e-3)
-
-
-def test_discriminator_is_not_normalised_unasked() -> None:
-    torch.manual_seed(3)
-    plain = Discriminator(ORDER, 4).state_dict()
-    assert set(plain) == {f"layers.{number}.{part}" for number in (0, 2, 4, 6) for part in ("weight", "bias")}
-
-
 # Learning
 
 
 NETWORKS = {
     "generator": Generator(ORDER, 8, 4, 3),
     "judge": Discriminator(ORDER, 4),
-    "normalised judge": Discriminator(ORDER, 4, normalised=True),
 }
 
 
