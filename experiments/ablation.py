@@ -38,7 +38,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without keeping the mean": {"train_cyclegan.keep_mean": 0},
     "without keeping the variance": {"train_cyclegan.keep_variance": 0},
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
-    "without the moving average": {"train_cyclegan.average": 0},
     "a quarter of the steps": {"train_cyclegan.steps": 25},
     "half the steps": {"train_cyclegan.steps": 50},
     "twice the steps": {"train_cyclegan.steps": 200},

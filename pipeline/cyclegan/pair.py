@@ -17,7 +17,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @section
 class CycleGanParams:
-    """Size and training of a pair's networks; a part with a weight, a length or a decay of 0 is not there."""
+    """Size and training of a pair's networks; a part with a weight of 0 is not there."""
 
     channels: PositiveInt
     blocks: NonNegativeInt
@@ -38,7 +38,6 @@ class CycleGanParams:
     parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
     guidance_weight: NonNegativeFloat
     guide: GuideParams
-    average: Annotated[float, Field(ge=0, lt=1)]  # decay of the moving average of the generators' weights
     log_every: PositiveInt  # steps to a row of the training curve
 
 

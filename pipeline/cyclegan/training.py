@@ -13,7 +13,7 @@ from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance
 from pipeline.cyclegan.losses import cycle_loss, identity_loss, parallel_loss
 from pipeline.cyclegan.pair import CycleGan, CycleGanParams
-from pipeline.cyclegan.progress import Average, Curve, Optimiser, Stateful
+from pipeline.cyclegan.progress import Curve, Optimiser, Stateful
 
 
 def train(
@@ -90,8 +90,6 @@ def train(
         progress.note(step, losses)
         if checkpoints and checkpoints.due(step):
             checkpoints.save(progress.state_dict())
-    if progress.average:
-        progress.average.apply()
     return networks, progress.curve.rows
 
 
@@ -135,22 +133,18 @@ class Progress:
         self.generators = Optimiser(generators, params.generator_rate, *schedule)
         judging = (discriminators, params.discriminator_rate, *schedule)
         self.discriminators = Optimiser(*judging) if discriminators else None
-        self.average = Average(generators, params.average) if params.average else None
         self.curve = Curve(_columns(params), params.log_every, params.steps, device)
         parts: dict[str, Stateful | None] = {
             "networks": networks,
             "generators": self.generators,
             "discriminators": self.discriminators,
             "curve": self.curve,
-            "average": self.average,
         }
         self._parts = {name: part for name, part in parts.items() if part}
 
     def note(self, step: int, losses: Mapping[str, Tensor]) -> None:
         """A step is done."""
         self.step = step
-        if self.average:
-            self.average.update()
         self.curve.add(step, losses)
 
     def state_dict(self) -> dict[str, Tensor]:

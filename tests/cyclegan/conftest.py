@@ -34,6 +34,5 @@ def params() -> CycleGanParams:
         parallel_weight=0,
         guidance_weight=0,
         guide=GuideParams(channels=4, steps=20, batch=8, learning_rate=1e-2, noise=0.1),
-        average=0,
         log_every=2,
     )

@@ -28,7 +28,6 @@ ORDER = 3
 EVERYTHING: dict[str, Any] = {
     "identity_share": 0.5,
     "guidance_weight": 1,
-    "average": 0.9,
     "log_every": 4,  # no multiple of the steps between checkpoints, nor they of it
 }
 
@@ -104,7 +103,6 @@ def test_training_ends_as_if_it_had_not_been_killed(
 
 
 def test_training_that_had_ended_is_not_done_again(params: CycleGanParams, tmp_path: Path) -> None:
-    params = replace(params, average=0.9)
     checkpoints = Checkpoints(tmp_path / "state", "key", every=2)
     networks, curve = trained(params, checkpoints=checkpoints)
     seen: list[object] = []

@@ -16,7 +16,7 @@ from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.networks import Discriminator, Generator
 from pipeline.cyclegan.pair import CycleGan, CycleGanParams, Judges
-from pipeline.cyclegan.progress import Average, Optimiser
+from pipeline.cyclegan.progress import Optimiser
 from pipeline.cyclegan.training import train
 
 CPU = torch.device("cpu")
@@ -60,7 +60,6 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "mean": {"keep_mean": 0.5},
     "parallel": {"parallel_weight": 1},
     "guidance": {"guidance_weight": 1},
-    "average": {"average": 0.9},
 }
 EVERYTHING = {key: value for changes in SWITCHES.values() for key, value in changes.items()}
 
@@ -350,52 +349,6 @@ def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None
     assert alone[3] is real_b
     torch.testing.assert_close(beside[2], networks.b_to_a(real_a))
     torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
-
-
-# Average
-
-
-def test_average_is_as_a_slow_one_has_it() -> None:
-    torch.manual_seed(0)
-    decay, weights = 0.6, [torch.randn(3, 2), torch.randn(5)]
-    average = Average(weights, decay)
-    expected = [own.clone() for own in weights]
-    for number in range(1, 21):
-        for own in weights:
-            own += torch.randn_like(own)
-        average.update()
-        early = min(decay, (1 + number) / (10 + number))
-        expected = [early * mean + (1 - early) * own for mean, own in zip(expected, weights, strict=True)]
-    assert early == decay  # the warm-up is over
-    average.apply()
-    for own, mean in zip(weights, expected, strict=True):
-        torch.testing.assert_close(own, mean)
-
-
-def test_average_of_what_does_not_move_is_the_same() -> None:
-    weights = [torch.randn(3)]
-    before = weights[0].clone()
-    average = Average(weights, 0.99)
-    for _ in range(3):
-        average.update()
-    average.apply()
-    torch.testing.assert_close(weights[0], before)
-
-
-def test_generators_are_averaged_over_the_steps(params: CycleGanParams) -> None:
-    # At constant rates a shorter training is the beginning of a longer one.
-    params = replace(params, constant_share=1, generator_rate=0.01)
-    path = [training.untrained(ORDER, params, 5), *(trained(replace(params, steps=n))[0] for n in (1, 2, 3))]
-    expected = weights_of(path[0].b_to_a)
-    for number, networks in enumerate(path[1:], start=1):
-        decay = (1 + number) / (10 + number)
-        steps = weights_of(networks.b_to_a)
-        expected = [decay * mean + (1 - decay) * own for mean, own in zip(expected, steps, strict=True)]
-    networks, _ = trained(replace(params, steps=3, average=0.9))
-    for own, mean in zip(weights_of(networks.b_to_a), expected, strict=True):
-        torch.testing.assert_close(own, mean)
-    for own, last in zip(weights_of(networks.judges), weights_of(path[3].judges), strict=True):
-        assert torch.equal(own, last)  # judges are not averaged, nor do they see averages
 
 
 # Guidance

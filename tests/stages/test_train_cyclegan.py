@@ -43,7 +43,6 @@ train_cyclegan:
   parallel_weight: 0
   guidance_weight: 0
   guide: {channels: 4, steps: 2, batch: 4, learning_rate: 1e-3, noise: 0.3}
-  average: 0.9
   log_every: 2
 prosody: {f0: cwt, energy: cyclegan, duration: rate}
 """
