@@ -46,13 +46,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train_cyclegan.generator_rate": 5e-4,
         "train_cyclegan.discriminator_rate": 5e-4,
     },
-    "F0: by the networks": {"prosody.f0": "cyclegan_cwt"},
-    "F0: mean and deviation": {"prosody.f0": "log_gaussian"},
     "F0: as it was": {"prosody.f0": "none"},
     "energy: deviation": {"prosody.energy": "log_gaussian"},
     "duration: as it was": {"prosody.duration": "none"},
 }
-NETWORKS_OF_DEFAULTS = ("F0: mean and deviation", "F0: as it was", "duration: as it was")
+NETWORKS_OF_DEFAULTS = ("F0: as it was", "duration: as it was")
 
 
 @click.command()

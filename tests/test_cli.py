@@ -152,10 +152,6 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'",
         ),
         ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
-        (
-            {"conversions": ["cyclegan", "f0_only"], "prosody__f0": "cyclegan_cwt"},
-            "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network",
-        ),
         ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
         ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan, f0_only"),
         ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
@@ -163,7 +159,10 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
         ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),
         ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is there 2 times"),
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
-        ({"vocoder__kind": "mel"}, "'prosody.f0' is 'cwt', but with 'vocoder.kind' mel F0 is part of the spectrum"),
+        (
+            {"vocoder__kind": "mel"},
+            "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the spectrum",
+        ),
         (
             {"perturbations": ["classical", "voices"], "vocoder__kind": "mel", "prosody__f0": "none"},
             "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",

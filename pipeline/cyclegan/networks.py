@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-FLAT = 1e-2  # no coefficient, and no part of an F0 contour, is taken to vary less
+FLAT = 1e-2  # no coefficient is taken to vary less
 
 
 class GatedBlock(nn.Module):

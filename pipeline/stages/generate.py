@@ -60,8 +60,6 @@ def main(
     prosody = converter.prosody
     if refusal := voice_params.refusal(prosody.params.f0):
         raise params.ParamsError(f"{params_path}: {refusal}")
-    if generator == F0_ONLY and prosody.params.f0 == "cyclegan_cwt":
-        raise params.ParamsError(f"{params_path}: {F0_ONLY} has no network, but 'prosody.f0' is '{prosody.params.f0}'")
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")

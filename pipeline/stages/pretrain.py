@@ -7,7 +7,6 @@ import torch
 
 from pipeline import hardware, manifest, models, params
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import inputs
 from pipeline.cyclegan.guidance import trained_guide
 from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.hardware import HardwareParams
@@ -33,7 +32,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     tensors: dict[str, torch.Tensor] = {}
     if chosen.guidance_weight:
         stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
-        frames = [torch.from_numpy(inputs(clip.features, prosody)) for clip in spoken(train, stored).values()]
+        frames = [torch.from_numpy(clip.features.spectrum) for clip in spoken(train, stored).values()]
         emotions, speakers = list(train["emotion"]), list(train["speaker"])
         device = hardware.device(machine)
         own_seed = models.derived_seed(seed, split, "guide")

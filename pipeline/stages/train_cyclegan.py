@@ -13,7 +13,7 @@ from pipeline.alignment import Speech
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import Converter, Styles, inputs
+from pipeline.cyclegan.conversion import Converter, Styles
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.pair import CycleGanParams, generator_size
@@ -64,7 +64,7 @@ def main(
     stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
     own = spoken(train, stored)
     prosody = Prosody.fit(own.values(), chosen_prosody)
-    frames = {id_: torch.from_numpy(inputs(clip.features, chosen_prosody)) for id_, clip in own.items()}
+    frames = {id_: torch.from_numpy(clip.features.spectrum) for id_, clip in own.items()}
     styles = Styles.fit(((frames[id_], clip.emotion, clip.intensity) for id_, clip in own.items()), prosody.intensities)
     takes: dict[str, list[Take]] = {emotion: [] for emotion in emotions}
     for id_, clip in own.items():

@@ -44,7 +44,7 @@ train_cyclegan:
   guidance_weight: 0
   guide: {channels: 4, steps: 2, batch: 4, learning_rate: 1e-3, noise: 0.3}
   log_every: 2
-prosody: {f0: cwt, energy: cyclegan, duration: rate}
+prosody: {f0: log_gaussian, energy: cyclegan, duration: rate}
 """
 PARTITIONS = {"a1": "train", "a2": "train", "b1": "train", "b2": "valid", "a3": "test"}  # by speaker; corpora a and b
 EMOTIONS = ("angry", "happy", "sad")
@@ -331,7 +331,7 @@ def test_pretraining_with_other_parameters_is_refused() -> None:
     asked = PARAMS.replace("guidance_weight: 0", "guidance_weight: 1")
     Path("params.yaml").write_text(asked)
     assert run().exit_code == 0
-    Path("params.yaml").write_text(asked.replace("f0: cwt", "f0: cyclegan_cwt"))
+    Path("params.yaml").write_text(asked.replace("f0: log_gaussian", "f0: none"))
     result = run(pretrained="full-1")
     assert result.exit_code == 1
     assert "models/pretrained/full-1: made with other parameters; `dvc repro` makes it again" in result.output

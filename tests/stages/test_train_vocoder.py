@@ -101,11 +101,11 @@ def test_the_guard_sees_the_vocoder_of_another_split(stage: Stage) -> None:
 def test_f0_cannot_be_converted(stage: Stage, change_params: Callable[[dict[str, Any]], None]) -> None:
     path = Path("models/cyclegan/full-1/angry-neutral") / models.CONFIG
     config = json.loads(path.read_text())
-    config["prosody"]["params"]["f0"] = "cwt"
+    config["prosody"]["params"]["f0"] = "log_gaussian"
     path.write_text(json.dumps(config))
     result = stage("generate", **ITEM)
     assert result.exit_code == 1
-    assert "'prosody.f0' is 'cwt', but with 'vocoder.kind' mel F0 is part of the spectrum" in result.output
+    assert "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the spectrum" in result.output
     change_params({"prosody.f0": "log_gaussian"})
     checked = CliRunner().invoke(cli.main, ["check"])
     assert "params.yaml: 'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel" in checked.output
