@@ -52,7 +52,6 @@ ATTEMPTS: dict[str, dict[str, Any]] = {
         "augment.mix.ratio": 4,
         "augment.mix.weight": 1.0,
     },
-    "synthetic first": {"classify.curriculum": "synthetic_first"},
     **{name: VARIANTS[name] for name in CONVERSIONS},
     "intensity: high": {"generate.intensity": "high"},
 }

@@ -208,9 +208,6 @@ def _arms(values: Values) -> Iterable[str]:
     evaluated = values.get("evaluate")
     if evaluated and BASELINE not in evaluated.references:
         yield f"'evaluate.references': '{BASELINE}' is missing, to which every gain is one"
-    classify = values.get("classify")
-    if values.get("augment.vocode_real") and classify and classify.curriculum != "none":
-        yield "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'"
     needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
     if values.get("augment.vocode_real"):
         needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}

@@ -147,10 +147,6 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
         ),
         ({"arms": ["none", "cyclegan", "f0_only"]}, "'conversions' lacks 'f0_only', which arm 'f0_only' needs"),
         ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
-        (
-            {"augment__vocode_real": True, "classify__curriculum": "synthetic_first"},
-            "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'",
-        ),
         ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
         ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
         ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan, f0_only"),
