@@ -39,6 +39,7 @@ SECTIONS: dict[str, Any] = {
     "conversions": tuple[str, ...],
     "perturbations": tuple[str, ...],
     "dcgan_scenarios": tuple[str, ...],
+    "vocoders": tuple[str, ...],
     "arms": tuple[str, ...],
     "emotions": tuple[str, ...],
     "emotion_map": dict[str, str],

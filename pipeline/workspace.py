@@ -21,11 +21,11 @@ from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
 
 BASELINE = "none"  # the arm that others are compared with
 LISTS = (
-    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "dcgan_scenarios", "arms"),
+    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "arms"),
     "emotions",
     *("classify.classifiers", "classify.seeds"),
 )
-MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "dcgan_scenarios", "classify.seeds")
+MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "classify.seeds")
 
 Values = Mapping[str, Any]  # key of params.yaml, dots between levels → what stands there; only keys that are right
 
@@ -265,6 +265,8 @@ def _scenarios(values: Values) -> Iterable[str]:
 def _vocoder(values: Values) -> Iterable[str]:
     if "vocoder" in values and "prosody" in values and (refusal := values["vocoder"].refusal(values["prosody"].f0)):
         yield refusal
+    if "vocoder" in values and "vocoders" in values and (said := values["vocoder"].unlisted(values["vocoders"])):
+        yield said
     if "vocoder" in values and "voices" in values.get("perturbations", ()):
         if refusal := values["vocoder"].voices_refusal():
             yield refusal

@@ -163,6 +163,11 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             {"perturbations": ["classical", "voices"], "vocoder__kind": "mel", "prosody__f0": "none"},
             "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",
         ),
+        ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),
+        (
+            {"vocoder__kind": "mel", "prosody__f0": "none", "vocoder__mel__inversion": "istft"},
+            "'vocoders' is [], expected ['istft'] with 'vocoder.kind: mel, mel.inversion: istft'",
+        ),
         ({"vocoder__mel__window_ms": 9}, "'vocoder.mel': window_ms is 9.0: expected at least twice frame_ms"),
         (
             {"classify__classifiers": ["svm", "cnn", "ssl"], "classify__ssl__weights": "models/none.pth"},

@@ -104,6 +104,7 @@ def main(
         "emotions": list(emotions),
         "size": generator_size(takes[a][0].normalised.shape[1], chosen),
         "prosody": prosody.to_config(),
+        "features": stored.made_with(),
         "seed": seed,
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
