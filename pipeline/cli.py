@@ -113,7 +113,7 @@ def check() -> None:
     "--from",
     "source",
     type=click.Path(path_type=Path),
-    help="Folder of a recorded experiment, such as experiments/ravdess-first: its params.yaml becomes the current one.",
+    help="Folder with a params.yaml, such as experiments/ravdess, which becomes the current one.",
 )
 @click.option(
     "--raw",
@@ -132,7 +132,7 @@ def repro(
     from pipeline import experiments, params, workspace
 
     if source:
-        experiments.restore_params(source, PARAMS, force)
+        experiments.restore_params(source, PARAMS, sections(), force)
     for link in links:
         workspace.link_raw(link, RAW, params.read(PARAMS).get("tables") or ())
     _check()

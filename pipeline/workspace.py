@@ -45,17 +45,7 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
     Raises:
         ParamsError: there is no params.yaml, or it is not YAML
     """
-    found = params.read(path)
-    said = [*_unknown(found, sections, path)]
-    values: dict[str, Any] = {}
-    for key, kind in sections.items():
-        if key.partition(".")[0] not in found:
-            said.append(f"{path}: '{key}' is missing")
-            continue
-        try:
-            values[key] = params.load(path, key, kind)
-        except params.ParamsError as error:
-            said.append(error.message)
+    values, said = _loaded(path, sections)
     if "classify" in values:
         of_classify = ("classifiers", "names", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
@@ -63,6 +53,11 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
     return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
+
+
+def misfits(path: Path, sections: Values) -> list[str]:
+    """What a params.yaml has or lacks against the schema; arguments and errors as for `problems`."""
+    return _loaded(path, sections)[1]
 
 
 def link_raw(wanted: str, raw: Path, tables: Collection[str]) -> None:
@@ -131,6 +126,22 @@ def stages() -> set[str]:
 
     with Repo() as repo:
         return {stage.addressing for stage in repo.index.stages}
+
+
+def _loaded(path: Path, sections: Values) -> tuple[dict[str, Any], list[str]]:
+    """What is right in params.yaml, by key; and what is wrong there."""
+    found = params.read(path)
+    said = [*_unknown(found, sections, path)]
+    values: dict[str, Any] = {}
+    for key, kind in sections.items():
+        if key.partition(".")[0] not in found:
+            said.append(f"{path}: '{key}' is missing")
+            continue
+        try:
+            values[key] = params.load(path, key, kind)
+        except params.ParamsError as error:
+            said.append(error.message)
+    return values, said
 
 
 def _unknown(found: Mapping[str, Any], sections: Values, path: Path) -> Iterable[str]:
