@@ -35,9 +35,10 @@ class VocoderParams:
     @property
     def analysis(self) -> dict[str, object]:
         """What the features of a clip depend on."""
-        mel = {"n_mels": self.mel.n_mels, "frame_ms": self.mel.frame_ms, "window_ms": self.mel.window_ms}
-        own = {"kind": self.kind, "storage": self.storage, "world": asdict(self.world)}
-        return own | (mel if self.kind == "mel" else {})
+        own: dict[str, object] = {"kind": self.kind, "storage": self.storage, "world": asdict(self.world)}
+        if self.kind == "mel":
+            own |= {"n_mels": self.mel.n_mels, "frame_ms": self.mel.frame_ms, "window_ms": self.mel.window_ms}
+        return own
 
     def model(self, folder: Path) -> Path | None:
         """The network of a split, in the folder of its trained vocoders; None where there is nothing to learn."""
