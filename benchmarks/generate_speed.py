@@ -69,7 +69,7 @@ def main(model: Path, count: int, rounds: int) -> None:
     converter = Converter.from_tensors(*models.load(model), device)
     bounds_hz = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
     trained = Path("models/vocoder") / model.parent.name
-    work = Work(prepared, vocoder(voice, prepared.sampling_rate, trained), bounds_hz, converter)
+    work = Work(prepared, vocoder(voice, prepared.sampling_rate, voice.model(trained)), bounds_hz, converter)
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     clips = clips[clips["emotion"].isin((a, b))]
     chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]

@@ -38,8 +38,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "without keeping the mean": {"train_cyclegan.keep_mean": 0},
     "without keeping the variance": {"train_cyclegan.keep_variance": 0},
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
-    "without the moving average": {"train_cyclegan.average": 0},
-    "with second discriminators": {"train_cyclegan.second_adversarial_weight": 1},
     "a quarter of the steps": {"train_cyclegan.steps": 25},
     "half the steps": {"train_cyclegan.steps": 50},
     "twice the steps": {"train_cyclegan.steps": 200},
@@ -48,17 +46,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train_cyclegan.generator_rate": 5e-4,
         "train_cyclegan.discriminator_rate": 5e-4,
     },
-    "with masks": {"train_cyclegan.mask_frames": 32},
-    "with spectral normalisation": {"train_cyclegan.regularisation": "spectral_norm"},
-    "with R1": {"train_cyclegan.regularisation": "r1"},
-    "with a warm start": {"train_cyclegan.warm_start_steps": 300},
-    "F0: by the networks": {"prosody.f0": "cyclegan_cwt"},
-    "F0: mean and deviation": {"prosody.f0": "log_gaussian"},
     "F0: as it was": {"prosody.f0": "none"},
     "energy: deviation": {"prosody.energy": "log_gaussian"},
     "duration: as it was": {"prosody.duration": "none"},
 }
-NETWORKS_OF_DEFAULTS = ("F0: mean and deviation", "F0: as it was", "duration: as it was")
+NETWORKS_OF_DEFAULTS = ("F0: as it was", "duration: as it was")
 
 
 @click.command()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import models, params, sweep
+from pipeline import sweep
 
 
 def changed(changes: Mapping[str, Any], out: Path) -> Path:
@@ -25,12 +25,6 @@ def run(command: str, *options: object) -> None:
     done = subprocess.run(["emocycle", command, *map(str, options)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"emocycle {command} {' '.join(map(str, options))}\n{done.stdout}{done.stderr}")
-
-
-def network_seeds(split: str) -> dict[int, int]:
-    """What the networks of a split start from, by the seeds of params.yaml, as the stage `classify` has it."""
-    named = params.load(Path("params.yaml"), "classify.seeds", tuple[int, ...])
-    return {seed: models.derived_seed(seed, split) for seed in named}
 
 
 def place(cache: Path, name: str, changes: Mapping[str, Any]) -> Path:

@@ -13,13 +13,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-from choices import FEATURES
 from sklearn.metrics import recall_score
 
 from pipeline import augmentation, manifest, params
 from pipeline.classifier.svm import SvmParams, train_svm
 from pipeline.stages.classify import stored
 
+FEATURES = Path("data/features/classifier")
 FIXED = SvmParams(c=(3,), gamma=(0.3,))
 
 

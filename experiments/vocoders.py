@@ -1,7 +1,7 @@
 """What vocoders lose of speech, and what storing their spectra in fewer bytes loses, on the valid clips of a split.
 
-emocycle train-vocoder --split data/splits/full-1.parquet --out models/vocoder/full-1
-python experiments/vocoders.py data/splits/full-1.parquet models/vocoder/full-1
+emocycle train-vocoder --split data/splits/full-1.parquet --out models/vocoder/full-1/istft
+python experiments/vocoders.py data/splits/full-1.parquet models/vocoder/full-1/istft
 
 A clip is analysed, synthesised, and compared with what it was: ESTOI, mel-cepstral distortion and F0 by WORLD's
 analysis of both. The real-time factor (seconds of work for a second of speech, on one core) differs from run to run. Of
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline import audio, manifest, models, params, shards
+from pipeline import audio, manifest, params, shards
 from pipeline.alignment import DECIBELS, timbre
 from pipeline.audio import AudioParams
 from pipeline.distortion import distances
@@ -34,9 +34,9 @@ STORAGES: tuple[Storage, ...] = ("float32", "float16", "uint8")
 
 @click.command()
 @click.argument("split_path", metavar="SPLIT", type=click.Path(path_type=Path))
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=click.Path(path_type=Path), required=False)
 @click.option("--clips", "count", default=40, show_default=True, help="At most, spread over all.")
-def main(split_path: Path, model: Path, count: int) -> None:
+def main(split_path: Path, model: Path | None, count: int) -> None:
     """Print what is lost."""
     torch.set_num_threads(1)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
@@ -51,7 +51,7 @@ def main(split_path: Path, model: Path, count: int) -> None:
     world = vocoder(replace(chosen, kind="world"), rate)
     griffin_lim = Mel(replace(chosen.mel, inversion="griffin_lim"), rate, chosen.world)
     voices: dict[str, Vocoder] = {"world": world, "mel, griffin_lim": griffin_lim}
-    if models.load(model)[0]:
+    if model:
         voices["mel, istft"] = Mel(replace(chosen.mel, inversion="istft"), rate, chosen.world, model)
     table = pd.DataFrame({name: _loss(voice, world, speech, rate) for name, voice in voices.items()}).T
     click.echo(f"{split_path.stem}: {len(speech)} valid clips, {seconds:.0f} s\n\n{table.round(3).to_string()}\n")

@@ -39,6 +39,7 @@ SECTIONS: dict[str, Any] = {
     "conversions": tuple[str, ...],
     "perturbations": tuple[str, ...],
     "dcgan_scenarios": tuple[str, ...],
+    "vocoders": tuple[str, ...],
     "arms": tuple[str, ...],
     "emotions": tuple[str, ...],
     "emotion_map": dict[str, str],
@@ -112,7 +113,7 @@ def check() -> None:
     "--from",
     "source",
     type=click.Path(path_type=Path),
-    help="Folder of a recorded experiment, such as experiments/ravdess-first: its params.yaml becomes the current one.",
+    help="Folder with a params.yaml, such as experiments/ravdess, which becomes the current one.",
 )
 @click.option(
     "--raw",
@@ -131,7 +132,7 @@ def repro(
     from pipeline import experiments, params, workspace
 
     if source:
-        experiments.restore_params(source, PARAMS, force)
+        experiments.restore_params(source, PARAMS, sections(), force)
     for link in links:
         workspace.link_raw(link, RAW, params.read(PARAMS).get("tables") or ())
     _check()

@@ -155,9 +155,11 @@ def convert(
         pairs.converter(source, target)
     prepared = params.load(params_path, "audio", AudioParams)
     voice = params.load(params_path, "vocoder", VocoderParams)
-    own = trained / "vocoder" / split
-    if models.config(own).get("features") != params.digest(prepared, voice):
-        raise ConvertError(f"{own}: made for other 'audio' or 'vocoder' than {params_path}; `dvc repro` makes it again")
+    features = params.digest(prepared, voice.analysis)
+    for pair in (pairs.folder / name for name in pairs.names()):
+        if models.config(pair).get("features") != features:
+            other = f"trained with other 'audio' or 'vocoder' than {params_path}"
+            raise ConvertError(f"{pair}: {other}; `dvc repro` trains it again")
     conversion = Conversion(
         source=source,
         target=target,
@@ -166,7 +168,7 @@ def convert(
         pairs=pairs,
         prepared=prepared,
         usable=params.load(params_path, "ingest", IngestParams),
-        voice=vocoder(voice, prepared.sampling_rate, own),
+        voice=vocoder(voice, prepared.sampling_rate, voice.model(trained / "vocoder" / split)),
         bounds_hz=(voice.world.f0_floor_hz, voice.world.f0_ceil_hz),
     )
     files = _files(given, out)

@@ -3,13 +3,15 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from dvc.utils.serialize import dump_yaml, load_yaml
 
-from pipeline import params
+from pipeline import params, workspace
 from pipeline.files import whole
 
 EXPERIMENTS = Path("experiments")
@@ -19,6 +21,8 @@ METRICS = Path("metrics")
 SUMMARY = METRICS / "summary.json"
 PLOTS = METRICS / "plots" / "evaluate"  # training curves stay behind: `dvc repro` draws them again
 PREDICTIONS = Path("predictions")  # below data/ in the workspace
+COMMIT = Path("commit.txt")  # of the code that made it
+CODE = ("pipeline", "dvc.yaml")
 
 
 class ExperimentError(click.ClickException):
@@ -26,7 +30,7 @@ class ExperimentError(click.ClickException):
 
 
 def record(name: str, root: Path, stages: Collection[str], force: bool) -> Path:
-    """Folder of the new record: params.yaml, dvc.lock, metrics and predictions of the workspace.
+    """Folder of the new record: params.yaml, dvc.lock, metrics and predictions of the workspace, and the code's commit.
 
     Args:
         name: of the record
@@ -49,7 +53,7 @@ def record(name: str, root: Path, stages: Collection[str], force: bool) -> Path:
     missing = [str(source.relative_to(root)) for source in copies.values() if not source.exists()]
     if missing:
         raise ExperimentError(f"not there: {', '.join(missing)}; `emocycle repro` makes them")
-    ours = {path.parts[0] for path in copies}
+    ours = {COMMIT.name, *(path.parts[0] for path in copies)}
     with whole(folder) as temporary:
         if folder.exists():
             shutil.copytree(folder, temporary, ignore=lambda at, names: ours if Path(at) == folder else ())
@@ -59,32 +63,54 @@ def record(name: str, root: Path, stages: Collection[str], force: bool) -> Path:
                 shutil.copytree(source, temporary / path)
             else:
                 shutil.copyfile(source, temporary / path)
+        (temporary / COMMIT).write_text(f"{_commit(root)}\n", encoding="utf-8")
         lock = load_yaml(temporary / LOCK)
         lock["stages"] = {stage: found for stage, found in lock["stages"].items() if stage in stages}
         dump_yaml(temporary / LOCK, lock)
     return folder
 
 
-def restore_params(folder: Path, current: Path, force: bool) -> None:
+def restore_params(folder: Path, current: Path, sections: Mapping[str, Any], force: bool) -> None:
     """Make a record's params.yaml the current one.
 
     Args:
         folder: of the record
         current: params.yaml of the workspace
+        sections: as for `workspace.problems`
         force: even where that loses edits
 
     Raises:
-        ExperimentError: no such record, or the current file is neither in git's last commit nor a record's
+        ExperimentError: no such record, it is of another schema, or the current file is neither in git's last commit
+            nor a record's
     """
     recorded = folder / PARAMS
     if not recorded.is_file():
         records = [path.parent.as_posix() for path in (current.parent / EXPERIMENTS).glob(f"*/{PARAMS}")]
         raise ExperimentError(f"{recorded}: not found{params.nearest(folder.as_posix(), records)}")
+    if said := workspace.misfits(recorded, sections):
+        more = f", and {len(said) - 1} more" if len(said) > 1 else ""
+        raise ExperimentError(f"{said[0]}{more}: the record is of another version, {_made_by(folder)}")
     wanted = recorded.read_bytes()
     if current.exists() and not force and current.read_bytes() not in (wanted, *_saved(current)):
         raise ExperimentError(f"{current}: has edits that would be lost; commit them, or say --force")
     with whole(current) as temporary:
         temporary.write_bytes(wanted)
+
+
+def _commit(root: Path) -> str:
+    """Commit of the code, and whether it has changes that are in no commit."""
+    git = partial(subprocess.run, cwd=root, capture_output=True, text=True, check=False)
+    head = git(["git", "rev-parse", "HEAD"])
+    if head.returncode:
+        return "unknown"
+    changed = git(["git", "status", "--porcelain", "--", *CODE]).stdout
+    return head.stdout.strip() + (" and changes that are in no commit" if changed else "")
+
+
+def _made_by(folder: Path) -> str:
+    if not (folder / COMMIT).is_file():
+        return f"and {folder / COMMIT}, which names its commit, is missing"
+    return f"made by commit {(folder / COMMIT).read_text(encoding='utf-8').strip()}; check that out to run it"
 
 
 def _saved(current: Path) -> list[bytes]:

@@ -16,7 +16,7 @@ SHOWN = 3  # offending rows in a message
 GATE = "gated_by"  # the quality gate, among generators
 # Before a generator's hash: what else had a part in its clips, if that has learned
 VOCODER = "vocoder of "
-PRETRAINED = "pretraining of "  # guide and warm start
+PRETRAINED = "pretraining of "  # guide
 
 Hashes = Mapping[str, str]  # of each generator, by its own hash, or of each use of clips: the hash of these clips
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.files import whole
 
 INDEX = "index.parquet"
+MADE_WITH = "made_with"  # of the index's metadata
 RANGE = "_range"  # added to the name of an array of uint8: its lowest and highest values
 STEPS = 255  # of uint8
 
@@ -34,16 +35,18 @@ class ShardError(click.ClickException):
 class Writer:
     """Context that writes a shard clip by clip, whole or not at all; memory does not grow with the clips."""
 
-    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None) -> None:
+    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None, made_with: str = "") -> None:
         """Set up, without writing anything.
 
         Args:
             folder: to be written
             storage: of arrays by name, where it is not float32
+            made_with: hash of the parameters, which `made_with` of what is read says again
         """
         self._stack = ExitStack()
         self._folder = folder
         self._storage = storage or {}
+        self._made_with = made_with
         self._rows: dict[str, dict[str, object]] = {}
         self._files: dict[str, _NpyWriter] = {}
 
@@ -98,6 +101,8 @@ class Writer:
             bounds = [f"{name}_{bound}" for name in self._files for bound in ("start", "stop")]
             schema = pa.schema([("id", pa.string()), *((name, pa.int64()) for name in bounds)])
             table = pa.Table.from_pylist(list(self._rows.values()), schema)
+            if self._made_with:
+                table = table.replace_schema_metadata({MADE_WITH: self._made_with})
             pq.write_table(table, self._temporary / INDEX, compression="zstd")
 
 
@@ -138,6 +143,20 @@ class Shards:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._shards = [Shard(folder) for folder in folders]
+
+    def made_with(self) -> str:
+        """Hash of the parameters that the shards were made with, empty where none was kept.
+
+        Raises:
+            ShardError: not all were made with the same
+        """
+        said = {shard.folder: pq.read_schema(shard.folder / INDEX).metadata or {} for shard in self._shards}
+        found = {kept.get(MADE_WITH.encode(), b"").decode() for kept in said.values()}
+        if len(found) > 1:
+            raise ShardError(
+                f"{', '.join(map(str, said))}: made with different parameters; `dvc repro` makes them again"
+            )
+        return found.pop() if found else ""
 
     def arrays(self, id_: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Some arrays of one clip by name, in memory.

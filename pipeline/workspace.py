@@ -21,11 +21,11 @@ from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
 
 BASELINE = "none"  # the arm that others are compared with
 LISTS = (
-    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "dcgan_scenarios", "arms"),
+    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "arms"),
     "emotions",
     *("classify.classifiers", "classify.seeds"),
 )
-MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "dcgan_scenarios", "classify.seeds")
+MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "classify.seeds")
 
 Values = Mapping[str, Any]  # key of params.yaml, dots between levels → what stands there; only keys that are right
 
@@ -45,17 +45,7 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
     Raises:
         ParamsError: there is no params.yaml, or it is not YAML
     """
-    found = params.read(path)
-    said = [*_unknown(found, sections, path)]
-    values: dict[str, Any] = {}
-    for key, kind in sections.items():
-        if key.partition(".")[0] not in found:
-            said.append(f"{path}: '{key}' is missing")
-            continue
-        try:
-            values[key] = params.load(path, key, kind)
-        except params.ParamsError as error:
-            said.append(error.message)
+    values, said = _loaded(path, sections)
     if "classify" in values:
         of_classify = ("classifiers", "names", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
@@ -63,6 +53,11 @@ def problems(path: Path, raw: Path, sections: Values) -> list[str]:
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
     return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
+
+
+def misfits(path: Path, sections: Values) -> list[str]:
+    """What a params.yaml has or lacks against the schema; arguments and errors as for `problems`."""
+    return _loaded(path, sections)[1]
 
 
 def link_raw(wanted: str, raw: Path, tables: Collection[str]) -> None:
@@ -131,6 +126,22 @@ def stages() -> set[str]:
 
     with Repo() as repo:
         return {stage.addressing for stage in repo.index.stages}
+
+
+def _loaded(path: Path, sections: Values) -> tuple[dict[str, Any], list[str]]:
+    """What is right in params.yaml, by key; and what is wrong there."""
+    found = params.read(path)
+    said = [*_unknown(found, sections, path)]
+    values: dict[str, Any] = {}
+    for key, kind in sections.items():
+        if key.partition(".")[0] not in found:
+            said.append(f"{path}: '{key}' is missing")
+            continue
+        try:
+            values[key] = params.load(path, key, kind)
+        except params.ParamsError as error:
+            said.append(error.message)
+    return values, said
 
 
 def _unknown(found: Mapping[str, Any], sections: Values, path: Path) -> Iterable[str]:
@@ -208,12 +219,6 @@ def _arms(values: Values) -> Iterable[str]:
     evaluated = values.get("evaluate")
     if evaluated and BASELINE not in evaluated.references:
         yield f"'evaluate.references': '{BASELINE}' is missing, to which every gain is one"
-    classify = values.get("classify")
-    if values.get("augment.vocode_real") and classify and classify.curriculum != "none":
-        yield "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'"
-    prosody = values.get("prosody")
-    if "f0_only" in values.get("conversions", ()) and prosody and prosody.f0 == "cyclegan_cwt":
-        yield "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network"
     needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
     if values.get("augment.vocode_real"):
         needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}
@@ -271,6 +276,8 @@ def _scenarios(values: Values) -> Iterable[str]:
 def _vocoder(values: Values) -> Iterable[str]:
     if "vocoder" in values and "prosody" in values and (refusal := values["vocoder"].refusal(values["prosody"].f0)):
         yield refusal
+    if "vocoder" in values and "vocoders" in values and (said := values["vocoder"].unlisted(values["vocoders"])):
+        yield said
     if "vocoder" in values and "voices" in values.get("perturbations", ()):
         if refusal := values["vocoder"].voices_refusal():
             yield refusal

@@ -44,10 +44,10 @@ PARTS = {
             "split.sentence_groups",
             "split.train_only",
         }
-    }
+    },
 }
 # Lists that no stage loads: dvc.yaml makes items of them.
-MATRIX_ALONE = {"conversions", "perturbations", "dcgan_scenarios"}
+MATRIX_ALONE = {"conversions", "perturbations", "vocoders", "dcgan_scenarios"}
 
 # The part of the package that a module belongs to → the parts from which it may import, besides its own.
 NOUNS = "nouns"

@@ -180,3 +180,13 @@ def test_index_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError), Writer(tmp_path / "shard") as writer:
         writer.add(7, made_up({"a": (4, 4)})["a"])  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_parameters_are_kept_and_must_be_the_same(tmp_path: Path) -> None:
+    for name, made_with in (("a", "one"), ("b", "one"), ("c", "other"), ("d", "")):
+        with Writer(tmp_path / name, made_with=made_with):
+            pass
+    assert Shards([tmp_path / "a", tmp_path / "b"]).made_with() == "one"
+    assert Shards([tmp_path / "d"]).made_with() == ""
+    with pytest.raises(ShardError, match="made with different parameters"):
+        Shards([tmp_path / "a", tmp_path / "c"]).made_with()

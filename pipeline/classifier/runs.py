@@ -35,7 +35,7 @@ class Heard:
 
     def clips(self) -> Clips:
         """The same for a network."""
-        columns = (torch.tensor(self.rows[name].to_numpy()) for name in ("label", "weight", "is_synthetic"))
+        columns = (torch.tensor(self.rows[name].to_numpy()) for name in ("label", "weight"))
         return Clips([torch.from_numpy(array) for array in self.arrays], *columns)
 
 
@@ -68,7 +68,6 @@ def of_cnn(
     classes: int,
     params: training.CnnParams,
     seeds: Mapping[int, int],
-    synthetic_first: float,
     device: torch.device,
     autocast: AbstractContextManager[None],
 ) -> Iterator[Run]:
@@ -76,7 +75,7 @@ def of_cnn(
     train, valid, held_out = (heard.among(*parts).clips() for parts in (("train",), ("valid",), HELD_OUT))
     scaler = training.Scaler.fit(heard.among("train").real())
     for called, seed in seeds.items():
-        given = (scaler, classes, params, seed, device, synthetic_first, autocast)
+        given = (scaler, classes, params, seed, device, autocast)
         network, curve = training.train_cnn(train, valid, *given)
         chances = training.probabilities(network, held_out.inputs, scaler, device)
         yield Run(called, chances.numpy(), _spent(curve, params), curve)
@@ -87,14 +86,13 @@ def of_ssl(
     classes: int,
     params: ssl.SslParams,
     seeds: Mapping[int, int],
-    synthetic_first: float,
     device: torch.device,
 ) -> Iterator[Run]:
     """A run of the `ssl` for each seed, by what it is called; arrays are features, (layers, width)."""
     train, valid, held_out = (heard.among(*parts).clips() for parts in (("train",), ("valid",), HELD_OUT))
     scaler = ssl.Standardisation.fit(heard.among("train").real())
     for called, seed in seeds.items():
-        head, curve = ssl.train_ssl(train, valid, scaler, classes, params, seed, device, synthetic_first)
+        head, curve = ssl.train_ssl(train, valid, scaler, classes, params, seed, device)
         chances = ssl.probabilities(head, held_out.inputs, scaler, device)
         yield Run(called, chances.numpy(), _spent(curve, params), curve)
 

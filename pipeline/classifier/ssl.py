@@ -127,7 +127,6 @@ def train_ssl(
     params: SslParams,
     seed: int,
     device: torch.device,
-    synthetic_first: float = 0.0,
 ) -> tuple[SslHead, Curve]:
     """Train a head; arguments and result as of `training.train_cnn`."""
     torch.manual_seed(seed)
@@ -143,7 +142,7 @@ def train_ssl(
         return probabilities(head, valid.inputs, scaler, device)
 
     generator = torch.Generator().manual_seed(seed)
-    return fitted(head, logits, chances, train, valid.labels, params, generator, synthetic_first)
+    return fitted(head, logits, chances, train, valid.labels, params, generator)
 
 
 @torch.no_grad()

@@ -50,7 +50,6 @@ class Clips:
     inputs: Sequence[Tensor]  # spectrograms, each (frames, n_mels); of the `ssl` features, each (layers, width)
     labels: Tensor  # class of each, (clips,)
     weights: Tensor  # of each in training, (clips,)
-    is_synthetic: Tensor  # (clips,)
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,6 @@ def train_cnn(
     params: CnnParams,
     seed: int,
     device: torch.device,
-    synthetic_first: float = 0.0,
     autocast: AbstractContextManager[None] | None = None,
 ) -> tuple[EmotionCnn, Curve]:
     """Train a network; the same arguments give the same weights.
@@ -119,7 +117,6 @@ def train_cnn(
         params: budget and size
         seed: of weights, batches, crops and masks
         device: where to train
-        synthetic_first: see `fitted`
         autocast: context of the forward passes of training (mixed precision)
 
     Returns:
@@ -138,7 +135,7 @@ def train_cnn(
     def chances() -> Tensor:
         return probabilities(network, valid.inputs, scaler, device)
 
-    return fitted(network, logits, chances, train, valid.labels, params, generator, synthetic_first)
+    return fitted(network, logits, chances, train, valid.labels, params, generator)
 
 
 def fitted(
@@ -149,7 +146,6 @@ def fitted(
     valid_labels: Tensor,
     params: TrainingParams,
     generator: torch.Generator,
-    synthetic_first: float = 0.0,
 ) -> tuple[Network, Curve]:
     """Train for as many steps as are asked for, whatever there is to learn from, and keep the likeliest checkpoint.
 
@@ -164,8 +160,6 @@ def fitted(
         valid_labels: classes of the valid clips, (clips,)
         params: budget
         generator: of the draws
-        synthetic_first: share of the steps that draw synthetic clips alone, the others then real ones alone; if 0, or
-            where no clip is synthetic, all steps draw from all clips
 
     Returns:
         the first of the likeliest networks, in evaluation mode, and the curve
@@ -175,19 +169,14 @@ def fitted(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, params.learning_rate, total_steps=params.steps, pct_start=warm_up
     )
-    early, late = train.weights, train.weights
-    if synthetic_first and train.is_synthetic.any():
-        early, late = train.weights * train.is_synthetic, train.weights * ~train.is_synthetic
-    draws = [class_balanced(train.labels, weights) for weights in (early, late)]
+    likely = class_balanced(train.labels, train.weights)
     curve: Curve = []
     best = (float("inf"), deepcopy(network))
     total = 0.0
     every = max(params.steps // params.checkpoints, 1)
     for step in range(1, params.steps + 1):
         network.train()
-        picked = torch.multinomial(
-            draws[step > synthetic_first * params.steps], params.batch, replacement=True, generator=generator
-        )
+        picked = torch.multinomial(likely, params.batch, replacement=True, generator=generator)
         found = logits(picked)
         labels = train.labels[picked].to(found.device)
         loss = nn.functional.cross_entropy(found, labels, label_smoothing=params.label_smoothing)

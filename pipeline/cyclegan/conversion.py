@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.cyclegan.networks import FLAT, Generator
 from pipeline.models import ModelError
-from pipeline.prosody import Prosody, ProsodyParams, nearest, stretched, wavelets
+from pipeline.prosody import Prosody, nearest, stretched
 from pipeline.vocoder.features import Features
 
 Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
@@ -87,7 +87,7 @@ class Styles:
 
 @dataclass(frozen=True)
 class Converter:
-    """Both directions of a pair, ready for use: timbre by networks, prosody by statistics, or by networks too."""
+    """Both directions of a pair, ready for use: the spectrum by networks, prosody by statistics."""
 
     styles: Styles
     generators: Mapping[tuple[str, str], Generator]  # by (source, target)
@@ -122,22 +122,17 @@ class Converter:
         if source == target:
             return clip
         levels = (intensity, source_intensity)
-        spectrum, tracks = clip.spectrum.copy(), None
-        if network:
-            made = self._generated(clip, source, target, *levels)
-            spectrum, tracks = np.split(made, [clip.spectrum.shape[1]], axis=1)
+        spectrum = self._generated(clip, source, target, *levels) if network else clip.spectrum.copy()
         if self.prosody.params.energy != "cyclegan":
             spectrum[:, 0] = self.prosody.energy(clip.spectrum[:, 0], source, target, *levels)
-        f0_hz = self.prosody.f0(
-            clip.f0_hz, source, target, intensity, *bounds_hz, tracks=tracks, source_intensity=source_intensity
-        )
+        f0_hz = self.prosody.f0(clip.f0_hz, source, target, intensity, *bounds_hz, source_intensity)
         return stretched(replace(clip, spectrum=spectrum, f0_hz=f0_hz), self.prosody.rate(source, target, *levels))
 
     def _generated(
         self, clip: Features, source: str, target: str, intensity: str | None, source_intensity: str | None
     ) -> np.ndarray:
-        """What the network makes of `inputs` of a clip, (frames, width)."""
-        frames = torch.from_numpy(inputs(clip, self.prosody.params))
+        """What the network makes of a clip's spectrum, (frames, order)."""
+        frames = torch.from_numpy(clip.spectrum)
         generator = self.generators[source, target]
         device = next(generator.parameters()).device
         style = self.styles.source(source, source_intensity)
@@ -187,10 +182,3 @@ class Converter:
             )
             generators[source, target] = generator.to(device).eval()
         return cls(Styles(styles), generators, Prosody.from_config(config["prosody"]))
-
-
-def inputs(clip: Features, params: ProsodyParams) -> np.ndarray:
-    """What the networks see of a clip: its spectrum and, where they convert F0 too, the contour; (frames, width)."""
-    if params.f0 != "cyclegan_cwt":
-        return clip.spectrum
-    return np.concatenate([clip.spectrum, wavelets(clip.f0_hz)], axis=1)

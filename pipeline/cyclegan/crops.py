@@ -1,4 +1,4 @@
-"""What a training draws: crops of an emotion's clips, and masks that hide frames of them."""
+"""What a training draws: crops of an emotion's clips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,22 +50,3 @@ class Domain:
     def crops(self, count: int, frames: int, generator: torch.Generator) -> Tensor:
         """Random crops of random clips, (count, order, frames)."""
         return self.crops_of(self.clips(count, generator), frames, generator)
-
-
-def filling_masks(count: int, frames: int, longest: int, generator: torch.Generator) -> Tensor:
-    """Masks for filling in frames, each with one stretch of zeros among ones (MaskCycleGAN-VC, Kaneko et al. 2021).
-
-    Args:
-        count: how many
-        frames: of a crop
-        longest: stretch; all lengths from 0 to it are equally likely, and all places
-        generator: of the chance
-
-    Returns:
-        (count, 1, frames), on the CPU
-    """
-    length = torch.randint(longest + 1, (count, 1), generator=generator).clamp(max=frames)
-    start = (torch.rand(count, 1, generator=generator) * (frames - length + 1)).long()
-    places = torch.arange(frames)
-    hidden = (places >= start) & (places < start + length)  # (count, frames)
-    return (~hidden).float()[:, None]

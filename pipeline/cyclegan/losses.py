@@ -1,7 +1,6 @@
 """Losses of a CycleGAN, each a mean over everything it is given."""
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 def real_loss(scores: Tensor) -> Tensor:
@@ -12,18 +11,6 @@ def real_loss(scores: Tensor) -> Tensor:
 def fake_loss(scores: Tensor) -> Tensor:
     """Least squares of a discriminator's scores from 0, "made" (same source)."""
     return scores.square().mean()
-
-
-def gradient_penalty(judge: nn.Module, real: Tensor) -> Tensor:
-    """Half the squared gradient of a crop's scores, summed, at real crops (R1, Mescheder et al. 2018, eq. 9, γ = 1).
-
-    Args:
-        judge: one or more scores a crop
-        real: normalised spectrum, (batch, order, frames)
-    """
-    real = real.detach().requires_grad_()
-    [gradient] = torch.autograd.grad(judge(real).sum(), real, create_graph=True)
-    return gradient.square().sum(dim=(1, 2)).mean() / 2
 
 
 def cycle_loss(real: Tensor, cycled: Tensor) -> Tensor:
@@ -55,15 +42,3 @@ def parallel_loss(aim: Tensor, fake: Tensor) -> Tensor:
     """
     known = aim.isfinite()
     return ((fake - aim.nan_to_num()).abs() * known).sum() / known.sum().clamp(min=1)
-
-
-def filling_loss(real: Tensor, filled: Tensor, mask: Tensor) -> Tensor:
-    """L1 distance over the hidden frames alone (as the masked autoencoder of He et al. 2022 does).
-
-    Args:
-        real: normalised spectrum, (batch, order, frames)
-        filled: what was made of it where `mask` hid frames, same shape
-        mask: 0 where hidden, else 1, (batch, 1, frames); where nothing is hidden the loss is 0
-    """
-    hidden = 1 - mask
-    return ((real - filled).abs() * hidden).sum() / (hidden.sum() * real.shape[1]).clamp(min=1)

@@ -1,10 +1,8 @@
 """Generator and discriminator: 1-D convolutions over frames, the spectrum's coefficients as channels."""
 
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
-FLAT = 1e-2  # no coefficient, and no part of an F0 contour, is taken to vary less
+FLAT = 1e-2  # no coefficient is taken to vary less
 
 
 class GatedBlock(nn.Module):
@@ -34,7 +32,6 @@ class Generator(nn.Module):
         channels: int,
         blocks: int,
         kernel: int,
-        mask_channels: int = 0,
         keep_mean: float = 0,
         keep_variance: float = 0,
     ) -> None:
@@ -45,42 +42,30 @@ class Generator(nn.Module):
             channels: inside
             blocks: residual ones
             kernel: odd
-            mask_channels: 1 where it is told which frames are hidden (MaskCycleGAN-VC, Kaneko et al. 2021), else 0
             keep_mean: share of what it would move a clip's mean by that it leaves, 0 … 1
             keep_variance: share of the way back to a clip's own deviation that `convert` goes, 0 … 1
         """
         super().__init__()
         self.keep_mean = keep_mean
         self.keep_variance = keep_variance
-        self.mask_channels = mask_channels
-        self.enter = nn.Conv1d(order + mask_channels, channels, kernel, padding=kernel // 2)
+        self.enter = nn.Conv1d(order, channels, kernel, padding=kernel // 2)
         self.blocks = nn.Sequential(
             *(GatedBlock(channels, kernel, dilation=2 ** (index % 4)) for index in range(blocks))
         )
         self.leave = nn.Conv1d(channels, order, kernel, padding=kernel // 2)
-        self.forget_last_layer()
-
-    def forget_last_layer(self) -> None:
-        """Be the identity, whatever the layers before have learned."""
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Converted frames.
 
         Args:
             x: normalised spectrum, (batch, order, frames), any number of frames
-            mask: 0 where a frame is to be hidden, else 1, (batch, 1, frames); without it nothing is
 
         Returns:
-            same shape as `x`
+            same shape
         """
-        if mask is not None:
-            x = x * mask
-        seen = x
-        if self.mask_channels:
-            seen = torch.cat([x, torch.ones_like(x[:, :1]) if mask is None else mask], dim=1)
-        added = self.leave(nn.functional.silu(self.blocks(self.enter(seen))))
+        added = self.leave(nn.functional.silu(self.blocks(self.enter(x))))
         return x + added - self.keep_mean * added.mean(dim=2, keepdim=True)
 
     def convert(self, x: Tensor) -> Tensor:
@@ -97,22 +82,15 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Says of each stretch of frames how real it sounds as its emotion (a 1-D PatchGAN, Isola et al. 2017).
+    """Says of each stretch of frames how real it sounds as its emotion (a 1-D PatchGAN, Isola et al. 2017)."""
 
-    With spectral normalisation (Miyato et al. 2018) every layer's weight is divided by its largest singular value.
-    """
-
-    def __init__(self, order: int, channels: int, normalised: bool = False) -> None:
+    def __init__(self, order: int, channels: int) -> None:
         super().__init__()
         widths = (order, channels, channels * 2, channels * 2)
         layers: list[nn.Module] = []
         for narrow, wide in zip(widths, widths[1:], strict=False):
             layers += [nn.Conv1d(narrow, wide, 5, stride=2, padding=2), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, nn.Conv1d(widths[-1], 1, 3, padding=1))
-        if normalised:
-            for layer in self.layers:
-                if isinstance(layer, nn.Conv1d):
-                    spectral_norm(layer)
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, order, frames) → one score a stretch of 8 frames, (batch, 1, ⌈frames / 8⌉); real is 1."""

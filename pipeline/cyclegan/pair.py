@@ -1,24 +1,23 @@
 """The networks of a pair of emotions, and what params.yaml says of their size and training."""
 
 from itertools import chain
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.cyclegan.guidance import GuideParams
-from pipeline.cyclegan.losses import fake_loss, gradient_penalty, real_loss
+from pipeline.cyclegan.losses import fake_loss, real_loss
 from pipeline.cyclegan.networks import Discriminator, Generator
 from pipeline.params import Odd, section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Crops = tuple[Tensor, Tensor]  # of a and of b, each (batch, order, frames)
 
 
 @section
 class CycleGanParams:
-    """Size and training of a pair's networks; a part with a weight, a length or a decay of 0 is not there."""
+    """Size and training of a pair's networks; a part with a weight of 0 is not there."""
 
     channels: PositiveInt
     blocks: NonNegativeInt
@@ -37,16 +36,8 @@ class CycleGanParams:
     identity_weight: NonNegativeFloat
     identity_share: Share  # of the steps in which it applies
     parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
-    second_adversarial_weight: NonNegativeFloat  # of discriminators that judge cycled crops
-    mask_frames: NonNegativeInt  # longest stretch that is hidden from a generator that converts
     guidance_weight: NonNegativeFloat
     guide: GuideParams
-    regularisation: Literal["none", "spectral_norm", "r1"]  # of the discriminators
-    r1_weight: NonNegativeFloat
-    r1_every: PositiveInt  # steps, of which the penalty then weighs as much as of all
-    average: Annotated[float, Field(ge=0, lt=1)]  # decay of the moving average of the generators' weights
-    warm_start_steps: NonNegativeInt
-    warm_start_mask_frames: PositiveInt
     log_every: PositiveInt  # steps to a row of the training curve
 
 
@@ -55,7 +46,7 @@ class Judges(nn.Module):
 
     def __init__(self, order: int, params: CycleGanParams) -> None:
         super().__init__()
-        size = order, params.discriminator_channels, params.regularisation == "spectral_norm"
+        size = order, params.discriminator_channels
         self.a, self.b = Discriminator(*size), Discriminator(*size)
 
     def fooled(self, made_a: Tensor, made_b: Tensor) -> Tensor:
@@ -68,10 +59,6 @@ class Judges(nn.Module):
         true_b, false_b = self.b(torch.cat([real_b, made_b.detach()])).float().chunk(2)
         return real_loss(true_a) + fake_loss(false_a) + real_loss(true_b) + fake_loss(false_b)
 
-    def penalty(self, real_a: Tensor, real_b: Tensor) -> Tensor:
-        """R1 of both."""
-        return gradient_penalty(self.a, real_a) + gradient_penalty(self.b, real_b)
-
 
 class CycleGan(nn.Module):
     """The networks of a pair of emotions, a and b."""
@@ -81,45 +68,32 @@ class CycleGan(nn.Module):
         size = generator_size(order, params)
         self.a_to_b, self.b_to_a = Generator(**size), Generator(**size)
         self.judges = Judges(order, params) if params.adversarial_weight else None
-        # Of what has been to the other emotion and back: CycleGAN-VC2's second adversarial loss (Kaneko et al. 2019).
-        self.second_judges = Judges(order, params) if params.second_adversarial_weight else None
 
-    def converted(
-        self, real_a: Tensor, real_b: Tensor, masks: tuple[Tensor, Tensor] | None, keep: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def converted(self, real_a: Tensor, real_b: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Crops as the other emotion and, where asked, as the one that they are, both by one call of a generator.
 
         Args:
             real_a: (batch, order, frames)
             real_b: same shape
-            masks: what is hidden of a and b where they are converted, (batch, 1, frames); where kept, nothing is
             keep: without it the kept ones are the real ones themselves, whose identity loss is 0
 
         Returns:
             fake_a, fake_b, kept_a, kept_b, each (batch, order, frames)
         """
-        mask_a, mask_b = masks or (None, None)
         if not keep:
-            return self.b_to_a(real_b, mask_b).float(), self.a_to_b(real_a, mask_a).float(), real_a, real_b
-        if mask_a is not None and mask_b is not None:
-            mask_a, mask_b = torch.cat([mask_a, torch.ones_like(mask_a)]), torch.cat([torch.ones_like(mask_b), mask_b])
+            return self.b_to_a(real_b).float(), self.a_to_b(real_a).float(), real_a, real_b
         real = torch.cat([real_a, real_b])
-        fake_b, kept_b = self.a_to_b(real, mask_a).float().chunk(2)
-        kept_a, fake_a = self.b_to_a(real, mask_b).float().chunk(2)
+        fake_b, kept_b = self.a_to_b(real).float().chunk(2)
+        kept_a, fake_a = self.b_to_a(real).float().chunk(2)
         return fake_a, fake_b, kept_a, kept_b
-
-    def judged(self, fakes: Crops, cycled: Crops) -> dict[str, tuple[Judges, Crops]]:
-        """The judges that there are, by the name of their loss, with the crops of a and b that they are to judge."""
-        of = {"adversarial": (self.judges, fakes), "second_adversarial": (self.second_judges, cycled)}
-        return {name: (judges, made) for name, (judges, made) in of.items() if judges}
 
     def generator_weights(self) -> list[nn.Parameter]:
         """Of both generators."""
         return list(chain(self.a_to_b.parameters(), self.b_to_a.parameters()))
 
     def discriminator_weights(self) -> list[nn.Parameter]:
-        """Of all discriminators; none where no adversarial loss has a weight."""
-        return list(chain.from_iterable(own.parameters() for own in (self.judges, self.second_judges) if own))
+        """Of both discriminators; none where the adversarial loss has no weight."""
+        return list(self.judges.parameters()) if self.judges else []
 
 
 def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
@@ -129,7 +103,6 @@ def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
         "channels": params.channels,
         "blocks": params.blocks,
         "kernel": params.kernel,
-        "mask_channels": int(params.mask_frames > 0),
         "keep_mean": params.keep_mean,
         "keep_variance": params.keep_variance,
     }

@@ -1,4 +1,4 @@
-"""What changes while networks train, besides them: optimisers, averages, curves; each can be kept and loaded again."""
+"""What changes while networks train, besides them: optimisers, curves; each can be kept and loaded again."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -56,40 +56,6 @@ class Optimiser:
         share = min(1.0, (1 - done / self._steps) / falling) if falling else 1.0
         for group in self._adam.param_groups:
             group["lr"] = self._rate * share
-
-
-class Average:
-    """Exponential moving average of weights (as of a GAN's generator by Yazıcı et al. 2019).
-
-    The nth update decays by (1 + n) / (10 + n) where that is less, so that the first weights are soon forgotten.
-    """
-
-    def __init__(self, weights: Sequence[Tensor], decay: float) -> None:
-        self._weights = [own.detach() for own in weights]  # the same memory
-        self._averages = [own.clone() for own in self._weights]
-        self._decay = decay
-        self._updates = 0
-
-    def update(self) -> None:
-        """Take in the weights as they are."""
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
-
-    def apply(self) -> None:
-        """Put the averages in the place of the weights."""
-        torch._foreach_copy_(self._weights, self._averages)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Averages, by number, and the number of updates."""
-        averages = {str(number): own for number, own in enumerate(self._averages)}
-        return averages | {"updates": torch.tensor(self._updates)}
-
-    def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
-        """Inverse of `state_dict`."""
-        for number, own in enumerate(self._averages):
-            own.copy_(tensors[str(number)])
-        self._updates = int(tensors["updates"])
 
 
 class Curve:

@@ -3,20 +3,17 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from pipeline.cyclegan import checkpoints as checkpointing
 from pipeline.cyclegan.checkpoints import Checkpoints
-from pipeline.cyclegan.crops import Domain, filling_masks
+from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance
 from pipeline.cyclegan.losses import cycle_loss, identity_loss, parallel_loss
 from pipeline.cyclegan.pair import CycleGan, CycleGanParams
-from pipeline.cyclegan.progress import Average, Curve, Optimiser, Stateful
-
-Part = TypeVar("Part")
+from pipeline.cyclegan.progress import Curve, Optimiser, Stateful
 
 
 def train(
@@ -27,7 +24,6 @@ def train(
     device: torch.device,
     autocast: AbstractContextManager[None] | None = None,
     guidance: Guidance | None = None,
-    start: Mapping[str, Tensor] | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[CycleGan, list[dict[str, float]]]:
     """Train a pair; the same arguments on the same kind of machine give the same weights, killed in between or not.
@@ -40,19 +36,23 @@ def train(
         device: where to train
         autocast: context of the forward passes (mixed precision)
         guidance: towards a and b; used if it has a weight
-        start: what both generators begin with, from `pretrained`; used if there are steps of a warm start
         checkpoints: where to go on from, and to save; to be deleted once what comes of the training is kept
 
     Returns:
         the networks, and the curve: step, and the mean of each loss since the row before, 0 where it does not apply
 
     Raises:
-        ValueError: guidance or start is not given, but has a weight or steps
+        ValueError: guidance is not given, but has a weight
     """
     width = a.frames.shape[1]
-    networks = untrained(width // 2 if params.parallel_weight else width, params, seed, start).to(device)
+    networks = untrained(width // 2 if params.parallel_weight else width, params, seed).to(device)
     a, b = a.to(device), b.to(device)
-    guide = _given(guidance, "guidance").to(device) if params.guidance_weight else None
+    if not params.guidance_weight:
+        guidance = None
+    elif guidance is None:
+        raise ValueError("'guidance_weight' is not 0, but no guidance is given")
+    else:
+        guidance = guidance.to(device)
     precision = autocast or nullcontext()
     weights = _weights(params)
     identity_steps = round(params.identity_share * params.steps) if params.identity_weight else 0
@@ -65,49 +65,38 @@ def train(
         real_b = b.crops(params.batch, params.frames, progress.draw)
         if params.parallel_weight:
             (real_a, aim_of_a), (real_b, aim_of_b) = real_a.chunk(2, dim=1), real_b.chunk(2, dim=1)
-        masks = _masks(params, progress.draw, device)
 
         # Generator
         with precision:
-            fake_a, fake_b, kept_a, kept_b = networks.converted(real_a, real_b, masks, keep=step <= identity_steps)
+            fake_a, fake_b, kept_a, kept_b = networks.converted(real_a, real_b, keep=step <= identity_steps)
             cycled_a, cycled_b = networks.b_to_a(fake_b).float(), networks.a_to_b(fake_a).float()
-            judged = networks.judged((fake_a, fake_b), (cycled_a, cycled_b))
-            losses = {name: judges.fooled(*made) for name, (judges, made) in judged.items()}
+            losses = {}
+            if networks.judges:
+                losses["adversarial"] = networks.judges.fooled(fake_a, fake_b)
             losses["cycle"] = cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b)
             losses["identity"] = identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b)
             if params.parallel_weight:
                 losses["parallel"] = parallel_loss(aim_of_a, fake_b) + parallel_loss(aim_of_b, fake_a)
-            if guide:
-                losses["guidance"] = guide(fake_a, fake_b)
+            if guidance:
+                losses["guidance"] = guidance(fake_a, fake_b)
         progress.generators.step(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
 
         # Discriminator
-        if progress.discriminators:
+        if networks.judges and progress.discriminators:
             with precision:
-                mistakes = [judges.mistaken(real_a, real_b, *made) for judges, made in judged.values()]
-            losses["discriminator"] = loss = torch.stack(mistakes).sum()
-            if params.regularisation == "r1" and step % params.r1_every == 0:
-                penalties = [judges.penalty(real_a, real_b) for judges, _ in judged.values()]
-                losses["r1"] = params.r1_every * torch.stack(penalties).sum()
-                loss = loss + params.r1_weight * losses["r1"]
-            progress.discriminators.step(loss)
+                losses["discriminator"] = networks.judges.mistaken(real_a, real_b, fake_a, fake_b)
+            progress.discriminators.step(losses["discriminator"])
 
         progress.note(step, losses)
         if checkpoints and checkpoints.due(step):
             checkpoints.save(progress.state_dict())
-    if progress.average:
-        progress.average.apply()
     return networks, progress.curve.rows
 
 
-def untrained(order: int, params: CycleGanParams, seed: int, start: Mapping[str, Tensor] | None) -> CycleGan:
+def untrained(order: int, params: CycleGanParams, seed: int) -> CycleGan:
     """Networks before the first step, on the CPU; arguments as for `train`."""
     torch.manual_seed(seed)
-    networks = CycleGan(order, params)
-    if params.warm_start_steps:
-        for generator in (networks.a_to_b, networks.b_to_a):
-            generator.load_state_dict(_given(start, "start"))
-    return networks
+    return CycleGan(order, params)
 
 
 def training_key(
@@ -117,7 +106,6 @@ def training_key(
     seed: int,
     *machine: object,
     guidance: Guidance | None = None,
-    start: Mapping[str, Tensor] | None = None,
 ) -> str:
     """Key of the checkpoints of `train`: all on which it depends.
 
@@ -128,10 +116,9 @@ def training_key(
         seed: …
         machine: what else changes the last digits: device, precision, threads
         guidance: …
-        start: …
     """
     data = (tensor for domain in (a, b) for tensor in (domain.frames, domain.lengths, domain.chances))
-    weights = chain(guidance.state_dict().values() if guidance else (), start.values() if start else ())
+    weights = guidance.state_dict().values() if guidance else ()
     return checkpointing.key((params, seed, *machine), chain(data, weights))
 
 
@@ -142,26 +129,22 @@ class Progress:
         generators, discriminators = networks.generator_weights(), networks.discriminator_weights()
         schedule = params.steps, params.constant_share
         self.step = 0
-        self.draw = torch.Generator().manual_seed(seed)  # of crops and masks; nothing else is left to chance
+        self.draw = torch.Generator().manual_seed(seed)  # of crops; nothing else is left to chance
         self.generators = Optimiser(generators, params.generator_rate, *schedule)
         judging = (discriminators, params.discriminator_rate, *schedule)
         self.discriminators = Optimiser(*judging) if discriminators else None
-        self.average = Average(generators, params.average) if params.average else None
         self.curve = Curve(_columns(params), params.log_every, params.steps, device)
         parts: dict[str, Stateful | None] = {
             "networks": networks,
             "generators": self.generators,
             "discriminators": self.discriminators,
             "curve": self.curve,
-            "average": self.average,
         }
         self._parts = {name: part for name, part in parts.items() if part}
 
     def note(self, step: int, losses: Mapping[str, Tensor]) -> None:
         """A step is done."""
         self.step = step
-        if self.average:
-            self.average.update()
         self.curve.add(step, losses)
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -180,12 +163,6 @@ class Progress:
             part.load_state_dict({key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)})
 
 
-def _given(part: Part | None, name: str) -> Part:
-    if part is None:
-        raise ValueError(f"`{name}` is not given, but params ask for it")
-    return part
-
-
 def _weights(params: CycleGanParams) -> dict[str, float]:
     """Of each loss of the generators."""
     return {
@@ -193,7 +170,6 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
         "cycle": params.cycle_weight,
         "identity": params.identity_weight,
         "parallel": params.parallel_weight,
-        "second_adversarial": params.second_adversarial_weight,
         "guidance": params.guidance_weight,
     }
 
@@ -202,17 +178,6 @@ def _columns(params: CycleGanParams) -> list[str]:
     """Of the curve: four that are always there, and those of the parts that are switched on."""
     switched = {
         "parallel": params.parallel_weight > 0,
-        "second_adversarial": params.second_adversarial_weight > 0,
         "guidance": params.guidance_weight > 0,
-        "r1": params.regularisation == "r1",
     }
     return ["adversarial", "cycle", "identity", "discriminator", *(name for name, on in switched.items() if on)]
-
-
-def _masks(params: CycleGanParams, draw: torch.Generator, device: torch.device) -> tuple[Tensor, Tensor] | None:
-    """What is hidden of the crops of a and of b."""
-    if not params.mask_frames:
-        return None
-    both = filling_masks(2 * params.batch, params.frames, params.mask_frames, draw).to(device)
-    mask_a, mask_b = both.chunk(2)
-    return mask_a, mask_b

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from pipeline.params import section
 from pipeline.prosody.duration import stretched
 from pipeline.prosody.energy import contrasted
-from pipeline.prosody.f0 import continuous, from_wavelets, placed, wavelets
+from pipeline.prosody.f0 import moved
 from pipeline.prosody.statistics import Spoken, Statistics, measured, of_emotions, of_intensities, toward
 
-__all__ = ["Prosody", "ProsodyParams", "Spoken", "Statistics", "from_wavelets", "nearest", "stretched", "wavelets"]
+__all__ = ["Prosody", "ProsodyParams", "Spoken", "Statistics", "nearest", "stretched"]
 
 # How far an intensity is from the source emotion. Where too little was heard of one, it is on the line to the nearest
 # that was heard, or to the emotion as a whole. Corpora that grade emotions call their ordinary one `medium`; how much
@@ -23,16 +23,15 @@ INTENSITIES = {"low": 0.5, "medium": 1.0, "high": 1.5}
 # A ratio is at most this, and at least its inverse. What corpora show stays inside; only statistics of a few odd clips,
 # or an intensity beyond what was heard, come near.
 MOST_F0 = 8.0
-MOST_WAVELET = 3.0
 MOST_ENERGY = 2.0
 MOST_RATE = 2.0
 
 
 @section
 class ProsodyParams:
-    """What is done to each part of the prosody; `cyclegan…`: the networks convert it together with the spectrum."""
+    """What is done to each part of the prosody; `cyclegan`: the networks convert it together with the spectrum."""
 
-    f0: Literal["none", "log_gaussian", "cwt", "cyclegan_cwt"]
+    f0: Literal["none", "log_gaussian"]
     energy: Literal["none", "log_gaussian", "cyclegan"]
     duration: Literal["none", "rate"]
 
@@ -74,14 +73,11 @@ class Prosody:
         intensity: str | None,
         floor_hz: float,
         ceil_hz: float,
-        tracks: np.ndarray | None = None,
         source_intensity: str | None = None,
     ) -> np.ndarray:
         """F0 of a clip, converted; the clip's own mean stands for the speaker.
 
-        `log_gaussian` moves the mean of log F0 by the emotions' difference and its deviation by their ratio. `cwt`
-        besides weighs slow and fast movements by the emotions' ratio at each scale (Ming et al. 2016). `cyclegan_cwt`
-        takes the movements from the networks (Zhou, Sisman and Li 2020), mean and deviation as the others.
+        `log_gaussian` moves the mean of log F0 by the emotions' difference and its deviation by their ratio.
 
         Args:
             f0_hz: (frames, 1), 0 where unvoiced [Hz]
@@ -90,31 +86,16 @@ class Prosody:
             intensity: of the target
             floor_hz: what comes out is not lower [Hz]; with `none` it is what came in
             ceil_hz: nor higher [Hz]
-            tracks: for `cyclegan_cwt`, what the networks made of `wavelets(f0_hz)`, (frames, SCALES)
             source_intensity: of the clip
 
         Returns:
             same shape, unvoiced frames still 0
-
-        Raises:
-            ValueError: `cyclegan_cwt` without tracks
         """
-        if self.params.f0 == "cyclegan_cwt" and tracks is None:
-            raise ValueError("f0 is 'cyclegan_cwt': expected the tracks that the networks made, found none")
-        voiced = f0_hz[:, 0] > 0
-        if self.params.f0 == "none" or not voiced.any():
+        if self.params.f0 == "none":
             return f0_hz.copy()
-        contour = continuous(f0_hz)
         own, wanted = self._statistics(source, target, intensity, source_intensity)
-        mean = contour[voiced].mean() + wanted.f0_shift - own.f0_shift
-        deviation = contour[voiced].std() * _ratio(own.f0_deviation, wanted.f0_deviation, MOST_F0)
-        if self.params.f0 == "cwt":
-            pairs = zip(own.wavelet_deviations, wanted.wavelet_deviations, strict=True)
-            ratios = np.array([_ratio(*pair, MOST_WAVELET) for pair in pairs])
-            contour = wavelets(f0_hz) @ ratios
-        elif self.params.f0 == "cyclegan_cwt" and tracks is not None:
-            contour = tracks.sum(axis=1, dtype=np.float64)
-        return placed(contour, voiced, mean, deviation, floor_hz, ceil_hz).astype(f0_hz.dtype)
+        ratio = _ratio(own.f0_deviation, wanted.f0_deviation, MOST_F0)
+        return moved(f0_hz, wanted.f0_shift - own.f0_shift, ratio, floor_hz, ceil_hz)
 
     def energy(
         self, c0: np.ndarray, source: str, target: str, intensity: str | None, source_intensity: str | None = None

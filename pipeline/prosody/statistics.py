@@ -8,14 +8,12 @@ import pandas as pd
 
 from pipeline.prosody import energy
 from pipeline.prosody.duration import speech_frames
-from pipeline.prosody.f0 import SCALES, wavelets
 from pipeline.vocoder.features import Features
 
 ENOUGH_CLIPS = 5  # of an emotion in an intensity, for statistics of its own
 ENOUGH_SPEAKERS = 2
 
-WAVELETS = [f"wavelet_{scale}" for scale in range(SCALES)]
-DEVIATIONS = ["f0_deviation", "energy_deviation", *WAVELETS]
+DEVIATIONS = ["f0_deviation", "energy_deviation"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,6 @@ class Statistics:
 
     f0_shift: float  # of the mean of log F0 [log Hz]
     f0_deviation: float  # of log F0 [log Hz]
-    wavelet_deviations: tuple[float, ...]  # of each of `f0.wavelets`, (SCALES,)
     energy_deviation: float  # over speech frames [nepers of power]
     duration_shift: float  # of the log of the time that speech takes
 
@@ -81,11 +78,9 @@ def toward(source: Statistics, target: Statistics, share: float) -> Statistics:
     def deviation(start: float, end: float) -> float:
         return float(start * (end / start) ** share) if start > 0 and end > 0 else end
 
-    pairs = zip(source.wavelet_deviations, target.wavelet_deviations, strict=True)
     return Statistics(
         f0_shift=shift(source.f0_shift, target.f0_shift),
         f0_deviation=deviation(source.f0_deviation, target.f0_deviation),
-        wavelet_deviations=tuple(deviation(*pair) for pair in pairs),
         energy_deviation=deviation(source.energy_deviation, target.energy_deviation),
         duration_shift=shift(source.duration_shift, target.duration_shift),
     )
@@ -96,7 +91,6 @@ def _row(clip: Spoken) -> dict[str, object]:
     voiced = f0_hz[:, 0] > 0
     log_f0 = np.log(f0_hz[voiced, 0].astype(np.float64))
     told = len(log_f0) > 1
-    movements = wavelets(f0_hz)[voiced].std(axis=0, dtype=np.float64) if told else np.full(SCALES, np.nan)
     return {
         "emotion": clip.emotion,
         "intensity": clip.intensity,
@@ -106,7 +100,6 @@ def _row(clip: Spoken) -> dict[str, object]:
         "f0_deviation": log_f0.std() if told else np.nan,
         "energy_deviation": energy.deviation(c0),
         "log_duration": np.log(speech_frames(c0)),
-        **dict(zip(WAVELETS, movements, strict=True)),
     }
 
 
@@ -137,7 +130,6 @@ def _statistics(row: pd.Series) -> Statistics:
     return Statistics(
         f0_shift=float(row["f0_shift"]),
         f0_deviation=float(row["f0_deviation"]),
-        wavelet_deviations=tuple(float(row[name]) for name in WAVELETS),
         energy_deviation=float(row["energy_deviation"]),
         duration_shift=float(row["duration_shift"]),
     )

@@ -27,7 +27,7 @@ from pipeline.workers import in_parallel
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--partition", type=click.Choice(["valid", "test"]), default="test", show_default=True)
 @click.option("--models", "folder", type=click.Path(path_type=Path), required=True, help="With a folder for each pair.")
-@click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), help="The split's, if it is one that learns.")
+@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the vocoder's shards.")
 @click.option("--judges", type=click.Path(path_type=Path), required=True, help="Folder of the judges' shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
@@ -37,7 +37,7 @@ def main(
     split_path: Path,
     partition: str,
     folder: Path,
-    voice_path: Path | None,
+    trained: Path,
     features: Path,
     judges: Path,
     out: Path,
@@ -82,7 +82,7 @@ def main(
     found: list[dict[str, object]] = []
     if len(paired):
         jury = Jury(train, heard, judged)
-        laboratory = Laboratory(vocoder(voice, prepared.sampling_rate, voice_path), prepared)
+        laboratory = Laboratory(vocoder(voice, prepared.sampling_rate, voice.model(trained)), prepared)
         measured = in_parallel(laboratory.findings, subjects(), split_path.stem, len(paired))
         for (_, clip), findings in zip(paired.iterrows(), measured, strict=True):
             examined, own_voice = (judged.array(clip["id"], judge.NAME)[0] for judge in (examiner, speakers))

@@ -36,8 +36,6 @@ class ClassifyParams:
     # Of the networks; the svm has no chance in it and runs once, as seed 0.
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     normalisation: Literal["train", "speaker"]
-    curriculum: Literal["none", "synthetic_first"]
-    curriculum_share: Annotated[float, Field(gt=0, lt=1)]
     svm: SvmParams
     cnn: CnnParams
     ssl: SslParams
@@ -46,11 +44,6 @@ class ClassifyParams:
     def names(self) -> tuple[str, ...]:
         """What the classifiers are called in predictions."""
         return tuple(word + predictions.BY_SPEAKER * (self.normalisation == "speaker") for word in self.classifiers)
-
-    @property
-    def synthetic_first(self) -> float:
-        """Share of a network's steps that draw synthetic clips alone; 0: no curriculum."""
-        return self.curriculum_share if self.curriculum == "synthetic_first" else 0.0
 
 
 @click.command()
@@ -81,7 +74,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         if chosen.normalisation == "speaker":
             arrays = by_speaker(arrays, clips)
         heard = Heard(clips, [own[0] for own in arrays] if classifier == "ssl" else arrays)
-        settings = (seeds, chosen.synthetic_first, device)
+        settings = (seeds, device)
         if classifier == "svm":
             found[name] = [runs.of_svm(heard, chosen.svm)]
         elif classifier == "cnn":

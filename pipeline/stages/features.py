@@ -37,7 +37,7 @@ def main(
     clips = manifest.read(clips_path, manifest.CLIPS)
     found = in_parallel(analyse, list(clips["filepath"]), clips_path.stem)
     with (
-        shards.Writer(vocoder_out, {"spectrum": voice.storage}) as of_vocoder,
+        shards.Writer(vocoder_out, {"spectrum": voice.storage}, params.digest(prepared, voice.analysis)) as of_vocoder,
         shards.Writer(classifier_out) as of_classifiers,
         shards.Writer(judge_out) as of_judges,
         shards.Writer(recording_out) as of_recordings,

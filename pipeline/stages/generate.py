@@ -35,7 +35,7 @@ class GenerateParams:
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--generator", type=click.Choice([CYCLEGAN, F0_ONLY]), required=True, help="With the network or without.")
 @click.option("--model", type=click.Path(path_type=Path), required=True)
-@click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), required=True, help="The split's.")
+@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
@@ -44,7 +44,7 @@ def main(
     split_path: Path,
     generator: str,
     model: Path,
-    voice_path: Path,
+    trained: Path,
     features: Path,
     out: Path,
 ) -> None:
@@ -60,8 +60,6 @@ def main(
     prosody = converter.prosody
     if refusal := voice_params.refusal(prosody.params.f0):
         raise params.ParamsError(f"{params_path}: {refusal}")
-    if generator == F0_ONLY and prosody.params.f0 == "cyclegan_cwt":
-        raise params.ParamsError(f"{params_path}: {F0_ONLY} has no network, but 'prosody.f0' is '{prosody.params.f0}'")
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")
@@ -82,8 +80,9 @@ def main(
             made = converter.convert(spoken, source, target, bounds, *levels, network=generator == CYCLEGAN)
             yield Rendition(made, Path(path))
 
-    voice = vocoder(voice_params, prepared.sampling_rate, voice_path)
-    learned = {"vocoder": voice_path.as_posix(), "vocoder_sha256": models.fingerprint(voice_path)}
+    network = voice_params.model(trained)
+    voice = vocoder(voice_params, prepared.sampling_rate, network)
+    learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)} if network else {}
     made = renditions.write(
         out,
         rows,
@@ -93,7 +92,7 @@ def main(
         split=split_path.stem,
         emotions=f"{a}-{b}",
         model=model.as_posix(),
-        **(learned if voice_params.learns else {}),
+        **learned,
     )
     click.echo(f"{split_path.stem} {generator} {a}-{b}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
 

@@ -39,11 +39,11 @@ class PerturbParams:
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--generator", type=click.Choice([CLASSICAL, COPY, VOICES]), required=True)
-@click.option("--vocoder", "vocoder_path", type=click.Path(path_type=Path), required=True, help="The split's.")
+@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
-    params_path: Path, clips_path: Path, split_path: Path, generator: str, vocoder_path: Path, features: Path, out: Path
+    params_path: Path, clips_path: Path, split_path: Path, generator: str, trained: Path, features: Path, out: Path
 ) -> None:
     """Make clips of train clips that keep their emotion: classical, by the vocoder alone, or in other voices."""
     chosen = params.load(params_path, "perturb", PerturbParams)
@@ -77,11 +77,12 @@ def main(
         digest = params.digest(VOICES, chosen_voices, vocoder_params, prepared)
         declared += (chosen_voices,)
     else:
-        synthesise = vocoder(vocoder_params, prepared.sampling_rate, vocoder_path).synthesise
+        network = vocoder_params.model(trained)
+        synthesise = vocoder(vocoder_params, prepared.sampling_rate, network).synthesise
         contents = spoken(rows, features)
         digest = params.digest(COPY, vocoder_params, prepared)
-        if vocoder_params.learns:
-            learned = {"vocoder": vocoder_path.as_posix(), "vocoder_sha256": models.fingerprint(vocoder_path)}
+        if network:
+            learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)}
     made = renditions.write(
         out,
         rows.assign(generator_sha256=digest),

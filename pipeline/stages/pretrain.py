@@ -1,4 +1,4 @@
-"""Train what all pairs of a split have in common: the guide and the warm start, where params ask for them."""
+"""Train what all pairs of a split have in common: the guide, where params ask for it."""
 
 from pathlib import Path
 
@@ -7,11 +7,8 @@ import torch
 
 from pipeline import hardware, manifest, models, params
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import Styles, inputs
-from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import trained_guide
 from pipeline.cyclegan.pair import CycleGanParams
-from pipeline.cyclegan.pretraining import pretrained
 from pipeline.hardware import HardwareParams
 from pipeline.prosody import ProsodyParams
 from pipeline.shards import Shards
@@ -24,7 +21,7 @@ from pipeline.shards import Shards
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path) -> None:
-    """Train what all pairs of a split have in common: the guide and the warm start, where params ask for them."""
+    """Train what all pairs of a split have in common: the guide, where params ask for it."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     prosody = params.load(params_path, "prosody", ProsodyParams)
     seed = params.load(params_path, "seed", int)
@@ -33,25 +30,15 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     train = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
     split = split_path.stem
     tensors: dict[str, torch.Tensor] = {}
-    if chosen.guidance_weight or chosen.warm_start_steps:
+    if chosen.guidance_weight:
         stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
-        frames = [torch.from_numpy(inputs(clip.features, prosody)) for clip in spoken(train, stored).values()]
+        frames = [torch.from_numpy(clip.features.spectrum) for clip in spoken(train, stored).values()]
         emotions, speakers = list(train["emotion"]), list(train["speaker"])
         device = hardware.device(machine)
-    if chosen.guidance_weight:
         own_seed = models.derived_seed(seed, split, "guide")
         deaf_to = () if prosody.energy == "cyclegan" else (0,)
         guide = trained_guide(frames, emotions, speakers, chosen.guide, chosen.frames, own_seed, device, deaf_to)
         tensors |= {f"guide.{name}": tensor for name, tensor in guide.state_dict().items()}
-    if chosen.warm_start_steps:
-        own_seed = models.derived_seed(seed, split, "warm start")
-        autocast = hardware.autocast(machine, device)
-        styles = Styles.fit(zip(frames, emotions, [None] * len(frames), strict=True), {})
-        normalised = [
-            styles.source(*of).apply(own) for own, of in zip(frames, ((e, None) for e in emotions), strict=True)
-        ]
-        start = pretrained(Domain.of(normalised, speakers), chosen, own_seed, device, autocast)
-        tensors |= {f"start.{name}": tensor for name, tensor in start.items()}
     config = {
         "kind": "pretrained",
         "split": split,

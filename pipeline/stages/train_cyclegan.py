@@ -13,7 +13,7 @@ from pipeline.alignment import Speech
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import Converter, Styles, inputs
+from pipeline.cyclegan.conversion import Converter, Styles
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.pair import CycleGanParams, generator_size
@@ -64,7 +64,7 @@ def main(
     stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
     own = spoken(train, stored)
     prosody = Prosody.fit(own.values(), chosen_prosody)
-    frames = {id_: torch.from_numpy(inputs(clip.features, chosen_prosody)) for id_, clip in own.items()}
+    frames = {id_: torch.from_numpy(clip.features.spectrum) for id_, clip in own.items()}
     styles = Styles.fit(((frames[id_], clip.emotion, clip.intensity) for id_, clip in own.items()), prosody.intensities)
     takes: dict[str, list[Take]] = {emotion: [] for emotion in emotions}
     for id_, clip in own.items():
@@ -82,27 +82,20 @@ def main(
     autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
-    guidance = start = None
+    guidance = None
     about: dict[str, Any] = {}  # what was pretrained, where it is used
-    if chosen.guidance_weight or chosen.warm_start_steps:
+    if chosen.guidance_weight:
         shared, about = models.load(pretrained)
         if about["train_clips_sha256"] != models.clips_sha256(in_train):
             raise click.ClickException(f"{pretrained}: has heard other clips than the train partition of {split_path}")
         if about.get("params") != params.digest(chosen, chosen_prosody):
             raise click.ClickException(f"{pretrained}: made with other parameters; `dvc repro` makes it again")
-    if chosen.guidance_weight:
         guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
         guide.load_state_dict(models.part(shared, "guide"))
         guidance = Guidance(guide, emotions, {emotion: styles.of[emotion, None] for emotion in emotions})
-    if chosen.warm_start_steps:
-        start = models.part(shared, "start")
-    key = training.training_key(
-        domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance, start=start
-    )
+    key = training.training_key(domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance)
     checkpoints = Checkpoints(checkpoint_folder / split_path.stem / pair, key, CHECKPOINT_STEPS)
-    networks, losses = training.train(
-        domains[a], domains[b], chosen, own_seed, device, autocast, guidance, start, checkpoints
-    )
+    networks, losses = training.train(domains[a], domains[b], chosen, own_seed, device, autocast, guidance, checkpoints)
     converter = Converter(styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, prosody)
 
     config = {
@@ -111,6 +104,7 @@ def main(
         "emotions": list(emotions),
         "size": generator_size(takes[a][0].normalised.shape[1], chosen),
         "prosody": prosody.to_config(),
+        "features": stored.made_with(),
         "seed": seed,
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),

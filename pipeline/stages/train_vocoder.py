@@ -1,16 +1,16 @@
-"""Train the neural vocoder of a split on its train partition; other vocoders have nothing to learn."""
+"""Train the neural vocoder of a split on its train partition."""
 
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
 
-from pipeline import audio, manifest, models, params
+from pipeline import audio, hardware, manifest, models, params
 from pipeline.audio import AudioParams
-from pipeline.vocoder import VocoderParams
+from pipeline.hardware import HardwareParams
+from pipeline.vocoder import ISTFT, VocoderParams, training
 from pipeline.vocoder.mel import Mel, heard, transform
 from pipeline.workers import in_parallel
 
@@ -21,23 +21,11 @@ from pipeline.workers import in_parallel
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> None:
-    """Train the neural vocoder of a split on its train partition; other vocoders have nothing to learn."""
+    """Train the neural vocoder of a split on its train partition."""
     voice = params.load(params_path, "vocoder", VocoderParams)
     prepared = params.load(params_path, "audio", AudioParams)
-    config: dict[str, Any] = {
-        "kind": voice.kind,
-        "split": split_path.stem,
-        "features": params.digest(prepared, voice),  # on which the split's pairs were trained
-    }
     if not voice.learns:
-        models.save(out, {}, config)
-        click.echo(f"{split_path.stem}: the vocoder has nothing to learn")
-        return
-
-    from pipeline import hardware  # brings torch, which takes seconds
-    from pipeline.hardware import HardwareParams
-    from pipeline.vocoder import training
-
+        raise params.ParamsError(f"{params_path}: 'vocoder.kind: {voice.kind}' has nothing to train")
     machine = params.load(params_path, "hardware", HardwareParams)
     seed = params.load(params_path, "seed", int)
     split = manifest.read(split_path, manifest.PARTITIONED)
@@ -55,7 +43,9 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
         device,
         hardware.autocast(machine, device),
     )
-    config |= {
+    config = {
+        "kind": ISTFT,
+        "split": split_path.stem,
         "size": training.network_size(analysis, voice.mel.istft),
         "heard": heard(voice.mel, prepared.sampling_rate),
         "seed": seed,

@@ -1,5 +1,7 @@
 """Waveform ↔ features, one module a vocoder, all with the interface of `Vocoder`."""
 
+from collections.abc import Collection
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,6 +12,8 @@ from pipeline.shards import Storage
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.mel import Mel, MelParams
 from pipeline.vocoder.world import World, WorldParams
+
+ISTFT = "istft"  # the vocoder that is a network
 
 __all__ = ["Features", "Vocoder", "VocoderParams", "vocoder"]
 
@@ -26,7 +30,27 @@ class VocoderParams:
     @property
     def learns(self) -> bool:
         """Whether it needs to be trained."""
-        return self.kind == "mel" and self.mel.inversion == "istft"
+        return self.kind == "mel" and self.mel.inversion == ISTFT
+
+    @property
+    def analysis(self) -> dict[str, object]:
+        """What the features of a clip depend on."""
+        own: dict[str, object] = {"kind": self.kind, "storage": self.storage, "world": asdict(self.world)}
+        if self.kind == "mel":
+            own |= {"n_mels": self.mel.n_mels, "frame_ms": self.mel.frame_ms, "window_ms": self.mel.window_ms}
+        return own
+
+    def model(self, folder: Path) -> Path | None:
+        """The network of a split, in the folder of its trained vocoders; None where there is nothing to learn."""
+        return folder / ISTFT if self.learns else None
+
+    def unlisted(self, vocoders: Collection[str]) -> str:
+        """What is wrong with `vocoders` of params.yaml; empty where nothing is."""
+        expected = [ISTFT] if self.learns else []
+        if list(vocoders) == expected:
+            return ""
+        asked = f"vocoder.kind: {self.kind}" + f", mel.inversion: {self.mel.inversion}" * (self.kind == "mel")
+        return f"'vocoders' is {list(vocoders)}, expected {expected} with '{asked}'"
 
     def refusal(self, f0: str) -> str:
         """Why F0 cannot be converted as `prosody.f0` says; empty where it can."""

@@ -140,7 +140,7 @@ def clouds(clips: int, seed: int) -> Clips:
     labels = torch.arange(clips) % 3
     features = torch.randn(clips, 3, 5, generator=draw) * torch.tensor([1.0, 0.1, 50.0])[:, None]
     features[torch.arange(clips), 1, labels] += 0.5  # five deviations of that layer
-    return Clips(list(features), labels, torch.ones(clips), torch.zeros(clips, dtype=torch.bool))
+    return Clips(list(features), labels, torch.ones(clips))
 
 
 def test_head_learns_which_layer_tells(tiny: SslParams) -> None:

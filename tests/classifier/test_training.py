@@ -40,7 +40,7 @@ UNSCALED = Scaler(torch.zeros(MELS), torch.ones(MELS), torch.ones(MELS))
 def real(mels: list[Tensor], labels: Tensor, weights: Tensor | None = None) -> Clips:
     """Real clips, each of weight 1 if nothing else is said."""
     clips = len(labels)
-    return Clips(mels, labels, torch.ones(clips) if weights is None else weights, torch.zeros(clips, dtype=torch.bool))
+    return Clips(mels, labels, torch.ones(clips) if weights is None else weights)
 
 
 def toy(clips: int, seed: int = 0, frames: tuple[int, int] = (16, 40)) -> Clips:
@@ -325,41 +325,6 @@ def test_probabilities_do_not_depend_on_the_company() -> None:
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
     torch.testing.assert_close(together, probabilities(network, clips.inputs, scaler, CPU, batch=4), rtol=0, atol=1e-6)
     assert together.std(dim=0).min() > 0.001
-
-
-@pytest.mark.parametrize(("share", "first"), [(0.0, 0), (0.25, 3), (0.5, 6)])
-def test_curriculum(monkeypatch: pytest.MonkeyPatch, share: float, first: int) -> None:
-    """Clips say in their samples whether they are synthetic: first these alone, then the others; as many steps."""
-    seen = spied_batches(monkeypatch)
-    is_synthetic = torch.arange(12) >= 6
-    mels = [torch.full((24, MELS), float(made)) for made in is_synthetic]
-    clips = Clips(mels, torch.arange(12) % 3, torch.ones(12), is_synthetic)
-    _, curve = train_cnn(clips, toy(3), UNSCALED, 3, replace(PARAMS, batch=40), 0, CPU, synthetic_first=share)
-    synthetic = [float(batch[:, 0, 0].mean()) for batch in seen]
-    assert len(seen) == curve[-1]["step"] == PARAMS.steps
-    assert synthetic[:first] == [1.0] * first
-    if share:
-        assert synthetic[first:] == [0.0] * (PARAMS.steps - first)
-    else:
-        assert all(0.2 < drawn < 0.8 for drawn in synthetic)
-
-
-def test_curriculum_of_few_classes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the classes that have synthetic clips come first, and all that is drawn is synthetic."""
-    seen = spied_batches(monkeypatch)
-    is_synthetic = torch.arange(9) == 7  # of class 1
-    clips = Clips(
-        [torch.full((24, MELS), float(n)) for n in range(9)], torch.arange(9) % 3, torch.ones(9), is_synthetic
-    )
-    train_cnn(clips, toy(3), UNSCALED, 3, PARAMS, 0, CPU, synthetic_first=0.5)
-    assert all((batch[:, 0, 0] == 7).all() for batch in seen[:6])
-    assert all((batch[:, 0, 0] != 7).all() for batch in seen[6:])
-
-
-def test_curriculum_without_synthetic_clips_changes_nothing() -> None:
-    clips, scaler = toy(12), Scaler.fit(toy(12).inputs)
-    found = [train_cnn(clips, toy(9, seed=1), scaler, 3, PARAMS, 0, CPU, share) for share in (0.0, 0.5)]
-    assert torch.equal(weights(found[0][0]), weights(found[1][0]))
 
 
 def test_scaler() -> None:

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from pipeline.cyclegan.crops import Domain, filling_masks
+from pipeline.cyclegan.crops import Domain
 
 
 def drawing(seed: int = 0) -> torch.Generator:
@@ -71,34 +71,3 @@ def test_crops_of_given_clips() -> None:
     crops = domain.crops_of(torch.tensor([3, 0, 3]), 4, drawing())
     assert crops.shape == (3, 2, 4)
     assert crops[:, 0, 0].tolist() == [3, 0, 3]
-
-
-# Masks
-
-
-@pytest.mark.parametrize(("frames", "longest"), [(16, 5), (7, 7), (1, 1)])
-def test_masks_hide_one_stretch_of_any_length_anywhere(frames: int, longest: int) -> None:
-    masks = filling_masks(4000, frames, longest, drawing())
-    assert masks.shape == (4000, 1, frames)
-    assert set(masks.unique().tolist()) == {0, 1}
-    hidden = 1 - masks[:, 0]
-    lengths = hidden.sum(dim=1).long()
-    assert chisquare(torch.bincount(lengths, minlength=longest + 1).numpy()).pvalue > 0.001
-    borders = torch.nn.functional.pad(hidden, (1, 1)).diff(dim=1).abs().sum(dim=1)
-    assert torch.equal(borders, 2.0 * (lengths > 0))  # nothing, or one stretch
-    starts = hidden[lengths == longest].argmax(dim=1)
-    places = torch.bincount(starts, minlength=frames - longest + 1).numpy()
-    assert len(places) == frames - longest + 1
-    assert len(places) == 1 or chisquare(places).pvalue > 0.001
-
-
-def test_mask_longer_than_a_crop_hides_all_of_it() -> None:
-    masks = filling_masks(200, 8, 1000, drawing())
-    assert masks.shape == (200, 1, 8)
-    assert (masks.sum(dim=(1, 2)) == 0).float().mean() > 0.9
-
-
-def test_same_seed_same_masks() -> None:
-    one, two, other = (filling_masks(8, 16, 5, drawing(seed)) for seed in (3, 3, 4))
-    assert torch.equal(one, two)
-    assert not torch.equal(one, other)

@@ -2,19 +2,15 @@
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional
 
 from pipeline.cyclegan.losses import (
     cycle_loss,
     fake_loss,
-    filling_loss,
-    gradient_penalty,
     identity_loss,
     parallel_loss,
     real_loss,
 )
-from pipeline.cyclegan.networks import Discriminator
 
 SCORES = torch.tensor([[1.0, 0.0], [3.0, -1.0]])
 REAL = torch.tensor([[[1.0, -2.0]], [[0.5, 0.0]]])  # (batch, order, frames)
@@ -43,40 +39,6 @@ def test_nothing_to_lose() -> None:
     assert fake_loss(torch.ones(2, 1, 4)).item() == real_loss(torch.zeros(2, 1, 4)).item() == 1
 
 
-# Of a discriminator's gradient
-
-
-def test_gradient_penalty_by_hand() -> None:
-    judge = nn.Conv1d(2, 1, 1, bias=False)
-    judge.weight.data = torch.tensor([[[3.0], [-1.0]]])
-    real = torch.randn(4, 2, 5)
-    # Every frame has the gradient (3, -1), whatever it holds.
-    assert gradient_penalty(judge, real).item() == pytest.approx(5 * (9 + 1) / 2)
-
-
-def test_gradient_penalty_as_differences_have_it() -> None:
-    torch.manual_seed(0)
-    judge = Discriminator(2, 3).double()
-    real = torch.randn(3, 2, 11, dtype=torch.float64)
-    squares = torch.zeros(3, dtype=torch.float64)
-    for place in range(real[0].numel()):
-        nudge = torch.zeros(22, dtype=torch.float64)
-        nudge[place] = 1e-6
-        up, down = (judge(real + sign * nudge.view(2, 11)).sum(dim=(1, 2)) for sign in (1, -1))
-        squares += ((up - down) / 2e-6).square().detach()
-    torch.testing.assert_close(gradient_penalty(judge, real), squares.mean() / 2, rtol=1e-5, atol=0)
-
-
-def test_gradient_penalty_teaches_the_discriminator_alone() -> None:
-    torch.manual_seed(0)
-    judge, real = Discriminator(2, 3), torch.randn(3, 2, 16, requires_grad=True)
-    gradient_penalty(judge, real).backward()
-    assert real.grad is None
-    for name, weights in judge.named_parameters():
-        if name.endswith("weight"):  # what is added to the scores does not change how steep they are, but for its signs
-            assert weights.grad.abs().max() > 0, name
-
-
 # Of frames with an aim
 
 
@@ -97,19 +59,3 @@ def test_frames_without_an_aim_teach_nothing() -> None:
     aim[..., 1] = torch.nan
     parallel_loss(aim, fake).backward()
     torch.testing.assert_close(fake.grad, torch.tensor([[[1, 0, 1], [1, 0, 1]]]) / 4)
-
-
-# Of frames that were hidden
-
-
-def test_filling_loss_by_hand() -> None:
-    mask = torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]]])
-    assert filling_loss(REAL, OTHER, mask).item() == 4
-    assert filling_loss(REAL, OTHER, torch.zeros(2, 1, 2)).item() == cycle_loss(REAL, OTHER).item()
-    assert filling_loss(REAL, OTHER, torch.ones(2, 1, 2)).item() == 0
-
-
-def test_filling_loss_is_a_mean_over_coefficients_too() -> None:
-    real, mask = torch.zeros(2, 3, 4), torch.ones(2, 1, 4)
-    mask[0, 0, 1:3] = 0
-    assert filling_loss(real, real + 2, mask).item() == 2

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.prosody import Prosody, ProsodyParams, Spoken, Statistics, nearest, wavelets
-from pipeline.prosody.f0 import SCALES
+from pipeline.prosody import Prosody, ProsodyParams, Spoken, Statistics, nearest
 
 Make = Callable[..., Spoken]
 
 BOUNDS = (71.0, 600.0)
-EVEN = (0.3,) * SCALES
-ANGRY = Statistics(0.15, 0.2, (0.6,) * 5 + (0.2,) * 5, 1.5, -0.2)
-SAD = Statistics(-0.15, 0.05, EVEN, 1.0, 0.2)
-LOUDER = Statistics(0.5, 0.1, EVEN, 1.2, -0.4)
+ANGRY = Statistics(0.15, 0.2, 1.5, -0.2)
+SAD = Statistics(-0.15, 0.05, 1.0, 0.2)
+LOUDER = Statistics(0.5, 0.1, 1.2, -0.4)
 
 
 def prosody(f0: Any = "log_gaussian", energy: Any = "log_gaussian", duration: Any = "rate", **more: Any) -> Prosody:
@@ -26,9 +24,8 @@ def prosody(f0: Any = "log_gaussian", energy: Any = "log_gaussian", duration: An
 
 
 def converted(known: Prosody, f0_hz: np.ndarray, *way: Any, **more: Any) -> np.ndarray:
-    """With the contour's own tracks, as from networks that change nothing."""
     source, target, *intensity = way
-    return known.f0(f0_hz, source, target, *(intensity or [None]), *BOUNDS, tracks=wavelets(f0_hz), **more)
+    return known.f0(f0_hz, source, target, *(intensity or [None]), *BOUNDS, **more)
 
 
 @pytest.fixture
@@ -40,10 +37,9 @@ def f0_hz() -> np.ndarray:
     return f0_hz
 
 
-@pytest.mark.parametrize("method", ["log_gaussian", "cwt", "cyclegan_cwt"])
 @pytest.mark.parametrize(("source", "target"), [("angry", "sad"), ("sad", "angry")])
-def test_mean_and_deviation_of_f0_move(f0_hz: np.ndarray, method: str, source: str, target: str) -> None:
-    known = prosody(method)
+def test_mean_and_deviation_of_f0_move(f0_hz: np.ndarray, source: str, target: str) -> None:
+    known = prosody()
     before = np.log(f0_hz[f0_hz > 0])
     moved = converted(known, f0_hz, source, target)
     np.testing.assert_array_equal(moved == 0, f0_hz == 0)
@@ -53,28 +49,11 @@ def test_mean_and_deviation_of_f0_move(f0_hz: np.ndarray, method: str, source: s
     assert after.std() / before.std() == pytest.approx(wanted.f0_deviation / own.f0_deviation)
 
 
-@pytest.mark.parametrize("method", ["none", "log_gaussian", "cwt", "cyclegan_cwt"])
+@pytest.mark.parametrize("method", ["none", "log_gaussian"])
 def test_own_emotion_changes_no_f0(f0_hz: np.ndarray, method: str) -> None:
     np.testing.assert_allclose(converted(prosody(method), f0_hz, "sad", "sad"), f0_hz, rtol=1e-6)
-    still = prosody(method, flat=Statistics(0.3, 1e-5, (1e-9,) * SCALES, 0.0, 0.0))
+    still = prosody(method, flat=Statistics(0.3, 1e-5, 0.0, 0.0))
     np.testing.assert_allclose(converted(still, f0_hz, "flat", "flat"), f0_hz, rtol=1e-6)
-
-
-def test_cwt_weighs_fast_and_slow_movements(f0_hz: np.ndarray) -> None:
-    shapes = {method: wavelets(converted(prosody(method), f0_hz, "sad", "angry")) for method in ("log_gaussian", "cwt")}
-    before, after = (shape[:, 3].std() / shape[:, 7].std() for shape in shapes.values())
-    # Of angry, sad has half the fast and 1.5 times the slow; scales overlap, so that less than 3 times comes out.
-    assert 2 < after / before < 3
-
-
-def test_cyclegan_cwt_moves_as_the_networks_say(f0_hz: np.ndarray) -> None:
-    known = prosody("cyclegan_cwt")
-    tracks = wavelets(f0_hz)
-    turned = known.f0(f0_hz, "sad", "sad", None, *BOUNDS, tracks=-tracks)
-    voiced = f0_hz > 0
-    assert np.corrcoef(np.log(turned[voiced]), np.log(f0_hz[voiced]))[0, 1] < -0.99
-    with pytest.raises(ValueError, match="expected the tracks"):
-        known.f0(f0_hz, "sad", "sad", None, *BOUNDS)
 
 
 ODD = {
@@ -91,20 +70,19 @@ ODD = {
 }
 
 
-@pytest.mark.parametrize("method", ["log_gaussian", "cwt", "cyclegan_cwt"])
 @pytest.mark.parametrize("voiced", ODD.values(), ids=ODD)
 @pytest.mark.parametrize("ends", [[0.0], []], ids=["silent ends", "no ends"])
-def test_odd_clips_stay_inside_the_bounds(method: str, voiced: list[float], ends: list[float]) -> None:
+def test_odd_clips_stay_inside_the_bounds(voiced: list[float], ends: list[float]) -> None:
     f0_hz = np.array(ends + voiced + ends, dtype=np.float32)[:, None]
     if not len(f0_hz):
         return
     given = f0_hz.copy()
     absurd = {
-        "still": Statistics(0.0, 1e-9, (1e-9,) * SCALES, 0.0, 0.0),
-        "low": Statistics(-50.0, 0.0, (0.0,) * SCALES, 0.0, -50.0),
-        "high": Statistics(50.0, 300.0, (9.0,) * SCALES, 50.0, 50.0),
+        "still": Statistics(0.0, 1e-9, 0.0, 0.0),
+        "low": Statistics(-50.0, 0.0, 0.0, -50.0),
+        "high": Statistics(50.0, 300.0, 50.0, 50.0),
     }
-    known = prosody(method, **absurd)
+    known = prosody(**absurd)
     for target, intensity in (("angry", None), ("angry", "high"), ("low", "low"), ("high", "high")):
         moved = converted(known, f0_hz, "still", target, intensity)
         assert moved.shape == f0_hz.shape
@@ -117,9 +95,8 @@ def test_odd_clips_stay_inside_the_bounds(method: str, voiced: list[float], ends
 
 
 def test_one_voiced_frame_moves_by_the_shift() -> None:
-    for method in ("log_gaussian", "cwt", "cyclegan_cwt"):
-        moved = converted(prosody(method), np.array([[0.0], [200.0]]), "sad", "angry")
-        assert moved[1, 0] == pytest.approx(200 * np.exp(0.3))
+    moved = converted(prosody(), np.array([[0.0], [200.0]]), "sad", "angry")
+    assert moved[1, 0] == pytest.approx(200 * np.exp(0.3))
 
 
 def test_energy_moves_by_the_ratio_of_deviations() -> None:
@@ -127,7 +104,7 @@ def test_energy_moves_by_the_ratio_of_deviations() -> None:
     moved = prosody().energy(c0, "sad", "angry", None)
     assert moved.mean() == pytest.approx(c0.mean())
     assert moved.std() == pytest.approx(1.5 * c0.std())
-    most = prosody(shouted=Statistics(0.0, 0.1, EVEN, 100.0, 0.0)).energy(c0, "sad", "shouted", None)
+    most = prosody(shouted=Statistics(0.0, 0.1, 100.0, 0.0)).energy(c0, "sad", "shouted", None)
     assert most.std() == pytest.approx(2 * c0.std())
     np.testing.assert_array_equal(prosody(energy="none").energy(c0, "sad", "angry", None), c0)
     with pytest.raises(ValueError, match="keep what the networks made"):
@@ -135,7 +112,7 @@ def test_energy_moves_by_the_ratio_of_deviations() -> None:
 
 
 def test_rate_is_the_ratio_of_durations_within_limits() -> None:
-    known = prosody(drawled=Statistics(0.0, 0.1, EVEN, 1.0, 3.0))
+    known = prosody(drawled=Statistics(0.0, 0.1, 1.0, 3.0))
     assert known.rate("sad", "angry", None) == pytest.approx(np.exp(-0.4))
     assert known.rate("angry", "sad", None) == pytest.approx(np.exp(0.4))
     assert known.rate("sad", "drawled", None) == 2
@@ -144,15 +121,14 @@ def test_rate_is_the_ratio_of_durations_within_limits() -> None:
 
 
 def test_deviation_that_is_not_known_changes_nothing(f0_hz: np.ndarray) -> None:
-    known = prosody("cwt", unheard=Statistics(0.0, 0.0, (0.0,) * SCALES, 0.0, 0.0))
+    known = prosody(unheard=Statistics(0.0, 0.0, 0.0, 0.0))
     moved = converted(known, f0_hz, "sad", "unheard")
     np.testing.assert_allclose(moved, f0_hz * np.exp(0.15), rtol=1e-6)
     np.testing.assert_array_equal(known.energy(np.arange(9.0), "sad", "unheard", None), np.arange(9.0))
 
 
-@pytest.mark.parametrize("method", ["log_gaussian", "cwt"])
-def test_unheard_intensities_are_shares_of_the_way(f0_hz: np.ndarray, method: str) -> None:
-    known = prosody(method)
+def test_unheard_intensities_are_shares_of_the_way(f0_hz: np.ndarray) -> None:
+    known = prosody()
     levels = ("low", "medium", "high")
     means = [np.log(converted(known, f0_hz, "angry", "sad", level)[f0_hz > 0]).mean() for level in levels]
     own = np.log(f0_hz[f0_hz > 0]).mean()
@@ -220,7 +196,7 @@ def clips(spoken: Make) -> list[Spoken]:
 
 
 def test_config_holds_plain_numbers_and_comes_back_equal(clips: list[Spoken]) -> None:
-    known = Prosody.fit(clips, ProsodyParams(f0="cwt", energy="log_gaussian", duration="rate"))
+    known = Prosody.fit(clips, ProsodyParams(f0="log_gaussian", energy="log_gaussian", duration="rate"))
     assert {emotion: list(levels) for emotion, levels in known.intensities.items()} == {"angry": ["high", "medium"]}
     text = json.dumps(known.to_config(), allow_nan=False)
     assert Prosody.from_config(json.loads(text)) == known
@@ -228,7 +204,7 @@ def test_config_holds_plain_numbers_and_comes_back_equal(clips: list[Spoken]) ->
 
 
 def test_fit_ignores_the_order_of_clips(clips: list[Spoken]) -> None:
-    params = ProsodyParams(f0="cwt", energy="none", duration="none")
+    params = ProsodyParams(f0="log_gaussian", energy="none", duration="none")
     assert Prosody.fit(clips[::-1], params) == Prosody.fit(iter(clips), params)
 
 
@@ -237,7 +213,7 @@ def test_fit_of_odd_clips_alone(spoken: Make) -> None:
     odd = [spoken("angry", frames=1), spoken("sad", "demo_b", voiced=False), spoken("sad", frames=2)]
     silent = spoken("sad", "demo_b", voiced=False)
     silent.features.spectrum[:] = 0
-    known = Prosody.fit([*odd, silent], ProsodyParams(f0="cwt", energy="log_gaussian", duration="rate"))
+    known = Prosody.fit([*odd, silent], ProsodyParams(f0="log_gaussian", energy="log_gaussian", duration="rate"))
     json.dumps(known.to_config(), allow_nan=False)
     for clip in odd:
         f0_hz = clip.features.f0_hz

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from pipeline.prosody import Spoken, Statistics
-from pipeline.prosody.f0 import SCALES
 from pipeline.prosody.statistics import measured, of_emotions, of_intensities, toward
 
 Make = Callable[..., Spoken]
@@ -42,7 +41,6 @@ def test_f0_shift_and_deviation_are_found(spoken: Make, counts: dict[tuple[str, 
     for emotion, one in found.items():
         assert one.f0_shift == pytest.approx(SHIFTS[emotion], abs=1e-9)
         assert one.f0_deviation == pytest.approx(DEVIATIONS[emotion], abs=1e-9)
-        assert len(one.wavelet_deviations) == SCALES
 
 
 def test_speaker_of_one_emotion_moves_no_shift(spoken: Make) -> None:
@@ -70,7 +68,6 @@ def test_clip_of_no_or_one_voiced_frame_does_not_count_for_f0(spoken: Make) -> N
     assert of_emotions(measured(clips + odd)) == alone
     nothing = of_emotions(measured(odd))["sad"]
     assert (nothing.f0_shift, nothing.f0_deviation) == (0, 0)
-    assert nothing.wavelet_deviations == (0,) * SCALES
 
 
 def test_durations_are_compared_within_speaker_and_sentence(spoken: Make) -> None:
@@ -138,7 +135,6 @@ def test_what_is_not_known_of_an_intensity_is_that_of_the_emotion(spoken: Make) 
     table = measured(graded(spoken, counts, {"medium": 5.2}) + whispered)
     low, overall = of_intensities(table)["angry"]["low"], of_emotions(table)["angry"]
     assert (low.f0_shift, low.f0_deviation) == (overall.f0_shift, overall.f0_deviation)
-    assert low.wavelet_deviations == overall.wavelet_deviations
     assert low.energy_deviation == pytest.approx(0.5)
     assert overall.energy_deviation > 0.5
 
@@ -169,13 +165,12 @@ def test_order_of_the_clips_does_not_matter(spoken: Make) -> None:
 
 
 def test_toward_goes_along_the_line_and_beyond() -> None:
-    start = Statistics(0.0, 0.1, (1.0,) * SCALES, 2.0, -0.1)
-    end = Statistics(0.4, 0.4, (0.0,) * SCALES, 1.0, 0.1)
+    start = Statistics(0.0, 0.1, 2.0, -0.1)
+    end = Statistics(0.4, 0.4, 1.0, 0.1)
     assert toward(start, end, 1) == end
     assert toward(start, start, 1.5) == start
     half, beyond = toward(start, end, 0.5), toward(start, end, 1.5)
     assert (half.f0_shift, beyond.f0_shift) == (pytest.approx(0.2), pytest.approx(0.6))
     assert (half.f0_deviation, beyond.f0_deviation) == (pytest.approx(0.2), pytest.approx(0.8))
     assert beyond.energy_deviation == pytest.approx(0.5**1.5 * 2)
-    assert half.wavelet_deviations == end.wavelet_deviations  # one that is not known is not halved
     assert beyond.duration_shift == pytest.approx(0.2)

@@ -62,6 +62,7 @@ TINY = {
 # What is changed for a neural vocoder.
 NEURAL = {
     "prosody.f0": "none",
+    "vocoders": ["istft"],
     "vocoder.kind": "mel",
     "vocoder.storage": "uint8",
     "vocoder.mel.inversion": "istft",
@@ -133,7 +134,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         items = [
             {**item, **CYCLEGAN} for item in (*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]})
         ]
-        run_all(("train_vocoder", item) for item in (SPLIT, other))
         run_all((name, item) for item in items for name in ("train_cyclegan", "generate"))
     return folder
 
@@ -185,7 +185,7 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
         patch.setattr(workers, "cores", lambda: 1)
         change_params(NEURAL)
         run_all([("features", {"corpus": "demo"}), ("pretrain", SPLIT), ("train_cyclegan", pair)])
-        run_all(("train_vocoder", {**SPLIT, "fold": fold}) for fold in ("1", "3"))
+        run_all(("train_vocoder", {**SPLIT, "fold": fold, "vocoder": "istft"}) for fold in ("1", "3"))
         run_all([("generate", pair)])
     return folder
 

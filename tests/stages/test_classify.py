@@ -289,20 +289,6 @@ def test_budget_is_what_the_runs_did(classify: Classify) -> None:
     assert extra(rows[~rows["is_synthetic"]]) == {"extra_clips": 0, "extra_weight": 0}
 
 
-def test_curriculum(classify: Classify, params: Callable[..., None]) -> None:
-    """It changes the networks where there are synthetic clips, and no budget."""
-    found = {}
-    for curriculum in ("none", "synthetic_first"):
-        params({"classify.curriculum": curriculum})
-        found[curriculum] = {arm: chances(classify(arm)) for arm in ("none", "cyclegan")}
-        spent = [budget.stated(manifest.metadata(predicted(arm))) for arm in ("none", "cyclegan")]
-        assert spent[0]["runs"] == spent[1]["runs"]
-    plain, ordered = found["none"], found["synthetic_first"]
-    pd.testing.assert_frame_equal(plain["none"], ordered["none"])
-    pd.testing.assert_frame_equal(plain["cyclegan"].loc["svm"], ordered["cyclegan"].loc["svm"])
-    assert (plain["cyclegan"] - ordered["cyclegan"]).abs().max(axis=1).loc["cnn"].max() > 1e-3
-
-
 def test_speaker_normalisation_says_so(classify: Classify, params: Callable[..., None]) -> None:
     """The names say it, the guard finds the statistics to be of all real clips; under another name that is a leak."""
     plain = classify("cyclegan")

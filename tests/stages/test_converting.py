@@ -102,7 +102,7 @@ def test_features_that_the_pairs_do_not_know(
     change_params({key: value})
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
     assert result.exit_code == 1
-    assert "Error: models/vocoder/full-1: made for other 'audio' or 'vocoder' than params.yaml; " in result.output
+    assert "/angry-neutral: trained with other 'audio' or 'vocoder' than params.yaml; " in result.output
     assert not Path("out.wav").exists()
 
 

@@ -235,12 +235,3 @@ def test_without_the_network_the_spectrum_stays_and_the_pitch_moves(stage: Stage
     ]
     np.testing.assert_allclose(*f0, atol=0.02)
     assert not np.allclose(control.array(made["id"][0], "log_mel"), network.array(full["id"][0], "log_mel"), atol=0.1)
-
-
-def test_without_the_network_f0_must_not_be_its_affair(stage: Stage, params: Callable[..., None]) -> None:
-    config = MODEL / "config.json"
-    config.write_text(config.read_text().replace('"f0": "cwt"', '"f0": "cyclegan_cwt"'))
-    assert (
-        "f0_only has no network, but 'prosody.f0' is 'cyclegan_cwt'"
-        in stage("generate", **{**ITEM, "generator": "f0_only"}).output
-    )

@@ -162,8 +162,8 @@ def test_what_learns_and_what_cannot_convert_f0(params: MelParams) -> None:
     istft = replace(griffin_lim, mel=replace(params, inversion="istft"))
     assert [each.learns for each in (griffin_lim, istft, replace(istft, kind="world"))] == [False, True, False]
     assert griffin_lim.refusal("none") == ""
-    assert replace(istft, kind="world").refusal("cwt") == ""
-    assert griffin_lim.refusal("cwt").startswith("'prosody.f0' is 'cwt'")
+    assert replace(istft, kind="world").refusal("log_gaussian") == ""
+    assert griffin_lim.refusal("log_gaussian").startswith("'prosody.f0' is 'log_gaussian'")
 
 
 @pytest.mark.parametrize("name", ["n_mels", "frame_ms", "window_ms"])
@@ -177,3 +177,12 @@ def test_numbers_that_cannot_be(params: MelParams, name: str) -> None:
 def test_windows_that_leave_gaps(params: MelParams) -> None:
     with pytest.raises(ValidationError, match="window_ms is 9.0: expected at least twice frame_ms, 5.0"):
         MelParams(**{**asdict(params), "window_ms": 9})
+
+
+def test_what_features_depend_on(params: MelParams) -> None:
+    """What happens in synthesis alone changes no features, so that pairs need not be trained again."""
+    mel = VocoderParams("mel", "float32", WORLD, params)
+    assert replace(mel, mel=replace(params, iterations=params.iterations + 1)).analysis == mel.analysis
+    assert replace(mel, mel=replace(params, n_mels=params.n_mels + 1)).analysis != mel.analysis
+    for changes in ({"kind": "world"}, {"storage": "uint8"}, {"world": replace(WORLD, f0_floor_hz=80.0)}):
+        assert replace(mel, **changes).analysis != mel.analysis
