@@ -16,7 +16,7 @@ def changed(changes: Mapping[str, Any], out: Path) -> Path:
     """A copy of params.yaml in which some keys (`section.key`) have other values, and one thread is used; its path."""
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile("params.yaml", out)
-    sweep.change(out, {"hardware.threads": 1, **changes})
+    sweep.change(out, {"hardware.threads": 1, **changes}, out)
     return out
 
 

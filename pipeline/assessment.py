@@ -96,7 +96,8 @@ def in_numbers(table: pd.DataFrame) -> dict[str, Any]:
         table: rows of `ASSESSED`
 
     Returns:
-        by direction, figure and what; `gap_closed` by direction alone; all numbers are rounded
+        by direction, figure and what; `gap_closed` by direction alone, with the number of `directions` that its mean
+        is of (`with_gap`); all numbers are rounded
     """
     found, gaps = figures(table), gap_closed(table)
     numbers = {
@@ -106,7 +107,8 @@ def in_numbers(table: pd.DataFrame) -> dict[str, Any]:
     if numbers:
         of_targets = found["examiner_accuracy"].groupby(level=["target", "what"]).mean()
         mean = found.groupby(level="what").mean().assign(examiner_uar=of_targets.groupby(level="what").mean())
-        numbers["mean"] = _block(mean, gaps.mean() if len(gaps) else None)
+        counts = {"directions": len(numbers), "with_gap": len(gaps)}
+        numbers["mean"] = _block(mean, gaps.mean() if len(gaps) else None) | counts
     return numbers
 
 
@@ -125,7 +127,10 @@ def in_words(numbers: dict[str, Any]) -> str:
         if name in mean
     ]
     if "gap_closed" in mean:
-        said.append(f"gap_closed {mean['gap_closed']:.3f}")
+        without = [name for name, block in numbers.items() if "gap_closed" not in block]
+        reason = f", not of {', '.join(without)}: no second take there is nearer than the source" if without else ""
+        counts = f"of {mean['with_gap']} of {mean['directions']} directions"
+        said.append(f"gap_closed {mean['gap_closed']:.3f} ({counts}{reason})")
     return "; ".join(said)
 
 

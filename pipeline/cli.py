@@ -1,10 +1,12 @@
 """`emocycle`: the stages' commands, and what a person runs by hand."""
 
 import ast
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -130,12 +132,17 @@ def repro(
 ) -> None:
     """Check params.yaml and data/raw and run `dvc repro`, after switching to another experiment if asked to."""
     from pipeline import experiments, params, workspace
+    from pipeline.files import whole
 
+    chosen = experiments.recorded_params(source, PARAMS, sections(), force) if source else PARAMS
+    tables = params.read(chosen).get("tables") or ()
+    folders = dict(workspace.to_link(link, RAW, tables) for link in links)
+    _check(chosen, folders)  # before anything is changed
     if source:
-        experiments.restore_params(source, PARAMS, sections(), force)
-    for link in links:
-        workspace.link_raw(link, RAW, params.read(PARAMS).get("tables") or ())
-    _check()
+        with whole(PARAMS) as temporary:
+            shutil.copyfile(chosen, temporary)
+    for corpus, folder in folders.items():
+        workspace.link_raw(corpus, folder, RAW)
     ctx.exit(workspace.dvc("repro", *dvc_arguments))
 
 
@@ -169,6 +176,8 @@ def fetch(name: str, to: Path | None) -> None:
     """Download a corpus and unpack it in data/raw/NAME, or say how to get it where its licence asks for more."""
     from pipeline import inventory
 
+    if not PARAMS.is_file():
+        raise click.ClickException(f"{PARAMS.absolute()}: not found; run `emocycle fetch` inside the project")
     inventory.fetch(name, RAW, to, DOWNLOADS)
 
 
@@ -239,14 +248,14 @@ def _imported(where: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _check() -> None:
-    """Raise an error that lists all that is wrong."""
+def _check(path: Path = PARAMS, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> None:
+    """Raise an error that lists all that is wrong; corpora `elsewhere` are to be linked to these folders."""
     from pipeline import workspace
 
-    found = workspace.problems(PARAMS, RAW, sections())
+    found = workspace.problems(path, RAW, sections(), elsewhere)
     if found:
         raise click.ClickException(_listed(found))
-    click.echo(f"{PARAMS} and {RAW} are in order")
+    click.echo(f"{path} and {RAW} are in order")
 
 
 def _listed(found: Iterable[str]) -> str:

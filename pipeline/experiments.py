@@ -70,8 +70,8 @@ def record(name: str, root: Path, stages: Collection[str], force: bool) -> Path:
     return folder
 
 
-def restore_params(folder: Path, current: Path, sections: Mapping[str, Any], force: bool) -> None:
-    """Make a record's params.yaml the current one.
+def recorded_params(folder: Path, current: Path, sections: Mapping[str, Any], force: bool) -> Path:
+    """A record's params.yaml, which may become the current one; nothing is changed.
 
     Args:
         folder: of the record
@@ -93,8 +93,7 @@ def restore_params(folder: Path, current: Path, sections: Mapping[str, Any], for
     wanted = recorded.read_bytes()
     if current.exists() and not force and current.read_bytes() not in (wanted, *_saved(current)):
         raise ExperimentError(f"{current}: has edits that would be lost; commit them, or say --force")
-    with whole(current) as temporary:
-        temporary.write_bytes(wanted)
+    return recorded
 
 
 def _commit(root: Path) -> str:

@@ -20,7 +20,7 @@ def whole(path: Path) -> Iterator[Path]:
     _remove(temporary)
     try:
         yield temporary
-        if path.is_dir() and temporary.exists():  # a folder cannot be replaced by renaming
+        if path.is_dir() and temporary.is_dir() and not temporary.is_symlink():  # renaming replaces no folder
             _remove(path)
         os.replace(temporary, path)
     finally:

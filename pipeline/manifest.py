@@ -48,7 +48,7 @@ _MEASURED = [pa.field(name, pa.float32()) for name in ("level_db", "clipping", "
 _JUDGED = [
     *(pa.field(name, pa.float32()) for name in ("silence", "f0_median_hz", "f0_range_st")),
     *(pa.field(name, pa.float32()) for name in ("emotion_confidence", "speaker_similarity")),
-    pa.field("selected", pa.bool_()),
+    pa.field("selected", pa.bool_(), nullable=False),  # real clips are
 ]
 _USE = [
     pa.field("split", _WORD, nullable=False),

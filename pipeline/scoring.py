@@ -118,7 +118,7 @@ class Performance:
     """What an arm scored with one classifier."""
 
     clips: int
-    seeds: int
+    seeds: int  # different trainings
     speakers: pd.DataFrame  # one row a speaker, one column for each of SCORES
     recalls: pd.DataFrame  # one row a speaker, one column an emotion
     folds: pd.Series | None  # the fold of each speaker; None where some are in several
@@ -275,7 +275,7 @@ def _performance(rows: pd.DataFrame) -> Performance:
     folds = rows.groupby("speaker")["fold"].agg(["nunique", "first"])
     return Performance(
         clips=len(rows[["fold", "id"]].drop_duplicates()),
-        seeds=rows["seed"].nunique(),
+        seeds=_trainings(rows),
         speakers=speaker_scores(rows),
         recalls=speaker_recalls(rows),
         folds=folds["first"] if (folds["nunique"] == 1).all() else None,
@@ -283,6 +283,17 @@ def _performance(rows: pd.DataFrame) -> Performance:
         recall=pooled_recall(rows),
         calibration_error=pooled_calibration_error(rows),
     )
+
+
+def _trainings(rows: pd.DataFrame) -> int:
+    """How many trainings there were: seeds whose predictions differ.
+
+    Runs that differ in the seed of their generators have the same training of an arm without generated clips each.
+    """
+    columns = ["fold", "id", "predicted", "confidence"]
+    ordered = rows.sort_values(["fold", "id"])
+    digests = {pd.util.hash_pandas_object(one[columns], index=False).sum() for _, one in ordered.groupby("seed")}
+    return len(digests)
 
 
 def _scores(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -48,7 +49,9 @@ def sweep(key: str, values: Sequence[str], params_path: Path, sections: workspac
 
 
 def scores(settings: Mapping[str, Changes], params_path: Path, sections: workspace.Values, raw: Path) -> pd.DataFrame:
-    """Run `dvc repro evaluate` with each setting; params.yaml and the workspace are then as they were.
+    """Run `dvc repro evaluate` with each setting, and then with params.yaml as it was, even where one of them fails.
+
+    An interrupted sweep leaves params.yaml as it was, and the outputs of the setting that it was at.
 
     Args:
         settings: by name, what each changes of params.yaml
@@ -63,19 +66,31 @@ def scores(settings: Mapping[str, Changes], params_path: Path, sections: workspa
         SweepError: as for `sweep`
     """
     before = params_path.read_bytes()
+    for name, changes in settings.items():  # all, before anything runs
+        with TemporaryDirectory() as folder:
+            trial = Path(folder) / params_path.name
+            trial.write_bytes(before)
+            change(trial, changes, params_path)
+            if problems := workspace.problems(trial, raw, sections):
+                raise SweepError(f"{name}: {'; '.join(problems)}".replace(str(trial), str(params_path)))
     tables = []
     try:
         for name, changes in settings.items():
-            params_path.write_bytes(before)
-            change(params_path, changes)
-            if problems := workspace.problems(params_path, raw, sections):
-                raise SweepError(f"{name}: {'; '.join(problems)}")
-            _repro(name)
+            with whole(params_path) as temporary:
+                temporary.write_bytes(before)
+                change(temporary, changes, params_path)
+            if _repro(name):
+                break
             tables.append(comparison.tidy(comparison.read(Path("metrics/ser.json"))).assign(setting=name))
     finally:
-        params_path.write_bytes(before)
-    _repro("params.yaml as it was")
-    return pd.concat(tables, ignore_index=True)
+        with whole(params_path) as temporary:
+            temporary.write_bytes(before)
+    restored = not _repro(f"{params_path} as it was")
+    if restored and len(tables) == len(settings):
+        return pd.concat(tables, ignore_index=True)
+    failed = f"{name}: `dvc repro evaluate` failed; what it says stands above; " * (len(tables) < len(settings))
+    outputs = "so are the outputs" if restored else "the outputs are not: `dvc repro evaluate` failed with it"
+    raise SweepError(f"{failed}{params_path} is as it was, {outputs}")
 
 
 def plot(table: Path) -> int:
@@ -83,26 +98,33 @@ def plot(table: Path) -> int:
     return workspace.dvc("plots", "show", str(table), "-x", "value", "-y", "gain", "--template", TEMPLATE)
 
 
-def change(path: Path, changes: Changes) -> None:
-    """Put other values into a file of parameters, whose comments stay.
+def change(path: Path, changes: Changes, called: Path) -> None:
+    """Put other values into a file of parameters, without its comments.
+
+    A writer that keeps comments leaves broken YAML where a list with a comment becomes empty.
+
+    Args:
+        path: the file
+        changes: key, dots between levels → value
+        called: what an error calls the file
 
     Raises:
         SweepError: there is no such key
     """
-    yaml = YAML()
-    found = yaml.load(path)
+    found = params.read(path)
     for key, value in changes.items():
         *above, last = key.split(".")
-        place = found
+        place: Any = found
         for level in above:
             place = place.get(level) if isinstance(place, dict) else None
         if not isinstance(place, dict) or last not in place:
-            raise SweepError(f"{path}: has no '{key}'{params.nearest(last, place) if isinstance(place, dict) else ''}")
+            hint = params.nearest(last, place) if isinstance(place, dict) else ""
+            raise SweepError(f"{called}: has no '{key}'{hint}")
         place[last] = value
-    yaml.dump(found, path)
+    YAML(typ="safe").dump(found, path)
 
 
-def _repro(what: str) -> None:
+def _repro(what: str) -> int:
+    """Exit code of `dvc repro evaluate`."""
     click.echo(f"\n{what}")
-    if workspace.dvc("repro", "evaluate"):
-        raise SweepError(f"{what}: `dvc repro evaluate` failed; what it says stands above")
+    return workspace.dvc("repro", "evaluate")

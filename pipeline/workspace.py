@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from pipeline import audit, ingestion, manifest, pairs, params, splits
 from pipeline.augmentation import ARMS, COPIES, GENERATORS, converts
 from pipeline.corpora import AGREED_FOLDS, CORPORA, DEMO, expected
 from pipeline.corpora.table import TableParams
+from pipeline.files import whole
 from pipeline.leakage import Leak
 from pipeline.manifest import EMOTIONS, REPEATED
 from pipeline.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
@@ -34,25 +36,32 @@ class WorkspaceError(click.ClickException):
     """The workspace is not as asked, or what was asked would lose something."""
 
 
-def problems(path: Path, raw: Path, sections: Values) -> list[str]:
+def problems(
+    path: Path, raw: Path, sections: Values, elsewhere: Mapping[str, Path] = MappingProxyType({})
+) -> list[str]:
     """All that would stop `dvc repro`, as far as params.yaml and the folders of the corpora show it.
 
     Args:
         path: params.yaml
         raw: folder of the corpora's folders
         sections: what params.yaml must have: key, dots between levels → a type or a `params.section`
+        elsewhere: corpora that are to be linked → their folders, which count in place of those in `raw`
 
     Raises:
         ParamsError: there is no params.yaml, or it is not YAML
     """
     values, said = _loaded(path, sections)
     if "classify" in values:
-        of_classify = ("classifiers", "names", "seeds")
+        of_classify = ("classifiers", "names", "known", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
     for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _weights):
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
-    return said + [line for corpus in values.get("corpora", ()) for line in _raw(corpus, raw, tables)]
+    return said + [
+        line
+        for corpus in values.get("corpora", ())
+        for line in _raw(corpus, elsewhere.get(corpus, raw / corpus), tables)
+    ]
 
 
 def misfits(path: Path, sections: Values) -> list[str]:
@@ -60,8 +69,8 @@ def misfits(path: Path, sections: Values) -> list[str]:
     return _loaded(path, sections)[1]
 
 
-def link_raw(wanted: str, raw: Path, tables: Collection[str]) -> None:
-    """Make the folder of a corpus in `raw` a link to where the corpus is.
+def to_link(wanted: str, raw: Path, tables: Collection[str]) -> tuple[str, Path]:
+    """A corpus, and the folder that its folder in `raw` is to be a link to; nothing is changed.
 
     Args:
         wanted: `ravdess=/some/folder`
@@ -79,14 +88,15 @@ def link_raw(wanted: str, raw: Path, tables: Collection[str]) -> None:
     if not target.is_dir():
         raise WorkspaceError(f"--raw {wanted}: no such folder; {expected(corpus)}")
     link = raw / corpus
-    if link.is_symlink():
-        if link.resolve() == target:
-            return
-        link.unlink()
-    elif link.exists():
+    if link.exists() and not link.is_symlink():
         raise WorkspaceError(f"{link}: is not a link, so it stays; move it away, or do without --raw {corpus}=…")
-    raw.mkdir(parents=True, exist_ok=True)
-    link.symlink_to(target, target_is_directory=True)
+    return corpus, target
+
+
+def link_raw(corpus: str, target: Path, raw: Path) -> None:
+    """Make the folder of a corpus in `raw` a link; an older link stays where the new one cannot be made."""
+    with whole(raw / corpus) as temporary:
+        temporary.symlink_to(target, target_is_directory=True)
 
 
 def leaks(path: Path, data: Path) -> Iterator[tuple[str, str, list[Leak]]]:
@@ -172,6 +182,7 @@ def _words(values: Values) -> Iterable[str]:
     """Words that must be among others."""
     emotion_map = values.get("emotion_map", {})
     evaluated, split, mix = (values.get(key) for key in ("evaluate", "split", "augment.mix"))
+    primary = evaluated and evaluated.primary
     scenarios = set(split.scenarios) if split else None
     for key, words, known in (
         ("corpora", values.get("corpora"), {*CORPORA, *values.get("tables", ())}),
@@ -189,10 +200,15 @@ def _words(values: Values) -> Iterable[str]:
         ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
         ("evaluate.references", evaluated and evaluated.references, set(ARMS)),
-        ("evaluate.primary.arm", _alone(evaluated and evaluated.primary.arm), set(ARMS)),
-        ("evaluate.primary.references", evaluated and evaluated.primary.references, evaluated and evaluated.references),
-        ("evaluate.primary.scenarios", evaluated and evaluated.primary.scenarios, scenarios),
+        ("evaluate.primary.arm", _alone(primary and primary.arm), set(ARMS)),
+        ("evaluate.primary.references", primary and primary.references, evaluated and evaluated.references),
+        ("evaluate.primary.scenarios", primary and primary.scenarios, scenarios),
         ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.names")),
+        (
+            "evaluate.primary.classifier",
+            _alone(primary and primary.classifier),
+            values.get("classify.known"),
+        ),
     ):
         if words is not None and known is not None:
             for word in dict.fromkeys(words):
@@ -288,9 +304,8 @@ def _weights(values: Values) -> Iterable[str]:
         yield refusal
 
 
-def _raw(corpus: str, raw: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:
+def _raw(corpus: str, folder: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:
     """What is wrong with a corpus's folder."""
-    folder = raw / corpus
     if corpus not in {*CORPORA, *tables} or corpus == DEMO:
         return
     if folder.is_symlink() and not folder.exists():

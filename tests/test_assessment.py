@@ -79,7 +79,9 @@ def test_gap_is_closed_between_comparable_clips() -> None:
 def test_no_gap(mcd: dict[str, float]) -> None:
     rows = table(*way(mcd), row("copy_synthesis", mcd_db=1.0))
     assert gap_closed(rows).empty
-    assert "gap_closed" not in str(in_numbers(rows))
+    numbers = in_numbers(rows)
+    assert "gap_closed" not in str(numbers)
+    assert numbers["mean"]["with_gap"] == 0
 
 
 def test_numbers() -> None:
@@ -100,6 +102,8 @@ def test_numbers() -> None:
     mean = numbers["mean"]
     assert mean["mcd_db"] == {"source": 8.3333, "converted": 7.3333, "second_take": 4.0}
     assert mean["gap_closed"] == 0.375
+    assert (mean["directions"], mean["with_gap"]) == (3, 2)
+    assert "gap_closed 0.375 (of 2 of 3 directions, not of angry_to_sad: no second take" in in_words(numbers)
     assert mean["examiner_accuracy"]["converted"] == 0.6667  # of three directions
     assert mean["examiner_uar"]["converted"] == 0.75  # of two targets
     assert mean["speaker_identification"]["converted"] == 1.0
@@ -124,5 +128,5 @@ def test_nothing_was_converted() -> None:
 def test_words() -> None:
     said = in_words(in_numbers(table(*way())))
     assert said.startswith("mcd_db source 8.000, converted 7.000, second_take 4.000; examiner_accuracy source 1.000")
-    assert said.endswith("; gap_closed 0.250")
+    assert said.endswith("; gap_closed 0.250 (of 1 of 1 directions)")
     assert "gap" not in in_words(in_numbers(table(row())))

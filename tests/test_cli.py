@@ -132,6 +132,10 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
             "'evaluate.primary.scenarios': 'low' is not known; expected one of cross_corpus",
         ),
         (
+            {"evaluate__primary__classifier": "cmn"},
+            "'evaluate.primary.classifier': 'cmn' is not known; did you mean 'cnn'?",
+        ),
+        (
             {"evaluate__primary__arm": "cyclgan"},
             "'evaluate.primary.arm': 'cyclgan' is not known; did you mean 'cyclegan'?",
         ),
@@ -267,7 +271,8 @@ def test_a_corpus_that_a_table_describes(called: list[tuple[str, ...]], tmp_path
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     result = run("repro", "--raw", f"mine={elsewhere}")
-    assert "data/raw/mine/clips.csv: no such file, which 'tables.mine.table' names" in result.output
+    assert f"{elsewhere}/clips.csv: no such file, which 'tables.mine.table' names" in result.output
+    assert not Path("data/raw/mine").exists()
     (elsewhere / "clips.csv").touch()
     assert run("repro", "--raw", f"mine={elsewhere}").output == IN_ORDER
     assert called == [("repro",)]
@@ -331,7 +336,7 @@ def test_repro_switches_to_a_real_corpus(
     real, other = (ravdess_tree(tmp_path / "elsewhere" / name) for name in ("real", "other"))
 
     result = run("repro", "--from", str(first), "--raw", f"ravdess={real}")
-    assert result.output == IN_ORDER
+    assert result.output == f"{first}/{IN_ORDER}"
     assert called == [("repro",)]
     assert Path("params.yaml").read_bytes() == (first / "params.yaml").read_bytes()
     assert Path("data/raw/ravdess").readlink() == real
@@ -365,6 +370,41 @@ def test_a_record_of_another_schema(called: list[tuple[str, ...]], commit: str |
     assert (f"made by commit {commit}" if commit else "commit.txt, which names its commit, is missing") in result.output
     assert Path("params.yaml").read_bytes() == before
     assert called == []
+
+
+def test_nothing_changes_where_a_record_cannot_be_run(
+    called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    before, folder = Path("params.yaml").read_bytes(), Path("experiments/other")
+    change(corpora=["ravdess"], folds=[1, 99])
+    folder.mkdir(parents=True)
+    Path("params.yaml").rename(folder / "params.yaml")
+    Path("params.yaml").write_bytes(before)
+    old, new = tmp_path / "old", ravdess_tree(tmp_path / "new")
+    old.mkdir()
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/ravdess").symlink_to(old)
+    result = run("repro", "--from", str(folder), "--raw", f"ravdess={new}", "--force")
+    assert "'folds': ravdess has no fold 99" in result.output
+    assert Path("params.yaml").read_bytes() == before
+    assert Path("data/raw/ravdess").readlink() == old
+    assert called == []
+
+
+def test_a_link_stays_where_the_new_one_cannot_be_made(
+    called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(corpora=["ravdess"])
+    old, new = ravdess_tree(tmp_path / "old"), ravdess_tree(tmp_path / "new")
+    assert run("repro", "--raw", f"ravdess={old}").exit_code == 0
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", fail)
+    assert run("repro", "--raw", f"ravdess={new}").exit_code == 1
+    assert Path("data/raw/ravdess").readlink() == old
+    assert len(called) == 1
 
 
 def test_a_record_that_is_not_there(called: list[tuple[str, ...]]) -> None:

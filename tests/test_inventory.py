@@ -47,6 +47,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project, which is the current directory; `mini` is one more corpus."""
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
+    Path("params.yaml").write_text("tables: {}\n")
     monkeypatch.setattr(time, "sleep", lambda pause: None)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     know(monkeypatch, MINI)
@@ -402,6 +403,15 @@ def test_fetch_into_a_folder_that_is_none(site: tuple[str, Path, list[str]], mon
     assert asked == []
 
 
+def test_fetch_outside_a_project_makes_nothing() -> None:
+    Path("params.yaml").unlink()
+    for arguments in (("mini",), ("mini", "--to", "there")):
+        result = run("fetch", *arguments)
+        assert result.exit_code == 1
+        assert "params.yaml: not found; run `emocycle fetch` inside the project" in result.output
+    assert not list(Path().iterdir())
+
+
 def test_no_archive() -> None:
     result = run("fetch", "mini")
     assert result.exit_code == 0
@@ -428,6 +438,7 @@ def test_what_the_corpora_say_of_their_archives(name: str) -> None:
 def test_no_pointer_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names are enough: of a file that is no pointer by its size, nothing is read."""
     fill(*NAMES, content=b"RIFF" * 1000)
+    Path("params.yaml").unlink()
     monkeypatch.setattr(Path, "open", lambda *arguments, **others: pytest.fail("a file was opened"))
     assert not download.is_pointer(RAW / f"{NAMES[0]}.wav")
     assert "complete" in run("corpora", "mini").output

@@ -61,12 +61,18 @@ def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
         (("augmentt.mix.ratio", "1"), "has no 'augmentt.mix.ratio'"),
         (("augment.mix.ratio", "1", "-3"), "augment.mix.ratio=-3: params.yaml: 'augment.mix.ratio' is -3"),
         (("augment.mix.ratio", "5", "1"), "augment.mix.ratio=5: `dvc repro evaluate` failed"),
+        (("augment.mix.ratio", "5", "1"), "params.yaml is as it was, so are the outputs"),
+        (("emotions", "[]"), "emotions=[]: params.yaml: 'emotions' is empty"),
+        (("classify.seeds", "[0]", "[]"), "classify.seeds=[]: params.yaml: 'classify.seeds' is []"),
     ],
 )
-def test_what_cannot_be_run_is_said_and_nothing_is_lost(arguments: tuple[str, ...], said: str) -> None:
+def test_what_cannot_be_run_is_said_and_nothing_is_lost(
+    arguments: tuple[str, ...], said: str, ran: list[float]
+) -> None:
     before = PARAMS.read_bytes()
     result = run(*arguments)
     assert result.exit_code == 1
     assert said in result.output
     assert PARAMS.read_bytes() == before
     assert not TABLE.exists()
+    assert ran == ([5, 1] if "5" in arguments else [])  # nothing runs before all values are checked

@@ -40,7 +40,7 @@ def main(
         manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one"
     )
     train = real[real["partition"] == "train"]
-    rows = real.assign(weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
+    rows = real.assign(selected=True, weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
     declared: list[object] = []  # an arm without generators does not depend on how clips are made, judged and mixed
     said: dict[str, str] = {}
     refusals = ""
@@ -69,7 +69,7 @@ def main(
             extra = augmentation.shuffled(extra, seed)
         if vocode_real and augmentation.converts(arm):
             rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
-            extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(weight=1.0)])
+            extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(selected=True, weight=1.0)])
         rows = pd.concat([rows, extra.assign(partition="train")])
     leakage.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
     manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm, **said)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import click
 import numpy as np
@@ -27,12 +27,14 @@ from pipeline.models import derived_seed
 from pipeline.params import section
 from pipeline.shards import Shards
 
+Classifier = Literal["svm", "cnn", "ssl"]
+
 
 @section
 class ClassifyParams:
     """Which classifiers, how often, and each one's parameters."""
 
-    classifiers: tuple[Literal["svm", "cnn", "ssl"], ...]
+    classifiers: tuple[Classifier, ...]
     # Of the networks; the svm has no chance in it and runs once, as seed 0.
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
     normalisation: Literal["train", "speaker"]
@@ -44,6 +46,11 @@ class ClassifyParams:
     def names(self) -> tuple[str, ...]:
         """What the classifiers are called in predictions."""
         return tuple(word + predictions.BY_SPEAKER * (self.normalisation == "speaker") for word in self.classifiers)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All that classifiers may be called there."""
+        return tuple(word + suffix for suffix in ("", predictions.BY_SPEAKER) for word in get_args(Classifier))
 
 
 @click.command()
