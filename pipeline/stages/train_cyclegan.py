@@ -13,7 +13,7 @@ from pipeline.alignment import Speech
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import Converter, Styles, inputs
+from pipeline.cyclegan.conversion import Converter, Normalisation, Styles, inputs
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.pair import CycleGanParams, generator_size
@@ -71,13 +71,16 @@ def main(
         seen = styles.source(clip.emotion, clip.intensity).apply(frames[id_])
         speech = Speech.of(clip.features.spectrum)
         takes[clip.emotion].append(Take(speech, seen, clip.speaker, clip.sentence, clip.intensity))
-    domains = {}
+    domains: dict[str, Domain] = {}
+    undone: dict[str, list[Normalisation]] = {}  # of each clip's conversion to the other emotion
     for emotion, other in (emotions, emotions[::-1]):
+        acted = takes[emotion]
         if chosen.parallel_weight:
-            domains[emotion] = Domain.of(*with_aims(takes[emotion], takes[other]))
+            drawn, acted = with_aims(acted, takes[other])
         else:
-            acted = takes[emotion]
-            domains[emotion] = Domain.of([one.normalised for one in acted], [one.speaker for one in acted])
+            drawn = [one.normalised for one in acted]
+        domains[emotion] = Domain.of(drawn, [one.speaker for one in acted])
+        undone[emotion] = [styles.target(emotion, other, styles.level(other, one.intensity)) for one in acted]
     device = hardware.device(machine)
     autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
@@ -93,7 +96,7 @@ def main(
     if chosen.guidance_weight:
         guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
         guide.load_state_dict(models.part(shared, "guide"))
-        guidance = Guidance(guide, emotions, {emotion: styles.of[emotion, None] for emotion in emotions})
+        guidance = Guidance(guide, emotions, undone[a], undone[b])
     if chosen.warm_start_steps:
         start = models.part(shared, "start")
     key = training.training_key(

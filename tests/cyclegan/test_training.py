@@ -48,7 +48,7 @@ def guidance(seed: int = 0) -> Guidance:
     """By a guide that has not learned anything, but has an opinion."""
     torch.manual_seed(seed)
     plain = Normalisation(torch.zeros(ORDER), torch.ones(ORDER))
-    return Guidance(Guide(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), {"angry": plain, "sad": plain})
+    return Guidance(Guide(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 3)
 
 
 def beginning(params: CycleGanParams, seed: int = 0) -> dict[str, Tensor]:
