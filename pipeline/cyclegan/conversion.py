@@ -68,7 +68,11 @@ class Styles:
 
     def source(self, emotion: str, intensity: str | None) -> Normalisation:
         """What a clip is normalised by: its emotion's statistics, at its intensity where that was heard."""
-        return self.of.get((emotion, intensity), self.of[emotion, None])
+        return self.of[emotion, self.level(emotion, intensity)]
+
+    def level(self, emotion: str, intensity: str | None) -> str | None:
+        """What a clip of this intensity keeps of it as this emotion: itself where enough was heard of it, else None."""
+        return intensity if (emotion, intensity) in self.of else None
 
     def target(self, source: str, emotion: str, intensity: str | None) -> Normalisation:
         """What is undone: statistics of the target at an intensity; of one that was not heard, a share of the way."""

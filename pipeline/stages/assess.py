@@ -106,5 +106,4 @@ def converted(
     converter: Converter, clip: Features, source: str, target: str, bounds_hz: tuple[float, float], level: str | None
 ) -> Features:
     """A clip in the target emotion at its own intensity, or at none where too little was heard of that."""
-    intensity = level if level in converter.prosody.intensities.get(target, ()) else None
-    return converter.convert(clip, source, target, bounds_hz, level, intensity)
+    return converter.convert(clip, source, target, bounds_hz, level, converter.styles.level(target, level))
