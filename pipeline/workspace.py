@@ -212,8 +212,9 @@ def _arms(values: Values) -> Iterable[str]:
     if values.get("augment.vocode_real") and classify and classify.curriculum != "none":
         yield "'augment.vocode_real' leaves no original clip for the second part of 'classify.curriculum'"
     prosody = values.get("prosody")
-    if "f0_only" in values.get("conversions", ()) and prosody and prosody.f0 == "cyclegan_cwt":
-        yield "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network"
+    for name in values.get("conversions", ()):
+        if name in ("statistics", "f0_only") and prosody and prosody.f0 == "cyclegan_cwt":
+            yield f"'conversions' has '{name}', but 'prosody.f0' is 'cyclegan_cwt', which needs the network"
     needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
     if values.get("augment.vocode_real"):
         needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}

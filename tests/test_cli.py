@@ -146,6 +146,7 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             "'dcgan_scenarios' lacks 'imbalanced', which arm 'dcgan' needs",
         ),
         ({"arms": ["none", "cyclegan", "f0_only"]}, "'conversions' lacks 'f0_only', which arm 'f0_only' needs"),
+        ({"arms": ["none", "statistics"]}, "'conversions' lacks 'statistics', which arm 'statistics' needs"),
         ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
         (
             {"augment__vocode_real": True, "classify__curriculum": "synthetic_first"},
@@ -156,8 +157,15 @@ def test_records_are_of_use_to_the_present_code(record: str) -> None:
             {"conversions": ["cyclegan", "f0_only"], "prosody__f0": "cyclegan_cwt"},
             "'conversions' has 'f0_only', but 'prosody.f0' is 'cyclegan_cwt', which needs the network",
         ),
+        (
+            {"conversions": ["statistics"], "prosody__f0": "cyclegan_cwt"},
+            "'conversions' has 'statistics', but 'prosody.f0' is 'cyclegan_cwt', which needs the network",
+        ),
         ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
-        ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan, f0_only"),
+        (
+            {"conversions": ["classical"]},
+            "'conversions': 'classical' is not known; expected one of cyclegan, f0_only, statistics",
+        ),
         ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
         ({"perturb__classical__probability": 0}, "'perturb.classical.probability' is 0"),
         ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),

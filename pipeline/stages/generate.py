@@ -11,15 +11,13 @@ import pandas as pd
 from pipeline import hardware, manifest, models, params, renditions
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
-from pipeline.cyclegan.conversion import Converter
+from pipeline.cyclegan.conversion import SPECTRA, Converter
 from pipeline.hardware import HardwareParams
 from pipeline.manifest import INTENSITIES
 from pipeline.params import section
 from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, VocoderParams, vocoder
-
-CYCLEGAN, F0_ONLY = "cyclegan", "f0_only"
 
 
 @section
@@ -33,7 +31,7 @@ class GenerateParams:
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--generator", type=click.Choice([CYCLEGAN, F0_ONLY]), required=True, help="With the network or without.")
+@click.option("--generator", type=click.Choice(list(SPECTRA)), required=True, help="What converts the spectrum.")
 @click.option("--model", type=click.Path(path_type=Path), required=True)
 @click.option("--vocoder", "voice_path", type=click.Path(path_type=Path), required=True, help="The split's.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
@@ -60,8 +58,10 @@ def main(
     prosody = converter.prosody
     if refusal := voice_params.refusal(prosody.params.f0):
         raise params.ParamsError(f"{params_path}: {refusal}")
-    if generator == F0_ONLY and prosody.params.f0 == "cyclegan_cwt":
-        raise params.ParamsError(f"{params_path}: {F0_ONLY} has no network, but 'prosody.f0' is '{prosody.params.f0}'")
+    if SPECTRA[generator] != "network" and prosody.params.f0 == "cyclegan_cwt":
+        raise params.ParamsError(
+            f"{params_path}: {generator} has no network, but 'prosody.f0' is '{prosody.params.f0}'"
+        )
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")
@@ -79,7 +79,7 @@ def main(
         ):
             spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
             levels = (_known(own), _known(intensity))
-            made = converter.convert(spoken, source, target, bounds, *levels, network=generator == CYCLEGAN)
+            made = converter.convert(spoken, source, target, bounds, *levels, by=SPECTRA[generator])
             yield Rendition(made, Path(path))
 
     voice = vocoder(voice_params, prepared.sampling_rate, voice_path)
