@@ -93,7 +93,7 @@ def main(
             found += rows(clip, examined, own_voice, findings, jury)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
     digest = params.digest(prepared, voice, machine, names)
-    manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition)
+    manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition, generator=generator)
     click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
 
 
