@@ -67,7 +67,7 @@ def main(params_path: Path, warm_up: int, steps: int, size: int | None, parts: b
     with_aims = clips(2 * order), clips(2 * order)
     plain = Normalisation(torch.zeros(order), torch.ones(order))
     guide = Guide(order, chosen.guide.channels, ("a", "b"))
-    guidance = Guidance(guide, ("a", "b"), {"a": plain, "b": plain})
+    guidance = Guidance(guide, ("a", "b"), [plain] * 100, [plain] * 100)
 
     def run(own: CycleGanParams, count: int) -> None:
         own = replace(own, steps=count, log_every=count)

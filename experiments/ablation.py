@@ -24,7 +24,8 @@ DEFAULTS = "defaults"
 # Changes of params.yaml. A variant that changes prosody alone has the networks of the defaults.
 VARIANTS: dict[str, dict[str, Any]] = {
     DEFAULTS: {},
-    "mean and variance alone": {"train_cyclegan.generator_rate": 1e-9, "train_cyclegan.steps": 1},
+    "statistics": {},  # of the spectrum, mean and variance are moved, by no network
+    "f0_only": {},  # the spectrum stays
     "plain CycleGAN": {
         "train_cyclegan.parallel_weight": 0,
         "train_cyclegan.guidance_weight": 0,
@@ -49,8 +50,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "F0: as it was": {"prosody.f0": "none"},
     "energy: deviation": {"prosody.energy": "log_gaussian"},
     "duration: as it was": {"prosody.duration": "none"},
+    "seed 2": {"seed": 2},
+    "seed 3": {"seed": 3},
 }
-NETWORKS_OF_DEFAULTS = ("F0: as it was", "duration: as it was")
+GENERATORS = ("statistics", "f0_only")  # variants that are generators of their own; the others are `cyclegan`
+NETWORKS_OF_DEFAULTS = (*GENERATORS, "F0: as it was", "duration: as it was")
 
 
 @click.command()
@@ -88,7 +92,8 @@ def assessed(name: str, split: str) -> pd.DataFrame:
                 curve = folder / f"{pair}.csv"
                 run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)
         voice = ("--judges", "data/features/judges", "--vocoder", f"models/vocoder/{split}")
-        heard = ("--partition", "valid", "--models", folder / "models")
+        generator = name if name in GENERATORS else "cyclegan"
+        heard = ("--partition", "valid", "--models", folder / "models", "--generator", generator)
         run("assess", *given, *features, *voice, *heard, "--out", out)
     return manifest.read(out, assessment.ASSESSED)
 

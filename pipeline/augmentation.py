@@ -24,7 +24,8 @@ class Generator:
 COPIES = "copy_synthesis"  # the vocoder alone
 GENERATORS: Mapping[str, Generator] = {
     "cyclegan": Generator("conversions", of_pairs=True),
-    "f0_only": Generator("conversions", of_pairs=True),  # the same conversion without its network
+    "statistics": Generator("conversions", of_pairs=True),  # the same without the network: mean and variance are moved
+    "f0_only": Generator("conversions", of_pairs=True),  # the same with the clip's own spectrum
     "classical": Generator("perturbations", learns=False),
     COPIES: Generator("perturbations", learns=False),
     "voices": Generator("perturbations", learns=False),
@@ -48,9 +49,11 @@ ARMS: Mapping[str, Arm] = {
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),
-    # Controls: what is gained by more of the same clips, by the vocoder alone, without the networks, and without sense
+    # Controls: what is gained by more of the same clips, by the vocoder alone, without the networks, without any change
+    # of the spectrum, and without sense
     "oversample": Arm((REPEATED,)),
     "copy_synthesis": Arm((COPIES,)),
+    "statistics": Arm(("statistics",)),
     "f0_only": Arm(("f0_only",)),
     "shuffled_labels": Arm(("cyclegan",), shuffled=True),
 }

@@ -29,7 +29,7 @@ def test_folders_of_generators() -> None:
 def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
     assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, REPEATED}
     assert LEARNS_NOTHING == {"classical", "copy_synthesis", "voices", "oversample"}
-    converting = {"cyclegan", "cyclegan+classical", "f0_only", "shuffled_labels"}
+    converting = {"cyclegan", "cyclegan+classical", "statistics", "f0_only", "shuffled_labels"}
     assert {arm for arm in ARMS if converts(arm)} == converting
 
 
@@ -145,9 +145,10 @@ def test_balance_fills_rare_emotions_alone_and_towards_leaves_others_out() -> No
     assert mixed(made, clips, towards=("sad",))["emotion"].value_counts().to_dict() == {"sad": 10}
 
 
-def test_the_same_sources_are_drawn_for_a_generator_and_its_control() -> None:
+@pytest.mark.parametrize("generator", ["statistics", "f0_only"])
+def test_the_same_sources_are_drawn_for_a_generator_and_its_controls(generator: str) -> None:
     made, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
-    control = made.assign(generator="f0_only")
+    control = made.assign(generator=generator)
     pd.testing.assert_series_equal(mixed(made, clips)["id"], mixed(control, clips)["id"])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from pipeline.models import ModelError
 from pipeline.prosody import Prosody, nearest, stretched
 from pipeline.vocoder.features import Features
 
+Spectrum = Literal["network", "statistics", "none"]
+SPECTRA: Mapping[str, Spectrum] = {"cyclegan": "network", "statistics": "statistics", "f0_only": "none"}  # by generator
 Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
 
 
@@ -68,7 +70,11 @@ class Styles:
 
     def source(self, emotion: str, intensity: str | None) -> Normalisation:
         """What a clip is normalised by: its emotion's statistics, at its intensity where that was heard."""
-        return self.of.get((emotion, intensity), self.of[emotion, None])
+        return self.of[emotion, self.level(emotion, intensity)]
+
+    def level(self, emotion: str, intensity: str | None) -> str | None:
+        """What a clip of this intensity keeps of it as this emotion: itself where enough was heard of it, else None."""
+        return intensity if (emotion, intensity) in self.of else None
 
     def target(self, source: str, emotion: str, intensity: str | None) -> Normalisation:
         """What is undone: statistics of the target at an intensity; of one that was not heard, a share of the way."""
@@ -102,7 +108,7 @@ class Converter:
         bounds_hz: tuple[float, float],
         source_intensity: str | None = None,
         intensity: str | None = None,
-        network: bool = True,
+        by: Spectrum = "network",
     ) -> Features:
         """Convert a clip from one emotion to the other.
 
@@ -113,7 +119,9 @@ class Converter:
             bounds_hz: of F0, as the vocoder has them
             source_intensity: of the clip, where it is known
             intensity: to make; None for what the emotion is like on the whole
-            network: without it the spectrum stays, and prosody is converted where that takes no network
+            by: what converts the spectrum: the network; `statistics`, which are all but the network, so that mean and
+                variance move from the one style to the other; or `none`, and the spectrum stays. Prosody is converted
+                in any case, where that takes no network.
 
         Raises:
             KeyError: the pair has not both emotions
@@ -122,19 +130,25 @@ class Converter:
         if source == target:
             return clip
         levels = (intensity, source_intensity)
-        spectrum = self._generated(clip, source, target, *levels) if network else clip.spectrum.copy()
+        spectrum = clip.spectrum.copy()
+        if by != "none":
+            spectrum = self._generated(clip, source, target, *levels, network=by == "network")
         if self.prosody.params.energy != "cyclegan":
             spectrum[:, 0] = self.prosody.energy(clip.spectrum[:, 0], source, target, *levels)
         f0_hz = self.prosody.f0(clip.f0_hz, source, target, intensity, *bounds_hz, source_intensity)
         return stretched(replace(clip, spectrum=spectrum, f0_hz=f0_hz), self.prosody.rate(source, target, *levels))
 
     def _generated(
-        self, clip: Features, source: str, target: str, intensity: str | None, source_intensity: str | None
+        self,
+        clip: Features,
+        source: str,
+        target: str,
+        intensity: str | None,
+        source_intensity: str | None,
+        network: bool,
     ) -> np.ndarray:
-        """What the network makes of a clip's spectrum, (frames, order)."""
+        """What the network, or else the identity, makes of a clip's spectrum, (frames, order)."""
         frames = torch.from_numpy(clip.spectrum)
-        generator = self.generators[source, target]
-        device = next(generator.parameters()).device
         style = self.styles.source(source, source_intensity)
         if (width := len(style.mean)) != frames.shape[1]:
             raise ModelError(
@@ -142,9 +156,11 @@ class Converter:
                 "`dvc repro` trains the pair again"
             )
         normalised = style.apply(frames).T[None]  # (T, C) -> (1, C, T)
-        made = generator.convert(normalised.to(device)).cpu()
-        converted = torch.lerp(normalised, made, self.styles.share(target, intensity))[0].T
-        return self.styles.target(source, target, intensity).undo(converted).numpy()
+        if network:
+            generator = self.generators[source, target]
+            made = generator.convert(normalised.to(next(generator.parameters()).device)).cpu()
+            normalised = torch.lerp(normalised, made, self.styles.share(target, intensity))
+        return self.styles.target(source, target, intensity).undo(normalised[0].T).numpy()
 
     def tensors(self) -> dict[str, Tensor]:
         """All weights and statistics of spectra, by name."""

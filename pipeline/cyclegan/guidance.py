@@ -4,7 +4,7 @@ StarGAN-VC (Kameoka et al. 2018) has such a domain classifier beside its discrim
 before the generators begin, so that it knows nothing but real clips of the train partition.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -135,17 +135,24 @@ def equally_drawn(spectra: Sequence[Tensor], labels: Sequence[str], speakers: Se
 class Guidance(nn.Module):
     """What a frozen guide makes of fakes of a pair's two emotions, a and b."""
 
-    scale: Tensor  # of a and b, from normalised to the vocoder's units, (2, 1, order, 1)
-    shift: Tensor
+    a_to_b: "Units"  # of each clip of a, when it is made b
+    b_to_a: "Units"
     targets: Tensor  # of a and b, numbers of the guide's emotions, (2,)
 
-    def __init__(self, guide: Guide, emotions: tuple[str, str], normalisations: Mapping[str, Normalisation]) -> None:
+    def __init__(
+        self,
+        guide: Guide,
+        emotions: tuple[str, str],
+        a_to_b: Sequence[Normalisation],
+        b_to_a: Sequence[Normalisation],
+    ) -> None:
         """Copy and freeze the guide.
 
         Args:
             guide: knows both emotions
             emotions: of the pair, in the order of `train`
-            normalisations: of both emotions
+            a_to_b: of each clip of the domain a, what is undone of its conversion to b, as `Converter` does it
+            b_to_a: the same of each clip of b
 
         Raises:
             ValueError: the guide has not learned one of them
@@ -155,18 +162,35 @@ class Guidance(nn.Module):
         for emotion in emotions:
             if emotion not in guide.emotions:
                 raise ValueError(f"the guide does not know '{emotion}', only {', '.join(guide.emotions)}")
-        ordered = [normalisations[emotion] for emotion in emotions]
-        self.register_buffer("scale", torch.stack([own.deviation for own in ordered])[:, None, :, None])
-        self.register_buffer("shift", torch.stack([own.mean for own in ordered])[:, None, :, None])
+        self.a_to_b, self.b_to_a = Units(a_to_b), Units(b_to_a)
         self.register_buffer("targets", torch.tensor([guide.emotions.index(emotion) for emotion in emotions]))
 
-    def forward(self, fake_a: Tensor, fake_b: Tensor) -> Tensor:
+    def forward(self, fake_a: Tensor, fake_b: Tensor, of_b: Tensor, of_a: Tensor) -> Tensor:
         """Cross-entropy of the guide's logits from the target, the mean over fakes of a and that over fakes of b added.
 
         Args:
             fake_a: normalised as a is, (batch, order, frames)
             fake_b: normalised as b is, same shape
+            of_b: numbers of the clips of b that `fake_a` was made of, (batch,)
+            of_a: numbers of the clips of a that `fake_b` was made of, (batch,)
         """
-        spectra = torch.stack([fake_a, fake_b]) * self.scale + self.shift  # (2, B, C, T)
-        logits = self.guide(spectra.flatten(0, 1))
+        spectra = torch.cat([self.b_to_a(fake_a, of_b), self.a_to_b(fake_b, of_a)])
+        logits = self.guide(spectra)
         return 2 * cross_entropy(logits, self.targets.repeat_interleave(len(fake_a)))
+
+
+class Units(nn.Module):
+    """From normalised to the vocoder's units, for each clip of a domain its own way."""
+
+    scale: Tensor  # (clips, order, 1)
+    shift: Tensor
+
+    def __init__(self, undone: Sequence[Normalisation]) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.stack([own.deviation for own in undone])[:, :, None])
+        self.register_buffer("shift", torch.stack([own.mean for own in undone])[:, :, None])
+
+    def forward(self, fakes: Tensor, clips: Tensor) -> Tensor:
+        """Fakes (batch, order, frames) in the vocoder's units, of the clips with these numbers, (batch,)."""
+        numbers = clips.to(self.scale.device)
+        return fakes * self.scale[numbers] + self.shift[numbers]

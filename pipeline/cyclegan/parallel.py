@@ -21,7 +21,7 @@ class Take:
     intensity: str | None
 
 
-def with_aims(sources: Sequence[Take], targets: Sequence[Take]) -> tuple[list[Tensor], list[str]]:
+def with_aims(sources: Sequence[Take], targets: Sequence[Take]) -> tuple[list[Tensor], list[Take]]:
     """Frames of sources, each followed by its aim: the mean of those that belong to it in a take of the other emotion.
 
     A source is there once for each take of its sentence by its speaker in its intensity or, where there is none, in any
@@ -32,16 +32,16 @@ def with_aims(sources: Sequence[Take], targets: Sequence[Take]) -> tuple[list[Te
         targets: of the other
 
     Returns:
-        frames of each, (frames, 2 · order), the second half NaN where there is no aim; and its speaker
+        frames of each, (frames, 2 · order), the second half NaN where there is no aim; and whose they are
     """
-    frames, speakers = [], []
+    frames, whose = [], []
     for source in sources:
         takes = [take for take in targets if _same_words(source, take)]
         takes = [take for take in takes if take.intensity == source.intensity] or takes
         for aim in (_aim(source, take) for take in takes) if takes else [torch.full_like(source.normalised, torch.nan)]:
             frames.append(torch.cat([source.normalised, aim], dim=1))
-            speakers.append(source.speaker)
-    return frames, speakers
+            whose.append(source)
+    return frames, whose
 
 
 def _same_words(one: Take, other: Take) -> bool:

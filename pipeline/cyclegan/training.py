@@ -61,8 +61,10 @@ def train(
         progress.load_state_dict(state)
 
     for step in range(progress.step + 1, params.steps + 1):
-        real_a = a.crops(params.batch, params.frames, progress.draw)
-        real_b = b.crops(params.batch, params.frames, progress.draw)
+        of_a = a.clips(params.batch, progress.draw)
+        real_a = a.crops_of(of_a, params.frames, progress.draw)
+        of_b = b.clips(params.batch, progress.draw)
+        real_b = b.crops_of(of_b, params.frames, progress.draw)
         if params.parallel_weight:
             (real_a, aim_of_a), (real_b, aim_of_b) = real_a.chunk(2, dim=1), real_b.chunk(2, dim=1)
 
@@ -78,7 +80,7 @@ def train(
             if params.parallel_weight:
                 losses["parallel"] = parallel_loss(aim_of_a, fake_b) + parallel_loss(aim_of_b, fake_a)
             if guidance:
-                losses["guidance"] = guidance(fake_a, fake_b)
+                losses["guidance"] = guidance(fake_a, fake_b, of_b, of_a)
         progress.generators.step(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
 
         # Discriminator

@@ -10,7 +10,7 @@ import torch
 from pipeline import hardware, manifest, models, pairs, params
 from pipeline.assessment import ASSESSED
 from pipeline.audio import AudioParams
-from pipeline.cyclegan.conversion import Converter
+from pipeline.cyclegan.conversion import SPECTRA, Converter, Spectrum
 from pipeline.hardware import HardwareParams
 from pipeline.judges import examiner, speakers
 from pipeline.jury import Jury
@@ -26,6 +26,9 @@ from pipeline.workers import in_parallel
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--partition", type=click.Choice(["valid", "test"]), default="test", show_default=True)
+@click.option(
+    "--generator", type=click.Choice(list(SPECTRA)), default="cyclegan", show_default=True, help="What is assessed."
+)
 @click.option("--models", "folder", type=click.Path(path_type=Path), required=True, help="With a folder for each pair.")
 @click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the vocoder's shards.")
@@ -36,6 +39,7 @@ def main(
     clips_path: Path,
     split_path: Path,
     partition: str,
+    generator: str,
     folder: Path,
     trained: Path,
     features: Path,
@@ -72,7 +76,7 @@ def main(
         for id_, path, emotion, level in paired[["id", "filepath", "emotion", "intensity"]].itertuples(index=False):
             own = spoken(id_)
             made = {
-                target: converted(converter, own, source, target, bounds, level)
+                target: converted(converter, own, source, target, bounds, level, SPECTRA[generator])
                 for (source, target), converter in converters.items()
                 if source == emotion
             }
@@ -89,7 +93,7 @@ def main(
             found += rows(clip, examined, own_voice, findings, jury)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
     digest = params.digest(prepared, voice, machine, names)
-    manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition)
+    manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition, generator=generator)
     click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
 
 
@@ -103,8 +107,13 @@ def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torc
 
 
 def converted(
-    converter: Converter, clip: Features, source: str, target: str, bounds_hz: tuple[float, float], level: str | None
+    converter: Converter,
+    clip: Features,
+    source: str,
+    target: str,
+    bounds_hz: tuple[float, float],
+    level: str | None,
+    by: Spectrum = "network",
 ) -> Features:
     """A clip in the target emotion at its own intensity, or at none where too little was heard of that."""
-    intensity = level if level in converter.prosody.intensities.get(target, ()) else None
-    return converter.convert(clip, source, target, bounds_hz, level, intensity)
+    return converter.convert(clip, source, target, bounds_hz, level, converter.styles.level(target, level), by)

@@ -11,15 +11,13 @@ import pandas as pd
 from pipeline import hardware, manifest, models, params, renditions
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
-from pipeline.cyclegan.conversion import Converter
+from pipeline.cyclegan.conversion import SPECTRA, Converter
 from pipeline.hardware import HardwareParams
 from pipeline.manifest import INTENSITIES
 from pipeline.params import section
 from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shards
 from pipeline.vocoder import Features, VocoderParams, vocoder
-
-CYCLEGAN, F0_ONLY = "cyclegan", "f0_only"
 
 
 @section
@@ -33,7 +31,7 @@ class GenerateParams:
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--generator", type=click.Choice([CYCLEGAN, F0_ONLY]), required=True, help="With the network or without.")
+@click.option("--generator", type=click.Choice(list(SPECTRA)), required=True, help="What converts the spectrum.")
 @click.option("--model", type=click.Path(path_type=Path), required=True)
 @click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
@@ -77,7 +75,7 @@ def main(
         ):
             spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
             levels = (_known(own), _known(intensity))
-            made = converter.convert(spoken, source, target, bounds, *levels, network=generator == CYCLEGAN)
+            made = converter.convert(spoken, source, target, bounds, *levels, by=SPECTRA[generator])
             yield Rendition(made, Path(path))
 
     network = voice_params.model(trained)

@@ -13,7 +13,7 @@ from pipeline.alignment import Speech
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import Converter, Styles
+from pipeline.cyclegan.conversion import Converter, Normalisation, Styles
 from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.guidance import Guidance, Guide
 from pipeline.cyclegan.pair import CycleGanParams, generator_size
@@ -71,13 +71,16 @@ def main(
         seen = styles.source(clip.emotion, clip.intensity).apply(frames[id_])
         speech = Speech.of(clip.features.spectrum)
         takes[clip.emotion].append(Take(speech, seen, clip.speaker, clip.sentence, clip.intensity))
-    domains = {}
+    domains: dict[str, Domain] = {}
+    undone: dict[str, list[Normalisation]] = {}  # of each clip's conversion to the other emotion
     for emotion, other in (emotions, emotions[::-1]):
+        acted = takes[emotion]
         if chosen.parallel_weight:
-            domains[emotion] = Domain.of(*with_aims(takes[emotion], takes[other]))
+            drawn, acted = with_aims(acted, takes[other])
         else:
-            acted = takes[emotion]
-            domains[emotion] = Domain.of([one.normalised for one in acted], [one.speaker for one in acted])
+            drawn = [one.normalised for one in acted]
+        domains[emotion] = Domain.of(drawn, [one.speaker for one in acted])
+        undone[emotion] = [styles.target(emotion, other, styles.level(other, one.intensity)) for one in acted]
     device = hardware.device(machine)
     autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
@@ -92,7 +95,7 @@ def main(
             raise click.ClickException(f"{pretrained}: made with other parameters; `dvc repro` makes it again")
         guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
         guide.load_state_dict(models.part(shared, "guide"))
-        guidance = Guidance(guide, emotions, {emotion: styles.of[emotion, None] for emotion in emotions})
+        guidance = Guidance(guide, emotions, undone[a], undone[b])
     key = training.training_key(domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance)
     checkpoints = Checkpoints(checkpoint_folder / split_path.stem / pair, key, CHECKPOINT_STEPS)
     networks, losses = training.train(domains[a], domains[b], chosen, own_seed, device, autocast, guidance, checkpoints)

@@ -20,7 +20,7 @@ class WorldParams:
     frame_ms: PositiveFloat  # one frame each [ms]
     order: PositiveInt  # coefficients of the mel-cepstrum, with the 0th
     f0: Literal["dio", "harvest"]  # dio, refined by StoneMask, is 20 times faster; harvest voices more frames
-    f0_floor_hz: PositiveFloat
+    f0_floor_hz: PositiveFloat  # F0 is nowhere lower, and voices down to here get the envelope of voiced frames
     f0_ceil_hz: PositiveFloat
 
     def __post_init__(self) -> None:
@@ -36,6 +36,17 @@ class World:
     params: WorldParams
     sampling_rate: int
 
+    @property
+    def fft_size(self) -> int:
+        """Samples of CheapTrick's transform; it takes frames whose F0 is 3 · rate / (size - 3) or lower for unvoiced.
+
+        WORLD's own size for a lowest F0 can be one power of two too small by that rule.
+        """
+        size = pyworld.get_cheaptrick_fft_size(self.sampling_rate, self.params.f0_floor_hz)
+        if pyworld.get_cheaptrick_f0_floor(self.sampling_rate, size) >= self.params.f0_floor_hz:
+            size *= 2
+        return int(size)
+
     def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
         """Analyse a prepared clip.
 
@@ -49,38 +60,49 @@ class World:
         wave = np.ascontiguousarray(samples, dtype=np.float64)
         wave = wave + SILENT * np.random.default_rng(0).standard_normal(len(wave))
         f0_hz, times = self.f0(wave, self.params.f0)
-        envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate)
+        envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
         coded = pyworld.code_spectral_envelope(envelope, self.sampling_rate, self.params.order)
         bands = np.zeros((len(f0_hz), 0))
         if aperiodicity:
-            noise = pyworld.d4c(wave, f0_hz, times, self.sampling_rate)
+            noise = pyworld.d4c(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
             bands = pyworld.code_aperiodicity(noise, self.sampling_rate)
         return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
     def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
         """Samples from features, (samples,), float64; the envelope's frequencies, not the noise's, times `formants`."""
-        fft_size = pyworld.get_cheaptrick_fft_size(self.sampling_rate)
         coded, f0_hz, bands = (
             np.ascontiguousarray(array, dtype=np.float64)
             for array in (features.spectrum, features.f0_hz[:, 0], features.aperiodicity)
         )
-        envelope = pyworld.decode_spectral_envelope(coded, self.sampling_rate, fft_size)
+        envelope = pyworld.decode_spectral_envelope(coded, self.sampling_rate, self.fft_size)
         if formants != 1:
             envelope = _moved(envelope, formants)
-        aperiodicity = pyworld.decode_aperiodicity(bands, self.sampling_rate, fft_size)
+        aperiodicity = pyworld.decode_aperiodicity(bands, self.sampling_rate, self.fft_size)
         samples: np.ndarray = pyworld.synthesize(
             f0_hz, envelope, aperiodicity, self.sampling_rate, self.params.frame_ms
         )
         return samples
 
     def f0(self, samples: np.ndarray, estimator: Literal["dio", "harvest"]) -> tuple[np.ndarray, np.ndarray]:
-        """F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,), of samples (samples,) in float64."""
+        """F0 of samples, within the bounds.
+
+        StoneMask moves what DIO has found by up to a fifth, beyond the bounds too. Such frames are voiced, and no more
+        than out of range: they get the bound itself, as `prosody` does it after conversion.
+
+        Args:
+            samples: (samples,), float64
+            estimator: which one
+
+        Returns:
+            F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,)
+        """
         bounds = (self.params.f0_floor_hz, self.params.f0_ceil_hz)
         if estimator == "harvest":
             f0_hz, times = pyworld.harvest(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
         else:
             coarse, times = pyworld.dio(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
-            f0_hz = pyworld.stonemask(samples, coarse, times, self.sampling_rate)
+            refined = pyworld.stonemask(samples, coarse, times, self.sampling_rate)
+            f0_hz = np.where(refined > 0, np.clip(refined, *bounds), 0.0)
         return f0_hz, times
 
 

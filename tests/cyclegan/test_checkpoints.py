@@ -50,7 +50,7 @@ def arguments(params: CycleGanParams) -> dict[str, Any]:
         "b": domain(1),
         "params": params,
         "seed": 5,
-        "guidance": Guidance(Guide(ORDER, 4, ("angry", "sad")), ("angry", "sad"), {"angry": plain, "sad": plain}),
+        "guidance": Guidance(Guide(ORDER, 4, ("angry", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 4),
     }
 
 
@@ -301,7 +301,7 @@ def test_key_is_the_same_for_the_same(params: CycleGanParams) -> None:
 def test_key_is_another_for_anything_else(params: CycleGanParams) -> None:
     a, b = domain(0), domain(1)
     other = arguments(params)["guidance"]
-    other.shift += 1
+    other.a_to_b.shift += 1
     found = [
         key_with(params, CPU, 1),
         key_with(params, CPU, 2),

@@ -96,6 +96,39 @@ def test_conversion_by_hand(converter: Converter, count: int) -> None:
     assert not np.allclose(converted.spectrum, converter.convert(given, "sad", "angry", BOUNDS).spectrum)
 
 
+@pytest.mark.parametrize(("level", "intensity"), [(None, None), ("high", "medium"), ("medium", "low")])
+def test_statistics_are_a_conversion_by_networks_that_change_nothing(
+    converter: Converter, level: str | None, intensity: str | None
+) -> None:
+    given = clip(40, seed=4)
+    by = {
+        name: converter.convert(given, "angry", "sad", BOUNDS, level, intensity, name)
+        for name in ("network", "statistics", "none")
+    }
+    styles = converter.styles
+    normalised = styles.source("angry", level).apply(torch.from_numpy(given.spectrum))
+    expected = styles.target("angry", "sad", intensity).undo(normalised)
+    np.testing.assert_allclose(by["statistics"].spectrum, expected, rtol=1e-5, atol=1e-5)
+    for generator in converter.generators.values():
+        nn.init.zeros_(generator.leave.weight)
+        nn.init.zeros_(generator.leave.bias)
+    untrained = converter.convert(given, "angry", "sad", BOUNDS, level, intensity)
+    np.testing.assert_allclose(by["statistics"].spectrum, untrained.spectrum, rtol=1e-4, atol=1e-4)
+    assert (by["none"].spectrum == given.spectrum).all()
+    assert not np.allclose(by["statistics"].spectrum, by["network"].spectrum, atol=0.1)
+    assert not np.allclose(by["statistics"].spectrum, given.spectrum, atol=0.1)
+    for made in by.values():  # the prosody is the same
+        assert (made.f0_hz == by["network"].f0_hz).all() and (made.f0_hz != given.f0_hz).any()
+
+
+def test_statistics_leave_the_energy_to_the_prosody_where_that_converts_it() -> None:
+    given = clip(40, seed=4)
+    network, statistics = (
+        trained(energy="log_gaussian").convert(given, "angry", "sad", BOUNDS, by=by) for by in ("network", "statistics")
+    )
+    assert (network.spectrum[:, 0] == statistics.spectrum[:, 0]).all()
+
+
 def test_statistics_of_an_intensity(converter: Converter) -> None:
     """Those of the intensity where enough was heard of it, else a share of the way from the source to the nearest."""
     styles = converter.styles

@@ -102,26 +102,38 @@ def test_every_emotion_is_drawn_equally_often_and_every_speaker_who_acts_it() ->
 # Guidance
 
 
-def fits() -> dict[str, Normalisation]:
-    return {emotion: Normalisation.fit(clips(emotion, 8)) for emotion in ("angry", "sad")}
+def fits() -> tuple[list[Normalisation], list[Normalisation]]:
+    """Of what angry clips become sad by, and sad ones angry; every other clip has its own."""
+    sad, angry = (
+        [Normalisation.fit(clips(emotion, 8)), Normalisation.fit(clips(emotion, 2, seed=3))] * 4
+        for emotion in ("sad", "angry")
+    )
+    return sad, angry
 
 
 def test_guidance_by_hand(guide: Guide) -> None:
+    """Each fake in the units of the clip that it was made of."""
     fake_a, fake_b = torch.randn(2, 4, ORDER, 33)
-    normalisations = fits()
+    of_a, of_b = torch.tensor([0, 7, 2, 0]), torch.tensor([1, 1, 4, 0])
+    a_to_b, b_to_a = fits()
     expected = torch.zeros(())
-    for fakes, emotion in ((fake_a, "angry"), (fake_b, "sad")):
-        real_units = torch.stack([normalisations[emotion].undo(fake.T).T for fake in fakes])
+    for fakes, numbers, undone, emotion in ((fake_a, of_b, b_to_a, "angry"), (fake_b, of_a, a_to_b, "sad")):
+        real_units = torch.stack(
+            [undone[clip].undo(fake.T).T for fake, clip in zip(fakes, numbers.tolist(), strict=True)]
+        )
         expected = expected + cross_entropy(guide(real_units), torch.full((4,), guide.emotions.index(emotion)))
-    torch.testing.assert_close(Guidance(guide, ("angry", "sad"), normalisations)(fake_a, fake_b), expected)
-    swapped = Guidance(guide, ("sad", "angry"), normalisations)
-    torch.testing.assert_close(swapped(fake_b, fake_a), expected)
+    found = Guidance(guide, ("angry", "sad"), a_to_b, b_to_a)(fake_a, fake_b, of_b, of_a)
+    torch.testing.assert_close(found, expected)
+    swapped = Guidance(guide, ("sad", "angry"), b_to_a, a_to_b)
+    torch.testing.assert_close(swapped(fake_b, fake_a, of_a, of_b), expected)
+    of_others = torch.tensor([1, 6, 3, 1])
+    assert Guidance(guide, ("angry", "sad"), a_to_b, b_to_a)(fake_a, fake_b, of_b, of_others) != found
 
 
 def test_guidance_is_frozen_and_the_guide_is_not(guide: Guide) -> None:
-    guidance = Guidance(guide, ("angry", "sad"), fits())
+    guidance = Guidance(guide, ("angry", "sad"), *fits())
     fakes = torch.randn(2, 4, ORDER, 33, requires_grad=True)
-    guidance(*fakes).backward()
+    guidance(*fakes, torch.arange(4), torch.arange(4)).backward()
     assert fakes.grad.abs().max() > 0
     assert all(weights.grad is None and not weights.requires_grad for weights in guidance.parameters())
     assert all(weights.requires_grad for weights in guide.parameters())
@@ -130,23 +142,24 @@ def test_guidance_is_frozen_and_the_guide_is_not(guide: Guide) -> None:
 
 def test_guidance_towards_what_the_guide_does_not_know(guide: Guide) -> None:
     with pytest.raises(ValueError, match="the guide does not know 'happy', only angry, calm, sad"):
-        Guidance(guide, ("angry", "happy"), fits() | {"happy": fits()["sad"]})
+        Guidance(guide, ("angry", "happy"), *fits())
 
 
 def test_conversions_that_are_guided_sound_more_like_their_target(guide: Guide, params: CycleGanParams) -> None:
-    normalisations = fits()
+    normalisations = {emotion: Normalisation.fit(clips(emotion, 8)) for emotion in ("angry", "sad")}
     domains = [
         Domain.of([normalisations[emotion].apply(clip) for clip in clips(emotion, 8)], ["s1"] * 8)
         for emotion in ("angry", "sad")
     ]
-    guidance = Guidance(guide, ("angry", "sad"), normalisations)
+    guidance = Guidance(guide, ("angry", "sad"), [normalisations["sad"]] * 8, [normalisations["angry"]] * 8)
     params = replace(params, steps=40, batch=4, frames=32, generator_rate=5e-3)
+    picked = torch.zeros(16, dtype=torch.long)
     a, b = (domain.crops(16, 32, torch.Generator().manual_seed(0)) for domain in domains)
     losses = []
     for weight in (0, 1):
         networks, _ = train(*domains, replace(params, guidance_weight=weight), 0, CPU, guidance=guidance)
         with torch.no_grad():
-            losses.append(guidance(networks.b_to_a(b), networks.a_to_b(a)).item())
-    unconverted = guidance(b, a).item()
+            losses.append(guidance(networks.b_to_a(b), networks.a_to_b(a), picked, picked).item())
+    unconverted = guidance(b, a, picked, picked).item()
     assert losses[1] < unconverted / 2
     assert losses[1] < losses[0] / 2

@@ -31,8 +31,8 @@ def take(
 def test_aim_is_the_mean_of_the_frames_that_belong_to_each() -> None:
     coded = spectrum()
     slower = np.repeat(coded, 2, axis=0)
-    [frames], [speaker] = with_aims([take(coded)], [take(slower)])
-    assert speaker == "s1"
+    [frames], [whose] = with_aims([take(coded)], [take(slower)])
+    assert whose.speaker == "s1"
     assert frames.shape == (40, 4)
     torch.testing.assert_close(frames[:, :2], take(coded).normalised)
     torch.testing.assert_close(frames[:, 2], 2 * torch.arange(40.0) + 0.5)  # of frames 2n and 2n + 1
@@ -74,8 +74,8 @@ def test_a_source_has_each_take_of_its_intensity_as_an_aim_and_no_other() -> Non
     source = take(spectrum())
     shifted = [replace(take(spectrum()), normalised=source.normalised + shift) for shift in (1, 2)]
     louder = replace(take(spectrum(), intensity="high"), normalised=source.normalised + 3)
-    frames, speakers = with_aims([source], [*shifted, louder])
-    assert speakers == ["s1", "s1"]
+    frames, whose = with_aims([source], [*shifted, louder])
+    assert all(own is source for own in whose) and len(whose) == 2
     for own, shift in zip(frames, (1, 2), strict=True):
         torch.testing.assert_close(own[:, 2:], source.normalised + shift)
 

@@ -46,7 +46,7 @@ def guidance(seed: int = 0) -> Guidance:
     """By a guide that has not learned anything, but has an opinion."""
     torch.manual_seed(seed)
     plain = Normalisation(torch.zeros(ORDER), torch.ones(ORDER))
-    return Guidance(Guide(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), {"angry": plain, "sad": plain})
+    return Guidance(Guide(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 3)
 
 
 def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ def test_judges_learn_from_train_clips_alone(stage: Stage, monkeypatch: pytest.M
     assert heard == [({"demo_m01", "demo_m02"}, {"demo_f02"})]
     assert set(manifest.read(OUT, ASSESSED)["speaker"]) == {"demo_f02"}
     assert manifest.metadata(OUT)["partition"] == "valid"
+
+
+def test_controls_are_assessed_as_conversions_are(stage: Stage, assessed: Path, table: pd.DataFrame) -> None:
+    """They differ in the spectrum alone, which `f0_only` leaves far from the target."""
+    key = ["source", "target", "id"]
+    found = {"cyclegan": of(table, "converted").set_index(key)}
+    for generator in ("statistics", "f0_only"):
+        result = stage("assess", "--generator", generator, **SPLIT)
+        assert result.exit_code == 0, result.output
+        assert manifest.metadata(OUT)["generator"] == generator
+        made = manifest.read(OUT, ASSESSED)
+        pd.testing.assert_frame_equal(of(made, "source"), of(table, "source"))
+        found[generator] = of(made, "converted").set_index(key)
+    for name in ("f0_mean_st", "log_duration"):
+        for own in found.values():
+            pd.testing.assert_series_equal(own[name], found["cyclegan"][name], atol=0.1)
+    for one, other in combinations(found.values(), 2):
+        assert (one["mcd_db"] - other["mcd_db"]).abs().max() > 1e-3  # few steps: little is learned
+    assert found["statistics"]["mcd_db"].mean() < found["f0_only"]["mcd_db"].mean()
 
 
 def test_same_bytes_twice_and_nothing_else(stage: Stage, assessed: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -351,8 +352,8 @@ def with_controls(stage: Stage, project: Path) -> None:
     """All generators that need no further network have run."""
     for generator in ("classical", "copy_synthesis", "voices"):
         assert stage("perturb", scenario="full", fold="1", generator=generator).exit_code == 0
-    for pair in ("angry-neutral", "neutral-sad"):
-        result = stage("generate", scenario="full", fold="1", pair=pair, generator="f0_only")
+    for pair, generator in product(("angry-neutral", "neutral-sad"), ("statistics", "f0_only")):
+        result = stage("generate", scenario="full", fold="1", pair=pair, generator=generator)
         assert result.exit_code == 0, result.output
 
 
@@ -372,6 +373,7 @@ def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., R
         "oversample": {"oversample": 18},
         "copy_synthesis": {"copy_synthesis": 18},
         "voices": {"voices": 18},
+        "statistics": {"statistics": 18},
         "f0_only": {"f0_only": 18},
         "shuffled_labels": {"cyclegan": 18},
     }

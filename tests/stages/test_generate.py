@@ -1,6 +1,7 @@
 """Conversions of a tiny corpus: which clips, how they sound, and what is known of them."""
 
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -219,19 +220,22 @@ def test_missing_features_leave_the_old_clips(stage: Stage) -> None:
     assert [path.name for path in OUT.parent.iterdir() if path.name.startswith(".")] == []
 
 
-def test_without_the_network_the_spectrum_stays_and_the_pitch_moves(stage: Stage, clips: pd.DataFrame) -> None:
-    """Of the control `f0_only`: as high as the network's conversions, as bright as the sources."""
-    out = Path("data/synthetic/full-1/f0_only/angry-neutral")
-    assert stage("generate", **{**ITEM, "generator": "f0_only"}).exit_code == 0
-    made = manifest.read(out / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+def test_controls_have_the_pitch_of_the_conversions_and_another_spectrum(stage: Stage, clips: pd.DataFrame) -> None:
+    """`statistics` move mean and variance alone, `f0_only` leave the spectrum to the source."""
     full = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
-    assert set(made["generator"]) == {"f0_only"} and set(made["id"]).isdisjoint(full["id"])
-    for name in ("source_id", "emotion", "generator_sha256"):
-        pd.testing.assert_series_equal(made[name], full[name])
-    control, network = Shard(out / manifest.SYNTHETIC_FEATURES), Shard(OUT / manifest.SYNTHETIC_FEATURES)
-    f0 = [
-        [shard.array(id_, "functionals")[0, F0] for id_ in ids]
-        for shard, ids in ((control, made["id"]), (network, full["id"]))
-    ]
-    np.testing.assert_allclose(*f0, atol=0.02)
-    assert not np.allclose(control.array(made["id"][0], "log_mel"), network.array(full["id"][0], "log_mel"), atol=0.1)
+    shards, first = {"cyclegan": Shard(OUT / manifest.SYNTHETIC_FEATURES)}, {"cyclegan": full["id"][0]}
+    network_f0 = [shards["cyclegan"].array(id_, "functionals")[0, F0] for id_ in full["id"]]
+    for generator in ("statistics", "f0_only"):
+        out = Path("data/synthetic/full-1") / generator / "angry-neutral"
+        result = stage("generate", **{**ITEM, "generator": generator})
+        assert result.exit_code == 0, result.output
+        made = manifest.read(out / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+        assert set(made["generator"]) == {generator} and set(made["id"]).isdisjoint(full["id"])
+        for name in ("source_id", "emotion", "generator_sha256"):
+            pd.testing.assert_series_equal(made[name], full[name])
+        shards[generator], first[generator] = Shard(out / manifest.SYNTHETIC_FEATURES), made["id"][0]
+        f0 = [shards[generator].array(id_, "functionals")[0, F0] for id_ in made["id"]]
+        np.testing.assert_allclose(f0, network_f0, atol=0.02)
+    heard = {name: shard.array(first[name], "log_mel") for name, shard in shards.items()}
+    for one, other in combinations(heard, 2):
+        assert heard[one].shape != heard[other].shape or not np.allclose(heard[one], heard[other], atol=0.1)

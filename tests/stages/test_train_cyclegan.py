@@ -13,12 +13,16 @@ from click.testing import CliRunner, Result
 from pipeline import manifest, models
 from pipeline.cyclegan import training
 from pipeline.cyclegan.checkpoints import Checkpoints
+from pipeline.cyclegan.conversion import Converter
+from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.training import train
 from pipeline.models import clips_sha256
 from pipeline.shards import Writer
 from pipeline.stages import pretrain
 from pipeline.stages import train_cyclegan as stage
+from pipeline.stages.assess import converted
 from pipeline.stages.train_cyclegan import main
+from pipeline.vocoder import Features
 
 PARAMS = """
 seed: 3
@@ -335,6 +339,56 @@ def test_pretraining_with_other_parameters_is_refused() -> None:
     result = run(pretrained="full-1")
     assert result.exit_code == 1
     assert "models/pretrained/full-1: made with other parameters; `dvc repro` makes it again" in result.output
+
+
+@pytest.mark.parametrize("parallel_weight", [0, 3])
+def test_guidance_hears_each_conversion_as_it_will_be_made(
+    parallel_weight: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the intensity of its clip where enough was heard of it of the target: of `medium` anger, of `high` sadness.
+
+    Networks that have learned nothing are the identity, so that a clip's frames come back in the units of its target.
+    """
+    asked = PARAMS.replace("guidance_weight: 0", "guidance_weight: 1").replace("average: 0.9", "average: 0")
+    asked = asked.replace("parallel_weight: 0", f"parallel_weight: {parallel_weight}")
+    Path("params.yaml").write_text(asked.replace("duration: rate", "duration: none"))
+    frame = clips()
+    odd = frame["id"].str.contains("b1-") & frame["id"].str.endswith("1")
+    common = frame["emotion"].map({"angry": "medium", "sad": "high", "happy": "medium"})
+    rare = frame["emotion"].map({"angry": "high", "sad": "medium", "happy": "medium"})
+    frame["intensity"] = common.where(~odd, rare)
+    manifest.write(frame.assign(sentence="the same"), Path("data/manifest.parquet"), manifest.CLIPS, "")
+    given: list[Any] = []
+
+    def untrained(a: Domain, b: Domain, params: Any, seed: int, *more: Any) -> Any:
+        given.extend((a, b, more[2]))
+        return training.untrained(ORDER, params, seed), [{"step": 0}]
+
+    monkeypatch.setattr(training, "train", untrained)
+    result = run()
+    assert result.exit_code == 0, result.output
+    a, b, guidance = given
+    converter = Converter.from_tensors(*models.load(OUT), torch.device("cpu"))
+    assert set(converter.styles.of) == {("angry", None), ("angry", "medium"), ("sad", None), ("sad", "high")}
+    own = frame[(partition(frame) == "train") & frame["emotion"].isin(("angry", "sad"))]
+    seen = []
+    for id_, emotion, level in own[["id", "emotion", "intensity"]].itertuples(index=False):
+        domain, units, other = (a, guidance.a_to_b, "sad") if emotion == "angry" else (b, guidance.b_to_a, "angry")
+        spectrum = np.float32(spectrum_of(id_))
+        clip = Features(spectrum, np.zeros((len(spectrum), 1), np.float32), np.zeros((len(spectrum), 1), np.float32))
+        made = converted(converter, clip, emotion, other, (71, 600), level).spectrum
+        normalised = converter.styles.source(emotion, level).apply(torch.from_numpy(spectrum))
+        starts = [
+            number
+            for number, (start, length) in enumerate(zip(domain.starts, domain.lengths, strict=True))
+            if length == len(spectrum) and torch.equal(domain.frames[start : start + length, :ORDER], normalised)
+        ]
+        assert starts
+        seen += [(emotion, number) for number in starts]
+        for number in starts:
+            heard = units(normalised.T[None], torch.tensor([number]))[0].T
+            np.testing.assert_allclose(heard, made, atol=1e-4)
+    assert len(set(seen)) == len(a.lengths) + len(b.lengths)
 
 
 def test_parallel_takes_train() -> None:

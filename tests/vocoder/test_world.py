@@ -4,12 +4,14 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import pyworld
 from pydantic import ValidationError
 
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
 SAMPLING_RATE = 16_000
+RATES = (16_000, 22_050, 24_000, 44_100, 48_000)
 PARAMS = WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600)
 WORLD = World(PARAMS, SAMPLING_RATE)
 FORMANTS = ((700, 100, 1.0), (1200, 120, 0.5), (2600, 160, 0.2), (3600, 300, 0.1))  # centre, width [Hz], strength
@@ -84,6 +86,81 @@ def test_shapes_and_types() -> None:
     samples = WORLD.synthesise(features)
     assert samples.dtype == np.float64
     assert samples.shape == (frames * 80,)
+
+
+def deep_voice(f0_hz: float, sampling_rate: int) -> np.ndarray:
+    """Harmonics under the four formants, up to 7.9 kHz, of steady F0, (samples,)."""
+    time = np.arange(round(0.6 * sampling_rate)) / sampling_rate
+    numbers = range(1, int(7900 / f0_hz))
+    return 0.1 * sum(formants(n * f0_hz) * np.sin(2 * np.pi * n * f0_hz * time + n**2) for n in numbers)
+
+
+def formants(at_hz: np.ndarray | float) -> np.ndarray | float:
+    """Gain at a frequency."""
+    return sum(a / (1 + ((at_hz - centre) / width) ** 2) for centre, width, a in FORMANTS) + 1e-3
+
+
+@pytest.mark.parametrize("sampling_rate", RATES)
+@pytest.mark.parametrize(("floor_hz", "f0_hz"), [(50, 55), (60, 64), (71, 72)])
+def test_deep_voices_have_the_envelope_of_voiced_frames(sampling_rate: int, floor_hz: float, f0_hz: float) -> None:
+    """As with a transform that is long enough for any voice; with the one of WORLD's defaults, some have not."""
+    world = World(replace(PARAMS, f0_floor_hz=floor_hz), sampling_rate)
+    sound = deep_voice(f0_hz, sampling_rate)
+    f0_track, times = world.f0(sound, "dio")
+    inner = slice(20, -20)
+
+    def envelope_db(coded: np.ndarray) -> np.ndarray:
+        power = pyworld.decode_spectral_envelope(coded[inner].astype(np.float64), sampling_rate, 1024)
+        return 10 * np.log10(power[:, :200])
+
+    def distance_db(coded: np.ndarray) -> float:
+        long = pyworld.cheaptrick(sound, f0_track, times, sampling_rate, fft_size=8192)
+        expected = pyworld.code_spectral_envelope(long, sampling_rate, PARAMS.order)
+        return float(np.sqrt(np.mean((envelope_db(coded) - envelope_db(expected)) ** 2)))
+
+    features = world.analyse(sound)
+    assert distance_db(features.spectrum) < 2
+    size = pyworld.get_cheaptrick_fft_size(sampling_rate)
+    if f0_hz < pyworld.get_cheaptrick_f0_floor(sampling_rate, size):
+        short = pyworld.cheaptrick(sound, f0_track, times, sampling_rate)
+        assert distance_db(pyworld.code_spectral_envelope(short, sampling_rate, PARAMS.order)) > 5
+    copied = world.analyse(world.synthesise(features)).f0_hz[inner]
+    for track in (features.f0_hz[inner], copied):
+        assert (track > 0).mean() > 0.95
+        assert np.median(track[track > 0]) == pytest.approx(f0_hz, rel=0.01)
+
+
+@pytest.mark.parametrize("sampling_rate", RATES)
+def test_cheaptrick_reaches_every_floor(sampling_rate: int) -> None:
+    """Also where WORLD's own size is one power of two too small: 70.47 Hz at 24 kHz."""
+    floors_hz = [*np.geomspace(20, 300, 500), 3 * sampling_rate / 1021, 3 * sampling_rate / 1021 - 0.05]
+    for floor_hz in floors_hz:
+        size = World(replace(PARAMS, f0_floor_hz=floor_hz), sampling_rate).fft_size
+        assert pyworld.get_cheaptrick_f0_floor(sampling_rate, size) < floor_hz
+    assert World(PARAMS, 16_000).fft_size == pyworld.get_cheaptrick_fft_size(16_000)
+
+
+def test_f0_stays_inside_the_bounds() -> None:
+    """StoneMask moves what DIO found, here by up to a tenth out of a hiss; such frames stay voiced."""
+    time = np.arange(9600) / SAMPLING_RATE
+    glide_hz = 250 * 1.28 ** (time / 0.6)
+    phase = 2 * np.pi * np.cumsum(glide_hz) / SAMPLING_RATE
+    voice = 0.1 * sum(formants(n * glide_hz) * np.sin(n * phase + n**2) for n in range(1, 25))
+    sound = voice + 0.05 * np.random.default_rng(0).standard_normal(len(time))
+    world = replace(WORLD, params=replace(PARAMS, f0_ceil_hz=300))
+    coarse, times = pyworld.dio(sound, SAMPLING_RATE, 71, 300, frame_period=PARAMS.frame_ms)
+    refined = pyworld.stonemask(sound, coarse, times, SAMPLING_RATE)
+    beyond = (refined > 0) & (refined < 71)
+    assert beyond.any()
+    found, _ = world.f0(sound, "dio")
+    assert (found[beyond] == 71).all()
+    assert (found[~beyond] == refined[~beyond]).all()
+
+
+def test_f0_above_the_ceiling_stays_voiced_at_the_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyworld, "stonemask", lambda _, coarse, *__: 1.15 * coarse)
+    found, _ = replace(WORLD, params=replace(PARAMS, f0_ceil_hz=230)).f0(vowel(220), "dio")
+    assert set(found[found > 0]) == {230.0}
 
 
 @pytest.mark.parametrize("factor", [0.88, 1.12])
