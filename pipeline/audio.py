@@ -232,9 +232,10 @@ def _mixed(files: Sequence[soundfile.SoundFile], longest_s: float) -> Recording:
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     """Samples of a file, (samples, channels) at a time, float32."""
+    size = file.frames if file.format == "MP3" else BLOCK  # an MP3's samples depend on how many are read at once
     try:
-        for start in range(0, file.frames, BLOCK):
-            wanted = min(file.frames - start, BLOCK)
+        for start in range(0, file.frames, size):
+            wanted = min(file.frames - start, size)
             block = file.read(wanted, dtype="float32", always_2d=True)
             yield block
             if len(block) < wanted:  # libsndfile would go on behind a gap
