@@ -29,7 +29,7 @@ OGG_AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")  # how the fi
 class Stretch(io.RawIOBase):
     """A part of a file, to be read as if it were one of its own."""
 
-    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
+    def __init__(self, file: "BinaryIO | Stretch", start: int, stop: int) -> None:
         super().__init__()
         self._file, self._start, self._length = file, start, max(stop - start, 0)
         self._place = 0

@@ -1,4 +1,4 @@
-"""Classical augmentation: tempo, pitch, noise and level of a clip change, its emotion stays; by audiomentations."""
+"""Classical augmentation: tempo, pitch, noise (by audiomentations) and level of a clip change, its emotion stays."""
 
 import random
 from typing import Annotated, Self
@@ -9,6 +9,7 @@ from pydantic import Field, PositiveFloat
 from pipeline.params import section
 
 CHANGES = ("tempo", "semitones", "snr_db", "gain_db")
+FADE = 1  # beside the seed: where a fade lies has nothing to do with which changes happen
 FADE_S = (0.2, 1.0)  # length of a change of level [s]
 SHARES = (0.25, 0.75)  # of a clip's energy before the middle of a fade; with all of it on one side it would be a gain
 FRAME_S = 0.02
@@ -60,7 +61,7 @@ class Perturbation:
         np.random.seed(self.seed % 2**32)
         changed = np.asarray(samples, dtype=np.float32)
         if self.gain_db is not None:
-            changed = changed * faded(changed, sampling_rate, self.gain_db, np.random.default_rng(self.seed))
+            changed = changed * faded(changed, sampling_rate, self.gain_db, np.random.default_rng([self.seed, FADE]))
         steps = []
         if self.tempo is not None:
             steps.append(TimeStretch(self.tempo, self.tempo, leave_length_unchanged=False, p=1.0))

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -27,7 +27,7 @@ CHUNK = 8  # items handed to a process at once
 START = "fork" if sys.platform == "linux" else "spawn"
 NOTHING = -1
 
-_places: MutableSequence[int]  # of a process: its own id, and the number of the item that it is at work on
+_places: "memoryview[int]"  # of a process: its own id, and the number of the item that it is at work on
 
 
 class KilledError(click.ClickException):
@@ -138,7 +138,7 @@ def _each(function: Callable[[Item], Result], first: int, chunk: list[Item]) -> 
     return results
 
 
-def _begin(work: MutableSequence[int], begun: Any) -> None:
+def _begin(work: Any, begun: Any) -> None:
     """A process a core, which ends with its parent, whatever ends that.
 
     Libraries that start threads of their own would fight over the same cores.

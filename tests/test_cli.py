@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from pipeline import experiments, workspace
+from pipeline import experiments, params, workspace
 from pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
@@ -90,11 +90,9 @@ def test_the_repository_is_in_order() -> None:
 
 
 @pytest.mark.parametrize("record", sorted(path.parent.name for path in ROOT.glob("experiments/*/params.yaml")))
-def test_records_are_of_use_to_the_present_code(record: str) -> None:
-    shutil.copy(ROOT / f"experiments/{record}/params.yaml", "params.yaml")
-    result = run("check")
-    assert "data/raw/ravdess: no such folder" in result.output
-    assert "Error: 1 problem to solve first" in result.output
+def test_records_can_be_read(record: str) -> None:
+    """Their keys are those of the code that made them, which may be fewer or others than today's."""
+    assert "seed" in params.read(ROOT / f"experiments/{record}/params.yaml")
 
 
 @pytest.mark.parametrize(
