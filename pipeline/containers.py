@@ -199,7 +199,7 @@ def _fault_of_samples(file: Stretch, layout: _Layout, place: int, length: int, f
 
 
 def _stray(file: Stretch, layout: _Layout, place: int) -> int:
-    """Bytes from a place to the end that are neither chunks, be the last one cut, nor a tag, nor zeros."""
+    """Bytes from a place to the end that are neither chunks (the last one may be cut), nor a tag, nor zeros."""
     starts = (place, place + -place % layout.align)
     return min(_no_chunks(file, layout, start) for start in starts)
 

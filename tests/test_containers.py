@@ -182,7 +182,14 @@ def test_a_chunk_of_odd_length_before_the_samples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [(0, "unfinished"), (2 * LENGTH + 1, None), (2 * LENGTH + 2, "truncated"), (9000, "unfinished")]
+    ("size", "said"),
+    [
+        (0, "unfinished"),
+        (2 * LENGTH + 1, None),
+        (2 * LENGTH + 2, "truncated"),
+        (9000, "unfinished"),
+        (0x90000000, "truncated"),
+    ],
 )
 def test_the_size_of_rf64(size: int, said: str | None) -> None:
     whole = encoded(("RF64", "PCM_16"))
@@ -231,7 +238,8 @@ def test_a_cut_ogg(subtype: str) -> None:
 def test_an_ogg_without_some_pages(subtype: str) -> None:
     whole = encoded(("OGG", subtype), seconds=10)
     places = pages(whole)
-    assert refusal(whole[: places[4]] + whole[places[5] :])[0] == "truncated"
+    expected = ("truncated", f"Ogg pages are missing before byte {places[4]:,}")
+    assert refusal(whole[: places[4]] + whole[places[5] :]) == expected
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
