@@ -23,7 +23,7 @@ from pipeline.stages.ingest import main as ingest
 from pipeline.workers import cores, in_parallel
 
 ROUNDS = 5
-PARAMS = "ingest: {min_duration_s: 0.1, silence_peak: 1e-4}\ntables: {}\n"
+PARAMS = "ingest: {min_duration_s: 0.1, max_duration_s: 45, silence_peak: 1e-4}\ntables: {}\n"
 
 
 def bare(path: Path) -> tuple[str, str]:

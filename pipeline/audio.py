@@ -1,8 +1,10 @@
 """Audio files in and out, and the one preparation that every clip goes through, real or synthetic."""
 
 import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -12,12 +14,18 @@ import soundfile
 import soxr
 from pydantic import Field
 
+from pipeline import containers
+from pipeline.containers import Stretch
 from pipeline.params import section
 
 LOSSY = frozenset({".mp3", ".ogg"})
 SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"}) | LOSSY
+TOO_LONG = "too long"  # reason
+LFS_POINTER = b"version https://git-lfs"
 PEAK = 0.99  # nothing is written louder, of full scale
+FORMATS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "NIST", "FLAC", "MP3", "OGG"})  # of libsndfile
 LONGEST = 2**32  # samples; a header that promises more is not believed
+BLOCK = 2**18  # samples of each channel that are decoded at once
 
 
 @section
@@ -60,47 +68,51 @@ class Recording:
         return float(max(self.samples.max(), -self.samples.min()))
 
 
-def read(path: Path) -> Recording:
+def read(path: Path, longest_s: float = math.inf) -> Recording:
     """Decode a file and mix its channels down.
+
+    Args:
+        path: of the file
+        longest_s: what lasts longer is not decoded [s]
 
     Raises:
         AudioError: as of `decoded`, or the file cannot be read
     """
-    return decoded(contents(path))
-
-
-def contents(path: Path) -> bytes:
-    """Bytes of a file.
-
-    Raises:
-        AudioError: it cannot be read
-    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return decoded(file, longest_s)
     except OSError as error:
         raise AudioError("unreadable", str(error.strerror)) from None
 
 
-def decoded(data: bytes) -> Recording:
-    """Decode the bytes of an audio file and mix its channels down; the file's name does not matter.
+def decoded(file: BinaryIO, longest_s: float = math.inf) -> Recording:
+    """Decode an audio file and mix its channels down; the file's name does not matter.
+
+    Args:
+        file: opened, to be read from its beginning
+        longest_s: what lasts longer, by its header, is not decoded [s]
 
     Raises:
-        AudioError: unreadable, empty, truncated, a Git LFS pointer, or with samples that are not finite
+        AudioError: unreadable, empty, truncated, unfinished, too long, a Git LFS pointer, or with samples that are not
+            finite
     """
-    if not data:
+    file.seek(0)
+    head = file.read(len(LFS_POINTER))
+    if not head:
         raise AudioError("empty", "the file has no bytes")
-    if data.startswith(b"version https://git-lfs"):
+    if head == LFS_POINTER:
         raise AudioError("git lfs pointer", "the audio was not downloaded: run `git lfs pull`")
-    samples, sampling_rate, promised = _decode(BytesIO(data))
-    if _is_cut(BytesIO(data), len(data)) or 0 < len(samples) < promised:
-        raise AudioError("truncated", f"the header promises more than the {len(samples)} samples there are")
-    if not len(samples):
-        raise AudioError("empty", "the header is followed by no samples")
-    _refuse_wild(samples)
-    digest = hashlib.sha256(f"{samples.shape[1]} {sampling_rate} ".encode())
-    digest.update(np.ascontiguousarray(samples, dtype="<f4").data)
-    mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    return Recording(mono, sampling_rate, digest.hexdigest())
+    sound = containers.untagged(file)
+    if fault := containers.fault(sound):
+        raise AudioError(*fault)
+    with ExitStack() as stack:
+        files = [stack.enter_context(_opened(link)) for link in containers.links(sound)]
+        return _mixed(files, longest_s)
+
+
+def too_long(duration: float, longest_s: float) -> AudioError:
+    """What speaks against audio of a duration [s] that is above the longest [s]."""
+    return AudioError(TOO_LONG, f"lasts {duration:,.1f} s, expected {longest_s:g} s or less")
 
 
 def peak_limited(samples: np.ndarray) -> np.ndarray:
@@ -115,8 +127,13 @@ def peak_limited(samples: np.ndarray) -> np.ndarray:
 
 
 def _refuse_wild(samples: np.ndarray) -> None:
-    if not np.isfinite([samples.min(initial=0), samples.max(initial=0)]).all():
-        raise AudioError("not finite", f"{int((~np.isfinite(samples)).sum())} samples are NaN or infinite")
+    if wild := _count_wild(samples):
+        raise AudioError("not finite", f"{wild} samples are NaN or infinite")
+
+
+def _count_wild(samples: np.ndarray) -> int:
+    is_finite = np.isfinite([samples.min(initial=0), samples.max(initial=0)]).all()
+    return 0 if is_finite else int((~np.isfinite(samples)).sum())
 
 
 def write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
@@ -148,8 +165,10 @@ def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.
 
     if sampling_rate != params.sampling_rate:
         samples = soxr.resample(samples, sampling_rate, params.sampling_rate)
-    trimmed, _ = trim(samples, top_db=params.trim_db, frame_length=512, hop_length=128)
-    return level(trimmed, params.level_db).astype(np.float32)
+    peak = float(np.abs(samples).max(initial=0.0))
+    full = samples / peak if peak else samples  # librosa takes for silence what is 100 dB below full scale
+    _, (start, stop) = trim(full, top_db=params.trim_db, frame_length=512, hop_length=128)
+    return level(samples[start:stop], params.level_db).astype(np.float32)
 
 
 def prepared(path: Path, params: AudioParams) -> np.ndarray:
@@ -171,49 +190,56 @@ def level(samples: np.ndarray, level_db: float) -> np.ndarray:
     return samples if rms == 0 else samples * (10 ** (level_db / 20) / rms)
 
 
-def _decode(data: BinaryIO) -> tuple[np.ndarray, int, int]:
-    """Samples (samples, channels), sampling rate [Hz], and how many samples the header promises."""
+def _opened(file: Stretch) -> soundfile.SoundFile:
+    """An audio file whose header says how much is in it."""
+    file.seek(0)
     try:
-        file = soundfile.SoundFile(data)
+        opened = soundfile.SoundFile(file)
     except soundfile.LibsndfileError as error:
         raise AudioError("unreadable", f"not decodable as audio: {error.error_string}") from None
-    with file:
-        if file.frames > LONGEST or file.format == "MP3" and not _is_counted(data):
-            raise AudioError("unreadable", "the header does not say how long the audio is: convert the file anew")
-        try:
-            return file.read(file.frames, dtype="float32", always_2d=True), file.samplerate, file.frames
-        except soundfile.LibsndfileError as error:
-            detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
-            raise AudioError("truncated", detail) from None
+    if opened.format not in FORMATS:
+        detail = f"of the format {opened.format}, which may be cut without a sign: convert it to WAV or FLAC"
+        raise AudioError("unreadable", detail)
+    if opened.frames > LONGEST or opened.format == "MP3" and not containers.is_counted(file):
+        raise AudioError("unreadable", "the header does not say how long the audio is: convert the file anew")
+    return opened
 
 
-def _is_counted(file: BinaryIO) -> bool:
-    """Whether an MP3 says how many frames it has; else libsndfile guesses, and stops reading where it guessed."""
-    place = file.tell()
-    file.seek(0)
-    while (head := file.read(10))[:3] == b"ID3":
-        length = 0
-        for byte in head[6:]:
-            length = length << 7 | byte
-        file.seek(length, 1)
-    first_frame = head + file.read(200)
-    file.seek(place)
-    return any(name in first_frame for name in (b"Xing", b"Info", b"VBRI"))
+def _mixed(files: Sequence[soundfile.SoundFile], longest_s: float) -> Recording:
+    """What is in files, one after another, decoded block by block, so that other channels than one take no memory."""
+    [(sampling_rate, channels), *others] = {(file.samplerate, file.channels): None for file in files}
+    if others:
+        raise AudioError("unreadable", "holds recordings of several rates or channels one after another")
+    promised = sum(file.frames for file in files)
+    if promised > longest_s * sampling_rate:
+        raise too_long(promised / sampling_rate, longest_s)
+    digest = hashlib.sha256(f"{channels} {sampling_rate} ".encode())
+    mono: list[np.ndarray] = []
+    wild = 0
+    for block in (block for file in files for block in _blocks(file)):
+        wild += _count_wild(block)
+        digest.update(np.ascontiguousarray(block, dtype="<f4").data)
+        mono.append(block[:, 0] if channels == 1 else block.mean(axis=1))
+    samples = np.concatenate(mono) if mono else np.zeros(0, np.float32)
+    if 0 < len(samples) < promised:
+        raise AudioError("truncated", f"the header promises {promised:,} samples, {len(samples):,} are there")
+    if not len(samples):
+        raise AudioError("empty", "the header is followed by no samples")
+    if wild:
+        raise AudioError("not finite", f"{wild} samples are NaN or infinite")
+    return Recording(samples, sampling_rate, digest.hexdigest())
 
 
-def _is_cut(file: BinaryIO, size: int) -> bool:
-    """Whether the sound chunk of a WAV or AIFF promises bytes beyond the file's end.
-
-    libsndfile reads such a file without a word. What the whole file's header promises is no guide: many
-    programs get it wrong, and lost chunks behind the sound do no harm.
-    """
-    form = file.read(12)[:4]
-    if form not in (b"RIFF", b"FORM"):
-        return False
-    while len(head := file.read(8)) == 8:
-        length = int.from_bytes(head[4:], "little" if form == b"RIFF" else "big")
-        if head[:4] in (b"data", b"SSND"):
-            streamed = length >= 0x7FFFF000  # a program that wrote to a pipe did not know the length
-            return not streamed and file.tell() + length > size
-        file.seek(length + length % 2, 1)
-    return False
+def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """Samples of a file, (samples, channels) at a time, float32."""
+    size = file.frames if file.format == "MP3" else BLOCK  # an MP3's samples depend on how many are read at once
+    try:
+        for start in range(0, file.frames, size):
+            wanted = min(file.frames - start, size)
+            block = file.read(wanted, dtype="float32", always_2d=True)
+            yield block
+            if len(block) < wanted:  # libsndfile would go on behind a gap
+                return
+    except soundfile.LibsndfileError as error:
+        detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
+        raise AudioError("truncated", detail) from None

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import click
 import soundfile
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
-from pipeline import audio
+from pipeline import audio, containers
 from pipeline.cache import Cache
 from pipeline.params import section
 from pipeline.workers import in_parallel
@@ -24,9 +24,10 @@ SAID = ("filepath", "speaker", "emotion")
 
 @section
 class IngestParams:
-    """What is too little to be a clip."""
+    """What is too little or too much to be a clip."""
 
     min_duration_s: Annotated[float, Field(ge=0)]
+    max_duration_s: PositiveFloat  # longer ones are not decoded: what analyses them would take too much memory
     silence_peak: Annotated[float, Field(ge=0, lt=1)]  # of full scale; RAVDESS has speech that peaks at 0.006
 
 
@@ -44,7 +45,7 @@ class Sound:
 class Examined:
     """What was found in a file; what speaks against it is no exception, for it is nothing unusual."""
 
-    file: str | None  # hash of its bytes; None where they cannot be read
+    file: str | None  # hash of its bytes; None where there is nothing to keep of it
     found: Sound | audio.AudioError
     is_new: bool  # decoded, and not taken from the cache
 
@@ -81,22 +82,24 @@ def is_audio(path: PurePath) -> bool:
 
 def decoder() -> str:
     """Version of all that decodes: the libraries, and our own code."""
-    code = hashlib.sha256(Path(audio.__file__).read_bytes()).hexdigest()[:16]
+    texts = [Path(str(module.__file__)).read_bytes() for module in (audio, containers)]
+    code = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
     kept = " ".join(field.name for field in fields(Sound))
-    return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, audio.py {code}: {kept}"
+    return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, our code {code}: {kept}"
 
 
-def examined(paths: Sequence[Path], cache: Cache, label: str) -> Iterator[Examined]:
+def examined(paths: Sequence[Path], cache: Cache, longest_s: float, label: str) -> Iterator[Examined]:
     """What each file holds, in their order; files whose bytes the cache knows are read but not decoded.
 
     Args:
         paths: of audio files
         cache: gets what it does not know yet, even where the work is interrupted
+        longest_s: what lasts longer is refused as too long, without being decoded [s]
         label: shown before the progress bar
     """
     fresh: dict[str, dict[str, Any]] = {}
     try:
-        for each in in_parallel(partial(_examine, cache=cache), paths, label):
+        for each in in_parallel(partial(_examine, cache=cache, longest_s=longest_s), paths, label):
             if each.is_new and each.file:
                 fresh[each.file] = _plain(each.found)
             yield each
@@ -104,21 +107,26 @@ def examined(paths: Sequence[Path], cache: Cache, label: str) -> Iterator[Examin
         cache.keep(fresh)
 
 
-def _examine(path: Path, cache: Cache) -> Examined:
+def _examine(path: Path, cache: Cache, longest_s: float) -> Examined:
     try:
-        data = audio.contents(path)
-    except audio.AudioError as error:
-        return Examined(None, error, is_new=True)
-    file = hashlib.sha256(data).hexdigest()
-    known = cache.get(file)
-    if known is not None:
-        return Examined(file, _from_plain(known), is_new=False)
+        with path.open("rb") as opened:
+            file = hashlib.file_digest(opened, "sha256").hexdigest()
+            known = cache.get(file)
+            found = _found(opened, longest_s) if known is None else _from_plain(known)
+    except OSError as error:
+        return Examined(None, audio.AudioError("unreadable", str(error.strerror)), is_new=True)
+    if isinstance(found, Sound) and found.duration > longest_s:
+        found = audio.too_long(found.duration, longest_s)
+    is_lasting = not isinstance(found, audio.AudioError) or found.reason != audio.TOO_LONG
+    return Examined(file if is_lasting else None, found, is_new=known is None)
+
+
+def _found(file: BinaryIO, longest_s: float) -> Sound | audio.AudioError:
     try:
-        recording = audio.decoded(data)
+        recording = audio.decoded(file, longest_s)
     except audio.AudioError as error:
-        return Examined(file, error, is_new=True)
-    sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
-    return Examined(file, sound, is_new=True)
+        return error
+    return Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
 
 
 def accept(found: Sound | audio.AudioError, params: IngestParams) -> Sound | audio.AudioError:

@@ -122,7 +122,7 @@ def write(
         wanted = zip(renditions, [folder / Path(path).name for path in rows["filepath"]], strict=True)
         found = []
         with shards.Writer(folder / manifest.SYNTHETIC_FEATURES) as shard:
-            made = in_parallel(renderer.render, wanted, " ".join(out.parts[-3:]), len(rows))
+            made = in_parallel(renderer.render, wanted, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name)
             for id_, (facts, audible) in zip(rows["id"], made, strict=True):
                 shard.add(id_, audible)
                 found.append(facts)

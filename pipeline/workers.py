@@ -7,11 +7,14 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from itertools import islice
-from multiprocessing import get_context
-from typing import TypeVar
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
+import click
 from tqdm import tqdm
 
 Item = TypeVar("Item")
@@ -22,6 +25,13 @@ CHUNK = 8  # items handed to a process at once
 # A fork has all imports at once; starting afresh costs seconds. It is safe as long as it opens no parallel region
 # of OpenMP, which `_begin` sees to; torch's own DataLoader does the same.
 START = "fork" if sys.platform == "linux" else "spawn"
+NOTHING = -1
+
+_places: "memoryview[int]"  # of a process: its own id, and the number of the item that it is at work on
+
+
+class KilledError(click.ClickException):
+    """A process was ended from outside, most likely for lack of memory."""
 
 
 def cores() -> int:
@@ -34,6 +44,7 @@ def in_parallel(
     items: Sequence[Item] | Iterable[Item],
     label: str,
     total: int | None = None,
+    name: Callable[[Item], object] = str,
 ) -> Iterator[Result]:
     """Results of `function` on each item, in the items' order, whatever the number of processes.
 
@@ -42,36 +53,105 @@ def in_parallel(
         items: any iterable; a sized one gives the bar its end
         label: shown before the bar
         total: how many, where `items` does not know
+        name: what an item is called where its process is killed, such as the clip's file
+
+    Raises:
+        KilledError: a process was killed; names what it was at work on
     """
     total = len(items) if isinstance(items, Sequence) else total
     bar = partial(tqdm, desc=label, total=total, mininterval=5.0, dynamic_ncols=True)
     if cores() == 1 or (total is not None and total <= CHUNK):
         yield from bar(map(function, items))
         return
-    with ProcessPoolExecutor(cores(), mp_context=get_context(START), initializer=_begin) as pool:
-        yield from bar(_in_order(pool, function, iter(items)))
+    work = _Work()
+    try:
+        with work.pool() as pool:
+            yield from bar(work.results(pool, function, iter(items)))
+    except BrokenProcessPool:
+        raise KilledError(work.ending(label, name)) from None
 
 
-def _in_order(pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
-    """Results in order, with few items under way, so that memory does not grow with their number."""
-    under_way: deque[Future[list[Result]]] = deque()
-    while chunk := list(islice(items, CHUNK)):
-        under_way.append(pool.submit(_each, function, chunk))
-        if len(under_way) > 4 * cores():
-            yield from under_way.popleft().result()
-    while under_way:
-        yield from under_way.popleft().result()
+class _Work:
+    """The processes of one pool, what they are at work on, and how they ended."""
+
+    def __init__(self) -> None:
+        self._context = get_context(START)
+        self._size = cores()
+        # Two numbers a process: its id, and that of its item.
+        self._work: Any = self._context.RawArray("q", [NOTHING] * (2 * self._size))
+        self._others = active_children()
+        self._processes: dict[int | None, BaseProcess] = {}
+        self._under_way: deque[tuple[Future[list[Any]], int, list[Any]]] = deque()
+
+    def pool(self) -> ProcessPoolExecutor:
+        begun = self._context.Value("q", 0)
+        return ProcessPoolExecutor(self._size, self._context, initializer=_begin, initargs=(self._work, begun))
+
+    def results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
+        """Results in order, with few items under way, so that memory does not grow with their number."""
+        first = 0
+        while chunk := list(islice(items, CHUNK)):
+            self._under_way.append((pool.submit(_each, function, first, chunk), first, chunk))
+            first += len(chunk)
+            if len(self._processes) < self._size:
+                self._processes |= {child.pid: child for child in active_children() if child not in self._others}
+            if len(self._under_way) > 4 * self._size:
+                yield from self._next()
+        while self._under_way:
+            yield from self._next()
+
+    def _next(self) -> list[Any]:
+        results = self._under_way[0][0].result()
+        self._under_way.popleft()
+        return results
+
+    def ending(self, label: str, name: Callable[[Any], object]) -> str:
+        """What was being done when processes ended, and why they most likely did; the pool has ended the others."""
+        items = {first + at: item for _, first, chunk in self._under_way for at, item in enumerate(chunk)}
+        codes = {pid: process.exitcode for pid, process in self._processes.items()}
+        numbers = dict(zip(self._work[::2], self._work[1::2], strict=True))  # by process
+        at_work = {pid: number for pid, number in numbers.items() if number in items}
+        dead = {pid: at for pid, at in at_work.items() if codes.get(pid) not in (None, 0, -signal.SIGTERM)} or at_work
+        names = ", ".join(str(name(items[number])) for number in sorted(dead.values()))
+        how = " and ".join(sorted({_how(codes.get(pid)) for pid in dead})) or "before its first clip"
+        return f"{label}: a process ended {how}" + f" while at work on {names}" * bool(names)
 
 
-def _each(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
-    return [function(item) for item in chunk]
+def _how(code: int | None) -> str:
+    if code == -signal.SIGKILL:
+        return (
+            "by SIGKILL, most likely because memory ran out (long clips need most: `ingest.max_duration_s`; fewer "
+            "processes need less: `taskset -c 0` before the command)"
+        )
+    if code is None or code >= 0:
+        return "unexpectedly" if code is None else f"with exit code {code}"
+    return f"by {signal.Signals(-code).name}, a fault in a library"
 
 
-def _begin() -> None:
+def _each(function: Callable[[Item], Result], first: int, chunk: list[Item]) -> list[Result]:
+    """Results of a chunk, of which `first` is the number of the first item."""
+    results = []
+    for number, item in enumerate(chunk, first):
+        _places[1] = number
+        results.append(function(item))
+    _places[1] = NOTHING
+    return results
+
+
+def _begin(work: Any, begun: Any) -> None:
     """A process a core, which ends with its parent, whatever ends that.
 
     Libraries that start threads of their own would fight over the same cores.
+
+    Args:
+        work: of all processes, what they are at work on
+        begun: how many have begun
     """
+    global _places
+    with begun.get_lock():
+        _places = memoryview(work).cast("B").cast("q")[2 * begun.value : 2 * begun.value + 2]
+        begun.value += 1
+    _places[0] = os.getpid()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

@@ -29,7 +29,10 @@ PLUMBING = {
 }
 # Of single stages: modules that they import but whose code does not change what they write.
 UNUSED = {
-    "manifest": {"pipeline.audio": "decodes files, which `ingest` does"},
+    "manifest": {
+        "pipeline.audio": "decodes files, which `ingest` does",
+        "pipeline.containers": "the same",
+    },
 }
 # Of single stages: dependencies in pipeline/ that no import shows.
 RUN = {

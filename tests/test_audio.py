@@ -54,6 +54,33 @@ def test_stereo_is_mixed_down(tmp_path: Path, tone: np.ndarray) -> None:
     np.testing.assert_allclose(audio.read(tmp_path / "stereo.wav").samples, tone / 2, atol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3", "OGG"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_blocks_make_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tone: np.ndarray, form: str, channels: int
+) -> None:
+    encoded(tmp_path / "tone", np.stack([tone, 0.5 * tone[::-1]][:channels], axis=1), format=form)
+    whole = audio.read(tmp_path / "tone")
+    with soundfile.SoundFile(tmp_path / "tone") as file:
+        expected = file.read(file.frames, dtype="float32", always_2d=True)
+    np.testing.assert_array_equal(whole.samples, expected.mean(axis=1))
+    monkeypatch.setattr(audio, "BLOCK", 700)
+    blocks = audio.read(tmp_path / "tone")
+    assert blocks.sha256 == whole.sha256
+    np.testing.assert_array_equal(blocks.samples, whole.samples)
+
+
+def test_what_is_too_long_is_refused_by_its_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tone: np.ndarray
+) -> None:
+    encoded(tmp_path / "tone.flac", tone)
+    assert audio.read(tmp_path / "tone.flac", longest_s=0.5).duration == 0.5
+    monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it was decoded"))
+    with pytest.raises(AudioError, match=r"lasts 0\.5 s, expected 0\.49 s or less") as caught:
+        audio.read(tmp_path / "tone.flac", longest_s=0.49)
+    assert caught.value.reason == "too long"
+
+
 def test_sha256_is_of_the_samples(tmp_path: Path, tone: np.ndarray) -> None:
     tone = np.round(tone * 32767).astype(np.int16)  # rounded here, as formats round each in its own way
     encoded(tmp_path / "a.wav", tone)
@@ -189,6 +216,16 @@ def test_prepare_trims_resamples_and_levels(tone: np.ndarray) -> None:
     assert np.sqrt(np.mean(prepared**2)) == pytest.approx(10 ** (-23 / 20), rel=1e-3)
     slower = audio.prepare(padded, 2 * RATE, PARAMS)
     assert len(slower) == pytest.approx(len(tone) / 2, abs=1024)
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-4, 1e-6])
+def test_a_quiet_clip_is_trimmed_as_a_loud_one(tone: np.ndarray, scale: float) -> None:
+    """Silence is what is quieter than the clip itself; librosa has a floor of its own, 100 dB below full scale."""
+    noise = 1e-4 * np.random.default_rng(0).standard_normal(RATE)
+    loud = np.concatenate([noise[: RATE // 2], tone + noise[: len(tone)], noise]).astype(np.float32)
+    expected = audio.prepare(loud, RATE, PARAMS)
+    assert len(tone) <= len(expected) < len(tone) + 1024
+    np.testing.assert_allclose(audio.prepare(scale * loud, RATE, PARAMS), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_prepared_silence_stays_silent() -> None:

@@ -4,11 +4,14 @@ import librosa
 import numpy as np
 import pytest
 
-from pipeline.perturbation import CHANGES, ClassicalParams, Perturbation
+from pipeline import audio
+from pipeline.audio import AudioParams
+from pipeline.perturbation import CHANGES, ClassicalParams, Perturbation, faded
 
 RATE = 16_000
 PARAMS = ClassicalParams(probability=0.5, tempo=0.1, semitones=2, snr_db=(15, 40), gain_db=6)
 TIME = np.arange(RATE) / RATE
+PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
 TONE = (0.1 * np.sin(2 * np.pi * 220 * TIME)).astype(np.float32)
 
 
@@ -61,6 +64,32 @@ def test_a_fade_ends_at_its_gain(gain_db: float) -> None:
     gains_db = 20 * np.log10(np.abs(changed[loud] / TONE[loud]))
     assert gains_db[[0, -1]] == pytest.approx([0, gain_db], abs=0.01)
     assert (np.diff(gains_db) * np.sign(gain_db) > -1e-3).all()
+
+
+def spoken(seed: int) -> np.ndarray:
+    """Syllables of all levels between soft ends, prepared, (samples,); some long pauses, and some with a loud end."""
+    draw = np.random.default_rng(seed)
+    parts = [10 ** (-1.3) * np.linspace(0, 1, RATE // 5)]
+    for _ in range(draw.integers(2, 7)):
+        bump = np.hanning(round(draw.uniform(0.1, 0.4) * RATE))
+        parts += [10 ** (-draw.uniform(0, 1.2)) * bump, np.full(round(draw.uniform(0, 0.3) * RATE), 1e-3)]
+    parts.append(10 ** (-1.3) * np.linspace(1, 0, RATE // 4))
+    envelope = np.concatenate(parts)
+    return audio.prepare(envelope * draw.standard_normal(len(envelope)), RATE, PREPARED)
+
+
+@pytest.mark.parametrize("gain_db", [-6.0, 6.0])
+def test_neither_levelling_nor_trimming_takes_a_fade_away(gain_db: float) -> None:
+    """A gain that is the same for next to all that is heard would be levelled away; a fade of soft ends be trimmed."""
+    for seed in range(100):
+        clip = spoken(seed)
+        factors = faded(clip, RATE, gain_db, np.random.default_rng(seed))
+        power = np.square(clip, dtype=np.float64)
+        gains_db = 20 * np.log10(factors)
+        shares = [power[np.abs(gains_db - end_db) < 3.01].sum() / power.sum() for end_db in (0, gain_db)]
+        assert min(shares) > 0.15, seed
+        before, after = (len(audio.prepare(each, RATE, PREPARED)) for each in (clip, clip * factors))
+        assert before - after <= 256, seed  # two steps of trimming, 16 ms
 
 
 def test_the_same_seed_gives_the_same_samples() -> None:

@@ -87,7 +87,9 @@ def main(
     if len(paired):
         jury = Jury(train, heard, judged)
         laboratory = Laboratory(vocoder(voice, prepared.sampling_rate, voice.model(trained)), prepared)
-        measured = in_parallel(laboratory.findings, subjects(), split_path.stem, len(paired))
+        measured = in_parallel(
+            laboratory.findings, subjects(), split_path.stem, len(paired), lambda subject: subject.path
+        )
         for (_, clip), findings in zip(paired.iterrows(), measured, strict=True):
             examined, own_voice = (judged.array(clip["id"], judge.NAME)[0] for judge in (examiner, speakers))
             found += rows(clip, examined, own_voice, findings, jury)

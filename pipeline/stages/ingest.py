@@ -37,7 +37,8 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     decoded = 0
     licensed = tables[name].license if name in tables else CORPORA[name].license
     cache = Cache(cache_path, ingestion.decoder())
-    for (path, labels), examined in zip(labelled.items(), ingestion.examined(list(labelled), cache, name), strict=True):
+    found = ingestion.examined(list(labelled), cache, chosen.max_duration_s, name)
+    for (path, labels), examined in zip(labelled.items(), found, strict=True):
         decoded += examined.is_new
         sound = ingestion.accept(examined.found, chosen)
         if isinstance(sound, AudioError):

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import make_dataclass
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,11 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from pipeline import audio, ingestion, manifest, workers
+from pipeline import audio, containers, ingestion, manifest, workers
 from pipeline.cache import Cache
 from pipeline.stages.ingest import main
 
-PARAMS = "ingest:\n  min_duration_s: 0.1\n  silence_peak: 1e-4\ntables: {}\n"
+PARAMS = "ingest:\n  min_duration_s: 0.1\n  max_duration_s: 45\n  silence_peak: 1e-4\ntables: {}\n"
 RAW = Path("data/raw/ravdess")
 OUT, QUARANTINE = Path("data/corpora/ravdess.parquet"), Path("data/corpora/ravdess.quarantine.parquet")
 RATE = 16_000
@@ -232,9 +233,9 @@ def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypat
     first = ingest()
     assert "decoded" not in first.output
     before = OUT.read_bytes(), QUARANTINE.read_bytes()
-    decoded: list[bytes] = []
+    decoded: list[object] = []
     decode = audio.decoded
-    monkeypatch.setattr(audio, "decoded", lambda data: decoded.append(data) or decode(data))
+    monkeypatch.setattr(audio, "decoded", lambda file, longest_s: decoded.append(file) or decode(file, longest_s))
     result = ingest()
     assert "ravdess: decoded 0 files; what is in the others was known" in result.output
     assert not decoded
@@ -272,6 +273,41 @@ def test_what_is_known_does_not_outlive_a_change(
     assert "was known" not in ingest().output
 
 
+def test_a_clip_that_is_too_long_is_not_decoded(
+    ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its format; and what is known of it says nothing of another limit."""
+    ravdess_tree(RAW, actors=(1,))
+    long = np.tile(noise(1), 8)  # 4 s
+    for take, (suffix, kind) in enumerate((("wav", "WAV"), ("flac", "FLAC"), ("mp3", "MP3"), ("ogg", "OGG")), start=1):
+        statement, repetition = divmod(take - 1, 2)
+        path = RAW / f"03-01-06-01-{statement + 1:02}-{repetition + 1:02}-01.{suffix}"
+        soundfile.write(path, take / 8 * long, RATE, format=kind)
+    read: list[int] = []
+    file_read = soundfile.SoundFile.read
+    monkeypatch.setattr(
+        soundfile.SoundFile,
+        "read",
+        lambda file, *args, **kind: read.append(file.frames) or file_read(file, *args, **kind),
+    )
+    Path("params.yaml").write_text(PARAMS.replace("45", "3.9"))
+    result = ingest()
+    _, rejected = tables(result)
+    assert "kept 2 of 6 clips; quarantined: too long 4" in result.output
+    assert set(rejected.values()) == {"too long"}
+    assert read and max(read) < 3.9 * RATE
+    details = manifest.read(QUARANTINE, manifest.QUARANTINE)["detail"]
+    assert details.str.fullmatch(r"lasts 4\.[01] s, expected 3\.9 s or less").all()
+
+    Path("params.yaml").write_text(PARAMS)
+    clips, rejected = tables(ingest())
+    assert (len(clips), rejected) == (6, {})
+    Path("params.yaml").write_text(PARAMS.replace("45", "3.9"))
+    result = ingest()  # their lengths are in the cache now
+    assert "too long 4" in result.output
+    assert "decoded 0 files" in result.output
+
+
 @pytest.mark.parametrize("library", ["__version__", "__libsndfile_version__"])
 def test_the_decoders_version_is_of_its_libraries(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     before = ingestion.decoder()
@@ -289,18 +325,21 @@ def test_what_is_kept_is_part_of_the_version(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_was_decoded_before_an_interruption_is_kept(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.sqlite", "1")
     paths = ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))
-    decoding = ingestion.examined(paths, cache, "test")
+    decoding = ingestion.examined(paths, cache, 45, "test")
     assert next(decoding).is_new
     decoding.close()  # what an exception or Ctrl-C does
-    again = list(ingestion.examined(paths, cache, "test"))
+    again = list(ingestion.examined(paths, cache, 45, "test"))
     assert [each.is_new for each in again] == [False, True, True, True]
 
 
-def test_the_decoders_version_is_of_its_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", [audio, containers])
+def test_the_decoders_version_is_of_its_code(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType
+) -> None:
     before = ingestion.decoder()
-    other = tmp_path / "audio.py"
-    other.write_text(Path(audio.__file__).read_text() + "# changed")
-    monkeypatch.setattr(audio, "__file__", str(other))
+    other = tmp_path / "changed.py"
+    other.write_text(Path(str(module.__file__)).read_text() + "# changed")
+    monkeypatch.setattr(module, "__file__", str(other))
     assert ingestion.decoder() != before
 
 
@@ -312,7 +351,7 @@ gone.wav,neutral,b,m,de,
 four.wav,bored,b,m,de,
 """
 MINE = """
-ingest: {min_duration_s: 0.1, silence_peak: 1e-4}
+ingest: {min_duration_s: 0.1, max_duration_s: 45, silence_peak: 1e-4}
 tables:
   mine: {table: clips.csv, base: audio, license: private, emotions: {wut: angry}, intensities: {stark: high}}
 """
@@ -403,6 +442,7 @@ def test_folder_without_a_usable_clip(corpus: str) -> None:
             "'ingest.silence_pek' is not known; did you mean 'silence_peak'",
         ),
         (PARAMS.replace("0.1", "-1"), "ravdess", "'ingest.min_duration_s' is -1"),
+        (PARAMS.replace("45", "0"), "ravdess", "'ingest.max_duration_s' is 0"),
         ("ingets:\n", "ravdess", "'ingest' is missing; did you mean 'ingets'?"),
     ],
 )

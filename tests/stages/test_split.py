@@ -19,6 +19,7 @@ emotions:
 - angry
 ingest:
   min_duration_s: 0.1
+  max_duration_s: 45
   silence_peak: 1e-4
 tables: {}
 split:
