@@ -16,7 +16,7 @@ STAGES = (
     "features",
     "split",
     "analyse",
-    "pretrain",
+    "train_emotion_classifier",
     "train_cyclegan",
     "train_vocoder",
     "generate",
