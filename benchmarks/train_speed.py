@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline import hardware, params
 from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance, Guide
+from pipeline.cyclegan.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.cyclegan.training import train
 from pipeline.hardware import HardwareParams
@@ -33,14 +33,14 @@ from pipeline.hardware import HardwareParams
 OFF: dict[str, Any] = {
     "identity_share": 1,
     "parallel_weight": 0,
-    "guidance_weight": 0,
+    "classifier_weight": 0,
 }
 PARTS: dict[str, dict[str, Any]] = {
     "none": {},
     "no judges": {"adversarial_weight": 0},
     "identity for half": {"identity_share": 0.5},
     "parallel takes": {"parallel_weight": 20},
-    "guidance": {"guidance_weight": 1},
+    "classifier": {"classifier_weight": 1},
 }
 
 
@@ -66,12 +66,12 @@ def main(params_path: Path, warm_up: int, steps: int, size: int | None, parts: b
     a, b = clips(order), clips(order)
     with_aims = clips(2 * order), clips(2 * order)
     plain = Normalisation(torch.zeros(order), torch.ones(order))
-    guide = Guide(order, chosen.guide.channels, ("a", "b"))
-    guidance = Guidance(guide, ("a", "b"), [plain] * 100, [plain] * 100)
+    classifier = EmotionClassifier(order, chosen.emotion_classifier.channels, ("a", "b"))
+    classifier_loss = ClassifierLoss(classifier, ("a", "b"), [plain] * 100, [plain] * 100)
 
     def run(own: CycleGanParams, count: int) -> None:
         own = replace(own, steps=count, log_every=count)
-        train(*(with_aims if own.parallel_weight else (a, b)), own, 0, device, autocast, guidance)
+        train(*(with_aims if own.parallel_weight else (a, b)), own, 0, device, autocast, classifier_loss)
         synchronise(device)
 
     settings = {"params.yaml": chosen}

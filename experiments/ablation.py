@@ -28,14 +28,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "f0_only": {},  # the spectrum stays
     "plain CycleGAN": {
         "train_cyclegan.parallel_weight": 0,
-        "train_cyclegan.guidance_weight": 0,
+        "train_cyclegan.classifier_weight": 0,
         "train_cyclegan.keep_mean": 0,
         "train_cyclegan.keep_variance": 0,
     },
     "without parallel takes": {"train_cyclegan.parallel_weight": 0},
     "without discriminators": {"train_cyclegan.adversarial_weight": 0},
-    "without guidance": {"train_cyclegan.guidance_weight": 0},
-    "four times the guidance": {"train_cyclegan.guidance_weight": 4},
+    "without classifier loss": {"train_cyclegan.classifier_weight": 0},
+    "four times the classifier loss": {"train_cyclegan.classifier_weight": 4},
     "without keeping the mean": {"train_cyclegan.keep_mean": 0},
     "without keeping the variance": {"train_cyclegan.keep_variance": 0},
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
@@ -80,9 +80,9 @@ def assessed(name: str, split: str) -> pd.DataFrame:
         chosen = changed(VARIANTS[name], folder / "params.yaml")
         features = ("--features", "data/features/vocoder")
         given = ("--params", chosen, "--split", f"data/splits/{split}.parquet")
-        shared = ("--pretrained", folder / "pretrained")
+        shared = ("--emotion-classifier", folder / "emotion_classifier")
         if name not in NETWORKS_OF_DEFAULTS:
-            run("pretrain", *given, *features, "--out", shared[1])
+            run("train-emotion-classifier", *given, *features, "--out", shared[1])
         prosody = params.load(chosen, "prosody", dict[str, Any])
         for pair in params.load(chosen, "pairs", tuple[str, ...]):
             model = folder / "models" / pair

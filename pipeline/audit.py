@@ -56,7 +56,7 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
     )
     train = partitioned[partitioned["partition"] == "train"]
     fitted_on = {leakage.GATE: said.get(leakage.GATE, "")}
-    allowed = dict.fromkeys((leakage.GATE, leakage.VOCODER, leakage.PRETRAINED), models.clips_sha256(train))
+    allowed = dict.fromkeys((leakage.GATE, leakage.VOCODER, leakage.EMOTION_CLASSIFIER), models.clips_sha256(train))
     made = rows[rows["is_synthetic"]]
     learns = ~made["generator"].isin(LEARNS_NOTHING)
     harmless = set(made.loc[~learns, "generator_sha256"]) - set(made.loc[learns, "generator_sha256"])
@@ -72,8 +72,8 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
             config, sha256 = models.config(model), models.fingerprint(model)
             fitted_on[sha256] = config["train_clips_sha256"]
             allowed[sha256] = models.clips_sha256(train[train["emotion"].isin(config["emotions"])])
-        if config.get("pretrained_on"):
-            fitted_on[leakage.PRETRAINED + sha256] = config["pretrained_on"]
+        if config.get("classifier_trained_on"):
+            fitted_on[leakage.EMOTION_CLASSIFIER + sha256] = config["classifier_trained_on"]
         if "vocoder" in voice:
             learned = models.config(Path(voice["vocoder"]))["train_clips_sha256"]
             is_same = models.fingerprint(Path(voice["vocoder"])) == voice["vocoder_sha256"]

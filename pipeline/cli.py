@@ -18,7 +18,7 @@ STAGES = (
     "features",
     "split",
     "analyse",
-    "pretrain",
+    "train_emotion_classifier",
     "train_cyclegan",
     "train_vocoder",
     "generate",

@@ -16,7 +16,7 @@ SHOWN = 3  # offending rows in a message
 GATE = "gated_by"  # the quality gate, among generators
 # Before a generator's hash: what else had a part in its clips, if that has learned
 VOCODER = "vocoder of "
-PRETRAINED = "pretraining of "  # guide
+EMOTION_CLASSIFIER = "emotion classifier of "
 
 Hashes = Mapping[str, str]  # of each generator, by its own hash, or of each use of clips: the hash of these clips
 
@@ -174,8 +174,8 @@ def foreign_generators(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hash
 
 
 def foreign_parts(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """Vocoder and pretraining have learned nothing, or from the train clips of this split and no others."""
-    for part, word in ((VOCODER, "vocoder"), (PRETRAINED, "pretraining")):
+    """Vocoder and emotion classifier have learned nothing, or from the train clips of this split and no others."""
+    for part, word in ((VOCODER, "vocoder"), (EMOTION_CLASSIFIER, "emotion classifier")):
         generators = augmented["generator_sha256"].dropna().unique()
         heard = {sha256: fitted_on[part + sha256] for sha256 in generators if part + sha256 in fitted_on}
         found = augmented["generator_sha256"].map(heard)

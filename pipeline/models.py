@@ -59,12 +59,6 @@ def load(folder: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
         raise ModelError(f"{folder / WEIGHTS}: cannot be read ({error}); `dvc repro --force` trains it again") from None
 
 
-def part(tensors: "Mapping[str, Tensor]", name: str) -> "dict[str, Tensor]":
-    """Those of a model's tensors whose names begin with a word and a dot, without these."""
-    prefix = f"{name}."
-    return {full.removeprefix(prefix): tensor for full, tensor in tensors.items() if full.startswith(prefix)}
-
-
 def config(folder: Path) -> dict[str, Any]:
     """Configuration of a model.
 

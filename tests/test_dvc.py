@@ -87,7 +87,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     everything = repro()
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1", "analyse"),
-        *("pretrain@full-1", "train_cyclegan@full-1-angry-neutral"),
+        *("train_emotion_classifier@full-1", "train_cyclegan@full-1-angry-neutral"),
         "generate@full-1-angry-neutral-cyclegan",
         *("{augment,classify}@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
     )
@@ -119,7 +119,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     # A fold more, and a pair less, whose folders stay behind and are not read.
     change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
-        *("split@full-2", "analyse", "pretrain@full-2"),
+        *("split@full-2", "analyse", "train_emotion_classifier@full-2"),
         *("train_cyclegan@full-2-angry-neutral", "generate@full-2-angry-neutral-cyclegan"),
         *("augment@full-{1,2}-{none,cyclegan}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
         *("evaluate", "assess@full-{1,2}", "tabulate"),

@@ -47,7 +47,7 @@ def test_training_is_timed(
     main = loaded(ROOT / "benchmarks/train_speed.py", monkeypatch).main
     result = CliRunner().invoke(main, ["--warm-up", "1", "--steps", "1", "--size", "64", "--parts"])
     assert result.exit_code == 0, result.output
-    assert "params.yaml" in result.output and "guidance" in result.output
+    assert "params.yaml" in result.output and "classifier" in result.output
 
 
 def test_what_was_made_with_other_parameters_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.cyclegan.guidance import GuideParams
+from pipeline.cyclegan.emotion_classifier import EmotionClassifierParams
 from pipeline.cyclegan.losses import fake_loss, real_loss
 from pipeline.cyclegan.networks import Discriminator, Generator
 from pipeline.params import Odd, section
@@ -36,8 +36,8 @@ class CycleGanParams:
     identity_weight: NonNegativeFloat
     identity_share: Share  # of the steps in which it applies
     parallel_weight: NonNegativeFloat  # of the distance to real takes of the same words by the same speaker
-    guidance_weight: NonNegativeFloat
-    guide: GuideParams
+    classifier_weight: NonNegativeFloat
+    emotion_classifier: EmotionClassifierParams
     log_every: PositiveInt  # steps to a row of the training curve
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.cyclegan import checkpoints as checkpointing
 from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance
+from pipeline.cyclegan.emotion_classifier import ClassifierLoss
 from pipeline.cyclegan.losses import cycle_loss, identity_loss, parallel_loss
 from pipeline.cyclegan.pair import CycleGan, CycleGanParams
 from pipeline.cyclegan.progress import Curve, Optimiser, Stateful
@@ -23,7 +23,7 @@ def train(
     seed: int,
     device: torch.device,
     autocast: AbstractContextManager[None] | None = None,
-    guidance: Guidance | None = None,
+    classifier_loss: ClassifierLoss | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[CycleGan, list[dict[str, float]]]:
     """Train a pair; the same arguments on the same kind of machine give the same weights, killed in between or not.
@@ -35,24 +35,24 @@ def train(
         seed: of weights and crops
         device: where to train
         autocast: context of the forward passes (mixed precision)
-        guidance: towards a and b; used if it has a weight
+        classifier_loss: towards a and b; used if it has a weight
         checkpoints: where to go on from, and to save; to be deleted once what comes of the training is kept
 
     Returns:
         the networks, and the curve: step, and the mean of each loss since the row before, 0 where it does not apply
 
     Raises:
-        ValueError: guidance is not given, but has a weight
+        ValueError: classifier_loss is not given, but has a weight
     """
     width = a.frames.shape[1]
     networks = untrained(width // 2 if params.parallel_weight else width, params, seed).to(device)
     a, b = a.to(device), b.to(device)
-    if not params.guidance_weight:
-        guidance = None
-    elif guidance is None:
-        raise ValueError("'guidance_weight' is not 0, but no guidance is given")
+    if not params.classifier_weight:
+        classifier_loss = None
+    elif classifier_loss is None:
+        raise ValueError("'classifier_weight' is not 0, but no classifier loss is given")
     else:
-        guidance = guidance.to(device)
+        classifier_loss = classifier_loss.to(device)
     precision = autocast or nullcontext()
     weights = _weights(params)
     identity_steps = round(params.identity_share * params.steps) if params.identity_weight else 0
@@ -79,8 +79,8 @@ def train(
             losses["identity"] = identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b)
             if params.parallel_weight:
                 losses["parallel"] = parallel_loss(aim_of_a, fake_b) + parallel_loss(aim_of_b, fake_a)
-            if guidance:
-                losses["guidance"] = guidance(fake_a, fake_b, of_b, of_a)
+            if classifier_loss:
+                losses["classifier"] = classifier_loss(fake_a, fake_b, of_b, of_a)
         progress.generators.step(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
 
         # Discriminator
@@ -107,7 +107,7 @@ def training_key(
     params: CycleGanParams,
     seed: int,
     *machine: object,
-    guidance: Guidance | None = None,
+    classifier_loss: ClassifierLoss | None = None,
 ) -> str:
     """Key of the checkpoints of `train`: all on which it depends.
 
@@ -117,10 +117,10 @@ def training_key(
         params: …
         seed: …
         machine: what else changes the last digits: device, precision, threads
-        guidance: …
+        classifier_loss: …
     """
     data = (tensor for domain in (a, b) for tensor in (domain.frames, domain.lengths, domain.chances))
-    weights = guidance.state_dict().values() if guidance else ()
+    weights = classifier_loss.state_dict().values() if classifier_loss else ()
     return checkpointing.key((params, seed, *machine), chain(data, weights))
 
 
@@ -172,7 +172,7 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
         "cycle": params.cycle_weight,
         "identity": params.identity_weight,
         "parallel": params.parallel_weight,
-        "guidance": params.guidance_weight,
+        "classifier": params.classifier_weight,
     }
 
 
@@ -180,6 +180,6 @@ def _columns(params: CycleGanParams) -> list[str]:
     """Of the curve: four that are always there, and those of the parts that are switched on."""
     switched = {
         "parallel": params.parallel_weight > 0,
-        "guidance": params.guidance_weight > 0,
+        "classifier": params.classifier_weight > 0,
     }
     return ["adversarial", "cycle", "identity", "discriminator", *(name for name, on in switched.items() if on)]

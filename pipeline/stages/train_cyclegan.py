@@ -15,7 +15,7 @@ from pipeline.cyclegan.checkpoints import Checkpoints
 from pipeline.cyclegan.clips import spoken
 from pipeline.cyclegan.conversion import Converter, Normalisation, Styles
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance, Guide
+from pipeline.cyclegan.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.cyclegan.pair import CycleGanParams, generator_size
 from pipeline.cyclegan.parallel import Take, with_aims
 from pipeline.files import whole
@@ -32,7 +32,9 @@ CHECKPOINT_STEPS = 25  # between two; what a killed training loses at most
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
 @click.option("--pair", required=True, help="Two emotions, such as angry-happy.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
-@click.option("--pretrained", type=click.Path(path_type=Path), required=True, help="What the split's pairs share.")
+@click.option(
+    "--emotion-classifier", "classifier_path", type=click.Path(path_type=Path), required=True, help="Its model."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training's losses.")
 @click.option("--checkpoints", "checkpoint_folder", type=click.Path(path_type=Path), default=".cache/training")
@@ -42,7 +44,7 @@ def main(
     split_path: Path,
     pair: str,
     features: Path,
-    pretrained: Path,
+    classifier_path: Path,
     out: Path,
     curve: Path,
     checkpoint_folder: Path,
@@ -85,20 +87,28 @@ def main(
     autocast = hardware.autocast(machine, device)
     own_seed = models.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
-    guidance = None
-    about: dict[str, Any] = {}  # what was pretrained, where it is used
-    if chosen.guidance_weight:
-        shared, about = models.load(pretrained)
+    classifier_loss = None
+    about: dict[str, Any] = {}  # of the emotion classifier, where it is used
+    if chosen.classifier_weight:
+        weights, about = models.load(classifier_path)
         if about["train_clips_sha256"] != models.clips_sha256(in_train):
-            raise click.ClickException(f"{pretrained}: has heard other clips than the train partition of {split_path}")
+            raise click.ClickException(
+                f"{classifier_path}: has heard other clips than the train partition of {split_path}"
+            )
         if about.get("params") != params.digest(chosen, chosen_prosody):
-            raise click.ClickException(f"{pretrained}: made with other parameters; `dvc repro` makes it again")
-        guide = Guide(takes[a][0].normalised.shape[1], chosen.guide.channels, about["emotions"])
-        guide.load_state_dict(models.part(shared, "guide"))
-        guidance = Guidance(guide, emotions, undone[a], undone[b])
-    key = training.training_key(domains[a], domains[b], chosen, own_seed, machine, device, guidance=guidance)
+            raise click.ClickException(f"{classifier_path}: made with other parameters; `dvc repro` makes it again")
+        classifier = EmotionClassifier(
+            takes[a][0].normalised.shape[1], chosen.emotion_classifier.channels, about["emotions"]
+        )
+        classifier.load_state_dict(weights)
+        classifier_loss = ClassifierLoss(classifier, emotions, undone[a], undone[b])
+    key = training.training_key(
+        domains[a], domains[b], chosen, own_seed, machine, device, classifier_loss=classifier_loss
+    )
     checkpoints = Checkpoints(checkpoint_folder / split_path.stem / pair, key, CHECKPOINT_STEPS)
-    networks, losses = training.train(domains[a], domains[b], chosen, own_seed, device, autocast, guidance, checkpoints)
+    networks, losses = training.train(
+        domains[a], domains[b], chosen, own_seed, device, autocast, classifier_loss, checkpoints
+    )
     converter = Converter(styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, prosody)
 
     config = {
@@ -111,7 +121,7 @@ def main(
         "seed": seed,
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
-        "pretrained_on": about.get("train_clips_sha256"),
+        "classifier_trained_on": about.get("train_clips_sha256"),
         "params": asdict(chosen),
     }
     models.save(out, converter.tensors(), config)

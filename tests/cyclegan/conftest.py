@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.cyclegan.guidance import GuideParams
+from pipeline.cyclegan.emotion_classifier import EmotionClassifierParams
 from pipeline.cyclegan.pair import CycleGanParams
 
 
@@ -32,7 +32,7 @@ def params() -> CycleGanParams:
         identity_weight=0.5,
         identity_share=1,
         parallel_weight=0,
-        guidance_weight=0,
-        guide=GuideParams(channels=4, steps=20, batch=8, learning_rate=1e-2, noise=0.1),
+        classifier_weight=0,
+        emotion_classifier=EmotionClassifierParams(channels=4, steps=20, batch=8, learning_rate=1e-2, noise=0.1),
         log_every=2,
     )

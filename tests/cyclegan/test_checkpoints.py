@@ -19,7 +19,7 @@ from pipeline.cyclegan import checkpoints as checkpointing
 from pipeline.cyclegan.checkpoints import LATEST, Checkpoints
 from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance, Guide
+from pipeline.cyclegan.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.cyclegan.pair import CycleGan, CycleGanParams
 from pipeline.cyclegan.training import train, training_key
 
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 ORDER = 3
 EVERYTHING: dict[str, Any] = {
     "identity_share": 0.5,
-    "guidance_weight": 1,
+    "classifier_weight": 1,
     "log_every": 4,  # no multiple of the steps between checkpoints, nor they of it
 }
 
@@ -50,7 +50,9 @@ def arguments(params: CycleGanParams) -> dict[str, Any]:
         "b": domain(1),
         "params": params,
         "seed": 5,
-        "guidance": Guidance(Guide(ORDER, 4, ("angry", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 4),
+        "classifier_loss": ClassifierLoss(
+            EmotionClassifier(ORDER, 4, ("angry", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 4
+        ),
     }
 
 
@@ -198,7 +200,7 @@ assert outcome(None, "resumed", checkpoints) == 0
 
 
 def test_training_that_sigkill_ends_again_and_again(params: CycleGanParams, tmp_path: Path) -> None:
-    changes = {key: value for key, value in EVERYTHING.items() if key != "guidance_weight"}
+    changes = {key: value for key, value in EVERYTHING.items() if key != "classifier_weight"}
     params = replace(params, **changes, steps=12)
     points = [3, "writing", 9, "renaming", 7, "writing", 4, 1]
     command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(asdict(params)), json.dumps(points)]
@@ -300,21 +302,21 @@ def test_key_is_the_same_for_the_same(params: CycleGanParams) -> None:
 
 def test_key_is_another_for_anything_else(params: CycleGanParams) -> None:
     a, b = domain(0), domain(1)
-    other = arguments(params)["guidance"]
+    other = arguments(params)["classifier_loss"]
     other.a_to_b.shift += 1
     found = [
         key_with(params, CPU, 1),
         key_with(params, CPU, 2),
         key_with(params),
         *(key_with(replace(params, **{name: value})) for name, value in {**EVERYTHING, "steps": 5, "batch": 3}.items()),
-        key_with(replace(params, guide=replace(params.guide, steps=21))),
+        key_with(replace(params, emotion_classifier=replace(params.emotion_classifier, steps=21))),
         key_with(params, seed=6),
         key_with(params, a=b, b=a),
         key_with(params, a=replace(a, frames=a.frames + 1e-6)),
         key_with(params, a=replace(a, lengths=a.lengths - 1)),
         key_with(params, b=replace(b, chances=b.chances * 2)),
-        key_with(params, guidance=None),
-        key_with(params, guidance=other),
+        key_with(params, classifier_loss=None),
+        key_with(params, classifier_loss=other),
     ]
     assert len(set(found)) == len(found)
 

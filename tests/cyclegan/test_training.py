@@ -13,7 +13,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 from pipeline.cyclegan import training
 from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance, Guide
+from pipeline.cyclegan.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.cyclegan.networks import Discriminator, Generator
 from pipeline.cyclegan.pair import CycleGan, CycleGanParams, Judges
 from pipeline.cyclegan.progress import Optimiser
@@ -42,16 +42,18 @@ def aimed(domain: Domain, seed: int) -> Domain:
     return replace(domain, frames=torch.cat([domain.frames, aims], dim=1))
 
 
-def guidance(seed: int = 0) -> Guidance:
-    """By a guide that has not learned anything, but has an opinion."""
+def classifier_loss(seed: int = 0) -> ClassifierLoss:
+    """By a classifier that has not learned anything, but has an opinion."""
     torch.manual_seed(seed)
     plain = Normalisation(torch.zeros(ORDER), torch.ones(ORDER))
-    return Guidance(Guide(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 3)
+    return ClassifierLoss(
+        EmotionClassifier(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 3
+    )
 
 
 def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:
     a, b = (aimed(A, 2), aimed(B, 3)) if params.parallel_weight else (A, B)
-    return train(a, b, params, seed, CPU, **{"guidance": guidance(), **more})
+    return train(a, b, params, seed, CPU, **{"classifier_loss": classifier_loss(), **more})
 
 
 SWITCHES: dict[str, dict[str, Any]] = {
@@ -59,7 +61,7 @@ SWITCHES: dict[str, dict[str, Any]] = {
     "rate schedule": {"constant_share": 0.2},
     "mean": {"keep_mean": 0.5},
     "parallel": {"parallel_weight": 1},
-    "guidance": {"guidance_weight": 1},
+    "classifier": {"classifier_weight": 1},
 }
 EVERYTHING = {key: value for changes in SWITCHES.values() for key, value in changes.items()}
 
@@ -170,9 +172,9 @@ def test_nothing_but_its_own_generator_is_drawn_from_while_it_trains(params: Cyc
     assert torch.equal(*states)
 
 
-def test_guidance_that_is_asked_for_must_be_given(params: CycleGanParams) -> None:
-    with pytest.raises(ValueError, match="'guidance_weight'"):
-        train(A, B, replace(params, guidance_weight=1), 5, CPU)
+def test_classifier_loss_that_is_asked_for_must_be_given(params: CycleGanParams) -> None:
+    with pytest.raises(ValueError, match="'classifier_weight'"):
+        train(A, B, replace(params, classifier_weight=1), 5, CPU)
 
 
 # The curve and the sum of the losses
@@ -224,16 +226,16 @@ def test_losses_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
 
 def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
     weights = {
-        "guidance_weight": 5,
+        "classifier_weight": 5,
         "parallel_weight": 11,
     }
     params = replace(params, **EVERYTHING | weights, steps=4, generator_rate=0.05, log_every=1)
     rows = pd.DataFrame(trained(params)[1])
     always = ["step", "adversarial", "cycle", "identity", "discriminator"]
-    assert list(rows) == [*always, "parallel", "guidance"]
+    assert list(rows) == [*always, "parallel", "classifier"]
     assert (rows.iloc[1] > 0.001).all()
     expected = rows["adversarial"] + 2 * rows["cycle"] + 0.5 * rows["identity"]
-    expected += 5 * rows["guidance"] + 11 * rows["parallel"]
+    expected += 5 * rows["classifier"] + 11 * rows["parallel"]
     np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
     np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
 
@@ -351,13 +353,13 @@ def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None
     torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
 
 
-# Guidance
+# ClassifierLoss
 
 
-def test_guidance_is_left_as_it_was(params: CycleGanParams) -> None:
-    given = guidance()
+def test_classifier_loss_is_left_as_it_was(params: CycleGanParams) -> None:
+    given = classifier_loss()
     before = {name: weights.clone() for name, weights in given.state_dict().items()}
-    trained(replace(params, guidance_weight=1), guidance=given)
+    trained(replace(params, classifier_weight=1), classifier_loss=given)
     assert all(torch.equal(weights, before[name]) for name, weights in given.state_dict().items())
     assert all(weights.grad is None for weights in given.parameters())
 

@@ -130,7 +130,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         record(Path("data/raw/demo"))
         run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"})])
         run_all([("split", SPLIT), ("split", other)])
-        run_all([("pretrain", SPLIT), ("pretrain", other)])
+        run_all([("train_emotion_classifier", SPLIT), ("train_emotion_classifier", other)])
         items = [
             {**item, **CYCLEGAN} for item in (*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]})
         ]
@@ -184,7 +184,7 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)
         change_params(NEURAL)
-        run_all([("features", {"corpus": "demo"}), ("pretrain", SPLIT), ("train_cyclegan", pair)])
+        run_all([("features", {"corpus": "demo"}), ("train_emotion_classifier", SPLIT), ("train_cyclegan", pair)])
         run_all(("train_vocoder", {**SPLIT, "fold": fold, "vocoder": "istft"}) for fold in ("1", "3"))
         run_all([("generate", pair)])
     return folder

@@ -279,7 +279,7 @@ def test_model_that_heard_the_test_speakers(stage: Stage, augment: Callable[...,
     shutil.copy(SPLIT, leaky)
     rewrite(leaky, manifest.PARTITIONED, lambda rows: rows.assign(partition="train"))
     before = MADE.read_bytes()
-    assert stage("pretrain", "--split", str(leaky), **item).exit_code == 0
+    assert stage("train_emotion_classifier", "--split", str(leaky), **item).exit_code == 0
     assert stage("train_cyclegan", "--split", str(leaky), **item).exit_code == 0
     assert stage("generate", **item).exit_code == 0
     assert MADE.read_bytes() != before

@@ -18,8 +18,8 @@ from pipeline.cyclegan.crops import Domain
 from pipeline.cyclegan.training import train
 from pipeline.models import clips_sha256
 from pipeline.shards import Writer
-from pipeline.stages import pretrain
 from pipeline.stages import train_cyclegan as stage
+from pipeline.stages import train_emotion_classifier
 from pipeline.stages.assess import converted
 from pipeline.stages.train_cyclegan import main
 from pipeline.vocoder import Features
@@ -45,8 +45,8 @@ train_cyclegan:
   identity_weight: 0.5
   identity_share: 0.5
   parallel_weight: 0
-  guidance_weight: 0
-  guide: {channels: 4, steps: 2, batch: 4, learning_rate: 1e-3, noise: 0.3}
+  classifier_weight: 0
+  emotion_classifier: {channels: 4, steps: 2, batch: 4, learning_rate: 1e-3, noise: 0.3}
   log_every: 2
 prosody: {f0: log_gaussian, energy: cyclegan, duration: rate}
 """
@@ -122,13 +122,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_features(clips())
 
 
-def run(pair: str = "angry-sad", split: str = "full-1", pretrained: str | None = None) -> Result:
+def run(pair: str = "angry-sad", split: str = "full-1", classifier_path: str | None = None) -> Result:
     """What all pairs share is trained first, unless another one's is to be used."""
     data = ["--split", f"splits/{split}.parquet", "--features", "features"]
-    shared = f"models/pretrained/{pretrained or split}"
-    if not pretrained:
-        CliRunner().invoke(pretrain.main, [*data, "--out", shared])
-    own = ["--pretrained", shared, "--pair", pair, "--out", str(OUT), "--curve", str(CURVE)]
+    shared = f"models/emotion_classifier/{classifier_path or split}"
+    if not classifier_path:
+        CliRunner().invoke(train_emotion_classifier.main, [*data, "--out", shared])
+    own = ["--emotion-classifier", shared, "--pair", pair, "--out", str(OUT), "--curve", str(CURVE)]
     return CliRunner().invoke(main, [*data, *own])
 
 
@@ -285,11 +285,11 @@ def test_config_is_json_without_pickles() -> None:
     assert json.loads((OUT / "config.json").read_text())["kind"] == "cyclegan"
 
 
-def test_guide_learns_from_all_train_clips_alone() -> None:
+def test_emotion_classifier_learns_from_all_train_clips_alone() -> None:
     """It changes the weights, and learns from nobody outside train."""
     run()
     plain = written()
-    Path("params.yaml").write_text(PARAMS.replace("guidance_weight: 0", "guidance_weight: 2"))
+    Path("params.yaml").write_text(PARAMS.replace("classifier_weight: 0", "classifier_weight: 2"))
     result = run()
     assert result.exit_code == 0, result.output
     before = written()
@@ -305,51 +305,54 @@ def test_guide_learns_from_all_train_clips_alone() -> None:
     assert all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
 
 
-@pytest.mark.parametrize(("given", "names"), [("0", []), ("2", ["guide"])])
+@pytest.mark.parametrize(("given", "names"), [("0", []), ("2", ["deviation", "heard", "layers", "leave", "mean"])])
 def test_what_pairs_share_is_trained_where_it_is_asked_for(given: str, names: list[str]) -> None:
-    Path("params.yaml").write_text(PARAMS.replace("guidance_weight: 0", f"guidance_weight: {given}"))
+    Path("params.yaml").write_text(PARAMS.replace("classifier_weight: 0", f"classifier_weight: {given}"))
     result = run()
     assert result.exit_code == 0, result.output
-    tensors, config = models.load(Path("models/pretrained/full-1"))
+    tensors, config = models.load(Path("models/emotion_classifier/full-1"))
     assert sorted({name.split(".")[0] for name in tensors}) == names
     frame = clips()
     assert config["train_clips_sha256"] == clips_sha256(frame[partition(frame) == "train"])
     assert config["emotions"] == sorted(EMOTIONS)
-    assert models.load(OUT)[1]["pretrained_on"] == (config["train_clips_sha256"] if names else None)
+    assert models.load(OUT)[1]["classifier_trained_on"] == (config["train_clips_sha256"] if names else None)
 
 
-def test_pretraining_on_other_clips_is_refused() -> None:
+def test_emotion_classifier_on_other_clips_is_refused() -> None:
     """Of a split whose test speakers train here."""
-    Path("params.yaml").write_text(PARAMS.replace("guidance_weight: 0", "guidance_weight: 1"))
+    Path("params.yaml").write_text(PARAMS.replace("classifier_weight: 0", "classifier_weight: 1"))
     frame = clips()
     rows = frame.assign(partition=partition(frame).replace({"test": "train"}))[["id", "partition"]]
     manifest.write(rows, Path("splits/full-2.parquet"), manifest.PARTITIONED, "")
     assert run(split="full-2").exit_code == 0
-    result = run(pretrained="full-2")
+    result = run(classifier_path="full-2")
     assert result.exit_code == 1
-    assert "models/pretrained/full-2: has heard other clips than the train partition of splits/full-1" in result.output
+    assert (
+        "models/emotion_classifier/full-2: has heard other clips than the train partition of splits/full-1"
+        in result.output
+    )
 
 
-def test_pretraining_with_other_parameters_is_refused() -> None:
+def test_emotion_classifier_with_other_parameters_is_refused() -> None:
     """Its networks may not even have the same shapes."""
-    asked = PARAMS.replace("guidance_weight: 0", "guidance_weight: 1")
+    asked = PARAMS.replace("classifier_weight: 0", "classifier_weight: 1")
     Path("params.yaml").write_text(asked)
     assert run().exit_code == 0
     Path("params.yaml").write_text(asked.replace("f0: log_gaussian", "f0: none"))
-    result = run(pretrained="full-1")
+    result = run(classifier_path="full-1")
     assert result.exit_code == 1
-    assert "models/pretrained/full-1: made with other parameters; `dvc repro` makes it again" in result.output
+    assert "models/emotion_classifier/full-1: made with other parameters; `dvc repro` makes it again" in result.output
 
 
 @pytest.mark.parametrize("parallel_weight", [0, 3])
-def test_guidance_hears_each_conversion_as_it_will_be_made(
+def test_classifier_loss_is_of_each_conversion_as_it_will_be_made(
     parallel_weight: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the intensity of its clip where enough was heard of it of the target: of `medium` anger, of `high` sadness.
 
     Networks that have learned nothing are the identity, so that a clip's frames come back in the units of its target.
     """
-    asked = PARAMS.replace("guidance_weight: 0", "guidance_weight: 1").replace("average: 0.9", "average: 0")
+    asked = PARAMS.replace("classifier_weight: 0", "classifier_weight: 1").replace("average: 0.9", "average: 0")
     asked = asked.replace("parallel_weight: 0", f"parallel_weight: {parallel_weight}")
     Path("params.yaml").write_text(asked.replace("duration: rate", "duration: none"))
     frame = clips()
@@ -367,13 +370,15 @@ def test_guidance_hears_each_conversion_as_it_will_be_made(
     monkeypatch.setattr(training, "train", untrained)
     result = run()
     assert result.exit_code == 0, result.output
-    a, b, guidance = given
+    a, b, classifier_loss = given
     converter = Converter.from_tensors(*models.load(OUT), torch.device("cpu"))
     assert set(converter.styles.of) == {("angry", None), ("angry", "medium"), ("sad", None), ("sad", "high")}
     own = frame[(partition(frame) == "train") & frame["emotion"].isin(("angry", "sad"))]
     seen = []
     for id_, emotion, level in own[["id", "emotion", "intensity"]].itertuples(index=False):
-        domain, units, other = (a, guidance.a_to_b, "sad") if emotion == "angry" else (b, guidance.b_to_a, "angry")
+        domain, units, other = (
+            (a, classifier_loss.a_to_b, "sad") if emotion == "angry" else (b, classifier_loss.b_to_a, "angry")
+        )
         spectrum = np.float32(spectrum_of(id_))
         clip = Features(spectrum, np.zeros((len(spectrum), 1), np.float32), np.zeros((len(spectrum), 1), np.float32))
         made = converted(converter, clip, emotion, other, (71, 600), level).spectrum

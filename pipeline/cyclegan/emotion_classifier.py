@@ -1,6 +1,6 @@
 """A small emotion classifier, trained on real clips and then frozen, that pushes conversions towards their target.
 
-StarGAN-VC (Kameoka et al. 2018) has such a domain classifier beside its discriminators. The guide here is done learning
+StarGAN-VC (Kameoka et al. 2018) has such a domain classifier beside its discriminators. The one here is done learning
 before the generators begin, so that it knows nothing but real clips of the train partition.
 """
 
@@ -19,8 +19,8 @@ from pipeline.params import section
 
 
 @section
-class GuideParams:
-    """Size and training of the guide."""
+class EmotionClassifierParams:
+    """Size and training of the classifier."""
 
     channels: PositiveInt
     steps: PositiveInt
@@ -29,7 +29,7 @@ class GuideParams:
     noise: NonNegativeFloat  # added to what it learns from, so that a trace of an emotion does not convince it
 
 
-class Guide(nn.Module):
+class EmotionClassifier(nn.Module):
     """Mel-cepstrum → one logit an emotion: strided convolutions over frames, their mean over time, a linear layer."""
 
     mean: Tensor  # of each coefficient over the frames that it learned from, (order,)
@@ -72,17 +72,17 @@ class Guide(nn.Module):
         return logits.float()
 
 
-def trained_guide(
+def trained_classifier(
     spectra: Sequence[Tensor],
     labels: Sequence[str],
     speakers: Sequence[str],
-    params: GuideParams,
+    params: EmotionClassifierParams,
     frames: int,
     seed: int,
     device: torch.device,
     deaf_to: Sequence[int] = (),
-) -> Guide:
-    """Train a guide; the same arguments on the same kind of machine give the same weights.
+) -> EmotionClassifier:
+    """Train a classifier; the same arguments on the same kind of machine give the same weights.
 
     Every emotion is drawn equally often, and of each emotion every speaker who acts it.
 
@@ -91,37 +91,37 @@ def trained_guide(
         labels: emotion of each clip
         speakers: of each clip
         params: size and training
-        frames: of the crops that it learns from; those that it will guide
+        frames: of the crops that it learns from; those that it will score
         seed: of weights, crops and noise
         device: where to train
         deaf_to: coefficients that do not come from the generator
 
     Returns:
-        the guide, on the device
+        the classifier, on the device
     """
     torch.manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
     emotions = sorted(set(labels))
     clips = equally_drawn(spectra, labels, speakers).to(device)
-    guide = Guide(clips.frames.shape[1], params.channels, emotions, deaf_to)
+    classifier = EmotionClassifier(clips.frames.shape[1], params.channels, emotions, deaf_to)
     statistics = Normalisation.fit(spectra)
-    guide.mean.copy_(statistics.mean)
-    guide.deviation.copy_(statistics.deviation)
-    guide.to(device)
+    classifier.mean.copy_(statistics.mean)
+    classifier.deviation.copy_(statistics.deviation)
+    classifier.to(device)
     targets = torch.tensor([emotions.index(label) for label in labels])
-    adam = torch.optim.Adam(guide.parameters(), params.learning_rate, fused=True)
+    adam = torch.optim.Adam(classifier.parameters(), params.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: 1 - step / params.steps)
     for _ in range(params.steps):
         picked = clips.clips(params.batch, draw)
         crops = clips.crops_of(picked, frames, draw)
         noise = torch.randn(crops.shape, generator=draw).to(device)
-        logits = guide(crops + params.noise * guide.deviation[:, None] * noise)
+        logits = classifier(crops + params.noise * classifier.deviation[:, None] * noise)
         loss = cross_entropy(logits, targets[picked].to(device))
         adam.zero_grad()
         loss.backward()
         adam.step()
         schedule.step()
-    return guide
+    return classifier
 
 
 def equally_drawn(spectra: Sequence[Tensor], labels: Sequence[str], speakers: Sequence[str]) -> Domain:
@@ -132,41 +132,41 @@ def equally_drawn(spectra: Sequence[Tensor], labels: Sequence[str], speakers: Se
     return replace(Domain.of(spectra, speakers), chances=chances)
 
 
-class Guidance(nn.Module):
-    """What a frozen guide makes of fakes of a pair's two emotions, a and b."""
+class ClassifierLoss(nn.Module):
+    """What a frozen classifier makes of fakes of a pair's two emotions, a and b."""
 
     a_to_b: "Units"  # of each clip of a, when it is made b
     b_to_a: "Units"
-    targets: Tensor  # of a and b, numbers of the guide's emotions, (2,)
+    targets: Tensor  # of a and b, numbers of the classifier's emotions, (2,)
 
     def __init__(
         self,
-        guide: Guide,
+        classifier: EmotionClassifier,
         emotions: tuple[str, str],
         a_to_b: Sequence[Normalisation],
         b_to_a: Sequence[Normalisation],
     ) -> None:
-        """Copy and freeze the guide.
+        """Copy and freeze the classifier.
 
         Args:
-            guide: knows both emotions
+            classifier: knows both emotions
             emotions: of the pair, in the order of `train`
             a_to_b: of each clip of the domain a, what is undone of its conversion to b, as `Converter` does it
             b_to_a: the same of each clip of b
 
         Raises:
-            ValueError: the guide has not learned one of them
+            ValueError: the classifier has not learned one of them
         """
         super().__init__()
-        self.guide = deepcopy(guide).eval().requires_grad_(False)
+        self.classifier = deepcopy(classifier).eval().requires_grad_(False)
         for emotion in emotions:
-            if emotion not in guide.emotions:
-                raise ValueError(f"the guide does not know '{emotion}', only {', '.join(guide.emotions)}")
+            if emotion not in classifier.emotions:
+                raise ValueError(f"the classifier does not know '{emotion}', only {', '.join(classifier.emotions)}")
         self.a_to_b, self.b_to_a = Units(a_to_b), Units(b_to_a)
-        self.register_buffer("targets", torch.tensor([guide.emotions.index(emotion) for emotion in emotions]))
+        self.register_buffer("targets", torch.tensor([classifier.emotions.index(emotion) for emotion in emotions]))
 
     def forward(self, fake_a: Tensor, fake_b: Tensor, of_b: Tensor, of_a: Tensor) -> Tensor:
-        """Cross-entropy of the guide's logits from the target, the mean over fakes of a and that over fakes of b added.
+        """Cross-entropy of the logits from the target emotion, the mean over fakes of a and that over fakes of b added.
 
         Args:
             fake_a: normalised as a is, (batch, order, frames)
@@ -175,7 +175,7 @@ class Guidance(nn.Module):
             of_a: numbers of the clips of a that `fake_b` was made of, (batch,)
         """
         spectra = torch.cat([self.b_to_a(fake_a, of_b), self.a_to_b(fake_b, of_a)])
-        logits = self.guide(spectra)
+        logits = self.classifier(spectra)
         return 2 * cross_entropy(logits, self.targets.repeat_interleave(len(fake_a)))
 
 

@@ -1,4 +1,4 @@
-"""Train what all pairs of a split have in common: the guide, where params ask for it."""
+"""Train a split's auxiliary emotion classifier, by which its pairs are trained; without a weight, nothing."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import torch
 
 from pipeline import hardware, manifest, models, params
 from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.guidance import trained_guide
+from pipeline.cyclegan.emotion_classifier import trained_classifier
 from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.hardware import HardwareParams
 from pipeline.prosody import ProsodyParams
@@ -21,7 +21,7 @@ from pipeline.shards import Shards
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path) -> None:
-    """Train what all pairs of a split have in common: the guide, where params ask for it."""
+    """Train a split's auxiliary emotion classifier, by which its pairs are trained; without a weight, nothing."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     prosody = params.load(params_path, "prosody", ProsodyParams)
     seed = params.load(params_path, "seed", int)
@@ -30,17 +30,19 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     train = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
     split = split_path.stem
     tensors: dict[str, torch.Tensor] = {}
-    if chosen.guidance_weight:
+    if chosen.classifier_weight:
         stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
         frames = [torch.from_numpy(clip.features.spectrum) for clip in spoken(train, stored).values()]
         emotions, speakers = list(train["emotion"]), list(train["speaker"])
         device = hardware.device(machine)
-        own_seed = models.derived_seed(seed, split, "guide")
+        own_seed = models.derived_seed(seed, split, "guide")  # its earlier name; another one gives other weights
         deaf_to = () if prosody.energy == "cyclegan" else (0,)
-        guide = trained_guide(frames, emotions, speakers, chosen.guide, chosen.frames, own_seed, device, deaf_to)
-        tensors |= {f"guide.{name}": tensor for name, tensor in guide.state_dict().items()}
+        classifier = trained_classifier(
+            frames, emotions, speakers, chosen.emotion_classifier, chosen.frames, own_seed, device, deaf_to
+        )
+        tensors = classifier.state_dict()
     config = {
-        "kind": "pretrained",
+        "kind": "emotion_classifier",
         "split": split,
         "emotions": sorted(train["emotion"].unique()),
         "seed": seed,

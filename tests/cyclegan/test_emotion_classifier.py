@@ -1,4 +1,4 @@
-"""The guide learns emotions of real clips, judges fakes in the vocoder's units, and pushes a generator their way."""
+"""The classifier learns emotions of real clips, scores fakes in the vocoder's units, and its loss trains generators."""
 
 from dataclasses import replace
 
@@ -10,12 +10,18 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.cyclegan.conversion import Normalisation
 from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.guidance import Guidance, Guide, GuideParams, equally_drawn, trained_guide
+from pipeline.cyclegan.emotion_classifier import (
+    ClassifierLoss,
+    EmotionClassifier,
+    EmotionClassifierParams,
+    equally_drawn,
+    trained_classifier,
+)
 from pipeline.cyclegan.pair import CycleGanParams
 from pipeline.cyclegan.training import train
 
 CPU = torch.device("cpu")
-PARAMS = GuideParams(channels=8, steps=80, batch=16, learning_rate=1e-2, noise=0.1)
+PARAMS = EmotionClassifierParams(channels=8, steps=80, batch=16, learning_rate=1e-2, noise=0.1)
 ORDER = 3
 PERIODS = {"angry": 4.0, "calm": 9.0, "sad": 32.0}  # frames; what tells the emotions apart, as statistics cannot
 
@@ -37,54 +43,54 @@ def corpus(count: int = 8, seed: int = 0) -> tuple[list[Tensor], list[str], list
 
 
 @pytest.fixture(scope="module")
-def guide() -> Guide:
+def classifier() -> EmotionClassifier:
     torch.set_num_threads(1)
-    return trained_guide(*corpus(), PARAMS, 32, 0, CPU)
+    return trained_classifier(*corpus(), PARAMS, 32, 0, CPU)
 
 
-def test_emotions_of_other_clips_are_recognised(guide: Guide) -> None:
+def test_emotions_of_other_clips_are_recognised(classifier: EmotionClassifier) -> None:
     spectra, labels, _ = corpus(count=30, seed=1)
     with torch.no_grad():
-        found = guide(torch.stack(spectra).transpose(1, 2)).argmax(dim=1)
-    right = [guide.emotions[number] == label for number, label in zip(found.tolist(), labels, strict=True)]
+        found = classifier(torch.stack(spectra).transpose(1, 2)).argmax(dim=1)
+    right = [classifier.emotions[number] == label for number, label in zip(found.tolist(), labels, strict=True)]
     assert sum(right) / len(right) > 0.95
 
 
-def test_statistics_are_those_of_what_it_learned_from(guide: Guide) -> None:
+def test_statistics_are_those_of_what_it_learned_from(classifier: EmotionClassifier) -> None:
     frames = torch.cat(corpus()[0])
-    torch.testing.assert_close(guide.mean, frames.mean(dim=0))
-    torch.testing.assert_close(guide.deviation, frames.std(dim=0))
-    assert guide.emotions == ("angry", "calm", "sad")
+    torch.testing.assert_close(classifier.mean, frames.mean(dim=0))
+    torch.testing.assert_close(classifier.deviation, frames.std(dim=0))
+    assert classifier.emotions == ("angry", "calm", "sad")
 
 
 def test_what_it_is_deaf_to_says_nothing_and_gets_no_gradient() -> None:
-    guide = trained_guide(*corpus(), replace(PARAMS, steps=3), 16, 0, CPU, deaf_to=(0, 2))
+    classifier = trained_classifier(*corpus(), replace(PARAMS, steps=3), 16, 0, CPU, deaf_to=(0, 2))
     x = torch.randn(2, ORDER, 33, requires_grad=True)
     loud = x.detach() + torch.tensor([5.0, 0.0, 5.0])[:, None]
-    assert torch.equal(guide(loud), guide(x))
-    guide(x).square().sum().backward()
+    assert torch.equal(classifier(loud), classifier(x))
+    classifier(x).square().sum().backward()
     assert [own.abs().max().item() > 0 for own in x.grad.unbind(dim=1)] == [False, True, False]
 
 
 @pytest.mark.parametrize("frames", [1, 7, 8, 9, 127, 333])
-def test_any_number_of_frames(guide: Guide, frames: int) -> None:
-    logits = guide(torch.randn(2, ORDER, frames))
+def test_any_number_of_frames(classifier: EmotionClassifier, frames: int) -> None:
+    logits = classifier(torch.randn(2, ORDER, frames))
     assert logits.shape == (2, 3)
     assert torch.isfinite(logits).all()
 
 
 def test_every_parameter_gets_a_gradient() -> None:
     torch.manual_seed(0)
-    guide = Guide(ORDER, 4, ("angry", "sad"))
-    guide(torch.randn(4, ORDER, 32)).square().sum().backward()
-    for name, weights in guide.named_parameters():
+    classifier = EmotionClassifier(ORDER, 4, ("angry", "sad"))
+    classifier(torch.randn(4, ORDER, 32)).square().sum().backward()
+    for name, weights in classifier.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
 
 
 def test_same_seed_same_weights() -> None:
     few = replace(PARAMS, steps=3)
-    one, two, other = (trained_guide(*corpus(), few, 16, seed, CPU) for seed in (3, 3, 4))
+    one, two, other = (trained_classifier(*corpus(), few, 16, seed, CPU) for seed in (3, 3, 4))
     for name, weights in one.named_parameters():
         assert torch.equal(weights, two.get_parameter(name)), name
         assert not torch.equal(weights, other.get_parameter(name)), name
@@ -99,7 +105,7 @@ def test_every_emotion_is_drawn_equally_often_and_every_speaker_who_acts_it() ->
     assert chisquare(counts, [1000, 1000, 1000, 3000]).pvalue > 0.001
 
 
-# Guidance
+# ClassifierLoss
 
 
 def fits() -> tuple[list[Normalisation], list[Normalisation]]:
@@ -111,7 +117,7 @@ def fits() -> tuple[list[Normalisation], list[Normalisation]]:
     return sad, angry
 
 
-def test_guidance_by_hand(guide: Guide) -> None:
+def test_classifier_loss_by_hand(classifier: EmotionClassifier) -> None:
     """Each fake in the units of the clip that it was made of."""
     fake_a, fake_b = torch.randn(2, 4, ORDER, 33)
     of_a, of_b = torch.tensor([0, 7, 2, 0]), torch.tensor([1, 1, 4, 0])
@@ -121,45 +127,53 @@ def test_guidance_by_hand(guide: Guide) -> None:
         real_units = torch.stack(
             [undone[clip].undo(fake.T).T for fake, clip in zip(fakes, numbers.tolist(), strict=True)]
         )
-        expected = expected + cross_entropy(guide(real_units), torch.full((4,), guide.emotions.index(emotion)))
-    found = Guidance(guide, ("angry", "sad"), a_to_b, b_to_a)(fake_a, fake_b, of_b, of_a)
+        expected = expected + cross_entropy(
+            classifier(real_units), torch.full((4,), classifier.emotions.index(emotion))
+        )
+    found = ClassifierLoss(classifier, ("angry", "sad"), a_to_b, b_to_a)(fake_a, fake_b, of_b, of_a)
     torch.testing.assert_close(found, expected)
-    swapped = Guidance(guide, ("sad", "angry"), b_to_a, a_to_b)
+    swapped = ClassifierLoss(classifier, ("sad", "angry"), b_to_a, a_to_b)
     torch.testing.assert_close(swapped(fake_b, fake_a, of_a, of_b), expected)
     of_others = torch.tensor([1, 6, 3, 1])
-    assert Guidance(guide, ("angry", "sad"), a_to_b, b_to_a)(fake_a, fake_b, of_b, of_others) != found
+    assert ClassifierLoss(classifier, ("angry", "sad"), a_to_b, b_to_a)(fake_a, fake_b, of_b, of_others) != found
 
 
-def test_guidance_is_frozen_and_the_guide_is_not(guide: Guide) -> None:
-    guidance = Guidance(guide, ("angry", "sad"), *fits())
+def test_classifier_of_the_loss_is_frozen_and_the_given_one_is_not(classifier: EmotionClassifier) -> None:
+    classifier_loss = ClassifierLoss(classifier, ("angry", "sad"), *fits())
     fakes = torch.randn(2, 4, ORDER, 33, requires_grad=True)
-    guidance(*fakes, torch.arange(4), torch.arange(4)).backward()
+    classifier_loss(*fakes, torch.arange(4), torch.arange(4)).backward()
     assert fakes.grad.abs().max() > 0
-    assert all(weights.grad is None and not weights.requires_grad for weights in guidance.parameters())
-    assert all(weights.requires_grad for weights in guide.parameters())
-    assert guidance.guide is not guide
+    assert all(weights.grad is None and not weights.requires_grad for weights in classifier_loss.parameters())
+    assert all(weights.requires_grad for weights in classifier.parameters())
+    assert classifier_loss.classifier is not classifier
 
 
-def test_guidance_towards_what_the_guide_does_not_know(guide: Guide) -> None:
-    with pytest.raises(ValueError, match="the guide does not know 'happy', only angry, calm, sad"):
-        Guidance(guide, ("angry", "happy"), *fits())
+def test_classifier_loss_towards_an_emotion_that_it_does_not_know(classifier: EmotionClassifier) -> None:
+    with pytest.raises(ValueError, match="the classifier does not know 'happy', only angry, calm, sad"):
+        ClassifierLoss(classifier, ("angry", "happy"), *fits())
 
 
-def test_conversions_that_are_guided_sound_more_like_their_target(guide: Guide, params: CycleGanParams) -> None:
+def test_conversions_that_the_classifier_loss_trains_are_classified_more_as_their_target(
+    classifier: EmotionClassifier, params: CycleGanParams
+) -> None:
     normalisations = {emotion: Normalisation.fit(clips(emotion, 8)) for emotion in ("angry", "sad")}
     domains = [
         Domain.of([normalisations[emotion].apply(clip) for clip in clips(emotion, 8)], ["s1"] * 8)
         for emotion in ("angry", "sad")
     ]
-    guidance = Guidance(guide, ("angry", "sad"), [normalisations["sad"]] * 8, [normalisations["angry"]] * 8)
+    classifier_loss = ClassifierLoss(
+        classifier, ("angry", "sad"), [normalisations["sad"]] * 8, [normalisations["angry"]] * 8
+    )
     params = replace(params, steps=40, batch=4, frames=32, generator_rate=5e-3)
     picked = torch.zeros(16, dtype=torch.long)
     a, b = (domain.crops(16, 32, torch.Generator().manual_seed(0)) for domain in domains)
     losses = []
     for weight in (0, 1):
-        networks, _ = train(*domains, replace(params, guidance_weight=weight), 0, CPU, guidance=guidance)
+        networks, _ = train(
+            *domains, replace(params, classifier_weight=weight), 0, CPU, classifier_loss=classifier_loss
+        )
         with torch.no_grad():
-            losses.append(guidance(networks.b_to_a(b), networks.a_to_b(a), picked, picked).item())
-    unconverted = guidance(b, a, picked, picked).item()
+            losses.append(classifier_loss(networks.b_to_a(b), networks.a_to_b(a), picked, picked).item())
+    unconverted = classifier_loss(b, a, picked, picked).item()
     assert losses[1] < unconverted / 2
     assert losses[1] < losses[0] / 2
