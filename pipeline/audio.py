@@ -18,6 +18,7 @@ LOSSY = frozenset({".mp3", ".ogg"})
 SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"}) | LOSSY
 PEAK = 0.99  # nothing is written louder, of full scale
 LONGEST = 2**32  # samples; a header that promises more is not believed
+ROUNDING_S = 0.01  # by which the times of a segment may be beyond the file's end
 
 
 @section
@@ -60,13 +61,24 @@ class Recording:
         return float(max(self.samples.max(), -self.samples.min()))
 
 
-def read(path: Path) -> Recording:
-    """Decode a file and mix its channels down.
+def read(path: Path, start: float | None = None, end: float | None = None) -> Recording:
+    """Decode a file, or a segment of it and nothing else, and mix its channels down.
+
+    Args:
+        path: of the file
+        start: of the segment [s]; None: the file's beginning
+        end: of the segment [s]; None: the file's end
 
     Raises:
-        AudioError: as of `decoded`, or the file cannot be read
+        AudioError: as of `decoded`, the file cannot be read, or the segment is not inside it (`invalid times`)
     """
-    return decoded(contents(path))
+    if start is None and end is None:
+        return decoded(contents(path))
+    try:
+        with path.open("rb") as file:
+            return _decoded(file, path.stat().st_size, start, end)
+    except OSError as error:
+        raise AudioError("unreadable", str(error.strerror)) from None
 
 
 def contents(path: Path) -> bytes:
@@ -87,12 +99,29 @@ def decoded(data: bytes) -> Recording:
     Raises:
         AudioError: unreadable, empty, truncated, a Git LFS pointer, or with samples that are not finite
     """
-    if not data:
+    return _decoded(BytesIO(data), len(data), None, None)
+
+
+def _decoded(file: BinaryIO, size: int, start: float | None, end: float | None) -> Recording:
+    """What `decoded` and `read` return.
+
+    Args:
+        file: at its beginning
+        size: of it [bytes]
+        start: of the segment [s]
+        end: of the segment [s]
+    """
+    if not size:
         raise AudioError("empty", "the file has no bytes")
-    if data.startswith(b"version https://git-lfs"):
+    if file.read(100).startswith(b"version https://git-lfs"):
         raise AudioError("git lfs pointer", "the audio was not downloaded: run `git lfs pull`")
-    samples, sampling_rate, promised = _decode(BytesIO(data))
-    if _is_cut(BytesIO(data), len(data)) or 0 < len(samples) < promised:
+    file.seek(0)
+    is_cut = _is_cut(file, size)
+    if is_cut and (start, end) != (None, None):
+        raise AudioError("truncated", "the header promises more samples than there are")
+    file.seek(0)
+    samples, sampling_rate, promised = _decode(file, start, end)
+    if is_cut or 0 < len(samples) < promised:
         raise AudioError("truncated", f"the header promises more than the {len(samples)} samples there are")
     if not len(samples):
         raise AudioError("empty", "the header is followed by no samples")
@@ -152,14 +181,14 @@ def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.
     return level(trimmed, params.level_db).astype(np.float32)
 
 
-def prepared(path: Path, params: AudioParams) -> np.ndarray:
-    """What `prepare` makes of a file that is expected to be readable.
+def prepared(path: Path, params: AudioParams, start: float | None = None, end: float | None = None) -> np.ndarray:
+    """What `prepare` makes of a file, or of a segment of it [s], that is expected to be readable.
 
     Raises:
         ClickException: it is not; names the file
     """
     try:
-        recording = read(path)
+        recording = read(path, start, end)
     except AudioError as error:
         raise click.ClickException(f"{path}: {error}") from None
     return prepare(recording.samples, recording.sampling_rate, params)
@@ -171,8 +200,8 @@ def level(samples: np.ndarray, level_db: float) -> np.ndarray:
     return samples if rms == 0 else samples * (10 ** (level_db / 20) / rms)
 
 
-def _decode(data: BinaryIO) -> tuple[np.ndarray, int, int]:
-    """Samples (samples, channels), sampling rate [Hz], and how many samples the header promises."""
+def _decode(data: BinaryIO, start: float | None, end: float | None) -> tuple[np.ndarray, int, int]:
+    """Samples (samples, channels) of a segment, sampling rate [Hz], and how many samples the header promises."""
     try:
         file = soundfile.SoundFile(data)
     except soundfile.LibsndfileError as error:
@@ -180,11 +209,24 @@ def _decode(data: BinaryIO) -> tuple[np.ndarray, int, int]:
     with file:
         if file.frames > LONGEST or file.format == "MP3" and not _is_counted(data):
             raise AudioError("unreadable", "the header does not say how long the audio is: convert the file anew")
+        first, last = _places(start, end, file.frames, file.samplerate)
         try:
-            return file.read(file.frames, dtype="float32", always_2d=True), file.samplerate, file.frames
+            if first:
+                file.seek(first)
+            return file.read(last - first, dtype="float32", always_2d=True), file.samplerate, last - first
         except soundfile.LibsndfileError as error:
             detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
             raise AudioError("truncated", detail) from None
+
+
+def _places(start: float | None, end: float | None, frames: int, sampling_rate: int) -> tuple[int, int]:
+    """First sample of a segment, and the one after its last."""
+    first, last = round((start or 0) * sampling_rate), frames if end is None else round(end * sampling_rate)
+    if last > frames + ROUNDING_S * sampling_rate or start is not None and first >= min(last, frames):
+        times = f"{start or 0:g} s to {'its end' if end is None else f'{end:g} s'}"
+        detail = f"the segment is from {times}, but the file has {frames / sampling_rate:.3f} s (times are in seconds)"
+        raise AudioError("invalid times", detail)
+    return first, min(last, frames)
 
 
 def _is_counted(file: BinaryIO) -> bool:

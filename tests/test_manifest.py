@@ -39,7 +39,7 @@ def test_written_and_read_again(tmp_path: Path) -> None:
     assert frame["sampling_rate"].dtype == "int32"
     assert pq.read_schema(path).field("emotion").type == pa.dictionary(pa.int32(), pa.string())
     assert manifest.metadata(path) == {
-        "schema_version": "3",
+        "schema_version": "4",
         "params": "0123",
         "labels": '["angry", "sad"]',
         "scenario": "full",

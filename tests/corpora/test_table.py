@@ -35,11 +35,19 @@ def described(table: str = "list.csv", base: str = "audio") -> TableParams:
     return TableParams(table=table, base=base, license="mine", emotions=EMOTIONS, intensities={"1": "low"})
 
 
+def of_files(raw: Path, params: TableParams) -> tuple[dict[Path, Labels], list[tuple[Path, str, str]]]:
+    """What `listed` finds in a table of whole files."""
+    found = listed(raw, params)
+    assert all(segment.is_whole for segment in found.labelled)
+    by_path = {segment.path: labels for segment, labels in found.labelled.items()}
+    return by_path, [(segment.path, reason, detail) for segment, reason, detail in found.left_out]
+
+
 def read(
     text: str, base: str = "audio", encoding: str = "utf-8"
 ) -> tuple[dict[Path, Labels], list[tuple[Path, str, str]]]:
     (RAW / "list.csv").write_text(text, encoding=encoding)
-    return listed(RAW, described(base=base))
+    return of_files(RAW, described(base=base))
 
 
 def reasons(left_out: Iterable[tuple[Path, str, str]]) -> list[tuple[str, str]]:
@@ -97,7 +105,7 @@ def test_parquet() -> None:
             "level": [[1], [2], [3]],
         }
     ).to_parquet(RAW / "list.PARQUET")
-    labelled, left_out = listed(RAW, described("list.PARQUET"))
+    labelled, left_out = of_files(RAW, described("list.PARQUET"))
     assert list(labelled.values()) == [
         Labels("a", "7", "happy", "joy", "low", "1", "male"),
         Labels("b", "8", "calm", "None"),
@@ -109,7 +117,7 @@ def test_parquet() -> None:
 def test_numbers_with_gaps_in_parquet() -> None:
     frame = pd.DataFrame({"filepath": ["a.wav", "b.wav"], "emotion": "joy", "speaker": [7, np.nan]})
     frame.to_parquet(RAW / "list.parquet")
-    labelled, left_out = listed(RAW, described("list.parquet"))
+    labelled, left_out = of_files(RAW, described("list.parquet"))
     assert [labels.speaker for labels in labelled.values()] == ["7"]
     assert reasons(left_out) == [("b.wav", "no speaker")]
 
@@ -148,9 +156,9 @@ def test_every_row_is_labelled_or_left_out_with_a_reason() -> None:
     assert len(labelled) + len(left_out) == text.count("\n") - 1
     details = {path.name: detail for path, _, detail in left_out}
     assert details["z.wav"] == f"no such file: {(RAW / 'audio/z.wav').absolute()}"
-    assert details["0.wav"] == "emotion 'joi' is not known; did you mean 'joy'?"
-    assert details["1.wav"].startswith("emotion '' is not known; expected one of NA, None, anger, angry,")
-    assert details["2.wav"] == "intensity '2' is not known; expected one of 1, high, low, medium"
+    assert details["0.wav"].startswith("emotion 'joi' is not known; did you mean 'joy'?; known are NA, None, anger, ")
+    assert details["1.wav"].startswith("emotion '' is not known; known are NA, None, anger, angry,")
+    assert details["2.wav"] == "intensity '2' is not known; known are 1, high, low, medium"
     assert details["6.wav"] == "the rows for this file differ: happy - 01 - - -; sad - 01 - - -"
 
 
@@ -192,7 +200,7 @@ def test_links_stay_as_they_are(tmp_path: Path) -> None:
     (project / "data/raw/linked").symlink_to(drive)
     raw = project / "data/raw/linked"
     (raw / "list.csv").write_text(f"filepath,emotion\na.wav,joy\n{drive / 'audio/b.wav'},joy\n")
-    labelled, _ = listed(raw, described())
+    labelled, _ = of_files(raw, described())
     assert {path: labels.name for path, labels in labelled.items()} == {
         raw / "audio/a.wav": "a",
         raw / "audio/b.wav": "b",  # the table has it by another way
@@ -216,7 +224,7 @@ def test_audio_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["a\0.wav", "x" * 300 + ".wav", "x/" * 3000 + ".wav"])
 def test_paths_that_no_file_system_takes(path: str) -> None:
     pd.DataFrame({"filepath": [path, "a.wav"], "emotion": "joy"}).to_parquet(RAW / "list.parquet")
-    labelled, left_out = listed(RAW, described("list.parquet"))
+    labelled, left_out = of_files(RAW, described("list.parquet"))
     assert [path.name for path in labelled] == ["a.wav"]
     assert [reason for _, reason, _ in left_out] == ["missing"]
 
@@ -225,11 +233,13 @@ def test_paths_that_no_file_system_takes(path: str) -> None:
     ("content", "message"),
     [
         (b"", "lacks the column 'filepath', found nothing; expected CSV .UTF-8. or Parquet with the columns"),
-        (b"file,emotion\na.wav,joy\n", "lacks the column 'filepath', found file, emotion .is 'file' meant"),
-        (b"filepath,Emotion\na.wav,joy\n", "lacks the column 'emotion', found filepath, Emotion .is 'Emotion' meant"),
+        (b"what,emotion\na.wav,joy\n", "lacks the column 'filepath', found what, emotion; see `columns`"),
         (b"filepath,emotion,emotion\na.wav,joy,joy\n", "has the column 'emotion' 2 times, expected once"),
         (b"filepath,emotion\n\n", "has no row; expected .*a row for each clip"),
-        ("filepath;emotion;speaker\na.wav;joy;Jörg\n".encode("latin-1"), "cannot be read: .*utf-8.* codec"),
+        (
+            "filepath;emotion;speaker\na.wav;joy;Jörg\n".encode("latin-1"),
+            "cannot be read: line 2 is not UTF-8 .byte 0xf6.; exp",
+        ),
         (b'filepath,emotion\na.wav,"joy\n', "cannot be read: unexpected end of data"),
         (b"filepath,emotion,sentence\nb.wav,joy,Oh\na.wav,joy,Well, well\n", "line 3 has 4 values for 3 col.*quote"),
     ],
@@ -249,8 +259,8 @@ def test_parquet_that_is_an_error() -> None:
     pd.DataFrame({"filepath": ["a.wav"], "emotion": [["joy"]]}).to_parquet(RAW / "list.parquet")
     with pytest.raises(click.ClickException, match="list.parquet: cannot be read: "):
         listed(RAW, described("list.parquet"))
-    pd.DataFrame({"filepath": ["a.wav"], "label": ["joy"]}).to_parquet(RAW / "list.parquet")
-    with pytest.raises(click.ClickException, match="list.parquet: lacks the column 'emotion', found filepath, label;"):
+    pd.DataFrame({"filepath": ["a.wav"], "word": ["joy"]}).to_parquet(RAW / "list.parquet")
+    with pytest.raises(click.ClickException, match="list.parquet: lacks the column 'emotion', found filepath, word;"):
         listed(RAW, described("list.parquet"))
     pd.DataFrame({"filepath": [], "emotion": []}).to_parquet(RAW / "list.parquet")
     with pytest.raises(click.ClickException, match="list.parquet: has no row"):

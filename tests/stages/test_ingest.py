@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from pipeline import audio, ingestion, manifest, workers
 from pipeline.cache import Cache
+from pipeline.manifest import Segment
 from pipeline.stages.ingest import main
 
 PARAMS = "ingest:\n  min_duration_s: 0.1\n  silence_peak: 1e-4\ntables: {}\n"
@@ -55,10 +56,12 @@ def test_rows(ravdess_tree: Callable[..., Path]) -> None:
     clips, rejected = tables(result)
     assert "ravdess: kept 4 of 4 clips\n" in result.output
     assert not rejected
-    row = clips.iloc[1].drop(["sha256"]).to_dict()
+    row = clips.iloc[1].drop(["sha256"]).replace({np.nan: None}).to_dict()
     assert row == {
         "id": "ravdess/03-01-01-01-01-01-20",
         "filepath": "data/raw/ravdess/Actor_20/03-01-01-01-01-01-20.wav",
+        "start": None,
+        "end": None,
         "emotion": "neutral",
         "intensity": "medium",
         "speaker": "ravdess_20",
@@ -236,7 +239,7 @@ def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypat
     decode = audio.decoded
     monkeypatch.setattr(audio, "decoded", lambda data: decoded.append(data) or decode(data))
     result = ingest()
-    assert "ravdess: decoded 0 files; what is in the others was known" in result.output
+    assert "ravdess: decoded 0 clips; what is in the others was known" in result.output
     assert not decoded
     assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
 
@@ -288,11 +291,11 @@ def test_what_is_kept_is_part_of_the_version(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_was_decoded_before_an_interruption_is_kept(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.sqlite", "1")
-    paths = ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))
-    decoding = ingestion.examined(paths, cache, "test")
+    clips = [Segment(path) for path in ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))]
+    decoding = ingestion.examined(clips, cache, "test")
     assert next(decoding).is_new
     decoding.close()  # what an exception or Ctrl-C does
-    again = list(ingestion.examined(paths, cache, "test"))
+    again = list(ingestion.examined(clips, cache, "test"))
     assert [each.is_new for each in again] == [False, True, True, True]
 
 
