@@ -18,6 +18,10 @@ LOSSY = frozenset({".mp3", ".ogg"})
 SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"}) | LOSSY
 PEAK = 0.99  # nothing is written louder, of full scale
 LONGEST = 2**32  # samples; a header that promises more is not believed
+# Coded sample by sample, so that a seek is exact. In libsndfile 1.2.2 a seek in MP3 is followed by garbled samples, as
+# a frame's data may begin many frames back, and one in Ogg may end up beside the place.
+SEEKABLE = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
+BLOCK = 2**18  # samples that are decoded at once to get past them
 ROUNDING_S = 0.01  # by which the times of a segment may be beyond the file's end
 
 
@@ -211,12 +215,21 @@ def _decode(data: BinaryIO, start: float | None, end: float | None) -> tuple[np.
             raise AudioError("unreadable", "the header does not say how long the audio is: convert the file anew")
         first, last = _places(start, end, file.frames, file.samplerate)
         try:
-            if first:
-                file.seek(first)
+            _skip(file, first)
             return file.read(last - first, dtype="float32", always_2d=True), file.samplerate, last - first
         except soundfile.LibsndfileError as error:
             detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
             raise AudioError("truncated", detail) from None
+
+
+def _skip(file: soundfile.SoundFile, samples: int) -> None:
+    """Go to a sample from the file's beginning, by decoding what is before it where a seek would not be exact."""
+    if samples and file.subtype in SEEKABLE:
+        file.seek(samples)
+    elif samples:
+        file.seekable = lambda: False  # else soundfile 0.14 seeks after each read, to where it is anyway
+        while samples and (passed := len(file.read(min(samples, BLOCK), dtype="float32"))):
+            samples -= passed
 
 
 def _places(start: float | None, end: float | None, frames: int, sampling_rate: int) -> tuple[int, int]:

@@ -233,7 +233,10 @@ def test_paths_that_no_file_system_takes(path: str) -> None:
     ("content", "message"),
     [
         (b"", "lacks the column 'filepath', found nothing; expected CSV .UTF-8. or Parquet with the columns"),
-        (b"what,emotion\na.wav,joy\n", "lacks the column 'filepath', found what, emotion; see `columns`"),
+        (
+            b"what,emotion\na.wav,joy\n",
+            "lacks the column 'filepath', found what, emotion; expected CSV .*`columns` in params",
+        ),
         (b"filepath,emotion,emotion\na.wav,joy,joy\n", "has the column 'emotion' 2 times, expected once"),
         (b"filepath,emotion\n\n", "has no row; expected .*a row for each clip"),
         (
