@@ -197,7 +197,7 @@ def _time(column: str, text: str) -> float | None:
         seconds = float(text)
     except ValueError:
         try:
-            seconds = pd.Timedelta(text).total_seconds()
+            seconds = pd.Timedelta(text.replace(",", "?")).total_seconds()  # it would take 1,5 for 15 nanoseconds
         except ValueError:
             expected = "expected seconds, such as 1.5, or a time, such as 0 days 00:00:01.5"
             raise RowError("invalid times", f"the {column} is '{text}', {expected}") from None
@@ -413,7 +413,7 @@ def _sources(headers: Sequence[str], table: Path, params: TableParams, corpus: s
         line = ", ".join(f"{ours}: {_as_yaml(theirs)}" for ours, theirs in {**named, **near}.items())
         raise click.ClickException(
             f"{table}: has columns {found}, of which {looks}; if so, write in params.yaml, below 'tables.{corpus}': "
-            f"columns: {{{line}}} (and null for a column that it is not)"
+            f"columns: {{{line}}} (or null, such as `{next(iter(near))}: null`, where it is not)"
         )
     for name in REQUIRED:
         if name not in sources:
