@@ -236,22 +236,24 @@ def test_a_segment_is_a_part_of_the_samples(
     np.testing.assert_array_equal(prepared, audio.prepare(segment.samples, RATE, PARAMS))
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+@pytest.mark.parametrize("sound", ["tone", "hiss"])
 @pytest.mark.parametrize("kind", [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")])
-def test_a_segment_of_a_lossy_file(tmp_path: Path, kind: tuple[str, str], rate: int) -> None:
+def test_a_segment_of_a_lossy_file(tmp_path: Path, kind: tuple[str, str], sound: str, rate: int) -> None:
     """The very samples that are there when all is decoded; after a seek, libsndfile has others."""
-    path = tmp_path / "long"
-    time = np.arange(9 * rate) / rate
-    bursts = 0.3 * np.sin(2 * np.pi * 300 * time) * (np.sin(2 * np.pi * 0.7 * time) > 0)
-    hiss = 0.05 * np.random.default_rng(0).standard_normal(len(time))
-    soundfile.write(path, bursts + hiss, rate, format=kind[0], subtype=kind[1])
+    path, draw = tmp_path / "long", np.random.default_rng(0)
+    samples = {
+        "tone": 0.3 * np.sin(2 * np.pi * 300 * np.arange(20 * rate) / rate),
+        "hiss": np.convolve(0.2 * draw.standard_normal(20 * rate), np.ones(8) / 8, "same"),
+    }
+    soundfile.write(path, samples[sound], rate, format=kind[0], subtype=kind[1])
     whole = audio.read(path)
-    for start, end in ((1.0, 2.5), (2.3456, 3.0), (7.0, None)):
-        segment = audio.read(path, start, end)
-        first, last = round(start * rate), round((end or 9) * rate)
+    for start in draw.uniform(0, 19, 20).round(3):
+        segment = audio.read(path, start, start + 0.5)
+        first, last = round(start * rate), round((start + 0.5) * rate)
         assert len(segment.samples) == last - first
         np.testing.assert_allclose(segment.samples, whole.samples[first:last], atol=1e-4)
-        assert segment.sha256 == audio.read(path, start, end).sha256
+    assert segment.sha256 == audio.read(path, start, start + 0.5).sha256
 
 
 @pytest.mark.parametrize(("start", "end"), [(1.0, 2.02), (2.0, None), (3.0, 4.0), (5.0, None), (None, 2.5)])

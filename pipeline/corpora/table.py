@@ -411,9 +411,10 @@ def _sources(headers: Sequence[str], table: Path, params: TableParams, corpus: s
     if near:
         looks = ", ".join(f"'{theirs}' looks like '{ours}'" for ours, theirs in near.items())
         line = ", ".join(f"{ours}: {_as_yaml(theirs)}" for ours, theirs in {**named, **near}.items())
+        optional = [f" (or null, such as `{ours}: null`, where it is not)" for ours in near if ours not in REQUIRED]
         raise click.ClickException(
             f"{table}: has columns {found}, of which {looks}; if so, write in params.yaml, below 'tables.{corpus}': "
-            f"columns: {{{line}}} (or null, such as `{next(iter(near))}: null`, where it is not)"
+            f"columns: {{{line}}}{''.join(optional[:1])}"
         )
     for name in REQUIRED:
         if name not in sources:
