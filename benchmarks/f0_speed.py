@@ -26,11 +26,11 @@ def main(clips_path: Path, count: int) -> None:
     prepared = params.load(path, "audio", AudioParams)
     world = World(params.load(path, "vocoder.world", WorldParams), prepared.sampling_rate)
     clips = manifest.read(clips_path, manifest.CLIPS)
-    chosen = clips["filepath"].iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
+    chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
     seconds = dict.fromkeys(ESTIMATORS, 0.0)
     length_s = 0.0
-    for filepath in chosen:
-        recording = audio.read(Path(filepath))
+    for segment in manifest.segments(chosen):
+        recording = audio.read(*segment)
         samples = audio.prepare(recording.samples, recording.sampling_rate, prepared).astype(np.float64)
         length_s += len(samples) / prepared.sampling_rate
         for name in ESTIMATORS:

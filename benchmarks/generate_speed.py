@@ -74,8 +74,10 @@ def main(model: Path, count: int, rounds: int) -> None:
     clips = clips[clips["emotion"].isin((a, b))]
     chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
     jobs = [
-        (audio.prepared(Path(filepath), prepared), emotion, b if emotion == a else a, f"{number}.flac")
-        for number, (filepath, emotion) in enumerate(zip(chosen["filepath"], chosen["emotion"], strict=True))
+        (audio.prepared(path, prepared, start, end), emotion, b if emotion == a else a, f"{number}.flac")
+        for number, ((path, start, end), emotion) in enumerate(
+            zip(manifest.segments(chosen), chosen["emotion"], strict=True)
+        )
     ]
     with tempfile.TemporaryDirectory() as folder:
         convert = partial(work.convert, folder=Path(folder))

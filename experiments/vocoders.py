@@ -44,7 +44,7 @@ def main(split_path: Path, model: Path | None, count: int) -> None:
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     valid = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "valid").sort_values("id")
     heard = valid.iloc[:: max(1, -(-len(valid) // count))]
-    recordings = [audio.read(Path(path)) for path in heard["filepath"]]
+    recordings = [audio.read(*segment) for segment in manifest.segments(heard)]
     speech = [audio.prepare(each.samples, each.sampling_rate, prepared) for each in recordings]
     rate = prepared.sampling_rate
     seconds = sum(map(len, speech)) / rate

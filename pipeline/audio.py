@@ -25,7 +25,11 @@ LFS_POINTER = b"version https://git-lfs"
 PEAK = 0.99  # nothing is written louder, of full scale
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "W64", "AIFF", "NIST", "FLAC", "MP3", "OGG"})  # of libsndfile
 LONGEST = 2**32  # samples; a header that promises more is not believed
+# Coded sample by sample, so that a seek is exact. In libsndfile 1.2.2 a seek in MP3 is followed by garbled samples, as
+# a frame's data may begin many frames back, and one in Ogg may end up beside the place.
+SEEKABLE = frozenset({"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"})
 BLOCK = 2**18  # samples of each channel that are decoded at once
+ROUNDING_S = 0.01  # by which the times of a segment may be beyond the file's end
 
 
 @section
@@ -68,11 +72,13 @@ class Recording:
         return float(max(self.samples.max(), -self.samples.min()))
 
 
-def read(path: Path, longest_s: float = math.inf) -> Recording:
-    """Decode a file and mix its channels down.
+def read(path: Path, start: float | None = None, end: float | None = None, longest_s: float = math.inf) -> Recording:
+    """Decode a file, or a segment of it and nothing else, and mix its channels down.
 
     Args:
         path: of the file
+        start: of the segment [s]; None: the file's beginning
+        end: of the segment [s]; None: the file's end
         longest_s: what lasts longer is not decoded [s]
 
     Raises:
@@ -80,21 +86,25 @@ def read(path: Path, longest_s: float = math.inf) -> Recording:
     """
     try:
         with path.open("rb") as file:
-            return decoded(file, longest_s)
+            return decoded(file, start, end, longest_s)
     except OSError as error:
         raise AudioError("unreadable", str(error.strerror)) from None
 
 
-def decoded(file: BinaryIO, longest_s: float = math.inf) -> Recording:
-    """Decode an audio file and mix its channels down; the file's name does not matter.
+def decoded(
+    file: BinaryIO, start: float | None = None, end: float | None = None, longest_s: float = math.inf
+) -> Recording:
+    """Decode an audio file, or a segment of it, and mix its channels down; the file's name does not matter.
 
     Args:
         file: opened, to be read from its beginning
-        longest_s: what lasts longer, by its header, is not decoded [s]
+        start: of the segment [s]; None: the file's beginning
+        end: of the segment [s]; None: the file's end
+        longest_s: what lasts longer, by its header or the segment's times, is not decoded [s]
 
     Raises:
-        AudioError: unreadable, empty, truncated, unfinished, too long, a Git LFS pointer, or with samples that are not
-            finite
+        AudioError: unreadable, empty, truncated, unfinished, too long, a Git LFS pointer, a segment that is not inside
+            the file (`invalid times`), or samples that are not finite
     """
     file.seek(0)
     head = file.read(len(LFS_POINTER))
@@ -107,7 +117,7 @@ def decoded(file: BinaryIO, longest_s: float = math.inf) -> Recording:
         raise AudioError(*fault)
     with ExitStack() as stack:
         files = [stack.enter_context(_opened(link)) for link in containers.links(sound)]
-        return _mixed(files, longest_s)
+        return _mixed(files, start, end, longest_s)
 
 
 def too_long(duration: float, longest_s: float) -> AudioError:
@@ -171,14 +181,14 @@ def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.
     return level(samples[start:stop], params.level_db).astype(np.float32)
 
 
-def prepared(path: Path, params: AudioParams) -> np.ndarray:
-    """What `prepare` makes of a file that is expected to be readable.
+def prepared(path: Path, params: AudioParams, start: float | None = None, end: float | None = None) -> np.ndarray:
+    """What `prepare` makes of a file, or of a segment of it [s], that is expected to be readable.
 
     Raises:
         ClickException: it is not; names the file
     """
     try:
-        recording = read(path)
+        recording = read(path, start, end)
     except AudioError as error:
         raise click.ClickException(f"{path}: {error}") from None
     return prepare(recording.samples, recording.sampling_rate, params)
@@ -205,24 +215,24 @@ def _opened(file: Stretch) -> soundfile.SoundFile:
     return opened
 
 
-def _mixed(files: Sequence[soundfile.SoundFile], longest_s: float) -> Recording:
+def _mixed(files: Sequence[soundfile.SoundFile], start: float | None, end: float | None, longest_s: float) -> Recording:
     """What is in files, one after another, decoded block by block, so that other channels than one take no memory."""
     [(sampling_rate, channels), *others] = {(file.samplerate, file.channels): None for file in files}
     if others:
         raise AudioError("unreadable", "holds recordings of several rates or channels one after another")
-    promised = sum(file.frames for file in files)
-    if promised > longest_s * sampling_rate:
-        raise too_long(promised / sampling_rate, longest_s)
+    first, last = _places(start, end, sum(file.frames for file in files), sampling_rate)
+    if last - first > longest_s * sampling_rate:
+        raise too_long((last - first) / sampling_rate, longest_s)
     digest = hashlib.sha256(f"{channels} {sampling_rate} ".encode())
     mono: list[np.ndarray] = []
     wild = 0
-    for block in (block for file in files for block in _blocks(file)):
+    for block in _blocks(files, first, last):
         wild += _count_wild(block)
         digest.update(np.ascontiguousarray(block, dtype="<f4").data)
         mono.append(block[:, 0] if channels == 1 else block.mean(axis=1))
     samples = np.concatenate(mono) if mono else np.zeros(0, np.float32)
-    if 0 < len(samples) < promised:
-        raise AudioError("truncated", f"the header promises {promised:,} samples, {len(samples):,} are there")
+    if 0 < len(samples) < last - first:
+        raise AudioError("truncated", f"the header promises {last - first:,} samples, {len(samples):,} are there")
     if not len(samples):
         raise AudioError("empty", "the header is followed by no samples")
     if wild:
@@ -230,12 +240,30 @@ def _mixed(files: Sequence[soundfile.SoundFile], longest_s: float) -> Recording:
     return Recording(samples, sampling_rate, digest.hexdigest())
 
 
-def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
-    """Samples of a file, (samples, channels) at a time, float32."""
-    size = file.frames if file.format == "MP3" else BLOCK  # an MP3's samples depend on how many are read at once
+def _places(start: float | None, end: float | None, frames: int, sampling_rate: int) -> tuple[int, int]:
+    """First sample of a segment, and the one after its last."""
+    first, last = round((start or 0) * sampling_rate), frames if end is None else round(end * sampling_rate)
+    if last > frames + ROUNDING_S * sampling_rate or start is not None and first >= min(last, frames):
+        times = f"{start or 0:g} s to {'its end' if end is None else f'{end:g} s'}"
+        detail = f"the segment is from {times}, but the file has {frames / sampling_rate:.3f} s (times are in seconds)"
+        raise AudioError("invalid times", detail)
+    return first, min(last, frames)
+
+
+def _blocks(files: Sequence[soundfile.SoundFile], first: int, last: int) -> Iterator[np.ndarray]:
+    """Samples from one place to another in files one after another, (samples, channels) at a time, float32."""
+    for file in files:
+        yield from _blocks_of(file, min(first, file.frames), min(last, file.frames))
+        first, last = max(first - file.frames, 0), max(last - file.frames, 0)
+
+
+def _blocks_of(file: soundfile.SoundFile, first: int, last: int) -> Iterator[np.ndarray]:
+    size = last - first if file.format == "MP3" else BLOCK  # an MP3's samples depend on how many are read at once
     try:
-        for start in range(0, file.frames, size):
-            wanted = min(file.frames - start, size)
+        if last > first:
+            _skip(file, first)
+        for place in range(first, last, max(size, 1)):
+            wanted = min(last - place, size)
             block = file.read(wanted, dtype="float32", always_2d=True)
             yield block
             if len(block) < wanted:  # libsndfile would go on behind a gap
@@ -243,3 +271,13 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
     except soundfile.LibsndfileError as error:
         detail = f"cut or damaged: decoding stops before sample {file.frames}: {error.error_string}"
         raise AudioError("truncated", detail) from None
+
+
+def _skip(file: soundfile.SoundFile, samples: int) -> None:
+    """Go to a sample from the file's beginning, by decoding what is before it where a seek would not be exact."""
+    if samples and file.subtype in SEEKABLE:
+        file.seek(samples)
+    elif samples:
+        file.seekable = lambda: False  # else soundfile 0.14 seeks after each read, to where it is anyway
+        while samples and (passed := len(file.read(min(samples, BLOCK), dtype="float32"))):
+            samples -= passed

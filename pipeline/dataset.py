@@ -42,12 +42,12 @@ class EmotionalSpeech(Dataset[tuple[Tensor, int]]):
             known = ", ".join(sorted(rows["partition"].unique()))
             raise manifest.ManifestError(f"{table}: has no clip of partition '{partition}', only of {known}")
         self.weights = torch.tensor(self.rows["weight"].to_numpy())
-        self._root, self._prepared = Path(root), prepared
+        self._segments, self._prepared = manifest.segments(self.rows, Path(root)), prepared
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        row = self.rows.iloc[index]
-        samples = audio.prepared(self._root / row["filepath"], self._prepared)
-        return torch.from_numpy(samples), self.emotions.index(row["emotion"])
+        path, start, end = self._segments[index]
+        samples = audio.prepared(path, self._prepared, start, end)
+        return torch.from_numpy(samples), self.emotions.index(self.rows["emotion"].iloc[index])

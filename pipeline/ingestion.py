@@ -1,13 +1,14 @@
 """What makes a file a clip: which files are there, whether they sound, and which of them are there twice."""
 
 import hashlib
+import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import click
 import soundfile
@@ -15,11 +16,11 @@ from pydantic import Field, PositiveFloat
 
 from pipeline import audio, containers
 from pipeline.cache import Cache
+from pipeline.manifest import Segment
 from pipeline.params import section
 from pipeline.workers import in_parallel
 
 Clip = dict[str, object]  # a row of a table of clips, by column
-SAID = ("filepath", "speaker", "emotion")
 
 
 @section
@@ -43,9 +44,10 @@ class Sound:
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found in a file; what speaks against it is no exception, for it is nothing unusual."""
+    """What was found in a clip's audio; what speaks against it is no exception, for it is nothing unusual."""
 
-    file: str | None  # hash of its bytes; None where there is nothing to keep of it
+    segment: Segment
+    key: str | None  # hash of the file's bytes, and the segment's times; None where there is nothing to keep of it
     found: Sound | audio.AudioError
     is_new: bool  # decoded, and not taken from the cache
 
@@ -88,42 +90,55 @@ def decoder() -> str:
     return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, our code {code}: {kept}"
 
 
-def examined(paths: Sequence[Path], cache: Cache, longest_s: float, label: str) -> Iterator[Examined]:
-    """What each file holds, in their order; files whose bytes the cache knows are read but not decoded.
+def examined(segments: Iterable[Segment], cache: Cache, longest_s: float, label: str) -> Iterator[Examined]:
+    """What each clip's audio holds, file by file; what the cache knows by a file's bytes is not decoded again.
 
     Args:
-        paths: of audio files
+        segments: audio files, or parts of them
         cache: gets what it does not know yet, even where the work is interrupted
         longest_s: what lasts longer is refused as too long, without being decoded [s]
         label: shown before the progress bar
     """
+    of_files: dict[Path, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        of_files[segment.path].append(segment)
     fresh: dict[str, dict[str, Any]] = {}
     try:
-        for each in in_parallel(partial(_examine, cache=cache, longest_s=longest_s), paths, label):
-            if each.is_new and each.file:
-                fresh[each.file] = _plain(each.found)
-            yield each
+        for of_file in in_parallel(partial(_examine, cache=cache, longest_s=longest_s), list(of_files.values()), label):
+            for each in of_file:
+                if each.is_new and each.key:
+                    fresh[each.key] = _plain(each.found)
+                yield each
     finally:
         cache.keep(fresh)
 
 
-def _examine(path: Path, cache: Cache, longest_s: float) -> Examined:
+def _examine(segments: Sequence[Segment], cache: Cache, longest_s: float) -> list[Examined]:
+    """What segments of one file hold; its bytes are hashed once, in blocks."""
     try:
-        with path.open("rb") as opened:
-            file = hashlib.file_digest(opened, "sha256").hexdigest()
-            known = cache.get(file)
-            found = _found(opened, longest_s) if known is None else _from_plain(known)
+        with segments[0].path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        return Examined(None, audio.AudioError("unreadable", str(error.strerror)), is_new=True)
+        unreadable = audio.AudioError("unreadable", str(error.strerror))
+        return [Examined(segment, None, unreadable, is_new=True) for segment in segments]
+    return [
+        _examine_segment(segment, sha256 if segment.is_whole else f"{sha256} {segment.times}", cache, longest_s)
+        for segment in segments
+    ]
+
+
+def _examine_segment(segment: Segment, key: str, cache: Cache, longest_s: float) -> Examined:
+    known = cache.get(key)
+    found = _found(segment, longest_s) if known is None else _from_plain(known)
     if isinstance(found, Sound) and found.duration > longest_s:
         found = audio.too_long(found.duration, longest_s)
     is_lasting = not isinstance(found, audio.AudioError) or found.reason != audio.TOO_LONG
-    return Examined(file if is_lasting else None, found, is_new=known is None)
+    return Examined(segment, key if is_lasting else None, found, is_new=known is None)
 
 
-def _found(file: BinaryIO, longest_s: float) -> Sound | audio.AudioError:
+def _found(segment: Segment, longest_s: float) -> Sound | audio.AudioError:
     try:
-        recording = audio.decoded(file, longest_s)
+        recording = audio.read(*segment, longest_s)
     except audio.AudioError as error:
         return error
     return Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
@@ -161,7 +176,7 @@ def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
     would lose all of a corpus that has a converted copy beside it.
 
     Args:
-        clips: rows with `id`, `filepath`, `sha256`, `speaker` and `emotion`, in order of preference
+        clips: rows with `id`, `filepath`, `start`, `end`, `sha256`, `speaker` and `emotion`, in order of preference
 
     Returns:
         the clips that are kept, and rows of the quarantine for the others
@@ -172,7 +187,8 @@ def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
         for clip in kept:
             groups[clip[key]].append(clip)
         contradicted = {
-            clip["id"]: f"same {key}: " + ", ".join(" ".join(str(each[word]) for word in SAID) for each in group)
+            clip["id"]: f"same {key}: "
+            + ", ".join(f"{Segment.of(each)} {each['speaker']} {each['emotion']}" for each in group)
             for group in groups.values()
             for clip in group
             if len({(each["speaker"], each["emotion"]) for each in group}) > 1
@@ -182,20 +198,40 @@ def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
             trusted = [clip for clip in group if clip["id"] not in contradicted]
             kept += trusted[:1]
             left_out += [
-                rejection(clip["filepath"], reason, f"same {key} as {trusted[0]['filepath']}") for clip in trusted[1:]
+                rejection(Segment.of(clip), reason, f"same {key} as {Segment.of(trusted[0])}") for clip in trusted[1:]
             ]
             left_out += [
-                rejection(clip["filepath"], "conflicting labels", contradicted[clip["id"]])
+                rejection(Segment.of(clip), "conflicting labels", contradicted[clip["id"]])
                 for clip in group
                 if clip["id"] in contradicted
             ]
     return kept, left_out
 
 
-def rejection(filepath: object, reason: str, detail: object) -> Clip:
+def overlapping(clips: Iterable[Clip]) -> tuple[int, int]:
+    """How many clips share samples of a file with another clip, and how many with one of another speaker or emotion."""
+    of_files: dict[object, list[Clip]] = defaultdict(list)
+    for clip in clips:
+        of_files[clip["filepath"]].append(clip)
+    shared: set[object] = set()
+    other: set[object] = set()
+    for each in of_files.values():
+        under_way: list[tuple[float, Clip]] = []  # clips that have begun, and where they end
+        for clip in sorted(each, key=lambda clip: Segment.of(clip).start or 0.0):
+            _, start, end = Segment.of(clip)
+            under_way = [(until, before) for until, before in under_way if until > (start or 0.0)]
+            for _, before in under_way:
+                shared |= {before["id"], clip["id"]}
+                if (before["speaker"], before["emotion"]) != (clip["speaker"], clip["emotion"]):
+                    other |= {before["id"], clip["id"]}
+            under_way.append((math.inf if end is None else end, clip))
+    return len(shared), len(other)
+
+
+def rejection(segment: Segment, reason: str, detail: object) -> Clip:
     """Row of the quarantine; what is not UTF-8 in a path is escaped, for Parquet takes no such string."""
-    storable = str(filepath).encode("utf-8", "backslashreplace").decode()
-    return {"filepath": storable, "reason": reason, "detail": str(detail)}
+    storable = segment.path.as_posix().encode("utf-8", "backslashreplace").decode()
+    return {"filepath": storable, "start": segment.start, "end": segment.end, "reason": reason, "detail": str(detail)}
 
 
 def by_reason(left_out: Iterable[Mapping[str, object]]) -> str:

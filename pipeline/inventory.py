@@ -53,7 +53,8 @@ def show(names: Sequence[str], raw: Path, params_path: Path) -> None:
     known = [*CORPORA, *tables]
     for name in names:
         if name not in known:
-            raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, known)}")
+            also = f"; corpora with tables of their own cannot be read: {problem}" * bool(problem)
+            raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, known)}{also}")
     chosen = list(dict.fromkeys(names or known))
     margin = max(map(len, chosen)) + 2
     is_there = {name: (raw / name).is_dir() for name in chosen}
@@ -212,12 +213,13 @@ def _of_table(folder: Path, described: TableParams) -> Iterator[str]:
         yield "the table is not there"
         return
     try:
-        labelled, left_out = table.listed(folder, described)
+        found = table.listed(folder, described)
     except click.ClickException as error:
         yield error.message
         return
-    unusable = ingestion.by_reason({"reason": reason} for _, reason, _ in left_out)
-    yield f"{len(labelled) + len(left_out):,} rows" + f", of which some cannot be used: {unusable}" * bool(left_out)
+    unusable = ingestion.by_reason({"reason": reason} for _, reason, _ in found.left_out)
+    rows = f"{len(found.labelled) + len(found.left_out):,} rows"
+    yield rows + f", of which some cannot be used: {unusable}" * bool(unusable)
 
 
 def _tables(path: Path) -> tuple[Mapping[str, TableParams], str]:

@@ -6,7 +6,6 @@ prepared and analysed again, so that the vocoder's loss is in them. What is hear
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pipeline.distortion import distances
 from pipeline.intelligibility import intelligibility
 from pipeline.judges import examiner, speakers
 from pipeline.jury import Jury
+from pipeline.manifest import Segment
 from pipeline.vocoder import Features, Vocoder
 
 TAKES = ["corpus", "speaker", "sentence", "intensity"]  # what takes of one thing have in common
@@ -28,7 +28,7 @@ TAKES = ["corpus", "speaker", "sentence", "intensity"]  # what takes of one thin
 class Subject:
     """A real clip, its conversions, and what to compare them with."""
 
-    path: Path
+    segment: Segment
     features: Features
     takes: Mapping[str, Sequence[Features]]  # by emotion, the clip's own and all targets: other takes of the same thing
     conversions: Mapping[str, Features]  # by target
@@ -68,7 +68,8 @@ class Laboratory:
         Raises:
             ClickException: the clip's audio cannot be read
         """
-        original = audio.prepared(subject.path, self.prepared)
+        path, start, end = subject.segment
+        original = audio.prepared(path, self.prepared, start, end)
         return Findings(
             {emotion: mean_distances(subject.features, takes) for emotion, takes in subject.takes.items()},
             self._heard(subject.features, original, subject.features, [subject.features]),

@@ -4,8 +4,10 @@
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 import pandas as pd
@@ -14,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.files import whole
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
 INTENSITIES = ("low", "medium", "high")
 UNKNOWN_SPEAKER = "unknown"  # after the corpus's prefix; who that is may be anybody, so such a clip never tests
@@ -24,6 +26,8 @@ _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
 _REQUIRED = [
     pa.field("id", pa.string(), nullable=False),
     pa.field("filepath", pa.string(), nullable=False),
+    pa.field("start", pa.float64()),  # [s] of the file, where the clip is a segment of it; null: its beginning
+    pa.field("end", pa.float64()),  # null: its end
     pa.field("emotion", _WORD, nullable=False),
     pa.field("intensity", _WORD),
     pa.field("speaker", _WORD, nullable=False),
@@ -68,6 +72,8 @@ PARTITIONED = pa.schema(
 QUARANTINE = pa.schema(
     [
         pa.field("filepath", pa.string(), nullable=False),
+        pa.field("start", pa.float64()),
+        pa.field("end", pa.float64()),
         pa.field("reason", _WORD, nullable=False),
         pa.field("detail", pa.string()),
     ]
@@ -83,6 +89,43 @@ REPEATED = "oversample"  # generator of rows that are real clips once more: thei
 
 class ManifestError(click.ClickException):
     """A table of clips is missing, or is not of the expected schema."""
+
+
+class Segment(NamedTuple):
+    """Where a clip's audio is: a file, or a part of it."""
+
+    path: Path
+    start: float | None = None  # [s]; None: the file's beginning
+    end: float | None = None  # [s]; None: the file's end
+
+    @classmethod
+    def of(cls, clip: Mapping[str, Any]) -> "Segment":
+        """Of a row of a table of clips."""
+        return cls(Path(str(clip["filepath"])), _known(clip["start"]), _known(clip["end"]))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole file."""
+        return self.start is None and self.end is None
+
+    @property
+    def times(self) -> str:
+        """`1.5-2.75` [s], to the microsecond; `1.5-end` where the file's end is its own."""
+        return f"{_seconds(self.start or 0.0)}-{'end' if self.end is None else _seconds(self.end)}"
+
+    def __str__(self) -> str:
+        return self.path.as_posix() + ("" if self.is_whole else f" ({self.times} s)")
+
+
+def segments(clips: pd.DataFrame, root: Path = Path()) -> list[Segment]:
+    """Where the audio of each clip is.
+
+    Args:
+        clips: rows of any of this module's tables of clips
+        root: folder that their paths start from
+    """
+    columns = zip(clips["filepath"], clips["start"], clips["end"], strict=True)
+    return [Segment(root / path, _known(start), _known(end)) for path, start, end in columns]
 
 
 def write(
@@ -158,6 +201,14 @@ def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFra
 def heard_as(rows: pd.DataFrame) -> "pd.Series[str]":
     """Ids by which the features of clips are kept; rows of `AUGMENTED`."""
     return rows["id"].where(rows["generator"] != REPEATED, rows["source_id"])
+
+
+def _known(time: float | None) -> float | None:
+    return None if time is None or math.isnan(time) else float(time)
+
+
+def _seconds(time: float) -> str:
+    return f"{time:.6f}".rstrip("0").rstrip(".")
 
 
 def metadata(path: Path) -> dict[str, str]:

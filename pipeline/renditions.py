@@ -14,6 +14,7 @@ from pipeline.audio import AudioError, AudioParams
 from pipeline.files import whole
 from pipeline.intelligibility import intelligibility
 from pipeline.judges import gate, speakers
+from pipeline.manifest import Segment
 from pipeline.workers import in_parallel
 
 Content = TypeVar("Content")
@@ -30,7 +31,7 @@ class Rendition(Generic[Content]):
     """A clip to make."""
 
     content: Content  # such as a vocoder's features
-    source: Path | None  # audio of the clip that it was made from; None where it is made from nothing
+    source: Segment | None  # audio of the clip that it was made from; None where it is made from nothing
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class Renderer(Generic[Content]):
             raise click.ClickException(f"{path.name}: {error}; did the training of what makes it diverge?") from None
         recording = audio.read(path)
         rate = recording.sampling_rate
-        source = None if rendition.source is None else audio.prepared(rendition.source, self.prepared)
+        source = None
+        if rendition.source is not None:
+            original, start, end = rendition.source
+            source = audio.prepared(original, self.prepared, start, end)
         facts: Facts = {
             "sampling_rate": rate,
             "duration": recording.duration,

@@ -54,6 +54,8 @@ def problems(
     if "classify" in values:
         of_classify = ("classifiers", "names", "known", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
+    if isinstance(tables := params.read(path).get("tables"), dict):  # whatever else is wrong there, these have a table
+        values["tables.names"] = set(tables)
     for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _weights):
         said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
@@ -185,7 +187,7 @@ def _words(values: Values) -> Iterable[str]:
     primary = evaluated and evaluated.primary
     scenarios = set(split.scenarios) if split else None
     for key, words, known in (
-        ("corpora", values.get("corpora"), {*CORPORA, *values.get("tables", ())}),
+        ("corpora", values.get("corpora"), {*CORPORA, *values["tables.names"]} if "tables.names" in values else None),
         ("split.train_only", split and split.train_only, values.get("corpora")),
         ("arms", values.get("arms"), set(ARMS)),
         ("emotions", values.get("emotions"), set(EMOTIONS)),

@@ -248,3 +248,76 @@ def test_a_file_that_cannot_be_prepared_is_named(tmp_path: Path, content: bytes 
         path.write_bytes(content)
     with pytest.raises(click.ClickException, match="odd.flac: "):
         audio.prepared(path, PARAMS)
+
+
+# Segments
+
+
+@pytest.mark.parametrize("kind", [("WAV", "PCM_16"), ("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("AIFF", "PCM_16")])
+@pytest.mark.parametrize(("start", "end"), [(0.5, 1.25), (None, 0.7), (1.9, None), (0.123456, 0.2), (1.5, 2.005)])
+def test_a_segment_is_a_part_of_the_samples(
+    tmp_path: Path, kind: tuple[str, str], start: float | None, end: float | None
+) -> None:
+    path = tmp_path / "long"
+    stereo = 0.1 * np.random.default_rng(0).standard_normal((2 * RATE, 2))
+    soundfile.write(path, stereo, RATE, format=kind[0], subtype=kind[1])
+    whole = audio.read(path)
+    first, last = round((start or 0) * RATE), round((end or 2) * RATE)
+    segment = audio.read(path, start, end)
+    np.testing.assert_array_equal(segment.samples, whole.samples[first:last])
+    assert segment.sampling_rate == RATE
+    part = tmp_path / "part"
+    soundfile.write(part, soundfile.read(path, dtype="float32")[0][first:last], RATE, format="WAV", subtype="FLOAT")
+    assert segment.sha256 == audio.read(part).sha256  # as if it were a file of its own
+    prepared = audio.prepared(path, PARAMS, start, end)
+    np.testing.assert_array_equal(prepared, audio.prepare(segment.samples, RATE, PARAMS))
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000])
+@pytest.mark.parametrize("sound", ["tone", "hiss"])
+@pytest.mark.parametrize("kind", [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")])
+def test_a_segment_of_a_lossy_file(tmp_path: Path, kind: tuple[str, str], sound: str, rate: int) -> None:
+    """The very samples that are there when all is decoded; after a seek, libsndfile has others."""
+    path, draw = tmp_path / "long", np.random.default_rng(0)
+    samples = {
+        "tone": 0.3 * np.sin(2 * np.pi * 300 * np.arange(20 * rate) / rate),
+        "hiss": np.convolve(0.2 * draw.standard_normal(20 * rate), np.ones(8) / 8, "same"),
+    }
+    soundfile.write(path, samples[sound], rate, format=kind[0], subtype=kind[1])
+    whole = audio.read(path)
+    for start in draw.uniform(0, 19, 20).round(3):
+        segment = audio.read(path, start, start + 0.5)
+        first, last = round(start * rate), round((start + 0.5) * rate)
+        assert len(segment.samples) == last - first
+        np.testing.assert_allclose(segment.samples, whole.samples[first:last], atol=1e-4)
+    assert segment.sha256 == audio.read(path, start, start + 0.5).sha256
+
+
+@pytest.mark.parametrize(("start", "end"), [(1.0, 2.02), (2.0, None), (3.0, 4.0), (5.0, None), (None, 2.5)])
+def test_segments_beyond_the_end(tmp_path: Path, start: float | None, end: float | None) -> None:
+    soundfile.write(tmp_path / "long.wav", np.full(2 * RATE, 0.1), RATE)
+    with pytest.raises(AudioError, match="but the file has 2.000 s .times are in seconds.") as caught:
+        audio.read(tmp_path / "long.wav", start, end)
+    assert caught.value.reason == "invalid times"
+
+
+def test_segments_of_damaged_files(tmp_path: Path, tone: np.ndarray) -> None:
+    noise = 0.1 * np.random.default_rng(0).standard_normal(2 * RATE)
+    for name, content, expected in (
+        ("empty.wav", b"", "empty"),
+        ("lfs.wav", LFS.encode(), "git lfs pointer"),
+        ("text.wav", b"not audio", "unreadable"),
+        ("cut.wav", encoded(tmp_path / "cut.wav", noise)[:-1000], "truncated"),
+        ("cut.flac", encoded(tmp_path / "cut.flac", noise)[:-9000], "truncated"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(AudioError) as caught:
+            audio.read(tmp_path / name, 1.0, 2.0)
+        assert caught.value.reason == expected, name
+    with pytest.raises(AudioError, match="No such file"):
+        audio.read(tmp_path / "gone.wav", 1.0, 2.0)
+    noise[-100] = np.nan
+    soundfile.write(tmp_path / "nan.wav", noise, RATE, subtype="FLOAT")
+    assert len(audio.read(tmp_path / "nan.wav", 0.5, 1.0).samples) == RATE // 2
+    with pytest.raises(AudioError, match="1 samples are NaN"):
+        audio.read(tmp_path / "nan.wav", 1.0, 2.0)

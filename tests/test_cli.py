@@ -230,6 +230,28 @@ def test_everything_is_said_at_once() -> None:
         assert words in line
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"emotions": {"wut": "anger"}}, "'tables.mine.emotions.wut' is 'anger'"),
+        ({"columns": {"speakr": "id"}}, "did you mean 'speaker'?"),
+        ({"suffix": "flac"}, "'tables.mine.suffix' is 'flac': Value error, not known; did you mean '.flac'?"),
+        ({"suffixes": ".flac"}, "'tables.mine.suffixes' is not known; did you mean 'suffix'?"),
+    ],
+)
+def test_a_wrong_word_in_a_table_is_one_problem(wrong: dict[str, Any], said: str) -> None:
+    """The corpus has a table all the same, so that its name among `corpora` is not another."""
+    change(tables={"mine": {**MINE, **wrong}}, corpora=["mine"])
+    Path("data/raw/mine").mkdir(parents=True)
+    Path("data/raw/mine/clips.csv").touch()
+    lines = run("check").output.splitlines()
+    assert lines[0] == "Error: 1 problem to solve first:"
+    assert said in lines[1]
+    result = run("corpora", "mine")
+    assert result.exit_code == 1
+    assert said in result.output
+
+
 def test_no_pairs_are_fine_where_no_arm_needs_them() -> None:
     change(pairs=[], arms=["none"], augment__setting="none")
     assert run("check").output == IN_ORDER

@@ -234,7 +234,7 @@ def test_tables() -> None:
     assert "      3 rows, of which some cannot be used: missing 1, unknown label 1\n" in run("corpora", "mine").output
     fill("clips.csv", folder=Path("data/raw/mine"), content=b"filepath,emotion\n1.wav,sad\n")
     assert run("corpora", "mine").output.endswith("      1 rows\n")
-    fill("clips.csv", folder=Path("data/raw/mine"), content=b"file\n1.wav\n")
+    fill("clips.csv", folder=Path("data/raw/mine"), content=b"what\n1.wav\n")
     result = run("corpora")
     assert result.exit_code == 0
     assert "lacks the column 'filepath'" in result.output

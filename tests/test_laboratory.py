@@ -17,6 +17,7 @@ from pipeline.audio import AudioParams
 from pipeline.distortion import distances
 from pipeline.judges import examiner, speakers
 from pipeline.laboratory import Findings, Heard, Laboratory, Subject, mean_distances, rows, takes_of
+from pipeline.manifest import Segment
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
@@ -46,7 +47,9 @@ def subject(tmp_path: Path) -> Subject:
     """A sad clip, twice as high as an angry clip: the one is also converted to the other."""
     soundfile.write(tmp_path / "a.wav", spoken(), RATE, subtype="FLOAT")
     takes = {"sad": [], "angry": [features(300)]}
-    return Subject(tmp_path / "a.wav", features(), takes, {"angry": replace(features(), f0_hz=2 * features().f0_hz)})
+    return Subject(
+        Segment(tmp_path / "a.wav"), features(), takes, {"angry": replace(features(), f0_hz=2 * features().f0_hz)}
+    )
 
 
 def test_takes_are_of_one_speaker_sentence_and_intensity() -> None:

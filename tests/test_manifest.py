@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline import manifest
-from pipeline.manifest import ManifestError
+from pipeline.manifest import ManifestError, Segment
 
 
 def clip(name: str, **changes: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def test_written_and_read_again(tmp_path: Path) -> None:
     assert frame["sampling_rate"].dtype == "int32"
     assert pq.read_schema(path).field("emotion").type == pa.dictionary(pa.int32(), pa.string())
     assert manifest.metadata(path) == {
-        "schema_version": "3",
+        "schema_version": "4",
         "params": "0123",
         "labels": '["angry", "sad"]',
         "scenario": "full",
@@ -108,3 +108,26 @@ def test_partition_of_a_split() -> None:
     split = pd.DataFrame({"id": ["d", "c", "a"], "partition": ["train", "test", "train"]})
     assert list(manifest.partition(clips, split, "train")["id"]) == ["a", "d"]
     assert manifest.partition(clips, split, "valid").empty
+
+
+def test_segments_of_rows(tmp_path: Path) -> None:
+    path = tmp_path / "clips.parquet"
+    rows = [clip("a"), clip("b", start=1.5), clip("c", end=2.25), clip("d", start=0.000125, end=3600.0)]
+    manifest.write(rows, path, manifest.CLIPS, "0")
+    found = manifest.segments(manifest.read(path, manifest.CLIPS), tmp_path)
+    file = tmp_path / "data/raw/demo"
+    assert found == [
+        Segment(file / "a.flac"),
+        Segment(file / "b.flac", 1.5),
+        Segment(file / "c.flac", None, 2.25),
+        Segment(file / "d.flac", 0.000125, 3600.0),
+    ]
+    assert [str(segment).rpartition("/")[2] for segment in found] == [
+        "a.flac",
+        "b.flac (1.5-end s)",
+        "c.flac (0-2.25 s)",
+        "d.flac (0.000125-3600 s)",
+    ]
+    manifest.write([clip("a"), clip("b")], path, manifest.CLIPS, "0")
+    assert pq.read_schema(path).field("start").type == pa.float64()  # where no clip is a segment, too
+    assert all(segment.is_whole for segment in manifest.segments(manifest.read(path, manifest.CLIPS)))

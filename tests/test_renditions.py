@@ -14,6 +14,7 @@ import soxr
 from pipeline import audio, judges, manifest, renditions, workers
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
+from pipeline.manifest import Segment
 from pipeline.renditions import Renderer, Rendition
 from pipeline.shards import Shard
 
@@ -57,9 +58,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
     return write
 
 
-def source(samples: np.ndarray, rate: int = RATE) -> Path:
+def source(samples: np.ndarray, rate: int = RATE) -> Segment:
     soundfile.write("source.wav", samples, rate)
-    return Path("source.wav")
+    return Segment(Path("source.wav"))
 
 
 def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> None:
@@ -88,7 +89,7 @@ def test_words_against_the_source(make: Callable[..., pd.DataFrame], rate: int) 
     """The source's ends are trimmed, as they were before its features went into a generator."""
     silence = np.zeros(rate // 2)
     path = source(np.concatenate([silence, 0.1 * soxr.resample(voice(), RATE, rate), silence]), rate)
-    trimmed = audio.prepare(audio.read(path).samples, rate, PREPARED)
+    trimmed = audio.prepare(audio.read(*path).samples, rate, PREPARED)
     noise = np.random.default_rng(0).standard_normal(RATE)
     same, other, none = make(*map(Rendition, (trimmed, noise, trimmed), (path, path, None)))["intelligibility"]
     assert same > 0.99 and other < 0.3 and np.isnan(none)
@@ -110,5 +111,5 @@ def test_what_is_no_sound(make: Callable[..., pd.DataFrame]) -> None:
 
 def test_a_source_that_is_not_there(make: Callable[..., pd.DataFrame]) -> None:
     with pytest.raises(click.ClickException, match=r"gone.wav: No such file"):
-        make(Rendition(voice(), Path("gone.wav")))
+        make(Rendition(voice(), Segment(Path("gone.wav"))))
     assert not OUT.exists()

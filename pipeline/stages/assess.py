@@ -73,7 +73,8 @@ def main(
         def spoken(id_: str) -> Features:
             return Features.from_arrays(stored.arrays(id_, Features.names()))
 
-        for id_, path, emotion, level in paired[["id", "filepath", "emotion", "intensity"]].itertuples(index=False):
+        columns = (paired["id"], manifest.segments(paired), paired["emotion"], paired["intensity"])
+        for id_, segment, emotion, level in zip(*columns, strict=True):
             own = spoken(id_)
             made = {
                 target: converted(converter, own, source, target, bounds, level, SPECTRA[generator])
@@ -81,7 +82,7 @@ def main(
                 if source == emotion
             }
             known = {each: [spoken(other) for other in takes[id_].get(each, ())] for each in (emotion, *made)}
-            yield Subject(Path(path), own, known, made)
+            yield Subject(segment, own, known, made)
 
     found: list[dict[str, object]] = []
     if len(paired):

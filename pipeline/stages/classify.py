@@ -127,9 +127,9 @@ def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
 def _layers(clips: pd.DataFrame, listener: Listener, prepared: AudioParams) -> Iterator[np.ndarray]:
     """What a self-supervised network makes of each clip, (layers, width)."""
     at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
-    for path, sha256 in zip(clips["filepath"], clips["sha256"], strict=True):
+    for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
         key = hashlib.sha256(f"{sha256} {params.digest(at_its_rate)}".encode()).hexdigest()
-        yield listener.features(key, partial(audio.prepared, Path(path), at_its_rate))
+        yield listener.features(key, partial(audio.prepared, path, at_its_rate, start, end))
 
 
 def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline import audio, judges, manifest, measures, params, shards
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
+from pipeline.manifest import Segment
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
 from pipeline.workers import in_parallel
 
@@ -35,7 +36,7 @@ def main(
         acoustics=params.load(params_path, "acoustics", AcousticsParams),
     )
     clips = manifest.read(clips_path, manifest.CLIPS)
-    found = in_parallel(analyse, list(clips["filepath"]), clips_path.stem)
+    found = in_parallel(analyse, manifest.segments(clips), clips_path.stem)
     with (
         shards.Writer(vocoder_out, {"spectrum": voice.storage}, params.digest(prepared, voice.analysis)) as of_vocoder,
         shards.Writer(classifier_out) as of_classifiers,
@@ -51,9 +52,9 @@ def main(
 
 
 def _analysed(
-    filepath: str, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
+    segment: Segment, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
 ) -> tuple[Arrays, Arrays, Arrays, Arrays]:
-    recording = audio.read(Path(filepath))
+    recording = audio.read(*segment)
     samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
     recorded = measures.recording(recording.samples, recording.sampling_rate)
     return (

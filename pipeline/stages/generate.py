@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+import numpy as np
 import pandas as pd
 
 from pipeline import hardware, manifest, models, params, renditions
@@ -68,15 +69,14 @@ def main(
     bounds = (voice_params.world.f0_floor_hz, voice_params.world.f0_ceil_hz)
 
     def converted() -> Iterator[Rendition[Features]]:
-        known = sources.set_index("id").loc[rows["source_id"], ["intensity", "filepath"]]
+        by_id = sources.set_index("id").loc[rows["source_id"]]
+        known = zip(by_id["intensity"], manifest.segments(by_id), strict=True)
         wanted = rows[["source_id", "source_emotion", "emotion", "intensity"]]
-        for (id_, source, target, intensity), (own, path) in zip(
-            wanted.itertuples(index=False), known.itertuples(index=False), strict=True
-        ):
+        for (id_, source, target, intensity), (own, segment) in zip(wanted.itertuples(index=False), known, strict=True):
             spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
             levels = (_known(own), _known(intensity))
             made = converter.convert(spoken, source, target, bounds, *levels, by=SPECTRA[generator])
-            yield Rendition(made, Path(path))
+            yield Rendition(made, segment)
 
     network = voice_params.model(trained)
     voice = vocoder(voice_params, prepared.sampling_rate, network)
@@ -123,6 +123,8 @@ def synthetic_rows(
     rows = sources.assign(
         id=f"{prefix}/" + sources["id"] + "/" + target,
         filepath=renditions.filepaths(sources["id"], target, out),
+        start=np.nan,  # a file of its own
+        end=np.nan,
         emotion=target,
         intensity=pd.Series(levels, sources.index, object),
         is_synthetic=True,

@@ -11,6 +11,7 @@ import pandas as pd
 from pipeline import ingestion, manifest, params
 from pipeline.files import whole
 from pipeline.ingestion import Clip
+from pipeline.manifest import Segment
 
 COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
 
@@ -38,7 +39,7 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
     _refuse_shared(rows)
     clips = sorted((row for row in rows if row["emotion"] in emotions), key=lambda row: str(row["id"]))
     left_out = [
-        ingestion.rejection(row["filepath"], f"emotion {row['emotion']}", "is not asked for")
+        ingestion.rejection(Segment.of(row), f"emotion {row['emotion']}", "is not asked for")
         for row in rows
         if row["emotion"] not in emotions
     ]
@@ -64,7 +65,7 @@ def _refuse_shared(rows: list[Clip]) -> None:
         other = first.setdefault(row["sha256"], row)
         if other is not row:
             raise click.ClickException(
-                f"{other['filepath']} and {row['filepath']} are the same recording, so that {other['speaker']} is "
+                f"{Segment.of(other)} and {Segment.of(row)} are the same recording, so that {other['speaker']} is "
                 f"{row['speaker']}, who might train under the one name and test under the other; "
                 f"take '{other['corpus']}' or '{row['corpus']}' out of `corpora`"
             )

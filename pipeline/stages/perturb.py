@@ -15,6 +15,7 @@ from pydantic import PositiveInt
 from pipeline import audio, manifest, models, params, renditions
 from pipeline.audio import AudioParams
 from pipeline.classifier.acoustics import AcousticsParams, heard
+from pipeline.manifest import Segment
 from pipeline.params import section
 from pipeline.perturbation import ClassicalParams, Perturbation
 from pipeline.renditions import Renderer, Rendition
@@ -56,7 +57,8 @@ def main(
     clips = manifest.read(clips_path, manifest.CLIPS)
     sources = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
     rows = synthetic_rows(sources, generator, 1 if generator == COPY else chosen.copies, split, out)
-    paths = rows["source_id"].map(sources.set_index("id")["filepath"]).map(Path)
+    by_id = dict(zip(sources["id"], manifest.segments(sources), strict=True))
+    segments = [by_id[id_] for id_ in rows["source_id"]]
     seeds = [models.derived_seed(seed, split, id_) for id_ in rows["id"]]
     declared: tuple[object, ...] = (chosen, prepared, vocoder_params, acoustics, seed)
     learned: dict[str, str] = {}
@@ -65,7 +67,7 @@ def main(
     if generator == CLASSICAL:
         changes = [Perturbation.drawn(chosen.classical, own) for own in seeds]
         rows = rows.assign(parameters=[_json(change) for change in changes], seed=seed)
-        synthesise, contents = partial(perturbed, prepared=prepared), zip(paths, changes, strict=True)
+        synthesise, contents = partial(perturbed, prepared=prepared), zip(segments, changes, strict=True)
         digest = params.digest(CLASSICAL, chosen, prepared)
     elif generator == VOICES:
         if refusal := vocoder_params.voices_refusal():
@@ -86,7 +88,7 @@ def main(
     made = renditions.write(
         out,
         rows.assign(generator_sha256=digest),
-        (Rendition(content, path) for content, path in zip(contents, paths, strict=True)),
+        (Rendition(content, segment) for content, segment in zip(contents, segments, strict=True)),
         Renderer[Any](synthesise, prepared, partial(heard, params=acoustics)),
         params.digest(*declared),
         split=split,
@@ -111,6 +113,8 @@ def synthetic_rows(sources: pd.DataFrame, generator: str, copies: int, split: st
         rows.assign(
             id=f"{split}/{generator}/" + rows["id"] + "/" + rows["copy"],
             filepath=renditions.filepaths(rows["id"], rows["copy"], out),
+            start=np.nan,  # a file of its own
+            end=np.nan,
             is_synthetic=True,
             source_id=rows["id"],
             source_emotion=rows["emotion"],
@@ -127,10 +131,10 @@ def spoken(rows: pd.DataFrame, features: Path) -> Iterator[Features]:
     return (Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in rows["source_id"])
 
 
-def perturbed(content: tuple[Path, Perturbation], prepared: AudioParams) -> np.ndarray:
+def perturbed(content: tuple[Segment, Perturbation], prepared: AudioParams) -> np.ndarray:
     """Samples of a clip, prepared as all are and then changed."""
-    path, perturbation = content
-    return perturbation.apply(audio.prepared(path, prepared), prepared.sampling_rate)
+    (path, start, end), perturbation = content
+    return perturbation.apply(audio.prepared(path, prepared, start, end), prepared.sampling_rate)
 
 
 def in_voice(content: tuple[Features, Voice], vocoder: World) -> np.ndarray:

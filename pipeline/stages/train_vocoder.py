@@ -10,6 +10,7 @@ import numpy as np
 from pipeline import audio, hardware, manifest, models, params
 from pipeline.audio import AudioParams
 from pipeline.hardware import HardwareParams
+from pipeline.manifest import Segment
 from pipeline.vocoder import ISTFT, VocoderParams, training
 from pipeline.vocoder.mel import Mel, heard, transform
 from pipeline.workers import in_parallel
@@ -32,7 +33,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
     clips = manifest.partition(manifest.read(clips_path, manifest.CLIPS), split, "train")
     mel = Mel(voice.mel, prepared.sampling_rate, voice.world)
     prepare = partial(_spoken, prepared=prepared, mel=mel)
-    spoken = list(in_parallel(prepare, list(clips["filepath"]), split_path.stem))
+    spoken = list(in_parallel(prepare, manifest.segments(clips), split_path.stem))
     analysis = transform(voice.mel, prepared.sampling_rate)
     device = hardware.device(machine)
     network, losses = training.train(
@@ -57,7 +58,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
     click.echo(f"{split_path.stem}: loss {losses[0]:.3f} … {losses[-1]:.3f} in {voice.mel.istft.steps} steps")
 
 
-def _spoken(filepath: str, prepared: AudioParams, mel: Mel) -> tuple[np.ndarray, np.ndarray]:
+def _spoken(segment: Segment, prepared: AudioParams, mel: Mel) -> tuple[np.ndarray, np.ndarray]:
     """A clip's samples and F0."""
-    samples = audio.prepared(Path(filepath), prepared)
+    samples = audio.prepared(segment.path, prepared, segment.start, segment.end)
     return samples, mel.f0(samples)

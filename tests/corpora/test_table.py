@@ -1,7 +1,10 @@
 """Tables of corpora that the pipeline does not know: what is read, what is left out and why, what is an error."""
 
+import csv
+import re
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -35,11 +38,19 @@ def described(table: str = "list.csv", base: str = "audio") -> TableParams:
     return TableParams(table=table, base=base, license="mine", emotions=EMOTIONS, intensities={"1": "low"})
 
 
+def of_files(raw: Path, params: TableParams) -> tuple[dict[Path, Labels], list[tuple[Path, str, str]]]:
+    """What `listed` finds in a table of whole files."""
+    found = listed(raw, params)
+    assert all(segment.is_whole for segment in found.labelled)
+    by_path = {segment.path: labels for segment, labels in found.labelled.items()}
+    return by_path, [(segment.path, reason, detail) for segment, reason, detail in found.left_out]
+
+
 def read(
     text: str, base: str = "audio", encoding: str = "utf-8"
 ) -> tuple[dict[Path, Labels], list[tuple[Path, str, str]]]:
     (RAW / "list.csv").write_text(text, encoding=encoding)
-    return listed(RAW, described(base=base))
+    return of_files(RAW, described(base=base))
 
 
 def reasons(left_out: Iterable[tuple[Path, str, str]]) -> list[tuple[str, str]]:
@@ -97,7 +108,7 @@ def test_parquet() -> None:
             "level": [[1], [2], [3]],
         }
     ).to_parquet(RAW / "list.PARQUET")
-    labelled, left_out = listed(RAW, described("list.PARQUET"))
+    labelled, left_out = of_files(RAW, described("list.PARQUET"))
     assert list(labelled.values()) == [
         Labels("a", "7", "happy", "joy", "low", "1", "male"),
         Labels("b", "8", "calm", "None"),
@@ -109,7 +120,7 @@ def test_parquet() -> None:
 def test_numbers_with_gaps_in_parquet() -> None:
     frame = pd.DataFrame({"filepath": ["a.wav", "b.wav"], "emotion": "joy", "speaker": [7, np.nan]})
     frame.to_parquet(RAW / "list.parquet")
-    labelled, left_out = listed(RAW, described("list.parquet"))
+    labelled, left_out = of_files(RAW, described("list.parquet"))
     assert [labels.speaker for labels in labelled.values()] == ["7"]
     assert reasons(left_out) == [("b.wav", "no speaker")]
 
@@ -148,9 +159,9 @@ def test_every_row_is_labelled_or_left_out_with_a_reason() -> None:
     assert len(labelled) + len(left_out) == text.count("\n") - 1
     details = {path.name: detail for path, _, detail in left_out}
     assert details["z.wav"] == f"no such file: {(RAW / 'audio/z.wav').absolute()}"
-    assert details["0.wav"] == "emotion 'joi' is not known; did you mean 'joy'?"
-    assert details["1.wav"].startswith("emotion '' is not known; expected one of NA, None, anger, angry,")
-    assert details["2.wav"] == "intensity '2' is not known; expected one of 1, high, low, medium"
+    assert details["0.wav"].startswith("emotion 'joi' is not known; did you mean 'joy'?; known are NA, None, anger, ")
+    assert details["1.wav"].startswith("emotion '' is not known; known are NA, None, anger, angry,")
+    assert details["2.wav"] == "intensity '2' is not known; known are 1, high, low, medium"
     assert details["6.wav"] == "the rows for this file differ: happy - 01 - - -; sad - 01 - - -"
 
 
@@ -233,7 +244,7 @@ def test_links_stay_as_they_are(tmp_path: Path) -> None:
     (project / "data/raw/linked").symlink_to(drive)
     raw = project / "data/raw/linked"
     (raw / "list.csv").write_text(f"filepath,emotion\na.wav,joy\n{drive / 'audio/b.wav'},joy\n")
-    labelled, _ = listed(raw, described())
+    labelled, _ = of_files(raw, described())
     assert {path: labels.name for path, labels in labelled.items()} == {
         raw / "audio/a.wav": "a",
         raw / "audio/b.wav": "b",  # the table has it by another way
@@ -257,7 +268,7 @@ def test_audio_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["a\0.wav", "x" * 300 + ".wav", "x/" * 3000 + ".wav"])
 def test_paths_that_no_file_system_takes(path: str) -> None:
     pd.DataFrame({"filepath": [path, "a.wav"], "emotion": "joy"}).to_parquet(RAW / "list.parquet")
-    labelled, left_out = listed(RAW, described("list.parquet"))
+    labelled, left_out = of_files(RAW, described("list.parquet"))
     assert [path.name for path in labelled] == ["a.wav"]
     assert [reason for _, reason, _ in left_out] == ["missing"]
 
@@ -266,11 +277,16 @@ def test_paths_that_no_file_system_takes(path: str) -> None:
     ("content", "message"),
     [
         (b"", "lacks the column 'filepath', found nothing; expected CSV .UTF-8. or Parquet with the columns"),
-        (b"file,emotion\na.wav,joy\n", "lacks the column 'filepath', found file, emotion .is 'file' meant"),
-        (b"filepath,Emotion\na.wav,joy\n", "lacks the column 'emotion', found filepath, Emotion .is 'Emotion' meant"),
+        (
+            b"what,emotion\na.wav,joy\n",
+            "lacks the column 'filepath', found what, emotion; expected CSV .*`columns` in params",
+        ),
         (b"filepath,emotion,emotion\na.wav,joy,joy\n", "has the column 'emotion' 2 times, expected once"),
         (b"filepath,emotion\n\n", "has no row; expected .*a row for each clip"),
-        ("filepath;emotion;speaker\na.wav;joy;Jörg\n".encode("latin-1"), "cannot be read: .*utf-8.* codec"),
+        (
+            "filepath;emotion;speaker\na.wav;joy;Jörg\n".encode("latin-1"),
+            "cannot be read: line 2 is not UTF-8 .byte 0xf6.; exp",
+        ),
         (b'filepath,emotion\na.wav,"joy\n', "cannot be read: unexpected end of data"),
         (b"filepath,emotion,sentence\nb.wav,joy,Oh\na.wav,joy,Well, well\n", "line 3 has 4 values for 3 col.*quote"),
     ],
@@ -290,8 +306,8 @@ def test_parquet_that_is_an_error() -> None:
     pd.DataFrame({"filepath": ["a.wav"], "emotion": [["joy"]]}).to_parquet(RAW / "list.parquet")
     with pytest.raises(click.ClickException, match="list.parquet: cannot be read: "):
         listed(RAW, described("list.parquet"))
-    pd.DataFrame({"filepath": ["a.wav"], "label": ["joy"]}).to_parquet(RAW / "list.parquet")
-    with pytest.raises(click.ClickException, match="list.parquet: lacks the column 'emotion', found filepath, label;"):
+    pd.DataFrame({"filepath": ["a.wav"], "word": ["joy"]}).to_parquet(RAW / "list.parquet")
+    with pytest.raises(click.ClickException, match="list.parquet: lacks the column 'emotion', found filepath, word;"):
         listed(RAW, described("list.parquet"))
     pd.DataFrame({"filepath": [], "emotion": []}).to_parquet(RAW / "list.parquet")
     with pytest.raises(click.ClickException, match="list.parquet: has no row"):
@@ -348,3 +364,261 @@ def test_counts_add_up_on_a_large_table() -> None:
         words[path] += 1
     assert len(labelled) == list(words.values()).count(1)
     assert len(labelled) + len(left_out) == 900
+
+
+# Segments
+
+
+def test_segments_are_clips() -> None:
+    (RAW / "list.csv").write_text(
+        "filepath,start,end,emotion,speaker\n"
+        "a.wav,0.5,1.25,joy,01\n"
+        "a.wav,0 days 00:00:01.5,0 days 00:01:02.000250,sad,02\n"  # as audformat writes them
+        "a.wav,00:00:03,1 days,joy,01\n"
+        "a.wav,1.0,1.5,sad,02\n"  # overlaps, with another label
+        "a.wav,70,,joy,01\n"
+        "deep/d.wav,,2,joy,01\n"
+        "b.wav,,,joy,01\n"
+        "c.wav,0,NaT,joy,01\n"
+    )
+    found = listed(RAW, described())
+    assert not found.left_out
+    assert {
+        (segment.path.name, segment.start, segment.end): labels.name for segment, labels in found.labelled.items()
+    } == {
+        ("a.wav", 0.5, 1.25): "a@0.5-1.25",
+        ("a.wav", 1.5, 62.00025): "a@1.5-62.00025",
+        ("a.wav", 3.0, 86400.0): "a@3-86400",
+        ("a.wav", 1.0, 1.5): "a@1-1.5",
+        ("a.wav", 70.0, None): "a@70-end",
+        ("d.wav", None, 2.0): "deep/d@0-2",
+        ("b.wav", None, None): "b",  # the whole file has the name of the file
+        ("c.wav", None, None): "c",
+    }
+    assert [labels.emotion for labels in found.labelled.values()][:2] == ["happy", "sad"]
+
+
+@pytest.mark.parametrize("kind", ["seconds", "timedelta64[ns]", "timedelta64[ms]", "float32"])
+def test_segments_in_parquet(kind: str) -> None:
+    times = pd.DataFrame({"start": [0.25, 1.5, np.nan], "end": [1.5, np.nan, 2.0]})
+    if kind.startswith("timedelta"):
+        times = times.apply(lambda column: pd.to_timedelta(column, unit="s").astype(kind))
+    elif kind != "seconds":
+        times = times.astype(kind)
+    times.assign(filepath="a.wav", emotion="joy").to_parquet(RAW / "list.parquet")
+    found = listed(RAW, described("list.parquet"))
+    expected = [(0.25, 1.5), (1.5, None), (None, 2.0)]
+    assert [(segment.start, segment.end) for segment in found.labelled] == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "detail"),
+    [
+        ("2", "1", "the end '1' is not after the start '2'"),
+        ("1", "1.0", "the end '1.0' is not after the start '1'"),
+        ("", "0", "the end '0' is not after the start ''"),
+        ("-1", "1", "the start is '-1', expected 0 or more seconds"),
+        ("-1 days +23:59:59", "1", "the start is '-1 days .23:59:59', expected 0 or more seconds"),
+        ("0", "inf", "the end is 'inf', expected 0 or more seconds"),
+        ("soon", "1", "the start is 'soon', expected seconds, such as 1.5, or a time, such as 0 days 00:00:01.5"),
+        ("0", "1,5", "the end is '1,5', expected seconds"),
+        ("0", "1:5", "the end is '1:5', expected seconds"),
+    ],
+)
+def test_invalid_times(start: str, end: str, detail: str) -> None:
+    rows = f'b.wav,0,1,joy\na.wav,"{start}","{end}",joy\n'
+    (RAW / "list.csv").write_text(f"filepath,start,end,emotion\n{rows}")
+    found = listed(RAW, described())
+    assert [segment.path.name for segment in found.labelled] == ["b.wav"]
+    [(segment, reason, said)] = found.left_out
+    assert (segment.path.name, reason) == ("a.wav", "invalid times")
+    assert re.match(detail, said)
+
+
+def test_the_same_segment_twice() -> None:
+    (RAW / "list.csv").write_text(
+        "filepath,start,end,emotion\n"
+        "a.wav,1,2,joy\na.wav,1.0,0 days 00:00:02,happy\n"  # duplicate
+        "b.wav,1,2,joy\nb.wav,1,2,sad\nb.wav,1,3,sad\n"  # conflicting, beside another segment
+        "c.wav,0,,joy\nc.wav,,,joy\n"  # duplicate
+    )
+    found = listed(RAW, described())
+    assert [labels.name for labels in found.labelled.values()] == ["a@1-2", "b@1-3", "c"]
+    assert [(str(segment.path.name), segment.times, reason, detail) for segment, reason, detail in found.left_out] == [
+        ("a.wav", "1-2", "duplicate", "another row says the same of this segment"),
+        *[
+            (
+                "b.wav",
+                "1-2",
+                "conflicting labels",
+                "the rows for this segment differ: happy - unknown - - -; sad - unknown - - -",
+            )
+        ]
+        * 2,
+        ("c.wav", "0-end", "duplicate", "another row says the same of this file"),
+    ]
+
+
+@pytest.mark.parametrize(("there", "missing"), [("start", "end"), ("end", "start")])
+def test_a_start_without_an_end(there: str, missing: str) -> None:
+    """Such as a start and a duration: each clip would go on to the file's end."""
+    (RAW / "list.csv").write_text(f"filepath,{there},duration,emotion\na.wav,1,2,joy\n")
+    with pytest.raises(click.ClickException, match=f"a column for '{there}' and none for '{missing}'") as caught:
+        listed(RAW, described())
+    assert caught.value.message.endswith(f"below 'tables.mine': columns: {{{missing}: null}}")
+    assert len(listed(RAW, replace(described(), columns={missing: None})).labelled) == 1
+
+
+# Columns under other names
+
+
+def proposed(message: str, change: str) -> TableParams:
+    """The section with the line that an error proposes."""
+    line = re.search(rf"below 'tables.mine': ({change}: .*?)(?: \(or null|$)", message)
+    assert line, message
+    indented = SECTION.replace("    intensities: {}", f"    intensities: {{}}\n    {line[1]}")
+    Path("params.yaml").write_text(indented.replace("base: .", "base: audio").replace("anger: angry", "joy: happy"))
+    return params.load(Path("params.yaml"), "tables", Tables)["mine"]
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("file_id,emotion,speaker_id", {"filepath": "file_id", "speaker": "speaker_id"}),
+        ("File,Emotion,Speaker", {"filepath": "File", "emotion": "Emotion", "speaker": "Speaker"}),
+        ("file name,label,SPK", {"filepath": "file name", "emotion": "label", "speaker": "SPK"}),
+        ("path,Labels,actor", {"filepath": "path", "emotion": "Labels", "speaker": "actor"}),
+        ("filename,emotions,spk_id", {"filepath": "filename", "emotion": "emotions", "speaker": "spk_id"}),
+        ("filepath,emotoin,speeker", {"emotion": "emotoin", "speaker": "speeker"}),
+        ('"file: path",EMOTION,"speaker, id"', {"filepath": "file: path", "emotion": "EMOTION"}),
+        ("filepath,emotion,speaker,Sex,lang", {"gender": "Sex", "language": "lang"}),
+        ("filepath,emotion,speaker,onset,offset", {"start": "onset", "end": "offset"}),
+        ("filepath,emotion,speaker,begin,end_time", {"start": "begin", "end": "end_time"}),
+        ("filepath,emotion,speaker,Start,stop", {"start": "Start", "end": "stop"}),
+        ("filepath,emotion,speaker,Intensity,sentence_id", {"intensity": "Intensity", "sentence": "sentence_id"}),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_near_misses_are_errors_that_say_what_to_write(header: str, columns: dict[str, str], separator: str) -> None:
+    names = next(csv.reader([header]))
+    count = len(names)
+    row = ["a.wav", "joy", "anna", "", ""][:count]
+    with (RAW / "list.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=separator).writerows([names, row])
+    with pytest.raises(click.ClickException, match="^data/raw/mine/list.csv: has columns ") as caught:
+        listed(RAW, described())
+    for ours, theirs in columns.items():
+        assert f"'{theirs}' looks like '{ours}'" in caught.value.message
+    section = proposed(caught.value.message, "columns")
+    assert section.columns is not None and columns.items() <= section.columns.items()
+    found = listed(RAW, section)
+    assert [(labels.speaker, labels.emotion) for labels in found.labelled.values()] == [("anna", "happy")]
+    assert not found.unused
+
+
+@pytest.mark.parametrize(
+    "unused",
+    ["level", "subject_matter", "text", "duration", "offset", "emotional", "age", "end_of_day", "tender"],
+)
+def test_other_columns_are_none_of_ours(unused: str) -> None:
+    (RAW / "list.csv").write_text(f"filepath,emotion,{unused}\na.wav,joy,x\n")
+    found = listed(RAW, described())
+    assert len(found.labelled) == 1
+    assert list(found.unused) == [unused]
+
+
+def test_columns_of_the_section() -> None:
+    (RAW / "list.csv").write_text("Datei;emotion;label;speaker_id;speaker\na.wav;joy;x;anna;7\n")
+    columns: dict[str, str | None] = {"filepath": "Datei", "speaker": "speaker_id"}
+    found = listed(RAW, replace(described(), columns=columns))
+    assert [labels.speaker for labels in found.labelled.values()] == ["anna"]
+    assert list(found.unused) == ["label", "speaker"]
+    found = listed(RAW, replace(described(), columns={**columns, "speaker": None}))
+    assert [labels.speaker for labels in found.labelled.values()] == ["unknown"]
+    with pytest.raises(
+        click.ClickException, match="lacks the column 'Date', which 'tables.mine.columns.filepath' names"
+    ):
+        listed(RAW, replace(described(), columns={"filepath": "Date"}))
+    with pytest.raises(click.ClickException, match="columns: {filepath: Datei, gender: null, speaker: speaker_id} "):
+        (RAW / "list.csv").write_text("Datei;emotion;sex;speaker_id\na.wav;joy;f;anna\n")
+        listed(RAW, replace(described(), columns={"filepath": "Datei", "gender": None}))
+
+
+def test_columns_of_parquet() -> None:
+    frame = pd.DataFrame({"File": ["a.wav"], "emotion": "joy", "speaker_id": 7})
+    frame.to_parquet(RAW / "list.parquet")
+    with pytest.raises(click.ClickException, match="columns: {filepath: File, speaker: speaker_id}"):
+        listed(RAW, described("list.parquet"))
+    columns: dict[str, str | None] = {"filepath": "File", "speaker": "speaker_id"}
+    found = listed(RAW, replace(described("list.parquet"), columns=columns))
+    assert [labels.speaker for labels in found.labelled.values()] == ["7"]
+
+
+# Suffixes
+
+
+def test_files_of_another_suffix() -> None:
+    (RAW / "list.csv").write_text("filepath,emotion\nz.mp3,joy\na.mp3,joy\ndeep/d.MP3,sad\nb,joy\n")
+    with pytest.raises(click.ClickException, match="but a.wav; if these are meant, write in params.yaml") as caught:
+        listed(RAW, described())
+    assert caught.value.message.endswith("below 'tables.mine': suffix: .wav")
+    found = listed(RAW, proposed(caught.value.message, "suffix"))
+    assert [labels.name for labels in found.labelled.values()] == ["a", "deep/d", "b"]
+    assert [(segment.path.name, reason) for segment, reason, _ in found.left_out] == [("z.wav", "missing")]
+
+
+def test_one_file_of_another_suffix() -> None:
+    _, left_out = read("filepath,emotion\na.wav,joy\nb.mp3,joy\n")
+    assert [(reason, detail.partition("; ")[2]) for _, reason, detail in left_out] == [
+        ("missing", "but b.wav is there (see `suffix` in docs/corpora.md)")
+    ]
+
+
+# Files that are no tables
+
+
+@pytest.mark.parametrize("name", ["list.pq", "list.csv", "list"])
+def test_parquet_under_any_name(name: str) -> None:
+    pd.DataFrame({"filepath": ["a.wav"], "emotion": ["joy"]}).to_parquet(RAW / name)
+    assert len(listed(RAW, described(name)).labelled) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04\x14\x00\x06\x00", "a spreadsheet, or another zip file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "a spreadsheet of Excel"),
+        ("filepath,emotion\na.wav,joy\n".encode("utf-16"), "text in UTF-16"),
+        (b"\x1f\x8b\x08\x00\x00", "binary"),
+    ],
+)
+def test_files_that_are_no_tables(content: bytes, what: str) -> None:
+    (RAW / "list.xlsx").write_bytes(content)
+    with pytest.raises(click.ClickException, match="save it as one of these$") as caught:
+        listed(RAW, described("list.xlsx"))
+    assert caught.value.message.startswith(f"data/raw/mine/list.xlsx: is {what}; expected CSV (UTF-8) or Parquet")
+    assert caught.value.message.isprintable()
+
+
+def test_labels_that_are_not_known_are_counted() -> None:
+    (RAW / "list.csv").write_text("filepath,emotion,intensity\na.wav,7,\nb.wav,7,\nc.wav,joy,very\n")
+    found = listed(RAW, described())
+    assert found.unknown == {("emotion", "7"): 2, ("intensity", "very"): 1}
+    assert "emotion '7' is not known; known are NA, None, anger, angry, " in found.left_out[0][2]
+
+
+def test_nemo_as_published(shared: Path) -> None:
+    """Speakers padded with blanks, names of .wav where the audio is FLAC, words of its own."""
+    raw = shared / "corpora/nemo"
+    words = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
+    section = TableParams("data.tsv", "samples", "CC BY-NC-SA 4.0", words, {})
+    with pytest.raises(click.ClickException, match="columns: {filepath: file_id, speaker: speaker_id}"):
+        listed(raw, section)
+    section = replace(section, columns={"filepath": "file_id", "speaker": "speaker_id"})
+    with pytest.raises(click.ClickException, match="below 'tables.nemo': suffix: .flac$"):
+        listed(raw, section)
+    found = listed(raw, replace(section, suffix=".flac"))
+    assert len(found.labelled) == 3_076
+    assert {reason for _, reason, _ in found.left_out} <= {"missing", "unknown label"}
+    assert len({labels.speaker for labels in found.labelled.values()}) == 9
+    assert list(found.unused) == ["raw_text", "normalized_text", "age"]

@@ -105,7 +105,7 @@ def test_arm_cyclegan(augment: Callable[..., Result], params: Callable[..., None
     assert (
         made[["emotion_confidence", "speaker_similarity", "silence", "f0_median_hz", "f0_range_st"]].notna().all().all()
     )
-    assert real[[*manifest.AUGMENTED.names[16:30]]].isna().all().all()
+    assert real[[*manifest.AUGMENTED.names[18:32]]].isna().all().all()
     expected = pd.concat(manifest.read(table, manifest.SYNTHETIC) for table in (MADE, OTHER))
     expected = expected.set_index("id").loc[made["id"]].reset_index()
     pd.testing.assert_frame_equal(made[expected.columns].reset_index(drop=True), expected, check_dtype=False)

@@ -76,6 +76,8 @@ def test_provenance(rows: pd.DataFrame) -> None:
     assert set(rows["seed"]) == {models.load(MODEL)[1]["seed"]}
     assert rows["parameters"].isna().all()
     unknown = (
+        "start",
+        "end",
         "emotion_raw",
         "intensity_raw",
         "parameters",

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import make_dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from pipeline import audio, containers, ingestion, manifest, workers
 from pipeline.cache import Cache
+from pipeline.manifest import Segment
 from pipeline.stages.ingest import main
 
 PARAMS = "ingest:\n  min_duration_s: 0.1\n  max_duration_s: 45\n  silence_peak: 1e-4\ntables: {}\n"
@@ -56,10 +59,12 @@ def test_rows(ravdess_tree: Callable[..., Path]) -> None:
     clips, rejected = tables(result)
     assert "ravdess: kept 4 of 4 clips\n" in result.output
     assert not rejected
-    row = clips.iloc[1].drop(["sha256"]).to_dict()
+    row = clips.iloc[1].drop(["sha256"]).replace({np.nan: None}).to_dict()
     assert row == {
         "id": "ravdess/03-01-01-01-01-01-20",
         "filepath": "data/raw/ravdess/Actor_20/03-01-01-01-01-01-20.wav",
+        "start": None,
+        "end": None,
         "emotion": "neutral",
         "intensity": "medium",
         "speaker": "ravdess_20",
@@ -235,9 +240,9 @@ def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypat
     before = OUT.read_bytes(), QUARANTINE.read_bytes()
     decoded: list[object] = []
     decode = audio.decoded
-    monkeypatch.setattr(audio, "decoded", lambda file, longest_s: decoded.append(file) or decode(file, longest_s))
+    monkeypatch.setattr(audio, "decoded", lambda file, *rest: decoded.append(file) or decode(file, *rest))
     result = ingest()
-    assert "ravdess: decoded 0 files; what is in the others was known" in result.output
+    assert "ravdess: decoded 0 clips; what is in the others was known" in result.output
     assert not decoded
     assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
 
@@ -305,7 +310,7 @@ def test_a_clip_that_is_too_long_is_not_decoded(
     Path("params.yaml").write_text(PARAMS.replace("45", "3.9"))
     result = ingest()  # their lengths are in the cache now
     assert "too long 4" in result.output
-    assert "decoded 0 files" in result.output
+    assert "decoded 0 clips" in result.output
 
 
 @pytest.mark.parametrize("library", ["__version__", "__libsndfile_version__"])
@@ -324,11 +329,11 @@ def test_what_is_kept_is_part_of_the_version(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_what_was_decoded_before_an_interruption_is_kept(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.sqlite", "1")
-    paths = ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))
-    decoding = ingestion.examined(paths, cache, 45, "test")
+    clips = [Segment(path) for path in ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))]
+    decoding = ingestion.examined(clips, cache, 45, "test")
     assert next(decoding).is_new
     decoding.close()  # what an exception or Ctrl-C does
-    again = list(ingestion.examined(paths, cache, 45, "test"))
+    again = list(ingestion.examined(clips, cache, 45, "test"))
     assert [each.is_new for each in again] == [False, True, True, True]
 
 
@@ -370,12 +375,126 @@ def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1" in result.output
     assert "; ignored 1 files of no row\n" in result.output
+    assert "\nmine: unknown emotions: 'bored' 1; say in 'tables.mine.emotions' which of these they are: neutral, " in (
+        result.output
+    )
+    assert result.stdout.endswith("\nmine: columns that are not used: none\n")
     clips = manifest.read(OUT, manifest.CLIPS).set_index("id")
     row = clips.loc["mine/one"]
     assert row["filepath"] == "data/raw/mine/audio/one.wav"
     assert (row["emotion"], row["emotion_raw"], row["intensity"], row["speaker"]) == ("angry", "wut", "high", "mine_a")
     assert (row["gender"], row["language"], row["license"], row["corpus"]) == ("female", "de", "private", "mine")
     assert clips.index.tolist() == ["mine/one", "mine/sub/two"]
+
+
+def talk(seconds: float, name: str = "talk.wav", rate: int = RATE) -> Path:
+    """A long file of noise that nowhere repeats."""
+    path = Path("data/raw/mine/audio") / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(0)
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        for _ in range(round(seconds)):
+            file.write(0.1 * draw.standard_normal(rate))
+    return path
+
+
+def test_segments_of_a_long_file() -> None:
+    Path("params.yaml").write_text(MINE)
+    path = talk(60)
+    (path.parents[1] / "clips.csv").write_text(
+        "filepath,emotion,speaker,start,end,valence,annotator\n"
+        "talk.wav,wut,a,0.5,2.25,1,x\n"
+        "talk.wav,neutral,b,2.0,4,1,x\n"  # overlaps, of another speaker
+        "talk.wav,wut,a,10,12,1,x\n"
+        "talk.wav,wut,a,11,13,1,x\n"  # overlaps, of the same
+        "talk.wav,wut,a,10.000001,12.000001,1,x\n"  # the same samples
+        "talk.wav,wut,a,20,21,1,x\n"
+        "talk.wav,neutral,a,20.000001,21,1,x\n"  # the same samples, another emotion
+        "talk.wav,wut,a,30,60.004,1,x\n"  # rounded
+        "talk.wav,wut,a,59,60.5,1,x\n"  # beyond the end
+        "talk.wav,wut,a,1000,3000,1,x\n"  # milliseconds
+        "talk.wav,wut,a,40,40.05,1,x\n"  # too short
+        "talk.wav,wut,a,5,4,1,x\n"
+        "talk.wav,wut,a,44,,1,x\n"
+    )
+    result = ingest(path.parents[1], "mine")
+    assert result.exit_code == 0, result.output
+    reasons = "invalid times 3, conflicting labels 2, duplicate 1, too short 1"
+    assert result.stdout.endswith(
+        f"mine: kept 6 of 13 clips; quarantined: {reasons}\n"
+        "mine: 6 clips overlap another in their file, 2 of them one of another speaker or emotion\n"
+        "mine: columns that are not used: valence, annotator\n"
+    )
+    clips = manifest.read(OUT, manifest.CLIPS).set_index("id")
+    assert clips.index.tolist() == [
+        f"mine/talk@{times}" for times in ("0.5-2.25", "10-12", "11-13", "2-4", "30-60.004", "44-end")
+    ]
+    whole, _ = soundfile.read(path, dtype="float32")
+    for id_, first, last in (("0.5-2.25", 0.5, 2.25), ("30-60.004", 30, 60), ("44-end", 44, 60)):
+        row = clips.loc[f"mine/talk@{id_}"]
+        soundfile.write("part.wav", whole[round(first * RATE) : round(last * RATE)], RATE, subtype="FLOAT")
+        assert row["sha256"] == audio.read(Path("part.wav")).sha256
+        assert row["duration"] == pytest.approx(last - first)
+    rejected = manifest.read(QUARANTINE, manifest.QUARANTINE)
+    assert set(rejected["filepath"]) == {path.as_posix()}
+    details = rejected.set_index("start")["detail"]
+    assert details[59.0] == "the segment is from 59 s to 60.5 s, but the file has 60.000 s (times are in seconds)"
+    assert details[1000.0].endswith("but the file has 60.000 s (times are in seconds)")
+    assert details[10.000001] == "same sha256 as data/raw/mine/audio/talk.wav (10-12 s)"
+    assert details[20.0] == details[20.000001]
+    assert "(20-21 s) mine_a angry, data/raw/mine/audio/talk.wav (20.000001-21 s) mine_a neutral" in details[20.0]
+    assert details[40.0] == "lasts 0.050 s, expected 0.100 s or more"
+
+
+def test_segments_that_are_known_are_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("params.yaml").write_text(MINE)
+    path = talk(10)
+    table = path.parents[1] / "clips.csv"
+    table.write_text("filepath,emotion,start,end\ntalk.wav,wut,1,2\ntalk.wav,wut,3,4\ntalk.wav,wut,9,99\n")
+    ingest(path.parents[1], "mine")
+    before = OUT.read_bytes(), QUARANTINE.read_bytes()
+    read: list[tuple[object, ...]] = []
+    decode = audio.read
+    monkeypatch.setattr(audio, "read", lambda *segment: read.append(segment) or decode(*segment))
+    assert "mine: decoded 0 clips; what is in the others was known" in ingest(path.parents[1], "mine").output
+    assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
+    table.write_text("filepath,emotion,start,end\ntalk.wav,wut,1,2\ntalk.wav,wut,3,4.5\n")
+    ingest(path.parents[1], "mine")
+    assert [segment[1:3] for segment in read] == [(3.0, 4.5)]
+
+
+MEASURED = """
+import resource, sys
+from pipeline.stages.ingest import main
+main(sys.argv[1:], standalone_mode=False)
+print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+"""
+
+
+def test_a_long_file_takes_no_more_memory_than_a_short_one() -> None:
+    """Ten minutes at 48 kHz would be 115 MB of samples."""
+    Path("params.yaml").write_text(MINE)
+    peaks = {}
+    for seconds in (30, 600):
+        path = talk(seconds, rate=48_000)
+        rows = "".join(f"talk.wav,wut,{start},{start + 1}\n" for start in np.linspace(0, seconds - 2, 20).round(3))
+        (path.parents[1] / "clips.csv").write_text(f"filepath,emotion,start,end\n{rows}")
+        arguments = ["--corpus", "mine", "--raw", "data/raw/mine", "--out", str(OUT), "--quarantine", str(QUARANTINE)]
+        command = [sys.executable, "-c", MEASURED, *arguments, "--cache", f"{seconds}.sqlite"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert "mine: kept 20 of 20 clips" in done.stdout
+        peaks[seconds] = int(done.stdout.splitlines()[-1])
+    assert peaks[600] < peaks[30] + 30_000  # kB
+
+
+def test_what_is_not_used_is_named_where_nothing_is_kept() -> None:
+    Path("params.yaml").write_text(MINE)
+    path = talk(1)
+    (path.parents[1] / "clips.csv").write_text("filepath,emotion,affect\ntalk.wav,7,wut\n")
+    result = ingest(path.parents[1], "mine")
+    assert result.exit_code == 1
+    assert "kept 0 of 1 clips; quarantined: unknown label 1; data/raw/mine/audio/talk.wav: emotion '7'" in result.output
+    assert "columns that are not used: affect" in result.output
 
 
 def test_a_table_of_files_on_a_mounted_drive(tmp_path: Path) -> None:
