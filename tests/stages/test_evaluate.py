@@ -440,7 +440,7 @@ def test_developing_and_confirming_folds_together(tmp_path, monkeypatch, change_
     same(tmp_path / "metrics", RECORDS / "ravdess-confirm/six-folds", "ser.json")
 
 
-@pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/params.yaml")))
+@pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/dvc.lock")))
 def test_a_record_gives_the_metrics_that_lie_in_it(record, tmp_path):
     copied(record, tmp_path)
     evaluate_again(tmp_path)
