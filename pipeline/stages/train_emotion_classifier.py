@@ -50,4 +50,4 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "params": params.digest(chosen, prosody),
     }
     models.save(out, tensors, config)
-    click.echo(f"{split}: {', '.join(sorted({name.split('.')[0] for name in tensors})) or 'nothing to train'}")
+    click.echo(f"{split}: {len(train):,} clips" if tensors else f"{split}: 'classifier_weight' is 0, nothing to train")
