@@ -1,7 +1,7 @@
 """What decoding found, kept from run to run outside DVC, so that only new files are decoded.
 
-An entry belongs to the bytes of a file, or a segment of it, not to its name or date, and to a version of the decoder; so
-it cannot be out of date. The file may be deleted at any time: that costs a decoding of everything.
+An entry belongs to the bytes of a file, or a segment of it, not to its name or date, and to a version of the decoder;
+so it cannot be out of date. The file may be deleted at any time: that costs a decoding of everything.
 """
 
 import json
