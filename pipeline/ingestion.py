@@ -104,7 +104,8 @@ def examined(segments: Iterable[Segment], cache: Cache, longest_s: float, label:
         of_files[segment.path].append(segment)
     fresh: dict[str, dict[str, Any]] = {}
     try:
-        for of_file in in_parallel(partial(_examine, cache=cache, longest_s=longest_s), list(of_files.values()), label):
+        examine = partial(_examine, cache=cache, longest_s=longest_s)
+        for of_file in in_parallel(examine, list(of_files.values()), label, name=lambda of_file: of_file[0].path):
             for each in of_file:
                 if each.is_new and each.key:
                     fresh[each.key] = _plain(each.found)

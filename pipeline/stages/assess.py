@@ -89,7 +89,7 @@ def main(
         jury = Jury(train, heard, judged)
         laboratory = Laboratory(vocoder(voice, prepared.sampling_rate, voice.model(trained)), prepared)
         measured = in_parallel(
-            laboratory.findings, subjects(), split_path.stem, len(paired), lambda subject: subject.path
+            laboratory.findings, subjects(), split_path.stem, len(paired), lambda subject: subject.segment
         )
         for (_, clip), findings in zip(paired.iterrows(), measured, strict=True):
             examined, own_voice = (judged.array(clip["id"], judge.NAME)[0] for judge in (examiner, speakers))
