@@ -112,6 +112,7 @@ def main(
         "size": generator_size(takes[a][0].normalised.shape[1], chosen),
         "prosody": prosody.to_config(),
         "seed": seed,
+        "machine": hardware.resolved(machine),
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
         "pretrained_on": about.get("train_clips_sha256"),
