@@ -82,6 +82,19 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
     return leakage.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
 
 
+def machines(rows: pd.DataFrame) -> list[dict[str, str | int]]:
+    """What the models that made an arm's clips were trained on (`hardware.resolved`), each kind of machine once.
+
+    Args:
+        rows: of `manifest.AUGMENTED`
+    """
+    made = rows[rows["is_synthetic"] & ~rows["generator"].isin(LEARNS_NOTHING)]
+    tables = [folder / manifest.SYNTHETIC_TABLE for folder in sorted({Path(path).parent for path in made["filepath"]})]
+    found = [models.config(_model_of(table)).get("machine") for table in tables]
+    once = {json.dumps(machine, sort_keys=True): machine for machine in found if machine}
+    return [once[key] for key in sorted(once)]
+
+
 def other_split(split_path: Path, expected: pd.DataFrame, sentences_apart: bool) -> list[Leak]:
     """What a split has otherwise than the parameters ask for now.
 

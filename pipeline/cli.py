@@ -102,6 +102,7 @@ class Stages(click.Group):
 @click.version_option(package_name="emocycle")
 def main() -> None:
     """Generate emotional speech, and measure what it is worth to a classifier."""
+    _refuse_other_code(Path(__file__).parent, Path())
 
 
 @main.command()
@@ -246,6 +247,21 @@ def sections() -> dict[str, Any]:
 def _imported(where: str) -> Any:
     module, _, name = where.partition(":")
     return getattr(import_module(module), name)
+
+
+def _refuse_other_code(running: Path, project: Path) -> None:
+    """Raise an error where a project has code of its own and other code runs: dvc.lock has the hashes of the project's.
+
+    Args:
+        running: folder of the package that runs
+        project: working directory
+    """
+    own = project / "pipeline"
+    if (own / "__main__.py").is_file() and own.resolve() != running.resolve():
+        raise click.ClickException(
+            f"the code that would run is {running.resolve()}, not {own.resolve()} of the working directory; "
+            "use `python -m pipeline` in place of `emocycle` here, or install this directory (`pip install -e .`)"
+        )
 
 
 def _check(path: Path = PARAMS, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> None:

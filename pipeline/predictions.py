@@ -15,6 +15,9 @@ from pipeline.files import whole
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
 BY_SPEAKER = "+speaker_norm"  # added to the name of a classifier that normalises by the held-out speakers' own clips
+# In the metadata of a table, what `hardware.resolved` says, as JSON:
+MACHINE = "machine"  # of the classifiers
+GENERATORS = "generators_machines"  # of the models that made the synthetic clips, a list without repetition
 PREFIX = "p_"  # a class's column is called p_<emotion>
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows

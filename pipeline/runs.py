@@ -1,5 +1,6 @@
 """Test predictions of one run of the pipeline, or of several that differ in the seed of their generators."""
 
+import json
 from collections.abc import Sequence
 from itertools import combinations, product
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 import pandas as pd
 
 from pipeline import budget, manifest, params
-from pipeline.predictions import PREFIX, predicted, read
+from pipeline.predictions import GENERATORS, MACHINE, PREFIX, predicted, read
 from pipeline.results import BASELINE
 
 # Sections that say which predictions there are, and what is made for them; what was predicted does not depend on them.
@@ -66,6 +67,50 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
     return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in said.items()]
 
 
+def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
+    """On what the predictions were made, where they were not all made alike, in words; nothing where they were.
+
+    A table of an older version, which does not say it, counts as unknown.
+
+    Args:
+        folders: of the runs' predictions
+        splits: that were predicted
+        arms: likewise
+    """
+    said = []
+    for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
+        kinds: dict[str, list[str]] = {}  # a machine in words → tables
+        for folder, split, arm in product(folders, splits, arms):
+            path = folder / split / f"{arm}.parquet"
+            for machine in _machines(path, key):
+                kinds.setdefault(machine, []).append(str(path))
+        if len(kinds) > 1:
+            parts = [f"{machine} ({paths[0]}{' and others' * (len(paths) > 1)})" for machine, paths in kinds.items()]
+            said.append(f"{whose} of different machines: {'; '.join(parts)}")
+    return said
+
+
+def _machines(table: Path, key: str) -> list[str]:
+    """Machines that a table of predictions names, in words; of generators there may be none."""
+    found = json.loads(manifest.metadata(table).get(key, "[]" if key == GENERATORS else "null"))
+    machines = found if isinstance(found, list) else [found]
+    return [
+        ", ".join(f"{name} {value}" for name, value in machine.items()) if machine else "unknown"
+        for machine in machines
+    ]
+
+
+def _precisions(table: Path) -> dict[str, list[str]]:
+    """Precision of the classifiers and the generators of a table of predictions, where it names them."""
+    said = manifest.metadata(table)
+    found = {}
+    for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
+        machines = json.loads(said.get(key, "[]"))
+        machines = machines if isinstance(machines, list) else [machines]
+        found[whose] = sorted({machine["precision"] for machine in machines})
+    return found
+
+
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:
     """Refuse to pool runs that differ in more than the seed of their generators, or not in that.
 
@@ -94,6 +139,13 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
             said = [manifest.metadata(folder / table) for folder in (first, second)]
             if said[0].get("params") != said[1].get("params"):
                 raise RunsError(f"{pair}: {table} was made with other parameters of `classify` or `hardware`")
+            ours_in, theirs_in = (_precisions(folder / table) for folder in (first, second))
+            for whose, precisions in ours_in.items():
+                if precisions and theirs_in[whose] and precisions != theirs_in[whose]:
+                    raise RunsError(
+                        f"{pair}: {table}: {whose} computed in {' and '.join(precisions)} in the one and "
+                        f"{' and '.join(theirs_in[whose])} in the other; set 'hardware.precision' and run one again"
+                    )
         if all(read(first / table).equals(read(second / table)) for table in tables):
             raise RunsError(f"{pair}: the same predictions; expected another generator seed each")
 

@@ -126,7 +126,7 @@ def leaks(path: Path, data: Path) -> Iterator[tuple[str, str, list[Leak]]]:
 
 
 def dvc(*arguments: str) -> int:
-    """Exit code of a command of DVC, whose stages find `emocycle` even where .venv is not activated."""
+    """Exit code of a command of DVC, whose stages run this `python` even where .venv is not activated."""
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     environment = os.environ | {"PATH": os.pathsep.join(folders), "DVC_NO_ANALYTICS": "1"}
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False).returncode

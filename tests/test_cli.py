@@ -1,5 +1,6 @@
 """What a person runs: everything that is wrong is said at once, and nothing of theirs is lost."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -543,3 +544,25 @@ def test_an_unfinished_run_is_not_recorded(called: list[tuple[str, ...]], monkey
 def test_names_of_records(name: str) -> None:
     with pytest.raises(experiments.ExperimentError, match="is no name for a folder"):
         experiments.record(name, Path(), (), force=False)
+
+
+def test_other_code_than_the_directory_has_is_refused() -> None:
+    """A worktree, beside the checkout from which the package was installed."""
+    shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    result = run("corpora", "savee")
+    assert result.exit_code == 1
+    said = f"the code that would run is {ROOT / 'pipeline'}, not {Path('pipeline').absolute()} of the working directory"
+    assert said in result.output and "`python -m pipeline`" in result.output
+    Path("pipeline/inventory.py").write_text("def show(*given): print('own code')")
+    command = [sys.executable, "-m", "pipeline", "corpora", "savee"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert asked.stdout == "own code\n", asked.stderr
+
+
+def test_a_python_without_the_environment_says_so() -> None:
+    command = [sys.executable, "-S", "-m", "pipeline", "corpora"]  # no site-packages
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"{sys.executable} has no module 'click'; activate the environment" in result.stderr

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
-
-from pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
 Change = Callable[[dict[str, Any]], None]
@@ -59,14 +56,19 @@ def project(
     return tmp_path
 
 
-def repro() -> set[str]:
-    """Stages that `dvc repro` ran, such as `classify@full-1-none`."""
+def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m MODULE ARGUMENTS` in the project, with `python` as where the environment is activated."""
     environment = os.environ | {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "DVC_NO_ANALYTICS": "1",
     }
-    command = [sys.executable, "-m", "dvc", "repro"]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def repro() -> set[str]:
+    """Stages that `dvc repro` ran, such as `classify@full-1-none`."""
+    result = run("dvc", "repro")
     assert result.returncode == 0, result.stdout + result.stderr
     ran = re.findall(r"Running stage '([^']+)'", result.stdout)
     assert len(ran) == len(set(ran))
@@ -126,27 +128,24 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     )
     assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()
     assert table.read_bytes() == augmented
-    audit = CliRunner().invoke(main, ["audit"])
-    assert audit.output == "".join(f"full-{fold} {arm}: no leak\n" for fold in (1, 2) for arm in ("none", "cyclegan"))
+    audit = run("pipeline", "audit")
+    assert audit.stdout == "".join(f"full-{fold} {arm}: no leak\n" for fold in (1, 2) for arm in ("none", "cyclegan"))
 
     a_record_gives_the_same_statistics(change_params)
 
 
 def a_record_gives_the_same_statistics(change_params: Change) -> None:
-    run = CliRunner().invoke
-    result = run(main, ["record", "small"])
-    assert result.exit_code == 0, result.output
+    result = run("pipeline", "record", "small")
+    assert result.returncode == 0, result.stdout + result.stderr
     record = Path("experiments/small")
     paths = {name: Path("again", name) for name in ("summary.json", "ser.json", "plots")}
     result = run(
-        main,
-        [
-            *("evaluate", "--params", f"{record}/params.yaml", "--predictions", f"{record}/predictions", "--unaudited"),
-            *("--summary", str(paths["summary.json"]), "--scores", str(paths["ser.json"])),
-            *("--plots", str(paths["plots"])),
-        ],
+        "pipeline",
+        *("evaluate", "--params", f"{record}/params.yaml", "--predictions", f"{record}/predictions", "--unaudited"),
+        *("--summary", str(paths["summary.json"]), "--scores", str(paths["ser.json"])),
+        *("--plots", str(paths["plots"])),
     )
-    assert result.exit_code == 0, result.output
+    assert result.returncode == 0, result.stdout + result.stderr
     locks = Path("dvc.lock").read_text(), (record / "dvc.lock").read_text()
     assert ["full-1-happy-neutral" in lock for lock in locks] == [True, False]  # of a pair that there was before
     for name in ("summary.json", "ser.json"):
@@ -155,4 +154,29 @@ def a_record_gives_the_same_statistics(change_params: Change) -> None:
         assert (paths["plots"] / path.name).read_bytes() == path.read_bytes()
 
     change_params({"folds": [2]})
-    assert "are not of this params.yaml, code and data" in run(main, ["record", "other"]).output
+    assert "are not of this params.yaml, code and data" in run("pipeline", "record", "other").stderr
+
+
+def test_code_of_the_folder_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dvc exp run --temp` copies the project; the package that this environment has must not run in its place."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # as where the package was installed from another checkout
+    own = Path("pipeline/stages/tabulate.py")
+    said = "    Path('code').write_text(__file__)\n"
+    own.write_text("from pathlib import Path\n\nimport click\n\n\n@click.command()\ndef main():\n" + said)
+    Path("dvc.yaml").write_text(
+        "stages:\n  tabulate:\n    cmd: python -m pipeline tabulate\n"
+        "    deps: [pipeline/stages/tabulate.py]\n    outs: [code: {cache: false}]\n"
+    )
+    who = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", "add", "--all"], check=True)
+    subprocess.run(["git", *who, "commit", "--quiet", "--message", "code"], check=True)
+    own.write_text(own.read_text().replace("__file__", "'edited ' + __file__"))
+    for arguments in (["repro"], ["exp", "run", "--force", "--temp", "--name", "apart"]):
+        result = run("dvc", *arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
+    assert Path("code").read_text() == f"edited {project / own}"
+    list_refs = ["git", "for-each-ref", "--format=%(refname)", "refs/exps"]
+    refs = subprocess.run(list_refs, capture_output=True, text=True, check=True).stdout.split()
+    [ref] = [ref for ref in refs if ref.endswith("/apart")]
+    shown = subprocess.run(["git", "show", f"{ref}:code"], capture_output=True, text=True, check=False)
+    assert shown.stdout.startswith(f"edited {project / '.dvc'}"), shown

@@ -1,5 +1,7 @@
 """The device is set up for repeatable results, and precision is what was asked for."""
 
+import os
+import platform
 from collections.abc import Iterator
 
 import click
@@ -7,26 +9,59 @@ import pytest
 import torch
 
 from pipeline import hardware
-from pipeline.hardware import HardwareParams, autocast, device
+from pipeline.hardware import HardwareParams, autocast, device, resolved
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give back what `device` sets for the whole process."""
-    threads, cudnn = torch.get_num_threads(), torch.backends.cudnn
-    deterministic, benchmark = cudnn.deterministic, cudnn.benchmark
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "before")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    threads, cudnn, matmul = torch.get_num_threads(), torch.backends.cudnn, torch.backends.cuda.matmul
+    kept = cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32
     yield
     torch.set_num_threads(threads)
-    cudnn.deterministic, cudnn.benchmark = deterministic, benchmark
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = kept
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_process_is_set_up(threads: int) -> None:
-    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = False, True
     assert device(HardwareParams("cpu", threads, "float32")) == torch.device("cpu")
     assert torch.get_num_threads() == threads
-    assert torch.backends.cudnn.deterministic
-    assert not torch.backends.cudnn.benchmark
+    assert not torch.are_deterministic_algorithms_enabled()  # of a CPU there is nothing to ask for
+
+
+@pytest.mark.parametrize("asked", ["auto", "cuda"])
+def test_a_gpu_is_set_up_to_repeat_itself(monkeypatch: pytest.MonkeyPatch, asked: str) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, matmul.allow_tf32 = False, True, True, True
+    assert device(HardwareParams(asked, 1, "float32")).type == "cuda"  # type: ignore[arg-type]
+    assert cudnn.deterministic and not cudnn.benchmark
+    assert not cudnn.allow_tf32 and not matmul.allow_tf32
+    assert torch.are_deterministic_algorithms_enabled()
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+@pytest.mark.parametrize(("multiplies", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_what_auto_became(monkeypatch: pytest.MonkeyPatch, multiplies: bool, expected: str) -> None:
+    monkeypatch.setattr(hardware, "_has_bfloat16", lambda where: multiplies)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = resolved(HardwareParams("auto", 3, "auto"))
+    assert found == {
+        "device": "cpu",
+        "precision": expected,
+        "cpu": found["cpu"],
+        "threads": 3,
+        "torch": torch.__version__,
+    }
+    assert platform.machine() in str(found["cpu"])
+    assert ("avx2" in str(found["cpu"]).split()) == torch.cpu._is_avx2_supported()
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA X")
+    assert resolved(HardwareParams("auto", 3, "auto"))["device"] == "NVIDIA X"
+    assert resolved(HardwareParams("cpu", 3, "bfloat16")) == found | {"precision": "bfloat16"}
 
 
 @pytest.mark.parametrize(("found", "expected"), [(True, "cuda"), (False, "cpu")])

@@ -14,14 +14,21 @@ SPLITS = ("full-1", "full-2")
 LABELS = ["angry", "sad"]
 
 
-def write_run(folder, seed, digest="abc", **params):
+FLOAT32 = {"device": "cpu", "precision": "float32", "cpu": "x86_64 avx2", "threads": 2, "torch": "2"}
+BFLOAT16 = FLOAT32 | {"precision": "bfloat16"}
+
+
+def write_run(folder, seed, digest="abc", machine=None, generators=None, **params):
     """Predictions of a run, and its params.yaml; those of arm `none` do not depend on the seed."""
     folder.mkdir()
+    said = {"machine": json.dumps(machine)} if machine else {}
     augment = {"setting": "none", "mix": {"ratio": 1}}
     text = {"seed": seed, "folds": [1, 2], "augment": augment, "evaluate": {}, **params}
     (folder / "params.yaml").write_text(json.dumps(text))  # JSON is YAML
     for split in SPLITS:
         for arm in ARMS:
+            if generators and arm == "cyclegan":
+                said["generators_machines"] = json.dumps(generators)
             rng = np.random.default_rng([int(split[-1]), seed if arm == "cyclegan" else 0])
             first = rng.uniform(size=8).astype(np.float32)
             rows = pd.DataFrame(
@@ -29,7 +36,7 @@ def write_run(folder, seed, digest="abc", **params):
             )
             rows = rows.assign(fold=int(split[-1]), partition=["test", "valid"] * 4, seed=0, label="sad")
             rows = rows.assign(p_angry=first, p_sad=1 - first)
-            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, digest)
+            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, digest, **said)
     return folder / "predictions"
 
 
@@ -109,3 +116,29 @@ def test_a_lacking_table_is_named(first, tmp_path):
     shutil.rmtree(second / "full-2")
     with pytest.raises(ManifestError, match="second/predictions/full-2/none.parquet: not found"):
         runs.check([first, second], SPLITS, ARMS)
+
+
+def test_runs_of_other_precision_are_refused(tmp_path):
+    first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
+    same = write_run(tmp_path / "same", 2, machine=FLOAT32, generators=[FLOAT32])
+    runs.check([first, same], SPLITS, ARMS)
+    other = write_run(tmp_path / "other", 3, machine=BFLOAT16, generators=[FLOAT32])
+    with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):
+        runs.check([first, other], SPLITS, ARMS)
+    made = write_run(tmp_path / "made", 4, machine=FLOAT32, generators=[BFLOAT16])
+    with pytest.raises(RunsError, match="cyclegan.parquet: generators computed in float32 in the one and bfloat16"):
+        runs.check([first, made], SPLITS, ARMS)
+    old = write_run(tmp_path / "old", 5)  # which does not say it
+    runs.check([first, old], SPLITS, ARMS)
+
+
+def test_machines_that_differ_are_named(tmp_path):
+    first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
+    assert runs.unequal_machines([first], SPLITS, ARMS) == []
+    old = write_run(tmp_path / "old", 2)
+    assert runs.unequal_machines([old], SPLITS, ARMS) == []
+    [said] = runs.unequal_machines([first, old], SPLITS, ARMS)
+    assert said.startswith("classifiers of different machines: device cpu, precision float32") and "unknown (" in said
+    more = write_run(tmp_path / "more", 3, machine=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
+    [said] = runs.unequal_machines([first, more], SPLITS, ARMS)
+    assert said.startswith("generators of different machines") and "threads 4" in said

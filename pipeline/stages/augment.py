@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline import audit, augmentation, leakage, manifest, models, params, quality
+from pipeline import audit, augmentation, leakage, manifest, models, params, predictions, quality
 from pipeline.augmentation import ARMS, COPIES, MixParams
 from pipeline.classifier.acoustics import pitch
 from pipeline.manifest import REPEATED
@@ -72,6 +72,8 @@ def main(
             extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(selected=True, weight=1.0)])
         rows = pd.concat([rows, extra.assign(partition="train")])
     leakage.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
+    if machines := audit.machines(rows):
+        said[predictions.GENERATORS] = json.dumps(machines)
     manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm, **said)
     click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{refusals}")
 

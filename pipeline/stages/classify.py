@@ -100,6 +100,8 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     ]
     said = _about(clips, chosen.normalisation) | {
         "runs": json.dumps([(name, run.seed) for name, run in every]),
+        predictions.MACHINE: json.dumps(hardware.resolved(machine)),
+        **{key: said for key, said in manifest.metadata(clips_path).items() if key == predictions.GENERATORS},
         budget.KEY: json.dumps(
             {
                 "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in every],

@@ -92,6 +92,7 @@ def main(
     for scenario, names in splits_of.items():
         unfair = runs.unequal_budgets(folders, names, arms)
         cautions[scenario] += [f"not the same budget in all arms: {'; '.join(unfair)}"] if unfair else []
+        cautions[scenario] += runs.unequal_machines(folders, names, arms)
 
     performances: dict[Key, Performance] = {}
     for scenario in scenarios:

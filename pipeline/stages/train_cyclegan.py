@@ -119,6 +119,7 @@ def main(
         "prosody": prosody.to_config(),
         "features": stored.made_with(),
         "seed": seed,
+        "machine": hardware.resolved(machine),
         "train_clips": len(train),
         "train_clips_sha256": models.clips_sha256(train),
         "classifier_trained_on": about.get("train_clips_sha256"),

@@ -46,6 +46,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "split": split,
         "emotions": sorted(train["emotion"].unique()),
         "seed": seed,
+        "machine": hardware.resolved(machine),
         "train_clips_sha256": models.clips_sha256(train),
         "params": params.digest(chosen, prosody),
     }

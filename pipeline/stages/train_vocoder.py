@@ -50,6 +50,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
         "size": training.network_size(analysis, voice.mel.istft),
         "heard": heard(voice.mel, prepared.sampling_rate),
         "seed": seed,
+        "machine": hardware.resolved(machine),
         "train_clips": len(clips),
         "train_clips_sha256": models.clips_sha256(clips),
         "params": asdict(voice.mel.istft),

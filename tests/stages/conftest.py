@@ -86,7 +86,7 @@ def run_stage(name: str, *more: str, **item: str) -> Result:
     for dimension, value in item.items():
         command = command.replace(f"${{item.{dimension}}}", value)
     assert "${" not in command, command
-    return CliRunner().invoke(cli.main, [*shlex.split(command)[1:], *more])
+    return CliRunner().invoke(cli.main, [*shlex.split(command)[3:], *more])
 
 
 def record(folder: Path) -> None:

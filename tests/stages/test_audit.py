@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
 
 from pipeline import audit as auditing
-from pipeline import cli, manifest, models
+from pipeline import cli, hardware, manifest, models
+from pipeline.hardware import HardwareParams
 
 CLIPS = Path("data/manifest.parquet")
 SPLIT = Path("data/splits/full-1.parquet")
@@ -79,6 +81,39 @@ def test_a_workspace_without_leaks(stage: Callable[..., Result]) -> None:
     assert result.exit_code == 0, result.output
     assert "not audited" not in result.output
     assert SUMMARY.exists()
+
+
+def test_predictions_say_what_they_were_made_on() -> None:
+    machine = json.loads((MODEL / "config.json").read_text())["machine"]
+    assert machine == hardware.resolved(HardwareParams("cpu", 1, "float32"))
+    for arm, generators in (("none", []), ("cyclegan", [machine])):
+        said = manifest.metadata(PREDICTIONS.with_stem(arm))
+        assert json.loads(said["machine"]) == machine
+        assert json.loads(said.get("generators_machines", "[]")) == generators
+
+
+def test_evaluate_says_where_arms_were_made_on_other_machines(stage: Callable[..., Result]) -> None:
+    assert "different machines" not in stage("evaluate").output
+    machine = json.loads(manifest.metadata(PREDICTIONS)["machine"])
+    change(PREDICTIONS, machine=json.dumps(machine | {"precision": "bfloat16"}))
+    output = stage("evaluate").output
+    assert "classifiers of different machines" in output and "precision bfloat16" in output
+
+
+def test_evaluate_depends_on_what_its_audit_opens(stage: Callable[..., Result], monkeypatch: Any) -> None:
+    deps = YAML(typ="safe").load(Path(__file__).parents[2] / "dvc.yaml")["stages"]["evaluate"]["deps"]
+    opened: list[Path] = []
+    for module, name in ((manifest, "read"), (manifest, "metadata"), (models, "config"), (models, "fingerprint")):
+        real = getattr(module, name)
+
+        def spy(path: Path, *more: Any, real: Any = real) -> Any:
+            opened.append(path)
+            return real(path, *more)
+
+        monkeypatch.setattr(module, name, spy)
+    assert stage("evaluate").exit_code == 0
+    assert any(path.is_relative_to("models") for path in opened)
+    assert not [path for path in opened if not any(path.is_relative_to(dep) for dep in deps)]
 
 
 def copied(rows: pd.DataFrame) -> pd.DataFrame:
