@@ -17,12 +17,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, hardware, manifest, models, params
-from pipeline.audio import AudioParams
-from pipeline.cyclegan.conversion import Converter
-from pipeline.hardware import HardwareParams
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.conversion.converter import Converter
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.workers import cores, in_parallel
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
-from pipeline.workers import cores, in_parallel
 
 PARAMS = Path("params.yaml")
 Job = tuple[np.ndarray, str, str, str]  # prepared samples (samples,), emotion, emotion to make, name of the file
@@ -45,8 +46,8 @@ class Work:
         """Conversion, to a file."""
         samples, source, target, name = job
         made = self.converter.convert(self.voice.analyse(samples), source, target, self.bounds_hz)
-        levelled = audio.level(self.voice.synthesise(made), self.prepared.level_db)
-        audio.write(folder / name, levelled, self.prepared.sampling_rate)
+        levelled = recordings.level(self.voice.synthesise(made), self.prepared.level_db)
+        recordings.write(folder / name, levelled, self.prepared.sampling_rate)
 
 
 def seconds(work: Callable[[Job], None], jobs: list[Job]) -> float:
@@ -74,7 +75,7 @@ def main(model: Path, count: int, rounds: int) -> None:
     clips = clips[clips["emotion"].isin((a, b))]
     chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
     jobs = [
-        (audio.prepared(path, prepared, start, end), emotion, b if emotion == a else a, f"{number}.flac")
+        (recordings.prepared(path, prepared, start, end), emotion, b if emotion == a else a, f"{number}.flac")
         for number, ((path, start, end), emotion) in enumerate(
             zip(manifest.segments(chosen), chosen["emotion"], strict=True)
         )

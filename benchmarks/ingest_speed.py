@@ -17,10 +17,10 @@ from pathlib import Path
 import click
 import soundfile
 
-from pipeline.audio import SUFFIXES
-from pipeline.ingestion import files_below
+from pipeline.audio.recordings import SUFFIXES
+from pipeline.core.workers import cores, in_parallel
+from pipeline.corpora.ingestion import files_below
 from pipeline.stages.ingest import main as ingest
-from pipeline.workers import cores, in_parallel
 
 ROUNDS = 5
 PARAMS = "ingest: {min_duration_s: 0.1, max_duration_s: 45, silence_peak: 1e-4}\ntables: {}\n"

@@ -21,13 +21,13 @@ import click
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline import hardware, params
-from pipeline.cyclegan.conversion import Normalisation
-from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.emotion_classifier import ClassifierLoss, EmotionClassifier
-from pipeline.cyclegan.pair import CycleGanParams
-from pipeline.cyclegan.training import train
-from pipeline.hardware import HardwareParams
+from pipeline.conversion.converter import Normalisation
+from pipeline.conversion.crops import Domain
+from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
+from pipeline.conversion.pair import CycleGanParams
+from pipeline.conversion.training import train
+from pipeline.core import hardware, params
+from pipeline.core.hardware import HardwareParams
 
 # What params.yaml has of the parts that can be switched is replaced by this, and this by one part or all of them.
 OFF: dict[str, Any] = {

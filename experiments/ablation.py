@@ -17,7 +17,8 @@ import click
 import pandas as pd
 from staging import changed, place, run
 
-from pipeline import assessment, manifest, params
+from pipeline.assessment import figures
+from pipeline.core import manifest, params
 
 CACHE = Path(".cache/ablation")
 DEFAULTS = "defaults"
@@ -95,7 +96,7 @@ def assessed(name: str, split: str) -> pd.DataFrame:
         generator = name if name in GENERATORS else "cyclegan"
         heard = ("--partition", "valid", "--models", folder / "models", "--generator", generator)
         run("assess", *given, *features, *voice, *heard, "--out", out)
-    return manifest.read(out, assessment.ASSESSED)
+    return manifest.read(out, figures.ASSESSED)
 
 
 def borrow(model: Path, to: Path, prosody: dict[str, Any]) -> None:
@@ -108,7 +109,7 @@ def borrow(model: Path, to: Path, prosody: dict[str, Any]) -> None:
 
 def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
     """What the table shows of a variant: means over the directions of all splits."""
-    numbers = [assessment.in_numbers(table) for table in tables]
+    numbers = [figures.in_numbers(table) for table in tables]
     directions = [block for split in numbers for name, block in split.items() if name != "mean"]
     gains = [block["mcd_db"]["source"] - block["mcd_db"]["converted"] for block in directions]
     found = {"gap_closed": mean(block["gap_closed"] for block in directions), "least_gain_db": min(gains)}
@@ -118,7 +119,7 @@ def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
         "speaker_identification",
         "estoi",
         "estoi_at_source_f0",
-        *assessment.DISTANCES[1:],
+        *figures.DISTANCES[1:],
     ):
         found[figure] = mean(split["mean"][figure]["converted"] for split in numbers)
     return found

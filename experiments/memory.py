@@ -15,14 +15,14 @@ import click
 import pandas as pd
 import torch
 
-from pipeline import manifest, models, params
-from pipeline.assessment import CONVERTED, SECOND_TAKE, SOURCE, gap_closed
-from pipeline.cyclegan.conversion import Converter
-from pipeline.laboratory import mean_distances, takes_of
-from pipeline.shards import Shards
+from pipeline.assessment.figures import CONVERTED, SECOND_TAKE, SOURCE, gap_closed
+from pipeline.assessment.measurement import mean_distances, takes_of
+from pipeline.conversion.converter import Converter
+from pipeline.core import manifest, models, params
+from pipeline.core.shards import Shards
+from pipeline.core.workers import in_parallel
 from pipeline.stages.assess import converted
 from pipeline.vocoder import Features, VocoderParams
-from pipeline.workers import in_parallel
 
 PARTITIONS = ("valid", "train")
 

@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from simulation import CONFIDENCE, differences
 
-from pipeline import params, runs, scoring
-from pipeline.results import BASELINE
-from pipeline.significance import POWER, t_interval
+from pipeline.core import params
+from pipeline.evaluation import metrics, pooling
+from pipeline.evaluation.results import BASELINE
+from pipeline.evaluation.significance import POWER, t_interval
 
 CLASSIFIER = "cnn"
 EXPERIMENTS = 20_000
@@ -55,9 +56,9 @@ def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str) -> "
     """UAR of each speaker, with index record, fold, seed, speaker."""
     found: dict[tuple[object, ...], pd.Series] = {}
     for record in records:
-        rows = runs.test_rows([record / "predictions"], scenario, folds, arm)
+        rows = pooling.test_rows([record / "predictions"], scenario, folds, arm)
         groups = rows[rows["classifier"] == CLASSIFIER].groupby(["fold", "seed"])
-        found |= {(record.name, *key): scoring.speaker_scores(of_one)["uar"] for key, of_one in groups}
+        found |= {(record.name, *key): metrics.speaker_scores(of_one)["uar"] for key, of_one in groups}
     return pd.concat(found, names=["record", "fold", "seed"])
 
 
@@ -68,7 +69,7 @@ def table(records: list[Path]) -> pd.DataFrame:
         [word for word in listed[0][key] if all(word in found[key] for found in listed)]
         for key in ("scenarios", "folds", "arms")
     )
-    runs.check([record / "predictions" for record in records], [f"{s}-{f}" for s in scenarios for f in folds], arms)
+    pooling.check([record / "predictions" for record in records], [f"{s}-{f}" for s in scenarios for f in folds], arms)
     levels = ["fold", "record", "seed"]
     rows = []
     for scenario in scenarios:

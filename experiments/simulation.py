@@ -1,4 +1,4 @@
-"""How often the intervals and the test of pipeline/significance.py find an effect where there is none.
+"""How often the intervals and the test of pipeline/evaluation/significance.py find an effect where there is none.
 
     python experiments/simulation.py
 
@@ -11,7 +11,7 @@ common; the truth is between that and none of it.
 import click
 import numpy as np
 
-from pipeline.significance import sign_flip, t_interval
+from pipeline.evaluation.significance import sign_flip, t_interval
 
 CONFIDENCE = 0.95
 SIZES = ((6, 4), (4, 4), (2, 4))  # folds, speakers in each

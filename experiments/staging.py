@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import sweep
+from pipeline.cli import sweep
 
 
 def changed(changes: Mapping[str, Any], out: Path) -> Path:

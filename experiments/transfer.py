@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import recall_score
 
-from pipeline import augmentation, manifest, params
-from pipeline.classifier.svm import SvmParams, train_svm
+from pipeline.augmentation import arms
+from pipeline.classification.svm import SvmParams, train_svm
+from pipeline.core import manifest, params
 from pipeline.stages.classify import stored
 
 FEATURES = Path("data/features/classifier")
@@ -38,9 +39,9 @@ def transferred(split: str) -> "pd.Series[float]":
     made, copies = (
         pd.concat(
             manifest.read(Path(f"data/synthetic/{split}/{name}/{part}") / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
-            for part in augmentation.folders(name, pairs)
+            for part in arms.folders(name, pairs)
         )
-        for name in ("cyclegan", augmentation.COPIES)
+        for name in ("cyclegan", arms.COPIES)
     )
 
     def heard(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline import cli
+from pipeline.cli import main
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,24 +19,24 @@ Code = dict[str, str]  # module, such as `pipeline.stages.split` → its text
 # Modules whose code does not change what a stage writes, or only with everything else. None imports another module
 # than these.
 PLUMBING = {
-    "pipeline.params": "reads numbers; a number that changes is a dependency of its own",
-    "pipeline.manifest": "reads and writes tables; their columns change with their version, and then by `dvc repro -f`",
-    "pipeline.files": "writes whole files",
-    "pipeline.workers": "spreads work over processes; results do not depend on it",
-    "pipeline.pairs": "takes `a-b` apart",
-    "pipeline.cache": "keeps what decoding found; results do not depend on it",
+    "pipeline.core.params": "reads numbers; a number that changes is a dependency of its own",
+    "pipeline.core.manifest": "reads and writes tables; when their columns change, `dvc repro -f`",
+    "pipeline.core.files": "writes whole files",
+    "pipeline.core.workers": "spreads work over processes; results do not depend on it",
+    "pipeline.conversion.pairs": "takes `a-b` apart",
+    "pipeline.corpora.cache": "keeps what decoding found; results do not depend on it",
     "pipeline.corpora.corpus": "the form of a corpus's facts; the facts are in the corpus's own module",
 }
 # Of single stages: modules that they import but whose code does not change what they write.
 UNUSED = {
     "manifest": {
-        "pipeline.audio": "decodes files, which `ingest` does",
-        "pipeline.containers": "the same",
+        "pipeline.audio.recordings": "decodes files, which `ingest` does",
+        "pipeline.audio.containers": "the same",
     },
 }
 # Of single stages: dependencies in pipeline/ that no import shows.
 RUN = {
-    "demo_corpus": {"pipeline/espeak.py": "run as a process of its own"},
+    "demo_corpus": {"pipeline/corpora/espeak.py": "run as a process of its own"},
 }
 # Sections that a stage loads whole, to check them, and of which it uses, and depends on, only parts.
 PARTS = {
@@ -52,20 +52,25 @@ PARTS = {
 # Lists that no stage loads: dvc.yaml makes items of them.
 MATRIX_ALONE = {"conversions", "perturbations", "vocoders", "dcgan_scenarios"}
 
-# The part of the package that a module belongs to → the parts from which it may import, besides its own.
-NOUNS = "nouns"
-MAY_IMPORT = {
-    "__main__": {"cli"},
-    "cli": {"commands", "stages", "cyclegan", "dcgan", "classifier", "corpora", NOUNS},
-    "commands": {"commands", "cyclegan", "corpora", NOUNS},
-    "stages": {"cyclegan", "dcgan", "classifier", "corpora", NOUNS},
-    "cyclegan": {NOUNS},
-    "dcgan": {NOUNS},
-    "classifier": {NOUNS},
-    "corpora": {NOUNS},
-    NOUNS: set[str](),
-}
-COMMANDS = {"workspace", "experiments", "inventory", "converting", "sweep"}  # what a person's commands do; of cli alone
+# Folders of the package; each imports from itself and from those before it.
+ORDER = (
+    "core",
+    "audio",
+    "corpora",
+    "vocoder",
+    "data",
+    "scorers",
+    "conversion",
+    "generation",
+    "augmentation",
+    "classification",
+    "assessment",
+    "evaluation",
+    "leakage",
+    "stages",
+    "cli",
+    "__main__",
+)
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 
 
@@ -145,30 +150,28 @@ def loaded(text: str) -> dict[str, str]:
 
 
 def wrong_imports(modules: Code) -> list[str]:
-    """Imports against the one way: cli → stages → cyclegan | classifier | corpora → nouns."""
+    """Imports from a folder that comes later in `ORDER`, and of one stage by another."""
     said = []
-    for importer, text in modules.items():
-        for module in sorted(imports(text, modules)):
-            own, other = part(importer), part(module)
-            inside = own == other and own not in ("stages", "commands")
-            if not inside and other not in MAY_IMPORT[own]:
+    inside = {module: text for module, text in modules.items() if module != "pipeline"}
+    for importer, text in inside.items():
+        for module in sorted(imports(text, inside)):
+            own, other = folder(importer), folder(module)
+            if ORDER.index(other) > ORDER.index(own) or own == other == "stages":
                 said.append(f"{importer} imports {module}")
     return said
 
 
-def part(module: str) -> str:
-    """The part of the package that a module belongs to."""
-    _, _, below = module.partition(".")
-    first = below.partition(".")[0]
-    return "commands" if first in COMMANDS else first if first in MAY_IMPORT else NOUNS
+def folder(module: str) -> str:
+    """The folder of the package that a module is in."""
+    return module.split(".")[1]
 
 
-@pytest.mark.parametrize("stage", cli.STAGES)
+@pytest.mark.parametrize("stage", main.STAGES)
 def test_deps_are_what_is_imported(stage: str) -> None:
     assert wrong_deps(stage, stages()[stage]["deps"], code()) == []
 
 
-@pytest.mark.parametrize("stage", cli.STAGES)
+@pytest.mark.parametrize("stage", main.STAGES)
 def test_params_are_what_is_loaded(stage: str) -> None:
     assert wrong_params(stage, stages()[stage].get("params", []), code()[f"pipeline.stages.{stage}"]) == []
 
@@ -186,23 +189,25 @@ def test_imports_go_one_way() -> None:
 
 
 def test_only_stages_and_commands_load_params() -> None:
-    others = {module: text for module, text in code().items() if part(module) not in ("stages", "commands")}
+    others = {
+        module: text for module, text in code().items() if not module.startswith(("pipeline.stages.", "pipeline.cli."))
+    }
     assert not [module for module, text in others.items() if loaded(text)]
 
 
 def test_check_knows_what_stages_load() -> None:
-    texts = [text for module, text in code().items() if part(module) == "stages"]
+    texts = [text for module, text in code().items() if module.startswith("pipeline.stages.")]
     found = {name: expected for text in texts for name, expected in loaded(text).items()}
-    assert set(found) == set(cli.SECTIONS) - MATRIX_ALONE
-    for name, expected in cli.SECTIONS.items():
+    assert set(found) == set(main.SECTIONS) - MATRIX_ALONE
+    for name, expected in main.SECTIONS.items():
         if isinstance(expected, str):
             assert expected.rpartition(":")[2] == found[name]
 
 
 def test_a_stage_is_a_module_and_a_command() -> None:
     modules = [name.rpartition(".")[2] for name in code() if name.startswith("pipeline.stages.")]
-    assert list(stages()) == list(cli.STAGES)
-    assert sorted(modules) == sorted(cli.STAGES)
+    assert list(stages()) == list(main.STAGES)
+    assert sorted(modules) == sorted(main.STAGES)
     for name, stage in stages().items():
         assert stage["cmd"].split()[:4] == ["python", "-m", "pipeline", name.replace("_", "-")]
 
@@ -224,52 +229,61 @@ def test_files_name_no_place_of_one_machine() -> None:
 
 MADE_UP: Mapping[str, str] = {
     "pipeline": '"""A package."""',
-    "pipeline.params": "import yaml",
-    "pipeline.audio": "import soundfile\nfrom pipeline.params import load",
-    "pipeline.pitch": "X = 1",
+    "pipeline.core.params": "import yaml",
+    "pipeline.audio.files": "import soundfile\nfrom pipeline.core.params import load",
+    "pipeline.audio.pitch": "X = 1",
     "pipeline.vocoder": '"""Another package."""',
-    "pipeline.vocoder.world": "from pipeline.pitch import X",
-    "pipeline.cyclegan.training": "import torch",
-    "pipeline.classifier.svm": "import numpy",
-    "pipeline.stages.split": "from pipeline import params\nparams.load(path, 'split', Split)",
-    "pipeline.stages.hear": (
-        "from pipeline import audio, params\n"
+    "pipeline.vocoder.world": "from pipeline.audio.pitch import X",
+    "pipeline.conversion.training": "import torch",
+    "pipeline.classification.svm": "import numpy",
+    "pipeline.stages.split": "from pipeline.core import params\nparams.load(path, 'split', Split)",
+    "pipeline.stages.analyse": (
+        "from pipeline.audio import files\nfrom pipeline.core import params\n"
         "def main():\n    from pipeline.vocoder import world\n    params.load(path, 'audio', Audio)"
     ),
-    "pipeline.workspace": "from pipeline import params",
-    "pipeline.cli": "import pipeline.stages.hear",
+    "pipeline.cli.workspace": "from pipeline.core import params",
+    "pipeline.cli.main": "import pipeline.stages.analyse",
 }
-DEPS = ["data/clips", "pipeline/stages/hear.py", "pipeline/audio.py", "pipeline/pitch.py", "pipeline/vocoder"]
+DEPS = [
+    "data/x",
+    "pipeline/stages/analyse.py",
+    "pipeline/audio/files.py",
+    "pipeline/audio/pitch.py",
+    "pipeline/vocoder",
+]
 
 
 @pytest.mark.parametrize(
     ("deps", "said"),
     [
         (DEPS, []),
-        (DEPS[:2] + DEPS[3:], ["hear: lacks pipeline.audio"]),
-        (DEPS[:3] + DEPS[4:], ["hear: lacks pipeline.pitch"]),  # two imports away, one of them inside a function
-        ([*DEPS, "pipeline/cyclegan"], ["hear: names pipeline/cyclegan for nothing"]),
-        ([*DEPS, "pipeline/gone.py"], ["hear: names pipeline/gone.py for nothing"]),
+        (DEPS[:2] + DEPS[3:], ["analyse: lacks pipeline.audio.files"]),
+        (
+            DEPS[:3] + DEPS[4:],
+            ["analyse: lacks pipeline.audio.pitch"],
+        ),  # two imports away, one of them inside a function
+        ([*DEPS, "pipeline/conversion"], ["analyse: names pipeline/conversion for nothing"]),
+        ([*DEPS, "pipeline/gone.py"], ["analyse: names pipeline/gone.py for nothing"]),
         ([*DEPS[:-1], "pipeline/vocoder/world.py"], []),
     ],
 )
 def test_wrong_deps_are_seen(deps: list[str], said: list[str]) -> None:
-    assert wrong_deps("hear", deps, dict(MADE_UP)) == said
+    assert wrong_deps("analyse", deps, dict(MADE_UP)) == said
 
 
 def test_a_program_that_is_run_must_be_a_dependency() -> None:
-    modules = {"pipeline.stages.demo_corpus": "import subprocess\nX = 1", "pipeline.espeak": "X = 1"}
+    modules = {"pipeline.stages.demo_corpus": "import subprocess\nX = 1", "pipeline.corpora.espeak": "X = 1"}
     own = "pipeline/stages/demo_corpus.py"
-    assert wrong_deps("demo_corpus", [own], modules) == ["demo_corpus: lacks pipeline/espeak.py"]
-    assert wrong_deps("demo_corpus", [own, "pipeline/espeak.py"], modules) == []
+    assert wrong_deps("demo_corpus", [own], modules) == ["demo_corpus: lacks pipeline/corpora/espeak.py"]
+    assert wrong_deps("demo_corpus", [own, "pipeline/corpora/espeak.py"], modules) == []
 
 
 @pytest.mark.parametrize(
     ("stage", "declared", "said"),
     [
-        ("hear", ["audio"], []),
-        ("hear", [], ["hear: lacks params audio"]),
-        ("hear", ["audio", "seed"], ["hear: does not load params seed"]),
+        ("analyse", ["audio"], []),
+        ("analyse", [], ["analyse: lacks params audio"]),
+        ("analyse", ["audio", "seed"], ["analyse: does not load params seed"]),
         ("split", sorted(PARTS["split"]["split"]), []),
         (
             "split",
@@ -285,14 +299,13 @@ def test_wrong_params_are_seen(stage: str, declared: list[str], said: list[str])
 @pytest.mark.parametrize(
     ("importer", "line"),
     [
-        ("pipeline.audio", "import pipeline.cyclegan.training"),
-        ("pipeline.audio", "from pipeline.stages import split"),
-        ("pipeline.audio", "from pipeline import workspace"),
-        ("pipeline.cyclegan.training", "from pipeline.classifier import svm"),
-        ("pipeline.classifier.svm", "def f():\n    from pipeline.cyclegan.training import train"),
-        ("pipeline.stages.split", "from pipeline.stages.hear import main"),
-        ("pipeline.stages.split", "from pipeline import cli"),
-        ("pipeline.workspace", "from pipeline.stages.hear import main"),
+        ("pipeline.audio.files", "import pipeline.conversion.training"),
+        ("pipeline.audio.files", "from pipeline.stages import split"),
+        ("pipeline.core.params", "from pipeline.audio import files"),
+        ("pipeline.conversion.training", "from pipeline.classification import svm"),
+        ("pipeline.vocoder.world", "def f():\n    from pipeline.conversion.training import train"),
+        ("pipeline.stages.split", "from pipeline.stages.analyse import main"),
+        ("pipeline.stages.split", "from pipeline.cli import workspace"),
     ],
 )
 def test_imports_the_wrong_way_are_seen(importer: str, line: str) -> None:

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pipeline.core.manifest import EMOTIONS, INTENSITIES
 from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
-from pipeline.manifest import EMOTIONS, INTENSITIES
 
 _NAME = re.compile(r"([fm][0-9]{2})_(s[1-9][0-9]*)_([a-z]+)_([a-z]+)")
 _GENDERS = {"f": "female", "m": "male"}

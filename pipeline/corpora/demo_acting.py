@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from pipeline import params
+from pipeline.core import params
+from pipeline.core.manifest import EMOTIONS, INTENSITIES
 from pipeline.corpora.demo import VOICES, name
-from pipeline.manifest import EMOTIONS, INTENSITIES
 
 RATE = 175  # of the plain voice [words a minute]
 RANGE = 35  # of the plain voice, in eSpeak's 0-100: less than its usual 50, to leave room above

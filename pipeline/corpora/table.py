@@ -26,10 +26,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import AfterValidator, StringConstraints
 
-from pipeline.audio import SUFFIXES
+from pipeline.audio.recordings import SUFFIXES
+from pipeline.core.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER, Segment
+from pipeline.core.params import nearest, section
 from pipeline.corpora.corpus import Labels
-from pipeline.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER, Segment
-from pipeline.params import nearest, section
 
 REQUIRED = ("filepath", "emotion")
 TIMES = ("start", "end")

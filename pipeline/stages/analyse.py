@@ -9,12 +9,14 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from pipeline import analysis, manifest, measures, params
-from pipeline.analysis import AnalyseParams
-from pipeline.audio import AudioParams
-from pipeline.classifier.acoustics import AcousticsParams
-from pipeline.files import whole, write_json
-from pipeline.shards import Shards
+from pipeline.audio import measures
+from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest, params
+from pipeline.core.files import whole, write_json
+from pipeline.core.shards import Shards
+from pipeline.data import analysis
+from pipeline.data.analysis import AnalyseParams
 
 COLUMNS = 2  # of spectrograms
 RANGE_DB = 60  # of their colours, below the loudest

@@ -7,18 +7,19 @@ import click
 import pandas as pd
 import torch
 
-from pipeline import hardware, manifest, models, pairs, params
-from pipeline.assessment import ASSESSED
-from pipeline.audio import AudioParams
-from pipeline.cyclegan.conversion import SPECTRA, Converter, Spectrum
-from pipeline.hardware import HardwareParams
-from pipeline.judges import examiner, speakers
-from pipeline.jury import Jury
-from pipeline.laboratory import Laboratory, Subject, rows, takes_of
-from pipeline.models import ModelError
-from pipeline.shards import Shards
+from pipeline.assessment.figures import ASSESSED
+from pipeline.assessment.measurement import Laboratory, Subject, rows, takes_of
+from pipeline.assessment.scores import Jury
+from pipeline.audio.recordings import AudioParams
+from pipeline.conversion import pairs
+from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.models import ModelError
+from pipeline.core.shards import Shards
+from pipeline.core.workers import in_parallel
+from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.vocoder import Features, VocoderParams, vocoder
-from pipeline.workers import in_parallel
 
 
 @click.command()
@@ -92,7 +93,8 @@ def main(
             laboratory.findings, subjects(), split_path.stem, len(paired), lambda subject: subject.segment
         )
         for (_, clip), findings in zip(paired.iterrows(), measured, strict=True):
-            examined, own_voice = (judged.array(clip["id"], judge.NAME)[0] for judge in (examiner, speakers))
+            scored_by = (evaluation_classifier, speakers)
+            examined, own_voice = (judged.array(clip["id"], scorer.NAME)[0] for scorer in scored_by)
             found += rows(clip, examined, own_voice, findings, jury)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
     digest = params.digest(prepared, voice, machine, names)

@@ -7,19 +7,21 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline import audit, augmentation, leakage, manifest, models, params, predictions, quality
-from pipeline.augmentation import ARMS, COPIES, MixParams
-from pipeline.classifier.acoustics import pitch
-from pipeline.manifest import REPEATED
-from pipeline.quality import GateParams
-from pipeline.shards import Shards
+from pipeline.audio.acoustics import pitch
+from pipeline.augmentation import arms, quality_gate
+from pipeline.augmentation.arms import ARMS, COPIES, MixParams
+from pipeline.augmentation.quality_gate import GateParams
+from pipeline.core import manifest, models, params, predictions
+from pipeline.core.manifest import REPEATED
+from pipeline.core.shards import Shards
+from pipeline.leakage import audit, rules
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--arm", required=True, help="A key of pipeline.augmentation.ARMS.")
+@click.option("--arm", required=True, help="A key of pipeline.augmentation.arms.ARMS.")
 @click.option("--synthetic", type=click.Path(path_type=Path), help="Folder of the split's generators.")
 @click.option("--features", type=click.Path(path_type=Path), help="Folder of the kinds of features.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
@@ -54,24 +56,24 @@ def main(
         pairs = params.load(params_path, "pairs", tuple[str, ...])
         seed = params.load(params_path, "seed", int)
         declared = [mix, gate, vocode_real, seed]
-        said = {leakage.GATE: models.clips_sha256(train)}
+        said = {rules.GATE: models.clips_sha256(train)}
         if generators == (REPEATED,):
-            candidates = augmentation.repeated(train, split, mix)
+            candidates = arms.repeated(train, split, mix)
         else:
             clips = scored(pd.concat([train, *(made(synthetic, name, pairs) for name in generators)]), features)
-            passed, counts = quality.selected(clips, gate)
+            passed, counts = quality_gate.selected(clips, gate)
             candidates = clips[clips["is_synthetic"]].assign(selected=passed)
             said["refused"] = json.dumps(counts)
             refusals = f", {(~passed).sum():,} refused" * bool(counts)
             refusals += ": " * bool(counts) + ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
-        extra = augmentation.extra_clips(candidates, train, mix, seed)
+        extra = arms.extra_clips(candidates, train, mix, seed)
         if ARMS[arm].shuffled:
-            extra = augmentation.shuffled(extra, seed)
-        if vocode_real and augmentation.converts(arm):
+            extra = arms.shuffled(extra, seed)
+        if vocode_real and arms.converts(arm):
             rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
             extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(selected=True, weight=1.0)])
         rows = pd.concat([rows, extra.assign(partition="train")])
-    leakage.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
+    rules.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
     if machines := audit.machines(rows):
         said[predictions.GENERATORS] = json.dumps(machines)
     manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm, **said)
@@ -90,7 +92,7 @@ def made(synthetic: Path, generator: str, pairs: Sequence[str]) -> pd.DataFrame:
         ClickException: a table is missing, or of other emotions
     """
     found = []
-    for name in augmentation.folders(generator, pairs):
+    for name in arms.folders(generator, pairs):
         table = synthetic / generator / name / manifest.SYNTHETIC_TABLE
         rows, about = manifest.read(table, manifest.SYNTHETIC), manifest.metadata(table)
         if about.get("emotions") != name:
@@ -115,7 +117,7 @@ def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:
     voices = pd.DataFrame([pitch(heard.array(id_, "functionals")) for id_ in clips["id"]], clips.index)
     return clips.assign(
         **voices,
-        silence=[quality.silence(heard.array(id_, "log_mel")) for id_ in clips["id"]],
-        emotion_confidence=quality.emotion_confidences(clips, judged.rows(clips["id"], "gate")),
-        speaker_similarity=quality.speaker_similarities(clips, judged.rows(clips["id"], "voice")),
+        silence=[quality_gate.silence(heard.array(id_, "log_mel")) for id_ in clips["id"]],
+        emotion_confidence=quality_gate.emotion_confidences(clips, judged.rows(clips["id"], "gate")),
+        speaker_similarity=quality_gate.speaker_similarities(clips, judged.rows(clips["id"], "voice")),
     )

@@ -13,19 +13,20 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline import audio, budget, hardware, manifest, models, params, predictions
-from pipeline.audio import AudioParams
-from pipeline.classifier import runs
-from pipeline.classifier.normalisation import by_speaker
-from pipeline.classifier.runs import Heard, Run
-from pipeline.classifier.ssl import Listener, SslParams
-from pipeline.classifier.svm import SvmParams
-from pipeline.classifier.training import CnnParams
-from pipeline.files import whole
-from pipeline.hardware import HardwareParams
-from pipeline.models import derived_seed
-from pipeline.params import section
-from pipeline.shards import Shards
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.classification import budget, runs
+from pipeline.classification.normalisation import by_speaker
+from pipeline.classification.runs import Heard, Run
+from pipeline.classification.ssl import Listener, SslParams
+from pipeline.classification.svm import SvmParams
+from pipeline.classification.training import CnnParams
+from pipeline.core import hardware, manifest, models, params, predictions
+from pipeline.core.files import whole
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.models import derived_seed
+from pipeline.core.params import section
+from pipeline.core.shards import Shards
 
 Classifier = Literal["svm", "cnn", "ssl"]
 
@@ -131,7 +132,7 @@ def _layers(clips: pd.DataFrame, listener: Listener, prepared: AudioParams) -> I
     at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
     for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
         key = hashlib.sha256(f"{sha256} {params.digest(at_its_rate)}".encode()).hexdigest()
-        yield listener.features(key, partial(audio.prepared, path, at_its_rate, start, end))
+        yield listener.features(key, partial(recordings.prepared, path, at_its_rate, start, end))
 
 
 def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:

@@ -13,11 +13,12 @@ import click
 import numpy as np
 import soundfile
 
-from pipeline import audio, params
+from pipeline.audio import recordings
+from pipeline.core import params
+from pipeline.core.files import whole
+from pipeline.core.workers import cores
 from pipeline.corpora.demo import VOICES
 from pipeline.corpora.demo_acting import DemoCorpusParams, Utterance, espeak_settings, utterances, with_effort
-from pipeline.files import whole
-from pipeline.workers import cores
 
 DURATION_S = (0.7, 5.0)  # a sentence's, with the pause after it
 LEVEL_DB = (-50.0, -3.0)  # root mean square, of full scale: no speech is outside
@@ -57,7 +58,7 @@ def speak(spoken: Mapping[str, list[Utterance]], seed: int, folder: Path, speake
                 for file, utterance in zip(files, spoken[speaker], strict=True)
             ],
         }
-        program = [sys.executable, "-m", "pipeline.espeak"]
+        program = [sys.executable, "-m", "pipeline.corpora.espeak"]
         result = subprocess.run(program, input=json.dumps(request), text=True, capture_output=True, check=False)
         if result.returncode:
             raise click.ClickException(f"demo: {speaker}: {result.stderr.strip() or result.returncode}")
@@ -65,7 +66,7 @@ def speak(spoken: Mapping[str, list[Utterance]], seed: int, folder: Path, speake
             plain, sampling_rate = soundfile.read(file)
             samples = with_effort(plain, sampling_rate, utterance.prosody)
             check(samples, sampling_rate, utterance.path)
-            audio.write(folder / utterance.path, samples, sampling_rate)
+            recordings.write(folder / utterance.path, samples, sampling_rate)
     return len(files)
 
 

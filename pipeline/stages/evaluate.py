@@ -8,11 +8,13 @@ import click
 import pandas as pd
 from pydantic import Field
 
-from pipeline import audit, leakage, params, runs, scoring
-from pipeline.files import whole, write_json
-from pipeline.params import section
-from pipeline.results import BASELINE, Key, PrimaryParams, Results
-from pipeline.scoring import Performance
+from pipeline.core import params
+from pipeline.core.files import whole, write_json
+from pipeline.core.params import section
+from pipeline.evaluation import metrics, pooling
+from pipeline.evaluation.metrics import Performance
+from pipeline.evaluation.results import BASELINE, Key, PrimaryParams, Results
+from pipeline.leakage import audit, rules
 
 DEMO = "the demo's voices are synthetic: their scores say nothing about real speech"
 
@@ -86,17 +88,17 @@ def main(
     else:
         places = audit.Places(clips, splits, augmented, folders[0])
         for split in split_names:
-            leakage.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
-    runs.check(folders, split_names, arms)
+            rules.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
+    pooling.check(folders, split_names, arms)
     cautions = {scenario: [DEMO] if demo else [] for scenario in scenarios}
     for scenario, names in splits_of.items():
-        unfair = runs.unequal_budgets(folders, names, arms)
+        unfair = pooling.unequal_budgets(folders, names, arms)
         cautions[scenario] += [f"not the same budget in all arms: {'; '.join(unfair)}"] if unfair else []
-        cautions[scenario] += runs.unequal_machines(folders, names, arms)
+        cautions[scenario] += pooling.unequal_machines(folders, names, arms)
 
     performances: dict[Key, Performance] = {}
     for scenario in scenarios:
-        tests = {arm: runs.test_rows(folders, scenario, folds, arm) for arm in arms}
+        tests = {arm: pooling.test_rows(folders, scenario, folds, arm) for arm in arms}
         found = {arm: _scored(scenario, arm, tests) for arm in arms}
         for classifier in found[BASELINE]:  # paired, hence the same in every arm
             performances |= {(scenario, classifier, arm): found[arm][classifier] for arm in arms}
@@ -107,7 +109,7 @@ def main(
     about = {"setting": setting, "scenario": chosen.scenario, "classifier": chosen.classifier}
     write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, setting)})
     write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
-    rows = runs.test_rows(folders, chosen.scenario, folds, setting)
+    rows = pooling.test_rows(folders, chosen.scenario, folds, setting)
     tables = {
         "confusion": _confusion(rows[rows["classifier"] == chosen.classifier]),
         "recall": results.recalls(),
@@ -132,10 +134,10 @@ def _expect(word: str, known: Iterable[str], where: str) -> None:
 def _scored(scenario: str, arm: str, tests: Mapping[str, pd.DataFrame]) -> dict[str, Performance]:
     """What an arm scored, by classifier; refused where it is not of the clips and seeds of the baseline."""
     try:
-        scoring.check_paired(tests[arm], tests[BASELINE])
-    except scoring.ScoringError as error:
+        metrics.check_paired(tests[arm], tests[BASELINE])
+    except metrics.ScoringError as error:
         raise click.ClickException(f"{scenario}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
-    return scoring.performances(tests[arm])
+    return metrics.performances(tests[arm])
 
 
 def _confusion(rows: pd.DataFrame) -> pd.DataFrame:

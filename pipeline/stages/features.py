@@ -6,12 +6,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, judges, manifest, measures, params, shards
-from pipeline.audio import AudioParams
-from pipeline.classifier.acoustics import AcousticsParams, heard
-from pipeline.manifest import Segment
+from pipeline import scorers
+from pipeline.audio import measures, recordings
+from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest, params, shards
+from pipeline.core.manifest import Segment
+from pipeline.core.workers import in_parallel
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
-from pipeline.workers import in_parallel
 
 Arrays = dict[str, np.ndarray]
 
@@ -54,12 +56,12 @@ def main(
 def _analysed(
     segment: Segment, prepared: AudioParams, voice: Vocoder, acoustics: AcousticsParams
 ) -> tuple[Arrays, Arrays, Arrays, Arrays]:
-    recording = audio.read(*segment)
-    samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+    recording = recordings.read(*segment)
+    samples = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
     recorded = measures.recording(recording.samples, recording.sampling_rate)
     return (
         voice.analyse(samples).arrays(),
         heard(samples, prepared.sampling_rate, acoustics),
-        judges.heard(samples, prepared.sampling_rate),
+        scorers.heard(samples, prepared.sampling_rate),
         {name: np.array([[value]], np.float32) for name, value in recorded.items()},
     )

@@ -9,15 +9,16 @@ import click
 import numpy as np
 import pandas as pd
 
-from pipeline import hardware, manifest, models, params, renditions
-from pipeline.audio import AudioParams
-from pipeline.classifier.acoustics import AcousticsParams, heard
-from pipeline.cyclegan.conversion import SPECTRA, Converter
-from pipeline.hardware import HardwareParams
-from pipeline.manifest import INTENSITIES
-from pipeline.params import section
-from pipeline.renditions import Renderer, Rendition
-from pipeline.shards import Shards
+from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.recordings import AudioParams
+from pipeline.conversion.converter import SPECTRA, Converter
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.manifest import INTENSITIES
+from pipeline.core.params import section
+from pipeline.core.shards import Shards
+from pipeline.generation import synthesis
+from pipeline.generation.synthesis import Renderer, Rendition
 from pipeline.vocoder import Features, VocoderParams, vocoder
 
 
@@ -81,7 +82,7 @@ def main(
     network = voice_params.model(trained)
     voice = vocoder(voice_params, prepared.sampling_rate, network)
     learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)} if network else {}
-    made = renditions.write(
+    made = synthesis.write(
         out,
         rows,
         converted(),
@@ -122,7 +123,7 @@ def synthetic_rows(
     ]
     rows = sources.assign(
         id=f"{prefix}/" + sources["id"] + "/" + target,
-        filepath=renditions.filepaths(sources["id"], target, out),
+        filepath=synthesis.filepaths(sources["id"], target, out),
         start=np.nan,  # a file of its own
         end=np.nan,
         emotion=target,

@@ -10,13 +10,15 @@ import pandas as pd
 import torch
 from pydantic import NonNegativeInt
 
-from pipeline import audio, hardware, models, params, renditions
-from pipeline.audio import AudioParams
-from pipeline.classifier.acoustics import AcousticsParams, heard, mel_transform
-from pipeline.dcgan.spectrograms import Maker
-from pipeline.hardware import HardwareParams
-from pipeline.params import section
-from pipeline.renditions import Renderer, Rendition
+from pipeline.audio import recordings
+from pipeline.audio.acoustics import AcousticsParams, heard, mel_transform
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import hardware, models, params
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.params import section
+from pipeline.generation import synthesis
+from pipeline.generation.dcgan.spectrograms import Maker
+from pipeline.generation.synthesis import Renderer, Rendition
 from pipeline.vocoder.griffin_lim import griffin_lim
 
 GENERATOR = "dcgan"
@@ -47,7 +49,7 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     own_seed = models.derived_seed(seed, split, GENERATOR, "noise")
     numbers = torch.tensor([config["emotions"].index(emotion) for emotion in rows["emotion"]])
     voice = partial(spoken, prepared=prepared, acoustics=acoustics, iterations=chosen.iterations, seed=own_seed)
-    made = renditions.write(
+    made = synthesis.write(
         out,
         rows,
         (Rendition(mel, source=None) for mel in maker.mels(numbers, own_seed).numpy()),
@@ -92,4 +94,4 @@ def spoken(
 ) -> np.ndarray:
     """Samples of a log-mel spectrogram (frames, n_mels), without the silence at its ends."""
     mel = mel_transform(prepared.sampling_rate, acoustics)
-    return audio.prepare(griffin_lim(log_mel, mel, iterations, seed), prepared.sampling_rate, prepared)
+    return recordings.prepare(griffin_lim(log_mel, mel, iterations, seed), prepared.sampling_rate, prepared)

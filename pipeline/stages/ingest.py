@@ -7,14 +7,14 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from pipeline import ingestion, manifest, params
-from pipeline.audio import LOSSY, AudioError
-from pipeline.cache import Cache
-from pipeline.corpora import CORPORA, expected, table
+from pipeline.audio.recordings import LOSSY, AudioError
+from pipeline.core import manifest, params
+from pipeline.core.manifest import EMOTIONS, INTENSITIES, Segment
+from pipeline.corpora import CORPORA, expected, ingestion, table
+from pipeline.corpora.cache import Cache
 from pipeline.corpora.corpus import Labels, UnknownNameError
+from pipeline.corpora.ingestion import Clip, IngestParams, Sound
 from pipeline.corpora.table import Listed, Tables
-from pipeline.ingestion import Clip, IngestParams, Sound
-from pipeline.manifest import EMOTIONS, INTENSITIES, Segment
 
 MOST_WORDS = 12  # of a table, in a line
 

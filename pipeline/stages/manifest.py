@@ -8,10 +8,11 @@ from typing import cast
 import click
 import pandas as pd
 
-from pipeline import ingestion, manifest, params
-from pipeline.files import whole
-from pipeline.ingestion import Clip
-from pipeline.manifest import Segment
+from pipeline.core import manifest, params
+from pipeline.core.files import whole
+from pipeline.core.manifest import Segment
+from pipeline.corpora import ingestion
+from pipeline.corpora.ingestion import Clip
 
 COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
 

@@ -12,17 +12,19 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveInt
 
-from pipeline import audio, manifest, models, params, renditions
-from pipeline.audio import AudioParams
-from pipeline.classifier.acoustics import AcousticsParams, heard
-from pipeline.manifest import Segment
-from pipeline.params import section
-from pipeline.perturbation import ClassicalParams, Perturbation
-from pipeline.renditions import Renderer, Rendition
-from pipeline.shards import Shards
+from pipeline.audio import recordings
+from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest, models, params
+from pipeline.core.manifest import Segment
+from pipeline.core.params import section
+from pipeline.core.shards import Shards
+from pipeline.generation import synthesis
+from pipeline.generation.classical import ClassicalParams, Perturbation
+from pipeline.generation.synthesis import Renderer, Rendition
+from pipeline.generation.vtlp import Voice, VoicesParams
 from pipeline.vocoder import Features, VocoderParams, vocoder
 from pipeline.vocoder.world import World
-from pipeline.voices import Voice, VoicesParams
 
 CLASSICAL, COPY, VOICES = "classical", "copy_synthesis", "voices"
 
@@ -85,7 +87,7 @@ def main(
         digest = params.digest(COPY, vocoder_params, prepared)
         if network:
             learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)}
-    made = renditions.write(
+    made = synthesis.write(
         out,
         rows.assign(generator_sha256=digest),
         (Rendition(content, segment) for content, segment in zip(contents, segments, strict=True)),
@@ -112,7 +114,7 @@ def synthetic_rows(sources: pd.DataFrame, generator: str, copies: int, split: st
     return (
         rows.assign(
             id=f"{split}/{generator}/" + rows["id"] + "/" + rows["copy"],
-            filepath=renditions.filepaths(rows["id"], rows["copy"], out),
+            filepath=synthesis.filepaths(rows["id"], rows["copy"], out),
             start=np.nan,  # a file of its own
             end=np.nan,
             is_synthetic=True,
@@ -134,7 +136,7 @@ def spoken(rows: pd.DataFrame, features: Path) -> Iterator[Features]:
 def perturbed(content: tuple[Segment, Perturbation], prepared: AudioParams) -> np.ndarray:
     """Samples of a clip, prepared as all are and then changed."""
     (path, start, end), perturbation = content
-    return perturbation.apply(audio.prepared(path, prepared, start, end), prepared.sampling_rate)
+    return perturbation.apply(recordings.prepared(path, prepared, start, end), prepared.sampling_rate)
 
 
 def in_voice(content: tuple[Features, Voice], vocoder: World) -> np.ndarray:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from pipeline import manifest, params, splits
+from pipeline.core import manifest, params
+from pipeline.core.files import whole
 from pipeline.corpora import AGREED_FOLDS
-from pipeline.files import whole
-from pipeline.splits import PARTITIONS, SplitParams
+from pipeline.data import splits
+from pipeline.data.splits import PARTITIONS, SplitParams
 
 
 @click.command()

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline import manifest, params
-from pipeline.assessment import ASSESSED, DECIMALS, DEMO, figures, in_numbers, in_words
-from pipeline.files import whole, write_json
+from pipeline.assessment.figures import ASSESSED, DECIMALS, DEMO, figures, in_numbers, in_words
+from pipeline.core import manifest, params
+from pipeline.core.files import whole, write_json
 
 
 @click.command()

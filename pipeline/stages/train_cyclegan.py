@@ -8,20 +8,20 @@ import click
 import pandas as pd
 import torch
 
-from pipeline import hardware, manifest, models, pairs, params
-from pipeline.alignment import Speech
-from pipeline.cyclegan import training
-from pipeline.cyclegan.checkpoints import Checkpoints
-from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.conversion import Converter, Normalisation, Styles
-from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.emotion_classifier import ClassifierLoss, EmotionClassifier
-from pipeline.cyclegan.pair import CycleGanParams, generator_size
-from pipeline.cyclegan.parallel import Take, with_aims
-from pipeline.files import whole
-from pipeline.hardware import HardwareParams
-from pipeline.prosody import Prosody, ProsodyParams
-from pipeline.shards import Shards
+from pipeline.conversion import pairs, training
+from pipeline.conversion.alignment import Speech
+from pipeline.conversion.checkpoints import Checkpoints
+from pipeline.conversion.clips import spoken
+from pipeline.conversion.converter import Converter, Normalisation, Styles
+from pipeline.conversion.crops import Domain
+from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
+from pipeline.conversion.pair import CycleGanParams, generator_size
+from pipeline.conversion.parallel import Take, with_aims
+from pipeline.conversion.prosody import Prosody, ProsodyParams
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.files import whole
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.shards import Shards
 
 CHECKPOINT_STEPS = 25  # between two; what a killed training loses at most
 

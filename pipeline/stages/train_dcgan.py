@@ -7,14 +7,14 @@ import click
 import pandas as pd
 import torch
 
-from pipeline import hardware, manifest, models, params
-from pipeline.dcgan import training
-from pipeline.dcgan.networks import SCALE
-from pipeline.dcgan.spectrograms import Maker, Normalisation
-from pipeline.dcgan.training import DcganParams
-from pipeline.files import whole
-from pipeline.hardware import HardwareParams
-from pipeline.shards import Shards
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.files import whole
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.shards import Shards
+from pipeline.generation.dcgan import training
+from pipeline.generation.dcgan.networks import SCALE
+from pipeline.generation.dcgan.spectrograms import Maker, Normalisation
+from pipeline.generation.dcgan.training import DcganParams
 
 
 @click.command()

@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 import torch
 
-from pipeline import hardware, manifest, models, params
-from pipeline.cyclegan.clips import spoken
-from pipeline.cyclegan.emotion_classifier import trained_classifier
-from pipeline.cyclegan.pair import CycleGanParams
-from pipeline.hardware import HardwareParams
-from pipeline.prosody import ProsodyParams
-from pipeline.shards import Shards
+from pipeline.conversion.clips import spoken
+from pipeline.conversion.emotion_classifier import trained_classifier
+from pipeline.conversion.pair import CycleGanParams
+from pipeline.conversion.prosody import ProsodyParams
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.shards import Shards
 
 
 @click.command()

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import audio, hardware, manifest, models, params
-from pipeline.audio import AudioParams
-from pipeline.hardware import HardwareParams
-from pipeline.manifest import Segment
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.manifest import Segment
+from pipeline.core.workers import in_parallel
 from pipeline.vocoder import ISTFT, VocoderParams, training
 from pipeline.vocoder.mel import Mel, heard, transform
-from pipeline.workers import in_parallel
 
 
 @click.command()
@@ -61,5 +62,5 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
 
 def _spoken(segment: Segment, prepared: AudioParams, mel: Mel) -> tuple[np.ndarray, np.ndarray]:
     """A clip's samples and F0."""
-    samples = audio.prepared(segment.path, prepared, segment.start, segment.end)
+    samples = recordings.prepared(segment.path, prepared, segment.start, segment.end)
     return samples, mel.f0(samples)

@@ -7,8 +7,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from pipeline.params import section
-from pipeline.shards import Storage
+from pipeline.core.params import section
+from pipeline.core.shards import Storage
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.mel import Mel, MelParams
 from pipeline.vocoder.world import World, WorldParams

@@ -13,10 +13,10 @@ import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from scipy.fft import dct, idct
 
-from pipeline import models
-from pipeline.mel_bands import mel_power
-from pipeline.models import ModelError
-from pipeline.params import Odd, section
+from pipeline.audio.mel_bands import mel_power
+from pipeline.core import models
+from pipeline.core.models import ModelError
+from pipeline.core.params import Odd, section
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.griffin_lim import griffin_lim
 from pipeline.vocoder.world import World, WorldParams

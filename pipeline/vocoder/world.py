@@ -7,7 +7,7 @@ import numpy as np
 import pyworld
 from pydantic import PositiveFloat, PositiveInt
 
-from pipeline.params import section
+from pipeline.core.params import section
 from pipeline.vocoder.features import Features
 
 SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are not exactly zero

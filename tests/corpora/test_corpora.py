@@ -5,10 +5,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 import pytest
 
+from pipeline.core.manifest import EMOTIONS, INTENSITIES
 from pipeline.corpora import CORPORA
 from pipeline.corpora.corpus import UnknownNameError, meaning
-from pipeline.ingestion import files_below
-from pipeline.manifest import EMOTIONS, INTENSITIES
+from pipeline.corpora.ingestion import files_below
 
 REAL = [corpus for corpus in CORPORA if corpus != "demo"]
 # A real name of each corpus, in its own folder.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import params
+from pipeline.core import params
 from pipeline.corpora.corpus import Labels
 from pipeline.corpora.table import TableParams, Tables, listed
 

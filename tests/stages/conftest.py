@@ -12,7 +12,8 @@ import soundfile
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from pipeline import cli, workers
+from pipeline.cli import main
+from pipeline.core import workers
 
 ROOT = Path(__file__).parents[2]
 RATE = 16_000
@@ -86,7 +87,7 @@ def run_stage(name: str, *more: str, **item: str) -> Result:
     for dimension, value in item.items():
         command = command.replace(f"${{item.{dimension}}}", value)
     assert "${" not in command, command
-    return CliRunner().invoke(cli.main, [*shlex.split(command)[3:], *more])
+    return CliRunner().invoke(main.main, [*shlex.split(command)[3:], *more])
 
 
 def record(folder: Path) -> None:

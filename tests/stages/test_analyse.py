@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline import manifest, workers
+from pipeline.core import manifest, workers
 
 Stage = Callable[..., Result]
 METRICS, PLOTS = Path("metrics/corpus.json"), Path("metrics/plots/analyse")

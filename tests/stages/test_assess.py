@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline import manifest
-from pipeline.assessment import ASSESSED, DISTANCES
+from pipeline.assessment.figures import ASSESSED, DISTANCES
+from pipeline.core import manifest
 from pipeline.stages import assess
 
 SPLIT = {"scenario": "full", "fold": "1"}

@@ -13,9 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from pipeline import audit as auditing
-from pipeline import cli, hardware, manifest, models
-from pipeline.hardware import HardwareParams
+from pipeline.cli import main
+from pipeline.core import hardware, manifest, models
+from pipeline.core.hardware import HardwareParams
+from pipeline.leakage import audit as auditing
 
 CLIPS = Path("data/manifest.parquet")
 SPLIT = Path("data/splits/full-1.parquet")
@@ -38,7 +39,7 @@ def project(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def audit() -> Result:
-    return CliRunner().invoke(cli.main, ["audit"])
+    return CliRunner().invoke(main.main, ["audit"])
 
 
 def change(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows, **metadata: str) -> None:

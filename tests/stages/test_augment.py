@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import cli, manifest, models
-from pipeline.shards import Shard, Writer
+from pipeline.cli import main
+from pipeline.core import manifest, models
+from pipeline.core.shards import Shard, Writer
 
 SPLIT = Path("data/splits/full-1.parquet")
 CLIPS = Path("data/manifest.parquet")
@@ -322,7 +323,7 @@ def test_missing_clips(augment: Callable[..., Result]) -> None:
 
 def test_arm_with_generators_needs_their_folder(project: Path) -> None:
     arguments = ["augment", "--split", str(SPLIT), "--arm", "cyclegan", "--out", str(CYCLEGAN)]
-    result = CliRunner().invoke(cli.main, arguments)
+    result = CliRunner().invoke(main.main, arguments)
     assert result.exit_code == 1
     assert "arm 'cyclegan' needs --synthetic and --features" in result.output
 

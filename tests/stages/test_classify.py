@@ -11,11 +11,12 @@ import pytest
 import torch
 from click.testing import Result
 
-from pipeline import audit, budget, leakage, manifest, predictions
-from pipeline.classifier import runs, svm, training
-from pipeline.classifier.runs import Heard
-from pipeline.classifier.ssl import Listener
-from pipeline.shards import Shard, Writer
+from pipeline.classification import budget, runs, svm, training
+from pipeline.classification.runs import Heard
+from pipeline.classification.ssl import Listener
+from pipeline.core import manifest, predictions
+from pipeline.core.shards import Shard, Writer
+from pipeline.leakage import audit, rules
 from pipeline.stages.classify import extra
 
 TINY = {  # a wav2vec 2.0
@@ -307,15 +308,15 @@ def test_speaker_normalisation_says_so(classify: Classify, params: Callable[...,
     said = manifest.metadata(predicted("cyclegan"))
     silent = found.assign(classifier=found["classifier"].str.removesuffix(predictions.BY_SPEAKER))
     runs = said["runs"].replace(predictions.BY_SPEAKER, "")
-    used = {use: said[use] for use in leakage.USES}
+    used = {use: said[use] for use in rules.USES}
     predictions.write(silent, predicted("cyclegan"), LABELS, "changed", runs=runs, **used)
     [leak] = audit.of_arm(places, "full-1", "cyclegan")
-    assert leak.rule == leakage.USES["scaled_by"]
+    assert leak.rule == rules.USES["scaled_by"]
     # and the other way round: the name promises more than was done
     classify("cyclegan", change=None)
     some = {**used, "scaled_by": audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]}
     predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=said["runs"], **some)
-    assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [leakage.USES["scaled_by"]]
+    assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [rules.USES["scaled_by"]]
 
 
 def test_speaker_normalisation_hears_the_test_speakers_other_clips(

@@ -10,10 +10,11 @@ import soundfile
 import soxr
 from click.testing import CliRunner, Result
 
-from pipeline import cli, manifest
-from pipeline.judges.gate import Gate
-from pipeline.params import load
-from pipeline.shards import Shard
+from pipeline.cli import main
+from pipeline.core import manifest
+from pipeline.core.params import load
+from pipeline.core.shards import Shard
+from pipeline.scorers.gate import Gate
 from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
@@ -31,7 +32,7 @@ def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def convert(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli.main, ["convert", *map(str, arguments)])
+    return CliRunner().invoke(main.main, ["convert", *map(str, arguments)])
 
 
 def made(path: Path | str, rate: int = RATE) -> np.ndarray:
@@ -85,12 +86,12 @@ def test_length_is_kept_but_for_the_rate_of_speech(monkeypatch: pytest.MonkeyPat
     silence = np.zeros(RATE // 2)
     spoken = np.concatenate([silence, made(NEUTRAL), silence])
     soundfile.write("in.wav", spoken, RATE)
-    monkeypatch.setattr("pipeline.prosody.Prosody.rate", lambda *given: 1.0)
+    monkeypatch.setattr("pipeline.conversion.prosody.Prosody.rate", lambda *given: 1.0)
     convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
     after = made("out.wav")
     assert len(after) == len(spoken)
     assert rms(after[: RATE // 4]) < 0.01 * rms(after) and rms(after[-RATE // 4 :]) < 0.01 * rms(after)
-    monkeypatch.setattr("pipeline.prosody.Prosody.rate", lambda *given: 1.5)
+    monkeypatch.setattr("pipeline.conversion.prosody.Prosody.rate", lambda *given: 1.5)
     convert("in.wav", "slow.wav", "--to", "angry", "--from", "neutral")
     assert len(made("slow.wav")) == pytest.approx(1.5 * len(spoken), abs=100)
 

@@ -9,8 +9,8 @@ import pandas
 import pytest
 import torch
 
-from pipeline import manifest
-from pipeline.dataset import EmotionalSpeech
+from pipeline.core import manifest
+from pipeline.data.dataset import EmotionalSpeech
 
 README = Path(__file__).parents[2] / "README.md"
 TABLE = Path("data/augmented/full-1/cyclegan.parquet")

@@ -13,9 +13,9 @@ import soundfile
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
+from pipeline.core.params import load
 from pipeline.corpora.demo import CORPUS
 from pipeline.corpora.demo_acting import DemoCorpusParams, Prosody, espeak_settings, utterances
-from pipeline.params import load
 from pipeline.stages.demo_corpus import check, main
 
 NONE = {"rate_pct": 0, "pitch_st": 0, "range_pct": 0, "tilt_db": 0, "volume_db": 0}

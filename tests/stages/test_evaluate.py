@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from pipeline import predictions
+from pipeline.core import predictions
 from pipeline.stages.evaluate import main
 
 LABELS = ["angry", "neutral", "sad"]

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline import audio, manifest
-from pipeline.audio import AudioParams
-from pipeline.judges import examiner, gate, speakers
-from pipeline.params import load
-from pipeline.shards import Shard
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest
+from pipeline.core.params import load
+from pipeline.core.shards import Shard
+from pipeline.scorers import evaluation_classifier, gate, speakers
 
 VOCODER, CLASSIFIER, JUDGES = (Path("data/features", whose, "demo") for whose in ("vocoder", "classifier", "judges"))
 TABLE = Path("data/corpora/demo.parquet")
@@ -40,9 +41,9 @@ def test_shards_have_the_clips(project: Path) -> None:
 def test_each_judge_goes_by_its_own_statistics_of_the_prepared_clip(project: Path) -> None:
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     clip = manifest.read(TABLE, manifest.CLIPS).iloc[5]
-    recording = audio.read(Path(clip["filepath"]))
-    samples = audio.prepare(recording.samples, recording.sampling_rate, prepared)
-    for name, judge in (("gate", gate), ("examiner", examiner), ("voice", speakers)):
+    recording = recordings.read(Path(clip["filepath"]))
+    samples = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
+    for name, judge in (("gate", gate), ("examiner", evaluation_classifier), ("voice", speakers)):
         row = Shard(JUDGES).array(clip["id"], name)
         np.testing.assert_array_equal(row, [judge.statistics(samples, prepared.sampling_rate).astype(np.float32)])
 
@@ -52,8 +53,8 @@ def test_frames_fit_the_prepared_clips(project: Path) -> None:
     of_vocoder, of_classifiers = Shard(VOCODER), Shard(CLASSIFIER)
     lengths = set()
     for clip in manifest.read(TABLE, manifest.CLIPS).itertuples():
-        recording = audio.read(Path(clip.filepath))
-        samples = len(audio.prepare(recording.samples, recording.sampling_rate, prepared))
+        recording = recordings.read(Path(clip.filepath))
+        samples = len(recordings.prepare(recording.samples, recording.sampling_rate, prepared))
         assert samples < len(recording.samples)  # of the corpus's silent ends
         spectrum, f0_hz, bands = (of_vocoder.array(clip.id, name) for name in ("spectrum", "f0_hz", "aperiodicity"))
         assert spectrum.shape == (samples // 80 + 1, 16)  # 5 ms, as params.yaml says

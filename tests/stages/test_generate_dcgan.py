@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline import audio, manifest, models, workers
-from pipeline.audio import AudioParams
-from pipeline.params import load
-from pipeline.shards import Shard
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest, models, workers
+from pipeline.core.params import load
+from pipeline.core.shards import Shard
 from pipeline.stages import generate_dcgan
 
 ITEM = {"scenario": "full", "fold": "1"}
@@ -70,16 +71,16 @@ def test_audio_begins_and_ends_with_sound() -> None:
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
     for row in rows().itertuples():
-        recording = audio.read(Path(row.filepath))
+        recording = recordings.read(Path(row.filepath))
         assert (recording.sha256, recording.sampling_rate) == (row.sha256, prepared.sampling_rate)
-        again = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+        again = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
         assert len(again) == pytest.approx(len(recording.samples), abs=512)
         assert np.isfinite(shard.array(row.id, "log_mel")).all()
 
 
 def test_a_spectrogram_is_spoken_without_its_silent_end() -> None:
     """A vowel that ends in the middle of what the generator made."""
-    from pipeline.classifier.acoustics import AcousticsParams, log_mel
+    from pipeline.audio.acoustics import AcousticsParams, log_mel
 
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     acoustics = load(Path("params.yaml"), "acoustics", AcousticsParams)
@@ -88,7 +89,7 @@ def test_a_spectrogram_is_spoken_without_its_silent_end() -> None:
     mel = log_mel(np.concatenate([vowel, np.zeros(8000)]), prepared.sampling_rate, acoustics)
     samples = generate_dcgan.spoken(mel, prepared, acoustics, iterations=4, seed=1)
     assert len(samples) == pytest.approx(8000, abs=800)
-    assert audio.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
+    assert recordings.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
 
 
 def test_same_bytes_twice(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import manifest
+from pipeline.core import manifest
 from pipeline.stages.manifest import main
 
 PARAMS = """

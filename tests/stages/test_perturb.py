@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline import audio, manifest
-from pipeline.audio import AudioParams
-from pipeline.params import load
-from pipeline.perturbation import Perturbation
-from pipeline.shards import Shard
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest
+from pipeline.core.params import load
+from pipeline.core.shards import Shard
+from pipeline.generation.classical import Perturbation
+from pipeline.generation.vtlp import Voice
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
-from pipeline.voices import Voice
 
 CLASSICAL, COPIES, VOICES = (
     {"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis", "voices")
@@ -58,11 +59,11 @@ def test_recorded_parameters_make_the_clip_again(stage: Stage, train: pd.DataFra
     stage("perturb", **CLASSICAL)
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     for row in rows(MADE).head(6).itertuples():
-        recording = audio.read(Path(train.loc[row.source_id, "filepath"]))
-        source = audio.prepare(recording.samples, recording.sampling_rate, prepared)
+        recording = recordings.read(Path(train.loc[row.source_id, "filepath"]))
+        source = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
         again = Perturbation(**json.loads(row.parameters)).apply(source, prepared.sampling_rate)
-        found = audio.read(Path(row.filepath)).samples
-        np.testing.assert_allclose(found, audio.level(again, prepared.level_db), atol=2**-15)
+        found = recordings.read(Path(row.filepath)).samples
+        np.testing.assert_allclose(found, recordings.level(again, prepared.level_db), atol=2**-15)
 
 
 def test_same_bytes_twice_and_others_of_another_seed(stage: Stage, params: Callable[..., None]) -> None:
@@ -110,8 +111,8 @@ def test_voices_are_written_down_and_each_clip_has_its_own(
     for row in made.head(4).itertuples():
         features = Features.from_arrays({name: real.array(row.source_id, name) for name in Features.names()})
         again = Voice(**json.loads(row.parameters)).speak(features, world)
-        found = audio.read(Path(row.filepath)).samples
-        np.testing.assert_allclose(found, audio.level(again, prepared.level_db), atol=2**-15)
+        found = recordings.read(Path(row.filepath)).samples
+        np.testing.assert_allclose(found, recordings.level(again, prepared.level_db), atol=2**-15)
 
 
 def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable[..., None]) -> None:

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pipeline import audio, manifest, params, workers
-from pipeline.audio import AudioParams
-from pipeline.dataset import EmotionalSpeech
-from pipeline.leakage import speakers_in_two_partitions
-from pipeline.shards import Shard
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest, params, workers
+from pipeline.core.shards import Shard
+from pipeline.data.dataset import EmotionalSpeech
+from pipeline.leakage.rules import speakers_in_two_partitions
 from pipeline.stages import classify, train_vocoder
 
 from .conftest import RATE, SPLIT, record, run_all
@@ -80,13 +81,13 @@ def project(segmented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def refuse_whole_files(patch: pytest.MonkeyPatch) -> None:
     """A reader that forgets the times asks for the bytes of the whole file."""
-    contents = audio.contents
+    contents = recordings.contents
 
     def checked(path: Path) -> bytes:
         assert path.name not in [talk.name for talk in TALKS], f"{path} is read whole"
         return contents(path)
 
-    patch.setattr(audio, "contents", checked)
+    patch.setattr(recordings, "contents", checked)
 
 
 def clips() -> pd.DataFrame:
@@ -118,7 +119,7 @@ def test_synthetic_clips_are_files_of_their_own(project: Path, folder: str) -> N
     assert set(made["source_id"]) <= set(clips()["id"])
     assert made["intelligibility"].notna().all()
     for row in made.itertuples():
-        assert audio.read(Path(str(row.filepath))).sha256 == row.sha256
+        assert recordings.read(Path(str(row.filepath))).sha256 == row.sha256
         assert not set(Path(str(row.filepath)).name) & set('<>:"/\\|?*')  # what some system takes in no name
 
 
@@ -139,7 +140,7 @@ def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.M
     refuse_whole_files(monkeypatch)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
     some = clips().iloc[[3, 20]]
-    expected = [audio.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
+    expected = [recordings.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
 
     class Ears:
         sampling_rate = RATE

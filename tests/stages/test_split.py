@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import manifest, workers
+from pipeline.core import manifest, workers
 from pipeline.stages import ingest, split
 from pipeline.stages import manifest as manifest_stage
 

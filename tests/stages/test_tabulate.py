@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline import manifest
-from pipeline.assessment import ASSESSED, FIGURES
+from pipeline.assessment.figures import ASSESSED, FIGURES
+from pipeline.core import manifest
 
 METRICS, TABLE = Path("metrics/conversion.json"), Path("metrics/conversion.csv")
 Stage = Callable[..., Result]

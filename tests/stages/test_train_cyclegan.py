@@ -10,14 +10,14 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from pipeline import manifest, models
-from pipeline.cyclegan import training
-from pipeline.cyclegan.checkpoints import Checkpoints
-from pipeline.cyclegan.conversion import Converter
-from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.training import train
-from pipeline.models import clips_sha256
-from pipeline.shards import Writer
+from pipeline.conversion import training
+from pipeline.conversion.checkpoints import Checkpoints
+from pipeline.conversion.converter import Converter
+from pipeline.conversion.crops import Domain
+from pipeline.conversion.training import train
+from pipeline.core import manifest, models
+from pipeline.core.models import clips_sha256
+from pipeline.core.shards import Writer
 from pipeline.stages import train_cyclegan as stage
 from pipeline.stages import train_emotion_classifier
 from pipeline.stages.assess import converted

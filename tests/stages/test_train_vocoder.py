@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import audio, audit, cli, manifest, models, workers
-from pipeline.shards import Shard
+from pipeline.audio import recordings
+from pipeline.cli import main
+from pipeline.core import manifest, models, workers
+from pipeline.core.shards import Shard
+from pipeline.leakage import audit
 
 SPLIT = {"scenario": "full", "fold": "1"}
 ITEM = {**SPLIT, "pair": "angry-neutral", "generator": "cyclegan"}
@@ -68,7 +71,7 @@ def test_conversions_keep_their_words(project: Path) -> None:
     assert len(rows) == 12
     clips = manifest.read(CLIPS, manifest.CLIPS).set_index("id")
     for row in rows.itertuples():
-        made, source = (audio.read(Path(path)) for path in (row.filepath, clips.at[row.source_id, "filepath"]))
+        made, source = (recordings.read(Path(path)) for path in (row.filepath, clips.at[row.source_id, "filepath"]))
         assert made.duration == pytest.approx(source.duration, rel=0.5)
         assert np.isfinite(made.samples).all()
         assert np.abs(made.samples).max() > 0.05
@@ -103,13 +106,13 @@ def test_f0_cannot_be_converted(stage: Stage, change_params: Callable[[dict[str,
     assert result.exit_code == 1
     assert "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the spectrum" in result.output
     change_params({"prosody.f0": "log_gaussian"})
-    checked = CliRunner().invoke(cli.main, ["check"])
+    checked = CliRunner().invoke(main.main, ["check"])
     assert "params.yaml: 'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel" in checked.output
 
 
 def test_a_vocoder_that_has_nothing_to_learn(finished: Path, tmp_path: Path) -> None:
     options = ["--params", finished / "params.yaml", "--split", "full-1.parquet", "--out", tmp_path / "istft"]
-    result = CliRunner().invoke(cli.main, ["train-vocoder", *map(str, options)])
+    result = CliRunner().invoke(main.main, ["train-vocoder", *map(str, options)])
     assert result.exit_code == 1
     assert "'vocoder.kind: world' has nothing to train" in result.output
     assert not (tmp_path / "istft").exists()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import models
+from pipeline.core import models
 from pipeline.vocoder.excitation import excitation
 from pipeline.vocoder.griffin_lim import log_magnitude, spectrum
 from pipeline.vocoder.istft import Istft, Network

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline import models
-from pipeline.distortion import distances, energy_db
-from pipeline.intelligibility import intelligibility
-from pipeline.models import ModelError
+from pipeline.assessment.distortion import distances, energy_db
+from pipeline.audio.intelligibility import intelligibility
+from pipeline.core import models
+from pipeline.core.models import ModelError
 from pipeline.vocoder import VocoderParams, vocoder
 from pipeline.vocoder.istft import Network
 from pipeline.vocoder.mel import FLOOR, IstftParams, Mel, MelParams, coded, decoded, heard, log_mel
@@ -58,7 +58,7 @@ def test_code_is_that_of_world() -> None:
     np.testing.assert_allclose(code[:, 0], spectrogram.mean(axis=1), atol=1e-6)
     np.testing.assert_allclose((code**2).sum(axis=1), (spectrogram**2).mean(axis=1), rtol=1e-5)
     angles = np.pi * np.arange(80)[:, None] * (np.arange(80) + 0.5) / 80
-    decoder = np.where(angles == 0, 1, np.sqrt(2) * np.cos(angles))  # as pipeline/distortion.py has it
+    decoder = np.where(angles == 0, 1, np.sqrt(2) * np.cos(angles))  # as pipeline/assessment/distortion.py has it
     np.testing.assert_allclose(code @ decoder, spectrogram, atol=1e-5)
     np.testing.assert_allclose(decoded(code), spectrogram, atol=1e-5)
 

@@ -1,0 +1,1 @@
+"""Quality of conversions, beside their anchors."""

@@ -1,0 +1,1 @@
+"""Audio files in, samples and numbers about them out."""

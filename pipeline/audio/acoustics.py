@@ -1,0 +1,187 @@
+"""What the classifiers hear: a log-mel spectrogram for the `cnn`, functionals of descriptors for the `svm`."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from pipeline.audio.mel_bands import mel_power
+from pipeline.core.params import section
+
+if TYPE_CHECKING:
+    from torchaudio.transforms import MelSpectrogram
+
+F0_RANGE_HZ = (71.0, 600.0)
+CEPSTRA = 20
+FLOOR = 1e-8  # of power, before a logarithm
+F0_PERCENTILES = slice(-12, -7)  # among the functionals: 5, 25, 50, 75, 95 of log-F0
+
+
+@section
+class AcousticsParams:
+    """The classifiers' view of a clip."""
+
+    n_mels: int
+    frame_ms: float  # one row of the spectrogram each [ms]
+    window_ms: float  # [ms]
+
+
+def heard(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> dict[str, np.ndarray]:
+    """All that the classifiers hear of a prepared clip (samples,), as a shard keeps it: `log_mel`, `functionals`."""
+    mel = log_mel(samples, sampling_rate, params)
+    return {"log_mel": mel, "functionals": functionals(samples, mel, sampling_rate, params.frame_ms)}
+
+
+def log_mel(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> np.ndarray:
+    """Log-mel power spectrogram, (frames, n_mels) [natural log], of a prepared clip (samples,)."""
+    import torch
+
+    power = mel_transform(sampling_rate, params)(torch.from_numpy(np.asarray(samples, dtype=np.float32)))
+    spectrogram: np.ndarray = torch.log(power + FLOOR).T.contiguous().numpy()
+    return spectrogram
+
+
+def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_ms: float) -> np.ndarray:
+    """Statistics over time of low-level descriptors, in the manner of the openSMILE sets (Schuller et al. 2013).
+
+    Descriptors: mel-cepstrum, energy, spectral shape and flux, with their differences, and log-F0 of the voiced frames.
+    How much a descriptor or band moves depends less on the voice than where it is.
+
+    Args:
+        samples: prepared clip, (samples,)
+        mel: its log-mel spectrogram, (frames, n_mels)
+        sampling_rate: [Hz]
+        frame_ms: of the spectrogram [ms]
+
+    Returns:
+        (1, number of functionals), finite
+    """
+    descriptors = np.hstack([_cepstrum(mel), _shape(mel)])
+    differences = np.diff(descriptors, axis=0, append=descriptors[-1:])
+    velocity = _slopes(descriptors)
+    log_f0, voiced = _log_f0(samples, sampling_rate, frame_ms)
+    row = [
+        _statistics(descriptors),
+        _statistics(differences),
+        *(track.std(axis=0) for track in (velocity, _slopes(velocity), _slopes(mel))),
+        _melody(log_f0, voiced),
+        _f0_statistics(log_f0),
+        _rhythm(mel, voiced, frame_ms),
+    ]
+    return np.concatenate(row)[None].astype(np.float32)
+
+
+def pitch(row: np.ndarray) -> dict[str, float]:
+    """What a clip's functionals (1, number of functionals) say of its F0.
+
+    Returns:
+        f0_median_hz: of the voiced frames [Hz]
+        f0_range_st: between their 5th and 95th percentile [semitones]; both NaN where next to nothing is voiced
+    """
+    low, _, middle, _, high = row[0, F0_PERCENTILES].astype(np.float64)
+    if middle == 0:
+        return {"f0_median_hz": np.nan, "f0_range_st": np.nan}
+    return {"f0_median_hz": float(np.exp(middle)), "f0_range_st": float(12 / np.log(2) * (high - low))}
+
+
+def _cepstrum(mel: np.ndarray) -> np.ndarray:
+    """Mel-frequency cepstral coefficients, (frames, CEPSTRA); the 0th is the energy in dB-like units."""
+    from scipy.fft import dct
+
+    cepstrum: np.ndarray = dct(mel, axis=1, norm="ortho")[:, :CEPSTRA]
+    return cepstrum
+
+
+def _shape(mel: np.ndarray) -> np.ndarray:
+    """Centroid, spread, slope and flux of the mel spectrum and peak over mean, (frames, 5)."""
+    bins = np.linspace(-1.0, 1.0, mel.shape[1])
+    power = np.exp(mel - mel.max(axis=1, keepdims=True))
+    share = power / power.sum(axis=1, keepdims=True)
+    centroid = share @ bins
+    spread = np.sqrt(np.maximum(share @ bins**2 - centroid**2, 0.0))
+    slope = (mel - mel.mean(axis=1, keepdims=True)) @ bins / (bins @ bins)
+    flux = np.sqrt(np.mean(np.diff(mel, axis=0, prepend=mel[:1]) ** 2, axis=1))
+    contrast = mel.max(axis=1) - mel.mean(axis=1)
+    return np.stack([centroid, spread, slope, flux, contrast], axis=1)
+
+
+def _statistics(track: np.ndarray) -> np.ndarray:
+    """Mean, deviation, skewness, 5 percentiles and mean absolute deviation of each column, in one row."""
+    mean, deviation = track.mean(axis=0), track.std(axis=0)
+    centred = (track - mean) / np.maximum(deviation, 1e-6)
+    percentiles = np.percentile(track, [5, 25, 50, 75, 95], axis=0)
+    return np.concatenate(
+        [mean, deviation, (centred**3).mean(axis=0), percentiles.ravel(), np.abs(track - mean).mean(axis=0)]
+    )
+
+
+def _slopes(track: np.ndarray) -> np.ndarray:
+    """Slope of each column over five frames, by regression, as "delta" features are; (frames, columns)."""
+    from scipy.signal import savgol_filter
+
+    slopes: np.ndarray = savgol_filter(track, 5, polyorder=1, deriv=1, axis=0, mode="nearest")
+    return slopes
+
+
+def _log_f0(samples: np.ndarray, sampling_rate: int, frame_ms: float) -> tuple[np.ndarray, np.ndarray]:
+    """Log-F0 of the voiced frames and which frames are voiced, by DIO and StoneMask (Morise et al. 2016)."""
+    import pyworld
+
+    wave = np.ascontiguousarray(samples, dtype=np.float64)
+    coarse, times = pyworld.dio(wave, sampling_rate, *F0_RANGE_HZ, frame_period=frame_ms)
+    f0_hz = pyworld.stonemask(wave, coarse, times, sampling_rate)
+    voiced = f0_hz > 0
+    return np.log(f0_hz[voiced]), voiced
+
+
+def _melody(log_f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
+    """Shape of log-F0: of each third against the whole, mean rise and fall a frame, skewness, curvature; (7,).
+
+    Zeros for a clip with next to no voice.
+    """
+    if len(log_f0) < 9:
+        return np.zeros(7)
+    mean, deviation = log_f0.mean(), max(log_f0.std(), 1e-3)
+    steps = np.diff(log_f0)[np.diff(np.flatnonzero(voiced)) == 1]  # not across a pause
+    return np.array(
+        [
+            *(third.mean() - mean for third in np.array_split(log_f0, 3)),
+            steps.clip(min=0).sum() / max(np.count_nonzero(steps > 0), 1),
+            steps.clip(max=0).sum() / max(np.count_nonzero(steps < 0), 1),
+            (((log_f0 - mean) / deviation) ** 3).mean(),
+            np.polyfit(np.linspace(-1.0, 1.0, len(log_f0)), log_f0, 2)[0],
+        ]
+    )
+
+
+def _f0_statistics(log_f0: np.ndarray) -> np.ndarray:
+    """Level, range, slope and movement of log-F0; zeros for a clip without voice."""
+    if len(log_f0) < 3:
+        return np.zeros(10)
+    steps = np.diff(log_f0)
+    slope = np.polyfit(np.linspace(-1.0, 1.0, len(log_f0)), log_f0, 1)[0]
+    return np.array(
+        [
+            log_f0.mean(),
+            log_f0.std(),
+            *np.percentile(log_f0, [5, 25, 50, 75, 95]),
+            slope,
+            np.abs(steps).mean(),
+            np.median(np.abs(steps)),
+        ]
+    )
+
+
+def _rhythm(mel: np.ndarray, voiced: np.ndarray, frame_ms: float) -> np.ndarray:
+    """Length [s], share of voiced frames, voiced stretches a second, energy peaks a second."""
+    seconds = len(mel) * frame_ms / 1000
+    stretches = np.count_nonzero(np.diff(voiced.astype(int), prepend=0) == 1)
+    energy = np.convolve(np.pad(mel.mean(axis=1), 2, mode="edge"), np.ones(5) / 5, mode="valid")
+    around = sliding_window_view(np.pad(energy, 5, mode="edge"), 11)
+    peaks = np.count_nonzero((around.argmax(axis=1) == 5) & (energy > energy.mean()))
+    return np.array([np.log(seconds), voiced.mean(), stretches / seconds, peaks / seconds])
+
+
+def mel_transform(sampling_rate: int, params: AcousticsParams) -> "MelSpectrogram":
+    """What makes mel power spectrograms (n_mels, frames) of samples at a rate [Hz], before the logarithm."""
+    return mel_power(sampling_rate, params.n_mels, params.frame_ms, params.window_ms)

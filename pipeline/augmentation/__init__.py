@@ -1,0 +1,1 @@
+"""Arms, the mix of real and synthetic clips, and the quality gate."""

@@ -1,0 +1,1 @@
+"""Classifiers, and the budget that all arms share."""

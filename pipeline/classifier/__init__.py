@@ -1,1 +1,0 @@
-"""The downstream emotion classifiers, whose accuracy is what all this is for."""

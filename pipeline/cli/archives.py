@@ -1,0 +1,126 @@
+"""Zip archives that nobody vouches for, unpacked without trusting them."""
+
+import os
+import re
+import shutil
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+import click
+from tqdm import tqdm
+
+from pipeline.corpora.ingestion import is_hidden
+
+CHUNK = 1 << 16  # bytes unpacked at once
+MOST_FILES = 100_000  # ESD has 35,000
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)  # what zipfile raises
+
+
+class ArchiveError(click.ClickException):
+    """An archive is damaged, or holds what is not to be unpacked."""
+
+
+class FolderError(click.ClickException):
+    """The files of an archive cannot be written."""
+
+
+def unpack(
+    archive: Path, folder: Path, members: Sequence[str], most_bytes: int, strip: bool = False
+) -> tuple[int, int]:
+    """Unpack files of a zip archive that nobody vouches for.
+
+    They are written to a hidden folder inside `folder` and moved to their places once all are there and whole. A file
+    that is in its place already stays as it is, whatever it holds; so an interrupted call can simply be repeated.
+
+    Args:
+        archive: zip
+        folder: where to; may hold other files
+        members: which files: patterns of `fnmatch` on their paths in the archive
+        most_bytes: that these may be
+        strip: leave out the one folder at the archive's top, which must hold all the rest
+
+    Returns:
+        number of files unpacked, and of those that were there
+
+    Raises:
+        ArchiveError: damaged, encrypted, too large, none of the members, or a path or kind of file that is not safe
+        FolderError: the files cannot be written
+    """
+    temporary = folder / ".unpacking"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with zipfile.ZipFile(archive) as zipped:
+            chosen = _chosen(archive, zipped.infolist(), members, strip)
+            new = {path: info for path, info in chosen.items() if not os.path.lexists(folder / path)}
+            _write(archive, zipped, new, temporary, most_bytes)
+        for path in new:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(temporary / path, folder / path)
+    except UNREADABLE as error:
+        raise ArchiveError(f"{archive}: damaged, or no zip file: {error}; nothing was unpacked") from None
+    except OSError as error:
+        raise FolderError(f"{error.filename or folder}: {error.strerror or error}; {archive} is kept") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return len(new), len(chosen) - len(new)
+
+
+def _chosen(
+    archive: Path, infos: Iterable[zipfile.ZipInfo], members: Sequence[str], strip: bool
+) -> dict[PurePosixPath, zipfile.ZipInfo]:
+    """The members to unpack, each with its path below the folder."""
+    found: dict[PurePosixPath, zipfile.ZipInfo] = {}
+    tops = set()
+    for info in infos:
+        if info.is_dir() or not any(fnmatchcase(info.filename, pattern) for pattern in members):
+            continue
+        if fault := _fault(info):
+            raise ArchiveError(f"{archive}: {info.orig_filename!r} {fault}; nothing was unpacked")
+        path = PurePosixPath(info.filename)
+        if is_hidden(path):
+            continue
+        tops.add(path.parts[0] if path.parts[1:] else "")
+        path = path.relative_to(path.parts[0]) if strip and path.parts[1:] else path
+        if path in found:
+            raise ArchiveError(f"{archive}: '{path}' is there twice, expected once; nothing was unpacked")
+        found[path] = info
+    if not 0 < len(found) <= MOST_FILES:
+        patterns = " or ".join(members)
+        raise ArchiveError(f"{archive}: has {len(found):,} files like {patterns}, expected 1 to {MOST_FILES:,}")
+    if strip and (len(tops) > 1 or "" in tops):
+        raise ArchiveError(f"{archive}: has {', '.join(sorted(tops))} at its top, expected one folder around all")
+    return found
+
+
+def _fault(info: zipfile.ZipInfo) -> str | None:
+    """Why a member is not to be unpacked."""
+    name = info.orig_filename  # ZipInfo.filename ends at a zero byte, and on Windows has no backslash
+    if name.startswith("/") or ".." in PurePosixPath(name).parts or re.search(r"[\x00-\x1f\\:]", name):
+        return "may lead out of the folder: expected a relative path without '..', ':', '\\' and control characters"
+    if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
+        return "is a link or a special file, expected a plain one"
+    if info.flag_bits & 0x1:
+        return "is encrypted"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return f"is packed by method {info.compress_type}, expected 0 (stored) or 8 (deflated)"
+    return None
+
+
+def _write(
+    archive: Path, zipped: zipfile.ZipFile, members: Mapping[PurePosixPath, zipfile.ZipInfo], folder: Path, most: int
+) -> None:
+    """Write members below a folder that is not there; bytes are counted as they come, whatever the archive says."""
+    written = 0
+    for path, info in tqdm(members.items(), archive.name, mininterval=1.0, unit=" files", dynamic_ncols=True):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        with zipped.open(info) as source, (folder / path).open("xb") as file:
+            while chunk := source.read(CHUNK):
+                written += len(chunk)
+                if written > most:
+                    raise ArchiveError(f"{archive}: unpacks to more than the {most:,} bytes expected at most")
+                file.write(chunk)

@@ -1,0 +1,1 @@
+"""One emotion into another: networks, losses, training, prosody, alignment."""

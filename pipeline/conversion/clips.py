@@ -1,0 +1,21 @@
+"""The clips that networks learn from, with their features."""
+
+import pandas as pd
+
+from pipeline.conversion.prosody import Spoken
+from pipeline.core.shards import Shards
+from pipeline.vocoder.features import Features
+
+
+def spoken(clips: pd.DataFrame, stored: Shards) -> dict[str, Spoken]:
+    """Clips by id, in their order.
+
+    Args:
+        clips: rows of `manifest.CLIPS`
+        stored: features of the vocoder
+    """
+    known = clips[["id", "emotion", "speaker", "sentence", "intensity"]].astype(object)
+    return {
+        id_: Spoken(Features.from_arrays(stored.arrays(id_, Features.names())), *said)
+        for id_, *said in known.where(known.notna(), None).itertuples(index=False)
+    }

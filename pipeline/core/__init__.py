@@ -1,0 +1,1 @@
+"""What every part needs: parameters, tables, feature shards, models on disk, processes, hardware."""

@@ -1,0 +1,223 @@
+"""The manifest: one row a clip, Parquet with an explicit schema. Every table of clips here is one.
+
+`docs/design.md` says what each column means.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.files import whole
+
+SCHEMA_VERSION = "4"
+EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
+INTENSITIES = ("low", "medium", "high")
+UNKNOWN_SPEAKER = "unknown"  # after the corpus's prefix; who that is may be anybody, so such a clip never tests
+
+_WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
+
+_REQUIRED = [
+    pa.field("id", pa.string(), nullable=False),
+    pa.field("filepath", pa.string(), nullable=False),
+    pa.field("start", pa.float64()),  # [s] of the file, where the clip is a segment of it; null: its beginning
+    pa.field("end", pa.float64()),  # null: its end
+    pa.field("emotion", _WORD, nullable=False),
+    pa.field("intensity", _WORD),
+    pa.field("speaker", _WORD, nullable=False),
+    pa.field("corpus", _WORD, nullable=False),
+    pa.field("sampling_rate", pa.int32(), nullable=False),
+    pa.field("duration", pa.float32(), nullable=False),
+    pa.field("sha256", pa.string(), nullable=False),
+    pa.field("is_synthetic", pa.bool_(), nullable=False),
+]
+_KNOWN = [
+    pa.field(name, _WORD) for name in ("gender", "language", "sentence", "emotion_raw", "intensity_raw", "license")
+]
+_PROVENANCE = [
+    pa.field("source_id", pa.string()),
+    pa.field("source_emotion", _WORD),
+    pa.field("generator", _WORD),
+    pa.field("generator_sha256", _WORD),
+    pa.field("seed", pa.int32()),
+    pa.field("parameters", pa.string()),
+]
+_MEASURED = [pa.field(name, pa.float32()) for name in ("level_db", "clipping", "intelligibility")]
+_JUDGED = [
+    *(pa.field(name, pa.float32()) for name in ("silence", "f0_median_hz", "f0_range_st")),
+    *(pa.field(name, pa.float32()) for name in ("emotion_confidence", "speaker_similarity")),
+    pa.field("selected", pa.bool_(), nullable=False),  # real clips are
+]
+_USE = [
+    pa.field("split", _WORD, nullable=False),
+    pa.field("partition", _WORD, nullable=False),
+    pa.field("weight", pa.float32(), nullable=False),
+]
+
+CLIPS = pa.schema(_REQUIRED + _KNOWN)  # real clips
+SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED)  # what a generator made
+AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _JUDGED + _USE)  # the export
+PARTITIONED = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("partition", _WORD, nullable=False),  # train, valid, test
+    ]
+)
+QUARANTINE = pa.schema(
+    [
+        pa.field("filepath", pa.string(), nullable=False),
+        pa.field("start", pa.float64()),
+        pa.field("end", pa.float64()),
+        pa.field("reason", _WORD, nullable=False),
+        pa.field("detail", pa.string()),
+    ]
+)
+
+
+# In the folder of a generator's clips:
+SYNTHETIC_TABLE = "clips.parquet"  # its rows
+SYNTHETIC_FEATURES = "features"  # shard of what the classifiers hear of the clips, and what the judges go by
+
+REPEATED = "oversample"  # generator of rows that are real clips once more: their files and features are the source's
+
+
+class ManifestError(click.ClickException):
+    """A table of clips is missing, or is not of the expected schema."""
+
+
+class Segment(NamedTuple):
+    """Where a clip's audio is: a file, or a part of it."""
+
+    path: Path
+    start: float | None = None  # [s]; None: the file's beginning
+    end: float | None = None  # [s]; None: the file's end
+
+    @classmethod
+    def of(cls, clip: Mapping[str, Any]) -> "Segment":
+        """Of a row of a table of clips."""
+        return cls(Path(str(clip["filepath"])), _known(clip["start"]), _known(clip["end"]))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is the whole file."""
+        return self.start is None and self.end is None
+
+    @property
+    def times(self) -> str:
+        """`1.5-2.75` [s], to the microsecond; `1.5-end` where the file's end is its own."""
+        return f"{_seconds(self.start or 0.0)}-{'end' if self.end is None else _seconds(self.end)}"
+
+    def __str__(self) -> str:
+        return self.path.as_posix() + ("" if self.is_whole else f" ({self.times} s)")
+
+
+def segments(clips: pd.DataFrame, root: Path = Path()) -> list[Segment]:
+    """Where the audio of each clip is.
+
+    Args:
+        clips: rows of any of this module's tables of clips
+        root: folder that their paths start from
+    """
+    columns = zip(clips["filepath"], clips["start"], clips["end"], strict=True)
+    return [Segment(root / path, _known(start), _known(end)) for path, start, end in columns]
+
+
+def write(
+    rows: pd.DataFrame | Sequence[Mapping[str, object]],
+    path: Path,
+    schema: pa.Schema,
+    params_digest: str,
+    **metadata: str,
+) -> None:
+    """Write rows to Parquet; the same rows give the same bytes.
+
+    Args:
+        rows: columns of `schema`, in any order; a missing nullable one is filled with nulls
+        path: where to
+        schema: one of this module's
+        params_digest: hash of the parameters that the writing stage declares
+        metadata: further words to keep with the table
+
+    Raises:
+        ManifestError: a column is unknown, or one that must have values lacks some
+    """
+    frame = pd.DataFrame(rows) if len(rows) else pd.DataFrame(columns=schema.names)
+    unknown = set(frame.columns) - set(schema.names)
+    if unknown:
+        raise ManifestError(f"{path}: columns that the schema does not have: {', '.join(sorted(unknown))}")
+    frame = frame.reindex(columns=schema.names)
+    for field in schema:
+        if not field.nullable and frame[field.name].isna().any():
+            missing = int(frame[field.name].isna().sum())
+            raise ManifestError(f"{path}: {missing} of {len(frame)} rows lack '{field.name}'")
+    empty = [name for name in schema.names if frame[name].isna().all()]
+    frame[empty] = frame[empty].astype(object)  # Arrow takes no column of float NaN for one of words
+    words = {"schema_version": SCHEMA_VERSION, "params": params_digest, **metadata}
+    if "emotion" in schema.names:
+        words["labels"] = json.dumps(sorted(frame["emotion"].unique()))
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    with whole(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(words), temporary, compression="zstd")
+
+
+def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Rows of a table of clips, words as plain strings.
+
+    Raises:
+        ManifestError: the file is missing, is not Parquet, or lacks columns of `schema`
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
+    try:
+        table = pq.read_table(path)
+    except pa.ArrowInvalid as error:
+        raise ManifestError(f"{path}: is not Parquet: {error}") from None
+    lacking = set(schema.names) - set(table.column_names)
+    if lacking:
+        raise ManifestError(f"{path}: lacks the columns {', '.join(sorted(lacking))}")
+    plain = [
+        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in schema
+    ]
+    return table.select(schema.names).cast(pa.schema(plain)).to_pandas()
+
+
+def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows of `clips` in one partition (train, valid, test) of a split.
+
+    Args:
+        clips: manifest
+        split: rows of `PARTITIONED`
+        name: of the partition
+    """
+    return clips[clips["id"].isin(split.loc[split["partition"] == name, "id"])]
+
+
+def heard_as(rows: pd.DataFrame) -> "pd.Series[str]":
+    """Ids by which the features of clips are kept; rows of `AUGMENTED`."""
+    return rows["id"].where(rows["generator"] != REPEATED, rows["source_id"])
+
+
+def _known(time: float | None) -> float | None:
+    return None if time is None or math.isnan(time) else float(time)
+
+
+def _seconds(time: float) -> str:
+    return f"{time:.6f}".rstrip("0").rstrip(".")
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """Words kept with a table: schema version, labels, hash of the parameters, and what the stage added.
+
+    Raises:
+        ManifestError: the file is missing
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
+    kept = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in kept.items()}

@@ -1,0 +1,238 @@
+"""Arrays of many clips in one folder, memory-mapped: a `.npy` per array, and an index.
+
+A clip's arrays may differ in length, in each array of the shard; their width is the same for all clips. What is read is
+float32, however it is stored. As uint8, each column of each clip has steps of its own, 255 from its lowest value to its
+highest; these two are kept beside it as an array of two rows.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Literal, Self
+
+import click
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.files import whole
+
+INDEX = "index.parquet"
+MADE_WITH = "made_with"  # of the index's metadata
+RANGE = "_range"  # added to the name of an array of uint8: its lowest and highest values
+STEPS = 255  # of uint8
+
+Storage = Literal["float32", "float16", "uint8"]
+DTYPES: Mapping[Storage, str] = {"float32": "<f4", "float16": "<f2", "uint8": "|u1"}
+
+
+class ShardError(click.ClickException):
+    """A shard is missing, or lacks a clip."""
+
+
+class Writer:
+    """Context that writes a shard clip by clip, whole or not at all; memory does not grow with the clips."""
+
+    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None, made_with: str = "") -> None:
+        """Set up, without writing anything.
+
+        Args:
+            folder: to be written
+            storage: of arrays by name, where it is not float32
+            made_with: hash of the parameters, which `made_with` of what is read says again
+        """
+        self._stack = ExitStack()
+        self._folder = folder
+        self._storage = storage or {}
+        self._made_with = made_with
+        self._rows: dict[str, dict[str, object]] = {}
+        self._files: dict[str, _NpyWriter] = {}
+
+    def __enter__(self) -> Self:
+        self._temporary = self._stack.enter_context(whole(self._folder))
+        self._temporary.mkdir(parents=True)
+        self._stack.push(self._finish)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def add(self, id_: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Append a clip.
+
+        Args:
+            id_: its id
+            arrays: by name, each of shape (length, width); the same names and widths for every clip
+
+        Raises:
+            ValueError: the clip is here already, or its arrays are other than those of the clips before
+        """
+        if id_ in self._rows:
+            raise ValueError(f"clip '{id_}' is added twice")
+        stored = self._stored(arrays)
+        if self._rows and stored.keys() != self._files.keys():
+            raise ValueError(f"clip '{id_}' has arrays {sorted(stored)}, expected {sorted(self._files)}")
+        row: dict[str, object] = {"id": id_}
+        for name, array in stored.items():
+            if name not in self._files:
+                kind = self._storage.get(name, "float32")
+                self._files[name] = _NpyWriter(self._temporary / f"{name}.npy", array.shape[-1], DTYPES[kind])
+            row[f"{name}_start"], row[f"{name}_stop"] = self._files[name].append(array)
+        self._rows[id_] = row
+
+    def _stored(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The arrays as they are written, ranges included."""
+        stored = dict(arrays)
+        for name in arrays:
+            if self._storage.get(name) == "uint8":
+                stored[name], stored[name + RANGE] = quantised(arrays[name])
+        return stored
+
+    def _finish(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for file in self._files.values():
+            file.close()
+        if kind is None:
+            bounds = [f"{name}_{bound}" for name in self._files for bound in ("start", "stop")]
+            schema = pa.schema([("id", pa.string()), *((name, pa.int64()) for name in bounds)])
+            table = pa.Table.from_pylist(list(self._rows.values()), schema)
+            if self._made_with:
+                table = table.replace_schema_metadata({MADE_WITH: self._made_with})
+            pq.write_table(table, self._temporary / INDEX, compression="zstd")
+
+
+class Shard:
+    """A shard opened for reading; arrays stay on disk until they are used."""
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / INDEX).is_file():
+            raise ShardError(f"{folder}: no features here; `dvc repro` makes them")
+        self.folder = folder
+        self._index = pd.read_parquet(folder / INDEX).set_index("id")
+        self._arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._index.index
+
+    def array(self, id_: str, name: str) -> np.ndarray:
+        """One array of one clip, (length, width), float32; if that is how it is stored, a read-only view of the file.
+
+        Raises:
+            ShardError: the clip is not here
+        """
+        if id_ not in self._index.index:
+            raise ShardError(f"{self.folder}: has no features of '{id_}', only of {len(self._index)} other clips")
+        view = self._view(id_, name)
+        if view.dtype == np.uint8:
+            return restored(view, self._view(id_, name + RANGE))
+        return view.astype(np.float32, copy=False)
+
+    def _view(self, id_: str, name: str) -> np.ndarray:
+        start, stop = self._index.at[id_, f"{name}_start"], self._index.at[id_, f"{name}_stop"]
+        view: np.ndarray = self._arrays[name][start:stop]
+        return view
+
+
+class Shards:
+    """Several shards that are asked as if they were one."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._shards = [Shard(folder) for folder in folders]
+
+    def made_with(self) -> str:
+        """Hash of the parameters that the shards were made with, empty where none was kept.
+
+        Raises:
+            ShardError: not all were made with the same
+        """
+        said = {shard.folder: pq.read_schema(shard.folder / INDEX).metadata or {} for shard in self._shards}
+        found = {kept.get(MADE_WITH.encode(), b"").decode() for kept in said.values()}
+        if len(found) > 1:
+            raise ShardError(
+                f"{', '.join(map(str, said))}: made with different parameters; `dvc repro` makes them again"
+            )
+        return found.pop() if found else ""
+
+    def arrays(self, id_: str, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Some arrays of one clip by name, in memory.
+
+        Raises:
+            ShardError: no shard has it
+        """
+        return {name: np.array(self.array(id_, name)) for name in names}
+
+    def rows(self, ids: Iterable[str], name: str) -> np.ndarray:
+        """Of clips an array that has one row for each, (clips, width).
+
+        Raises:
+            ShardError: no shard has one of them
+        """
+        return np.concatenate([self.array(id_, name) for id_ in ids])
+
+    def array(self, id_: str, name: str) -> np.ndarray:
+        """One array of one clip, from whichever shard has it.
+
+        Raises:
+            ShardError: none has it
+        """
+        for shard in self._shards:
+            if id_ in shard:
+                return shard.array(id_, name)
+        raise ShardError(f"no features of '{id_}' in {', '.join(str(shard.folder) for shard in self._shards)}")
+
+
+def quantised(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An array in 255 equal steps a column: (length, width), uint8; and each column's lowest and highest value.
+
+    Args:
+        array: (length, width)
+
+    Returns:
+        the steps, and the range (2, width), float32; zeros where the array has no rows
+    """
+    array = array.astype(np.float32, copy=False)
+    if not len(array):
+        return np.zeros(array.shape, np.uint8), np.zeros((2, array.shape[1]), np.float32)
+    low, high = array.min(axis=0), array.max(axis=0)
+    steps = np.rint((array - low) * (STEPS / np.where(high > low, high - low, 1)))
+    return steps.astype(np.uint8), np.stack([low, high])
+
+
+def restored(steps: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """What `quantised` came from, each value at most half a step away: (length, width), float32."""
+    low, high = bounds
+    array: np.ndarray = low + steps.astype(np.float32) * ((high - low) / np.float32(STEPS))
+    return array
+
+
+class _NpyWriter:
+    """A .npy file that grows: NumPy's header leaves room for the final length of the first axis."""
+
+    def __init__(self, path: Path, width: int, dtype: str) -> None:
+        self._file: BinaryIO = path.open("wb")
+        self._width = width
+        self._dtype = dtype
+        self._length = 0
+        self._header()
+
+    def append(self, array: np.ndarray) -> tuple[int, int]:
+        start = self._length
+        if array.ndim != 2 or array.shape[1] != self._width:
+            raise ValueError(f"expected an array of shape (length, {self._width}), found {array.shape}")
+        self._file.write(np.ascontiguousarray(array, dtype=self._dtype).tobytes())
+        self._length += len(array)
+        return start, self._length
+
+    def close(self) -> None:
+        self._file.seek(0)
+        self._header()
+        self._file.close()
+
+    def _header(self) -> None:
+        shape = (self._length, self._width)
+        np.lib.format.write_array_header_1_0(self._file, {"descr": self._dtype, "fortran_order": False, "shape": shape})

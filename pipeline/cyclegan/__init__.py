@@ -1,1 +1,0 @@
-"""Pairwise CycleGAN: networks, losses, training, conversion. Tensors in, tensors out."""

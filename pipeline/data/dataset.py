@@ -1,0 +1,54 @@
+"""The export as a data set of PyTorch, for training code of one's own."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest
+
+PREPARED = AudioParams(sampling_rate=16_000, trim_db=30, level_db=-26)
+
+
+class EmotionalSpeech(Dataset[tuple[Tensor, int]]):
+    """Clips of one partition of a table in data/augmented, and their emotions.
+
+    An item is samples (samples,) at the rate of `prepared`, of any length, and the number of the emotion among
+    `emotions`. Draw clips by `weights` (`torch.utils.data.WeightedRandomSampler`), which has synthetic ones count as
+    much as `augment.mix` says.
+    """
+
+    def __init__(
+        self, table: Path | str, partition: str = "train", root: Path | str = ".", prepared: AudioParams = PREPARED
+    ) -> None:
+        """Read the table; clips are read when they are asked for.
+
+        Args:
+            table: data/augmented/<split>/<arm>.parquet
+            partition: train, valid or test; synthetic clips are in train alone
+            root: folder that the table's paths start from
+            prepared: rate, trim and level of all clips, real or synthetic, so that none of them tells an emotion
+
+        Raises:
+            ManifestError: the table is missing or not an export, or has no clip of that partition
+        """
+        rows = manifest.read(Path(table), manifest.AUGMENTED)
+        self.emotions: list[str] = json.loads(manifest.metadata(Path(table))["labels"])
+        self.rows = rows[rows["partition"] == partition].reset_index(drop=True)
+        if self.rows.empty:
+            known = ", ".join(sorted(rows["partition"].unique()))
+            raise manifest.ManifestError(f"{table}: has no clip of partition '{partition}', only of {known}")
+        self.weights = torch.tensor(self.rows["weight"].to_numpy())
+        self._segments, self._prepared = manifest.segments(self.rows, Path(root)), prepared
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        path, start, end = self._segments[index]
+        samples = recordings.prepared(path, self._prepared, start, end)
+        return torch.from_numpy(samples), self.emotions.index(self.rows["emotion"].iloc[index])

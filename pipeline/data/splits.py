@@ -1,0 +1,289 @@
+"""Which clips train, which validate, which test. Speakers never cross."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Literal
+
+import click
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from pipeline.core.manifest import UNKNOWN_SPEAKER
+from pipeline.core.params import section
+
+Folds = Mapping[int, Sequence[str]]  # fold → its test speakers, without the corpus's prefix
+Share = Annotated[float, Field(gt=0, le=1)]
+
+PARTITIONS = ("train", "valid", "test")
+NEUTRAL = "neutral"
+
+
+@section
+class Full:
+    """Train on all that is neither validation nor test."""
+
+    kind: Literal["full"]
+
+
+@section
+class LowData:
+    """Fewer speakers train and validate. A smaller share's speakers are among a larger one's."""
+
+    kind: Literal["low_data"]
+    share: Share
+    seed: int
+
+
+@section
+class NeutralOnly:
+    """Few train speakers have every emotion; of the others only neutral clips are there."""
+
+    kind: Literal["neutral_only"]
+    complete_speakers: Annotated[int, Field(ge=1)]
+    seed: int
+
+
+@section
+class Imbalanced:
+    """Of some emotions only a share of the train clips is there, of each speaker about as many."""
+
+    kind: Literal["imbalanced"]
+    keep: dict[str, Share]  # emotion → share
+    seed: int
+
+
+@section
+class Cross:
+    """Train on some corpora or languages, test on all speakers of others; the fold chooses who validates."""
+
+    kind: Literal["cross_corpus", "cross_language"]
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+# A further kind joins here and in `partitions` or `_trained`.
+Scenario = Annotated[Full | LowData | NeutralOnly | Imbalanced | Cross, Field(discriminator="kind")]
+
+
+@section
+class SplitParams:
+    """How corpora are cut into folds, and what the training partitions are like."""
+
+    n_folds: Annotated[int, Field(ge=4, multiple_of=2)] | Literal["speakers"]  # of corpora without agreed folds
+    sentence_groups: Annotated[int, Field(ge=1)]  # fold n tests on the nth group of sentences alone; 1: on all
+    train_only: tuple[str, ...]  # corpora
+    scenarios: dict[str, Scenario]
+
+
+class SplitError(click.ClickException):
+    """The clips cannot be split as asked."""
+
+
+def partitions(
+    clips: pd.DataFrame, fold: int, scenario: Scenario, params: SplitParams, agreed: Mapping[str, Folds]
+) -> pd.DataFrame:
+    """The partition of each clip; clips that have no part in the scenario are not there.
+
+    Each corpus is cut by its own folds. A speaker whom no fold names trains in all of them.
+
+    Args:
+        clips: manifest of real clips
+        fold: whose speakers test; those of its partner validate
+        scenario: what the training partition is like
+        params: how corpora are cut
+        agreed: folds on which the field has agreed, of each corpus that has some
+
+    Returns:
+        `id` and `partition`, sorted by id, whatever the order of `clips`
+
+    Raises:
+        SplitError: no such fold, fewer speakers than folds, or a partition without clips
+    """
+    clips = clips.sort_values("id", ignore_index=True)
+    absent = set(params.train_only) - set(clips["corpus"])
+    if absent:
+        raise SplitError(f"train_only: no clip is of {', '.join(sorted(absent))}")
+    if isinstance(scenario, Cross):
+        split = _crossed(clips, fold, scenario, params)
+    else:
+        split = _folded(clips, fold, params, agreed)
+    if params.sentence_groups > 1:
+        split = _sentences_apart(split, fold, params.sentence_groups)
+    split = _trained(split, scenario)
+    for part in PARTITIONS:
+        if not (split["partition"] == part).any():
+            raise SplitError(f"fold {fold} of '{scenario.kind}' has no {part} clip")
+    untrained = set(split["emotion"]) - set(split.loc[split["partition"] == "train", "emotion"])
+    if untrained:
+        raise SplitError(f"fold {fold}: no training clip is {', '.join(sorted(untrained))}, but others are")
+    return split[["id", "partition"]].sort_values("id", ignore_index=True)
+
+
+def speaker_folds(corpus: str, clips: pd.DataFrame, n_folds: int | Literal["speakers"]) -> Folds:
+    """Speakers of a corpus dealt out to folds, women and men apart, so that each fold has as many of both.
+
+    Args:
+        corpus: its name
+        clips: of that corpus
+        n_folds: how many; `speakers` for one speaker a fold
+
+    Raises:
+        SplitError: there are fewer speakers than folds, or it is not known who speaks
+    """
+    if _nobody(clips):
+        raise SplitError(f"{corpus}: it is not known who speaks, so it can only train; name it in split.train_only")
+    gender = clips["gender"].fillna("").groupby(clips["speaker"]).min()
+    count = len(gender) if n_folds == "speakers" else n_folds
+    if len(gender) < max(count, 3):
+        raise SplitError(
+            f"{corpus}: has {len(gender)} speakers, expected one or more for each of {max(count, 3)} folds; "
+            "with so few it can only train: name it in split.train_only"
+        )
+    dealt = sorted(gender.index, key=lambda speaker: (gender[speaker], speaker))
+    return {fold + 1: [speaker.removeprefix(f"{corpus}_") for speaker in dealt[fold::count]] for fold in range(count)}
+
+
+def partner(fold: int, n_folds: int) -> int:
+    """The fold whose test speakers validate: 1↔2, 3↔4, 5↔6; the last of an odd number takes the first."""
+    return fold - 1 if fold % 2 == 0 else fold + 1 if fold < n_folds else 1
+
+
+def _folded(clips: pd.DataFrame, fold: int, params: SplitParams, agreed: Mapping[str, Folds]) -> pd.DataFrame:
+    """Clips with their partition; the same test clips in every scenario."""
+    parts = []
+    for corpus, own in _by_corpus(clips):
+        if corpus in params.train_only:
+            parts.append(own.assign(partition="train"))
+            continue
+        folds = agreed.get(corpus) or speaker_folds(corpus, own, params.n_folds)
+        named = _speakers_of(corpus, fold, folds)
+        split = own.assign(partition=own["speaker"].map(_by_speaker(named)).fillna("train"))
+        for part in PARTITIONS:
+            if not (split["partition"] == part).any():
+                wanted = [speaker.removeprefix(f"{corpus}_") for speaker in named.get(part, ())]
+                expected = f", expected some of speakers {', '.join(wanted)}" if wanted else ""
+                raise SplitError(f"{corpus}: fold {fold} has no {part} clip{expected}")
+        parts.append(split)
+    if not parts:
+        raise SplitError("there are no clips to split")
+    return pd.concat(parts, ignore_index=True)
+
+
+def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParams) -> pd.DataFrame:
+    """Clips of one side train and validate, all clips of the other test; of a speaker on both sides none trains."""
+    column = "corpus" if scenario.kind == "cross_corpus" else "language"
+    for side in (scenario.train, scenario.test):
+        for value in side:
+            if value not in set(clips[column]):
+                known = ", ".join(sorted(clips[column].dropna().unique())) or "none"
+                raise SplitError(f"'{scenario.kind}': no clip has {column} '{value}', found {known}")
+    if both := set(scenario.train) & set(scenario.test):
+        raise SplitError(f"'{scenario.kind}': {', '.join(sorted(both))} is to train and to test")
+    test = clips[clips[column].isin(scenario.test)]
+    if _nobody(test):
+        raise SplitError(f"{', '.join(_nobody(test))}: it is not known who speaks, so it cannot test")
+    if barred := set(test["corpus"]) & set(params.train_only):
+        raise SplitError(f"'{scenario.kind}' tests {', '.join(sorted(barred))}, which split.train_only lets only train")
+    train = clips[clips[column].isin(scenario.train) & ~clips["speaker"].isin(test["speaker"])]
+    parts = [test.assign(partition="test")]
+    for corpus, own in _by_corpus(train):
+        valid: list[str] = []
+        if corpus not in params.train_only:
+            valid = _speakers_of(corpus, fold, speaker_folds(corpus, own, params.n_folds))["valid"]
+        parts.append(own.assign(partition=np.where(own["speaker"].isin(valid), "valid", "train")))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _nobody(clips: pd.DataFrame) -> list[str]:
+    """Corpora of which it is not known who speaks."""
+    unknown = clips["speaker"] == clips["corpus"] + f"_{UNKNOWN_SPEAKER}"
+    return sorted(clips.loc[unknown, "corpus"].unique())
+
+
+def _by_corpus(clips: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    return ((corpus, clips[clips["corpus"] == corpus]) for corpus in sorted(clips["corpus"].unique()))
+
+
+def _speakers_of(corpus: str, fold: int, folds: Folds) -> dict[str, list[str]]:
+    """Speakers who validate and who test in a fold."""
+    if fold not in folds:
+        raise SplitError(f"{corpus}: has no fold {fold}, expected {min(folds)} to {max(folds)}")
+    named = {"valid": folds[partner(fold, len(folds))], "test": folds[fold]}
+    return {part: [f"{corpus}_{speaker}" for speaker in speakers] for part, speakers in named.items()}
+
+
+def _by_speaker(named: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    return {speaker: part for part, speakers in named.items() for speaker in speakers}
+
+
+def _sentences_apart(split: pd.DataFrame, fold: int, groups: int) -> pd.DataFrame:
+    """Test clips with sentences of the fold's group alone; train and valid clips with any of the others."""
+    unknown = split.loc[split["sentence"].isna(), "corpus"].unique()
+    if len(unknown):
+        raise SplitError(f"split.sentence_groups: {', '.join(sorted(unknown))} does not say which sentence is spoken")
+    dealt: dict[str, int] = {}  # sentence → group; one that several corpora have is in one group
+    for corpus, own in _by_corpus(split):
+        sizes = Counter({group: 0 for group in range(groups)})
+        sizes.update(dealt[sentence] for sentence in set(own["sentence"]) if sentence in dealt)
+        for sentence in sorted(set(own["sentence"]) - set(dealt)):
+            dealt[sentence] = min(sizes, key=lambda group: (sizes[group], group))
+            sizes[dealt[sentence]] += 1
+        if not all(sizes.values()):
+            raise SplitError(f"split.sentence_groups: {corpus} has no sentence of its own for each of {groups} groups")
+    group = split["sentence"].map(dealt)
+    return split[(group == (fold - 1) % groups) == (split["partition"] == "test")]
+
+
+def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
+    """What the scenario leaves of the train clips, and of the valid ones."""
+    is_train = split["partition"] == "train"
+    match scenario:
+        case LowData() | NeutralOnly() if _nobody(split[is_train]):
+            raise SplitError(
+                f"'{scenario.kind}' chooses speakers, but of {', '.join(_nobody(split[is_train]))} it is not known who "
+                "speaks"
+            )
+        case LowData():
+            chosen: list[str] = []
+            for _, own in split[split["partition"] != "test"].groupby(["corpus", "partition"]):
+                speakers = _shuffled_speakers(own, scenario.seed)
+                chosen += speakers[: max(1, round(scenario.share * len(speakers)))]
+            return split[(split["partition"] == "test") | split["speaker"].isin(chosen)]
+        case NeutralOnly():
+            speakers = _shuffled_speakers(split[is_train], scenario.seed)
+            if len(speakers) < scenario.complete_speakers:
+                raise SplitError(
+                    f"complete_speakers is {scenario.complete_speakers}, but only {len(speakers)} speakers train"
+                )
+            complete = split["speaker"].isin(speakers[: scenario.complete_speakers])
+            return split[~is_train | complete | (split["emotion"] == NEUTRAL)]
+        case Imbalanced():
+            unknown = set(scenario.keep) - set(split["emotion"])
+            if unknown:
+                raise SplitError(f"'imbalanced' is to keep some of {', '.join(sorted(unknown))}, which no clip is")
+            dropped = [
+                row
+                for emotion, share in scenario.keep.items()
+                for row in _thinned_out(split[is_train & (split["emotion"] == emotion)], share, scenario.seed)
+            ]
+            return split.drop(index=dropped)
+        case _:
+            return split
+
+
+def _shuffled_speakers(clips: pd.DataFrame, seed: int) -> list[str]:
+    """Speakers in an order of chance in which corpora, and women and men, take turns."""
+    known = clips.drop_duplicates("speaker").sort_values("speaker")
+    order = np.random.default_rng(seed).permutation(len(known))
+    known = known.iloc[order].assign(gender=known["gender"].fillna(""))
+    turn = known.groupby(["corpus", "gender"]).cumcount()
+    return list(known.assign(turn=turn).sort_values(["turn", "corpus", "gender"])["speaker"])
+
+
+def _thinned_out(clips: pd.DataFrame, share: float, seed: int) -> list[int]:
+    """Rows to leave out, so that a share of the clips stays (one at least), speakers taking turns."""
+    shuffled = clips.iloc[np.random.default_rng(seed).permutation(len(clips))]
+    turn = shuffled.groupby("speaker").cumcount()
+    order = shuffled.assign(turn=turn).sort_values("turn", kind="stable")
+    return list(order.index[max(1, round(share * len(order))) :])

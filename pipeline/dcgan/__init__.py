@@ -1,1 +1,0 @@
-"""A deep convolutional GAN that makes spectrograms of an emotion from noise."""

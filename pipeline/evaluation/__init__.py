@@ -1,0 +1,1 @@
+"""Scores, gains, significance, and how they are told."""

@@ -1,0 +1,155 @@
+"""What every arm scored and gained over what it is compared with: in numbers, in tables, in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from pipeline.core.params import section
+from pipeline.evaluation import metrics
+from pipeline.evaluation.metrics import Comparison, Performance
+from pipeline.evaluation.significance import holm
+
+BASELINE = "none"
+DECIMALS = 6
+
+Key = tuple[str, str, str]  # scenario, classifier and arm
+Pair = tuple[str, str, str, str]  # the same, and the arm that it is compared with
+
+
+@section
+class PrimaryParams:
+    """The few comparisons that were decided on beforehand; all others are exploratory."""
+
+    arm: str
+    references: tuple[str, ...]
+    classifier: str
+    scenarios: tuple[str, ...]
+
+    def pairs(self) -> list[Pair]:
+        """All of them, whether they are there or not."""
+        return [
+            (scenario, self.classifier, self.arm, reference)
+            for scenario in self.scenarios
+            for reference in self.references
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What every arm scored, and how it compares with the references that are there."""
+
+    performances: Mapping[Key, Performance]
+    references: Sequence[str]
+    primary: PrimaryParams
+    confidence: float  # of the intervals, 0.95 for 95 %
+    min_speakers: int  # fewer are called too few
+
+    def comparison(self, scenario: str, classifier: str, arm: str, reference: str) -> Comparison:
+        """An arm beside another; beside itself it gains 0."""
+        ours, theirs = (self.performances[scenario, classifier, name] for name in (arm, reference))
+        return Comparison(ours, theirs, self.confidence)
+
+    @cached_property
+    def comparisons(self) -> dict[Pair, Comparison]:
+        """Every arm but the baseline beside every reference but itself."""
+        return {
+            (*key, reference): self.comparison(*key, reference)
+            for key in self.performances
+            for reference in self.references
+            if key[2] not in (reference, BASELINE) and (*key[:2], reference) in self.performances
+        }
+
+    @cached_property
+    def adjusted(self) -> dict[Pair, float]:
+        """Holm's p of the UAR's gain, of those comparisons of the primary family that are there."""
+        family = [pair for pair in self.primary.pairs() if pair in self.comparisons]
+        p_values = {pair: self.comparisons[pair].gains["uar"].p for pair in family}
+        known = {pair: p for pair, p in p_values.items() if p is not None}
+        return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
+
+    def summary(self, scenario: str, classifier: str, arm: str) -> dict[str, Any]:
+        """The few numbers of metrics/summary.json, the same for every arm."""
+        headline = self.comparison(scenario, classifier, arm, BASELINE)
+        ours, theirs = headline.arm.in_numbers(), headline.reference.in_numbers()
+        scores: dict[str, Any] = {}
+        for name, gain in headline.in_numbers().items():
+            short = {key: value for key, value in gain.items() if not key.startswith("fold_")}
+            scores[name] = {"mean": ours[name], "baseline": theirs[name], **short}
+        return {"speakers": len(headline.arm.speakers), **_rounded({**scores, "ece": ours["ece"]})}
+
+    def in_numbers(self, cautions: Mapping[str, Sequence[str]], **counts: int) -> dict[str, Any]:
+        """All of metrics/ser.json: by scenario, classifier and arm.
+
+        Args:
+            cautions: what is to be said of every number of a scenario
+            counts: what is to be said of every arm
+        """
+        nested: dict[str, Any] = {}
+        for (scenario, classifier, arm), found in self.performances.items():
+            few = metrics.too_few(len(found.speakers), self.min_speakers)
+            note = "; ".join(filter(None, [few, *cautions.get(scenario, ())]))
+            nested.setdefault(scenario, {}).setdefault(classifier, {})[arm] = {
+                "speakers": len(found.speakers),
+                "clips": found.clips,
+                "seeds": found.seeds,
+                **counts,
+                **({"note": note} if note else {}),
+                **_rounded(found.in_numbers()),
+                **_rounded({"pooled": found.pooled.to_dict(), "recall": found.recall.to_dict()}),
+            }
+        for pair, comparison in self.comparisons.items():
+            scenario, classifier, arm, reference = pair
+            numbers: dict[str, Any] = comparison.in_numbers()
+            if pair in self.adjusted:
+                numbers["uar"]["p_holm"] = self.adjusted[pair]
+            recall = {emotion: metrics.gain_in_numbers(gain) for emotion, gain in comparison.recall_gains.items()}
+            nested[scenario][classifier][arm].setdefault("over", {})[reference] = {
+                "family": "primary" if pair in self.adjusted else "exploratory",
+                **_rounded({**numbers, "recall": recall}),
+            }
+        return nested
+
+    def recalls(self) -> pd.DataFrame:
+        """Recall of each emotion, a row an arm and emotion."""
+        return _tidy({key: found.recall.to_frame("recall") for key, found in self.performances.items()})
+
+    def speakers(self) -> pd.DataFrame:
+        """UAR of each speaker and its gain over the baseline, a row an arm and speaker."""
+        gains = {key: self.comparison(*key, BASELINE) for key in self.performances}
+        return _tidy(
+            {
+                key: pd.DataFrame({"uar": found.arm.speakers["uar"], "gain": found.gains["uar"].differences})
+                for key, found in gains.items()
+            }
+        )
+
+    def in_words(self) -> Iterator[str]:
+        """A line for the baseline, and one for each other arm and reference."""
+        for (scenario, classifier, arm), found in self.performances.items():
+            if arm == BASELINE:
+                yield f"{scenario}, {classifier}: {metrics.score_in_words(arm, found, self.min_speakers)}"
+            for reference in self.references:
+                pair = scenario, classifier, arm, reference
+                if pair in self.comparisons:
+                    words = metrics.gain_in_words(
+                        arm, reference, self.comparisons[pair], self.adjusted.get(pair), self.min_speakers
+                    )
+                    yield f"{scenario}, {classifier}: {words}"
+        planned = len(self.primary.pairs())
+        if len(self.adjusted) < planned:
+            yield f"{len(self.adjusted)} of the {planned} comparisons of the primary family are here"
+
+
+def _tidy(tables: Mapping[Key, pd.DataFrame]) -> pd.DataFrame:
+    stacked = pd.concat(tables, names=["scenario", "classifier", "arm"])
+    return (stacked.round(DECIMALS) + 0.0).reset_index()  # + 0.0: no −0
+
+
+def _rounded(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _rounded(found) if isinstance(found, Mapping) else round(float(found), DECIMALS) + 0.0
+        for name, found in numbers.items()
+    }

@@ -1,0 +1,137 @@
+"""The table of arms × scenarios, from metrics/ser.json: for the terminal, as Markdown, as CSV."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.core.files import whole
+from pipeline.evaluation.metrics import signed, signed_range
+
+WIDTH = 180  # columns, where it is no terminal that is written to
+
+
+class ComparisonError(click.ClickException):
+    """There is nothing to compare."""
+
+
+def show(scores_path: Path, markdown_path: Path | None, csv_path: Path | None) -> None:
+    """Print the table, and write it where that is asked for.
+
+    Args:
+        scores_path: metrics/ser.json
+        markdown_path: the same table
+        csv_path: all numbers behind it
+
+    Raises:
+        ComparisonError: the scores are missing, or an earlier version wrote them
+    """
+    scores = read(scores_path)
+    table, cautions = readable(scores), notes(scores)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(for_terminal(table), *cautions, sep="\n", highlight=False)
+    if markdown_path:
+        with whole(markdown_path) as temporary:
+            temporary.write_text("\n".join([markdown(table), *cautions]) + "\n", encoding="utf-8")
+    if csv_path:
+        with whole(csv_path) as temporary:
+            tidy(scores).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What `evaluate` wrote, by scenario, classifier and arm.
+
+    Raises:
+        ComparisonError: the file is missing, or an earlier version wrote it
+    """
+    if not path.is_file():
+        raise ComparisonError(f"{path}: not found; `emocycle repro` makes it")
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    for names, found in _arms(scores):
+        if not isinstance(found.get("uar"), float):
+            raise ComparisonError(f"{path}: {', '.join(names)}: 'uar' is no number; `emocycle repro` makes it anew")
+    return scores
+
+
+def readable(scores: dict[str, Any]) -> pd.DataFrame:
+    """Words, a row a scenario, classifier and arm: UAR, and over each reference the gain, its intervals, and its p."""
+    compared = [found.get("over", {}) for _, found in _arms(scores)]
+    references = list(dict.fromkeys(reference for over in compared for reference in over))
+    rows = []
+    for (scenario, classifier, arm), found in _arms(scores):
+        row = {"scenario": scenario, "classifier": classifier, "arm": arm, "UAR": f"{100 * found['uar']:.1f}"}
+        for reference in references:
+            uar = found.get("over", {}).get(reference, {}).get("uar", {})
+            row |= {
+                f"over {reference}": _gain(uar),
+                f"folds ({reference})": _interval(uar, "fold"),
+                f"p ({reference})": _p(uar),
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def tidy(scores: dict[str, Any]) -> pd.DataFrame:
+    """Numbers, a row a scenario, classifier, arm and reference; an arm without a reference has one row."""
+    rows = [
+        {
+            **{"scenario": scenario, "classifier": classifier, "arm": arm},
+            **{key: value for key, value in found.items() if not isinstance(value, dict)},
+            **({"reference": reference, "family": beside["family"], **beside["uar"]} if reference else {}),
+        }
+        for (scenario, classifier, arm), found in _arms(scores)
+        for reference, beside in (found.get("over") or {"": {}}).items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def notes(scores: dict[str, Any]) -> list[str]:
+    """What the table must not be read without."""
+    said = ["UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"]
+    return list(dict.fromkeys([*said, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table of Markdown."""
+    lines: list[list[str]] = [[*table.columns], ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def for_terminal(table: pd.DataFrame) -> Table:
+    """The same for a terminal; a rule between scenarios and classifiers."""
+    shown = Table(*table.columns)
+    for _, rows in table.groupby(["scenario", "classifier"], sort=False):
+        for row in rows.to_numpy().tolist():
+            shown.add_row(*row)
+        shown.add_section()
+    return shown
+
+
+def _arms(scores: dict[str, Any]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+    for scenario, classifiers in scores.items():
+        for classifier, arms in classifiers.items():
+            for arm, found in arms.items():
+                yield (scenario, classifier, arm), found
+
+
+def _gain(uar: dict[str, float]) -> str:
+    if not uar:
+        return ""
+    interval = _interval(uar, "ci")
+    return signed(uar["gain"]) + (f" ({interval})" if interval else "")
+
+
+def _interval(uar: dict[str, float], over: str) -> str:
+    return signed_range((uar[f"{over}_low"], uar[f"{over}_high"])) if f"{over}_low" in uar else ""
+
+
+def _p(uar: dict[str, float]) -> str:
+    if "p" not in uar:
+        return ""
+    return f"{uar['p']:.3f}" + (f" ({uar['p_holm']:.3f})" if "p_holm" in uar else "")

@@ -1,0 +1,1 @@
+"""Writing synthetic clips, and the generators that are no conversion, one module each."""

@@ -1,0 +1,1 @@
+"""The rules against leakage, and the audit that applies them to files."""

@@ -1,0 +1,188 @@
+"""Distances of envelopes and F0 tracks that are known, and an alignment by another hand."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import pyworld
+
+from pipeline.assessment.distortion import distances, mel_cepstral_distortion
+from pipeline.conversion.alignment import SPEECH_DB, Speech, aligned, energy_db
+from pipeline.vocoder import Features
+
+RATE = 16_000
+DECIBELS = 10 / np.log(10)
+
+
+def envelopes(frames: int, seed: int = 0, order: int = 36, size: float = 0.1) -> np.ndarray:
+    return (size * np.random.default_rng(seed).standard_normal((frames, order))).astype(np.float32)
+
+
+def steady(frames: int = 20) -> np.ndarray:
+    """One envelope all the time."""
+    return np.repeat(envelopes(1), frames, axis=0)
+
+
+def clip(frames: int = 60, seed: int = 0, f0_hz: float | np.ndarray = 150.0) -> Features:
+    draw = np.random.default_rng(seed)
+    track = np.full((frames, 1), f0_hz, np.float32) if np.isscalar(f0_hz) else np.asarray(f0_hz, np.float32)[:, None]
+    return Features(envelopes(frames, seed, size=0.5), track, draw.standard_normal((frames, 1)).astype(np.float32))
+
+
+def cheapest(one: np.ndarray, other: np.ndarray) -> tuple[float, list[tuple[int, int]]]:
+    """Smallest sum of distances, and its path, of all paths there are."""
+
+    def from_here(i: int, j: int) -> tuple[float, list[tuple[int, int]]]:
+        here = float(np.sqrt(((one[i] - other[j]) ** 2).sum()))
+        if (i, j) == (len(one) - 1, len(other) - 1):
+            return here, [(i, j)]
+        steps = [(i + a, j + b) for a, b in ((1, 1), (1, 0), (0, 1)) if i + a < len(one) and j + b < len(other)]
+        cost, path = min(from_here(*step) for step in steps)
+        return here + cost, [(i, j), *path]
+
+    return from_here(0, 0)
+
+
+@pytest.mark.parametrize(("frames", "others"), [(1, 1), (1, 4), (5, 2), (5, 5), (4, 6)])
+@pytest.mark.parametrize("seed", range(3))
+def test_alignment_is_the_cheapest_of_all(frames: int, others: int, seed: int) -> None:
+    one, other = envelopes(frames, seed), envelopes(others, seed + 10)
+    cost, path = cheapest(one[:, 1:25].astype(float), other[:, 1:25].astype(float))
+    found = aligned(Speech.of(one), Speech.of(other))
+    assert list(zip(*(side.tolist() for side in found), strict=True)) == path
+    assert mel_cepstral_distortion(one, other) == pytest.approx(DECIBELS * cost / len(path))
+
+
+def test_identical_clips() -> None:
+    assert mel_cepstral_distortion(envelopes(50), envelopes(50)) == 0
+    found = distances(clip(f0_hz=np.linspace(100, 200, 60)), clip(f0_hz=np.linspace(100, 200, 60)))
+    assert found.pop("f0_correlation") == pytest.approx(1)
+    assert found == dict.fromkeys(found, 0)
+
+
+def test_a_constant_shift() -> None:
+    shifted = steady()
+    shifted[:, [1, 24]] += np.array([0.3, -0.4], np.float32)
+    assert mel_cepstral_distortion(shifted, steady()) == pytest.approx(DECIBELS * 0.5, rel=1e-6)
+
+
+@pytest.mark.parametrize("number", [0, 25, 35])
+def test_level_and_finest_detail_do_not_count(number: int) -> None:
+    shifted = steady()
+    shifted[:, number] += 0.5
+    assert mel_cepstral_distortion(shifted, steady()) == 0
+
+
+@pytest.mark.parametrize("ripples", [1, 3, 10])
+def test_it_is_the_rms_difference_of_the_spectra_in_decibels(ripples: int) -> None:
+    """WORLD codes spectra that differ by a ripple of 6 dB along the mel axis."""
+    size = pyworld.get_cheaptrick_fft_size(RATE)
+    mel = 1127.01048 * np.log1p(np.maximum(np.arange(size // 2 + 1) * RATE / size, 40) / 700)
+    ripple_db = 6 * np.cos(np.pi * ripples * (mel - mel[0]) / (mel[-1] - mel[0]))
+    flat = np.full((5, len(mel)), 1e-4)
+    coded = [pyworld.code_spectral_envelope(spectra, RATE, 36) for spectra in (flat * 10 ** (ripple_db / 10), flat)]
+    assert mel_cepstral_distortion(*coded) == pytest.approx(6 / np.sqrt(2), rel=0.02)
+    np.testing.assert_allclose(energy_db(coded[1]), -40, atol=0.01)
+
+
+def test_stretched_in_time() -> None:
+    one = envelopes(40)
+    assert mel_cepstral_distortion(np.repeat(one, 3, axis=0), one) == 0
+    half = np.concatenate([one[:20], np.repeat(one[20:], 2, axis=0)])
+    assert mel_cepstral_distortion(half, one) == 0
+
+
+def test_symmetric() -> None:
+    one, other = envelopes(40), envelopes(55, seed=1)
+    assert mel_cepstral_distortion(one, other) == pytest.approx(mel_cepstral_distortion(other, one))
+
+
+def test_shorter_codes_than_24_are_compared_whole() -> None:
+    shifted = steady()[:, :10]
+    shifted[:, 9] += 1
+    assert mel_cepstral_distortion(shifted, steady()[:, :10]) == pytest.approx(DECIBELS, rel=1e-6)
+
+
+def test_pauses_do_not_count() -> None:
+    one, other = envelopes(40), envelopes(40, seed=1)
+    pause = envelopes(15, seed=2)
+    pause[:, 0] -= (SPEECH_DB + 5) / DECIBELS
+    paused = np.concatenate([pause, one[:20], pause, one[20:], pause])
+    assert mel_cepstral_distortion(paused, other) == mel_cepstral_distortion(one, other)
+    assert not set(aligned(Speech.of(paused), Speech.of(other))[0]) & {*range(15), *range(35, 50), *range(70, 85)}
+
+
+@pytest.mark.parametrize("level", [0.0, -200.0])
+def test_energy_is_that_of_the_envelope(level: float) -> None:
+    coded = envelopes(3).astype(float)
+    coded[:, 0] += level
+    size = pyworld.get_cheaptrick_fft_size(RATE)
+    power = pyworld.decode_spectral_envelope(coded, RATE, size)
+    frequencies = np.arange(size // 2 + 1) * RATE / size
+    mel = 1127.01048 * np.log1p(frequencies / 700)
+    axis = np.linspace(1127.01048 * np.log1p(40 / 700), mel[-1], 2000)
+    expected = [10 * np.log10(np.interp(axis, mel, frame).mean()) for frame in power]
+    np.testing.assert_allclose(energy_db(coded), expected, atol=0.1)
+
+
+def test_transposed() -> None:
+    track = np.linspace(100, 200, 60)
+    found = distances(clip(f0_hz=track * 2 ** (3 / 12)), clip(f0_hz=track))
+    assert found["f0_rmse_st"] == pytest.approx(3, abs=1e-4)
+    assert found["f0_mean_st"] == pytest.approx(3, abs=1e-4)
+    assert found["f0_deviation_st"] == pytest.approx(0, abs=1e-4)
+    assert found["f0_correlation"] == pytest.approx(1)
+
+
+def test_mirrored_melody() -> None:
+    track = np.linspace(-3, 3, 60)
+    found = distances(clip(f0_hz=150 * 2 ** (track / 12)), clip(f0_hz=150 * 2 ** (-2 * track / 12)))
+    assert found["f0_correlation"] == pytest.approx(-1)
+    assert found["f0_deviation_st"] == pytest.approx(-track.std(), rel=1e-4)
+
+
+def test_f0_is_compared_along_the_alignment() -> None:
+    whole = clip(f0_hz=np.linspace(100, 200, 60))
+    slow = Features(*(np.repeat(array, 2, axis=0) for array in whole.arrays().values()))
+    found = distances(slow, whole)
+    assert found["mcd_db"] == found["f0_rmse_st"] == 0
+    assert found["log_duration"] == pytest.approx(np.log(2))
+
+
+def test_only_frames_that_are_voiced_in_both() -> None:
+    one, other = np.full(60, 100.0), np.full(60, 200.0)
+    one[:30] = 0
+    other[40:] = 0
+    assert distances(clip(f0_hz=one), clip(f0_hz=other))["f0_rmse_st"] == pytest.approx(12)
+    other[38:] = 0  # leaves 8 frames
+    found = distances(clip(f0_hz=one), clip(f0_hz=other))
+    assert found["f0_rmse_st"] is None and found["f0_correlation"] is None
+    assert found["f0_mean_st"] == pytest.approx(-12)
+
+
+def test_a_whisper_has_no_pitch_and_a_drone_no_melody() -> None:
+    for one, other in ((0.0, 150.0), (150.0, 0.0), (0.0, 0.0)):
+        found = distances(clip(f0_hz=one), clip(f0_hz=other))
+        assert {name for name, value in found.items() if value is None} == {
+            "f0_rmse_st",
+            "f0_correlation",
+            "f0_mean_st",
+            "f0_deviation_st",
+        }
+    assert distances(clip(f0_hz=100.0), clip(f0_hz=np.linspace(100, 200, 60)))["f0_correlation"] is None
+
+
+def test_deviation_of_the_energy() -> None:
+    flat = clip()
+    flat = replace(flat, spectrum=steady(60))
+    uneven = flat.spectrum.copy()
+    uneven[::2, 0] += 6 / DECIBELS
+    found = distances(replace(flat, spectrum=uneven), flat)
+    assert found["energy_deviation_db"] == pytest.approx(3, abs=1e-4)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 5])
+def test_short_and_silent_clips_have_finite_distances(frames: int) -> None:
+    silent = Features(np.full((frames, 36), -18.0, np.float32), np.zeros((frames, 1)), np.zeros((frames, 1)))
+    for one, other in ((silent, clip()), (clip(), silent), (silent, silent)):
+        assert np.isfinite([value for value in distances(one, other).values() if value is not None]).all()

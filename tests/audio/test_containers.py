@@ -1,0 +1,299 @@
+"""Headers that promise other than there is, tags before them, and Ogg files that were cut or joined."""
+
+import struct
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipeline.audio import recordings
+from pipeline.audio.recordings import AudioError
+
+RATE = 16_000
+LENGTH = 8_001  # an odd number, so that samples of 8 and 24 bits end with a byte of padding
+KINDS = [
+    ("WAV", "PCM_U8"),
+    ("WAV", "PCM_16"),
+    ("WAV", "PCM_24"),
+    ("WAV", "PCM_32"),
+    ("WAV", "FLOAT"),
+    ("WAV", "ULAW"),
+    ("WAV", "MS_ADPCM"),
+    ("WAVEX", "PCM_16"),
+    ("RF64", "PCM_16"),
+    ("W64", "PCM_16"),
+    ("AIFF", "PCM_S8"),
+    ("AIFF", "PCM_16"),
+    ("AIFF", "FLOAT"),
+    ("AIFF", "ULAW"),
+    ("NIST", "PCM_16"),
+    ("FLAC", "PCM_16"),
+    ("MP3", "MPEG_LAYER_III"),
+    ("OGG", "VORBIS"),
+    ("OGG", "OPUS"),
+]
+CHUNKED = [kind for kind in KINDS if kind[0] in ("WAV", "WAVEX", "AIFF")]
+COVER = b"LIST" + struct.pack("<I", 6000) + b"INFO" + bytes(range(256)) * 30
+
+
+def encoded(kind: tuple[str, str], seconds: float = LENGTH / RATE, **more: str) -> bytes:
+    """A file of noise, in which no two stretches of samples are alike, and none is nearly zero for long."""
+    samples = 0.3 * np.random.default_rng(0).standard_normal(round(seconds * RATE)).clip(-3, 3)
+    file = BytesIO()
+    soundfile.write(file, samples, RATE, format=kind[0], subtype=kind[1], **more)
+    return file.getvalue()
+
+
+def length(data: bytes) -> int:
+    return len(recordings.decoded(BytesIO(data)).samples)
+
+
+def refusal(data: bytes) -> tuple[str, str]:
+    with pytest.raises(AudioError) as caught:
+        recordings.decoded(BytesIO(data))
+    return caught.value.reason, caught.value.detail
+
+
+def tag(size: int, flags: int = 0) -> bytes:
+    """An ID3v2 tag with so many bytes of content, and a footer where the flags say so."""
+    synchsafe = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
+    footer = b"3DI\x04\x00" + bytes([flags]) + synchsafe
+    return b"ID3\x04\x00" + bytes([flags]) + synchsafe + b"\xff" * size + footer * bool(flags & 0x10)
+
+
+def with_size(data: bytes, size: int) -> bytes:
+    """A WAV or AIFF whose header says that the samples have so many bytes."""
+    name, order = (b"SSND", ">I") if data[:4] == b"FORM" else (b"data", "<I")
+    place = data.index(name) + 4
+    return data[:place] + struct.pack(order, size) + data[place + 4 :]
+
+
+def size_of(data: bytes) -> int:
+    name, order = (b"SSND", "big") if data[:4] == b"FORM" else (b"data", "little")
+    place = data.index(name) + 4
+    return int.from_bytes(data[place : place + 4], order)  # type: ignore[arg-type]
+
+
+def offset(data: bytes) -> int:
+    """Bytes of AIFF that its size counts before the first sample."""
+    return 8 if data[:4] == b"FORM" else 0
+
+
+def pages(data: bytes) -> list[int]:
+    """Where the pages of an Ogg file begin, and its end."""
+    places = [0]
+    while places[-1] < len(data):
+        place = places[-1]
+        table = data[place + 27 : place + 27 + data[place + 26]]
+        places.append(place + 27 + len(table) + sum(table))
+    return places
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("before", [tag(100), tag(10_000), tag(300, flags=0x10), tag(50) + tag(5000)])
+def test_a_tag_before_a_file_takes_nothing_from_it(kind: tuple[str, str], before: bytes) -> None:
+    whole = encoded(kind)
+    assert recordings.decoded(BytesIO(before + whole)).sha256 == recordings.decoded(BytesIO(whole)).sha256
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("before", [b"", tag(3000)])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9, 0.99])
+def test_a_cut_file_is_refused(kind: tuple[str, str], before: bytes, share: float) -> None:
+    whole = encoded(kind, seconds=4)
+    assert refusal(before + whole[: int(share * len(whole))])[0] == "truncated"
+
+
+def test_a_file_that_ends_within_its_tag() -> None:
+    assert refusal(tag(3000)[:2000])[0] == "unreadable"
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+@pytest.mark.parametrize("behind", [b"", COVER])
+def test_a_size_of_0_with_audio_behind_it(kind: tuple[str, str], behind: bytes) -> None:
+    whole = encoded(kind) + behind
+    found, detail = refusal(with_size(whole, offset(whole)))
+    assert found == "unfinished"
+    assert detail.startswith("the header counts 0 bytes of samples, but ")
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+def test_no_samples_but_other_chunks(kind: tuple[str, str]) -> None:
+    cover = COVER[:4] + struct.pack(">I", 6000) + COVER[8:] if kind[0] == "AIFF" else COVER
+    none = encoded(kind, seconds=0)
+    for behind in (b"", cover[:6008], cover[:900], bytes(512)):
+        if kind[1] != "MS_ADPCM":  # whose encoder writes a first block of nothing
+            assert refusal(none + behind) == ("empty", "the header is followed by no samples")
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+def test_a_size_one_byte_too_large(kind: tuple[str, str]) -> None:
+    whole = encoded(kind)
+    unpadded = whole[: whole.index(b"SSND" if kind[0] == "AIFF" else b"data") + 8 + size_of(whole)]
+    for data in (whole, unpadded):
+        assert length(with_size(data, size_of(data) + 1)) - length(data) in (0, 1)  # 1: the padding, in 8 bits
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+def test_a_size_that_is_too_large(kind: tuple[str, str]) -> None:
+    whole = encoded(kind)
+    more = size_of(whole) + 1000
+    found, detail = refusal(with_size(whole, more))
+    assert found == "truncated"
+    assert detail.startswith(f"the header promises {more - offset(whole):,} bytes of samples, ")
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_a_size_that_is_too_small(kind: tuple[str, str], share: float) -> None:
+    """As a recorder leaves it that was stopped between two of its updates of the header."""
+    whole = encoded(kind)
+    assert refusal(with_size(whole, int(share * size_of(whole))))[0] == "unfinished"
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+@pytest.mark.parametrize("size", [0x7FFFF000, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_a_size_that_was_not_known(kind: tuple[str, str], size: int) -> None:
+    assert length(with_size(encoded(kind), size)) >= LENGTH
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [COVER[:6008], COVER[:900], tag(9000), b"TAG" + b"a" * 125, bytes(9000), b"x" * 200, b"id3 \x64\0\0\0" + tag(90)],
+)
+@pytest.mark.parametrize("kind", [("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "ULAW")])
+def test_what_is_behind_the_samples_does_no_harm(kind: tuple[str, str], behind: bytes) -> None:
+    whole = encoded(kind)
+    unpadded = whole[: whole.index(b"data") + 8 + size_of(whole)]
+    for data in (whole, unpadded):
+        assert length(data + behind) == LENGTH
+
+
+def test_a_chunk_of_odd_length_before_the_samples() -> None:
+    whole = encoded(("WAV", "PCM_16"))
+    for chunk in (b"note\3\0\0\0abc\0", b"LIST\4\0\0\0INFO"):
+        more = whole[:36] + chunk + whole[36:]
+        assert length(more) == LENGTH
+        assert refusal(more[:-100])[0] == "truncated"
+    assert refusal(whole[:36] + b"note\3\0\0\0abc" + whole[36:])[0] == "unreadable"  # without its byte of padding
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0, "unfinished"),
+        (2 * LENGTH + 1, None),
+        (2 * LENGTH + 2, "truncated"),
+        (9000, "unfinished"),
+        (0x90000000, "truncated"),
+    ],
+)
+def test_the_size_of_rf64(size: int, said: str | None) -> None:
+    whole = encoded(("RF64", "PCM_16"))
+    place = whole.index(b"ds64") + 16
+    data = whole[:place] + struct.pack("<Q", size) + whole[place + 8 :]
+    assert (refusal(data)[0] if said else length(data)) == (said or LENGTH)
+
+
+@pytest.mark.parametrize(("more", "said"), [(1, None), (2, "truncated"), (1000, "truncated")])
+def test_the_size_of_w64(more: int, said: str | None) -> None:
+    whole = encoded(("W64", "PCM_16"))
+    place = whole.index(b"data") + 16
+    data = whole[:place] + struct.pack("<Q", 24 + 2 * LENGTH + more) + whole[place + 8 :]
+    assert (refusal(data)[0] if said else length(data)) == (said or LENGTH)
+
+
+def test_big_endian_wav() -> None:
+    whole = encoded(("WAV", "PCM_16"), endian="BIG")
+    assert whole.startswith(b"RIFX")
+    assert length(whole) == LENGTH
+    assert refusal(whole[:-1000])[0] == "truncated"
+
+
+@pytest.mark.parametrize("kind", [("AU", "PCM_16"), ("VOC", "PCM_16"), ("SVX", "PCM_16"), ("IRCAM", "PCM_16")])
+def test_a_format_that_may_be_cut_without_a_sign(kind: tuple[str, str]) -> None:
+    found, detail = refusal(encoded(kind))
+    assert found == "unreadable"
+    assert f"of the format {kind[0]}" in detail
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_a_cut_ogg(subtype: str) -> None:
+    """Within pages and between them, down to the last byte."""
+    whole = encoded(("OGG", subtype), seconds=10)
+    places = pages(whole)
+    assert len(places) > 8
+    assert length(whole) == 10 * RATE
+    for start, stop in pairwise(places[2:]):
+        for cut in (start, start + 1, start + 26, start + 30, (start + stop) // 2, stop - 1):
+            assert refusal(whole[:cut])[0] == "truncated", cut
+    detail = refusal(whole[: places[-2]])[1]
+    assert "not marked as the end" in detail and "ffmpeg" in detail
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_without_some_pages(subtype: str) -> None:
+    whole = encoded(("OGG", subtype), seconds=10)
+    places = pages(whole)
+    expected = ("truncated", f"Ogg pages are missing before byte {places[4]:,}")
+    assert refusal(whole[: places[4]] + whole[places[5] :]) == expected
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("behind", [b"TAG" + bytes(125), bytes(70_000), b"OggOgg"])
+def test_what_is_behind_the_last_page_does_no_harm(subtype: str, behind: bytes) -> None:
+    assert length(encoded(("OGG", subtype)) + behind) == LENGTH
+
+
+def test_chained_ogg_is_read_to_the_end() -> None:
+    """One file after another is a valid file; libsndfile reads the first."""
+    one, two = encoded(("OGG", "VORBIS")), encoded(("OGG", "VORBIS"), seconds=2)
+    chained = recordings.decoded(BytesIO(one + two))
+    parts = [recordings.decoded(BytesIO(data)).samples for data in (one, two)]
+    np.testing.assert_array_equal(chained.samples, np.concatenate(parts))
+    assert refusal(one[:-10] + two)[0] == "truncated"
+    assert refusal(one[: pages(one)[-2]] + two)[0] == "truncated"
+    assert refusal(one + two[:-10])[0] == "truncated"
+
+
+def test_chained_ogg_of_several_rates() -> None:
+    other = BytesIO()
+    soundfile.write(other, np.zeros(8000), 8000, format="OGG", subtype="VORBIS")
+    assert "several rates" in refusal(encoded(("OGG", "VORBIS")) + other.getvalue())[1]
+
+
+def test_multiplexed_ogg() -> None:
+    """Pages of another stream between those of the audio; whether that is whole does not matter."""
+    whole = encoded(("OGG", "VORBIS"), seconds=4)
+    places = pages(whole)
+
+    def foreign(flags: int, number: int) -> bytes:
+        head = b"OggS\0" + bytes([flags]) + bytes(8) + b"\1\2\3\4" + struct.pack("<I", number) + bytes(4)
+        return _summed(head + b"\x01\x08" + b"fishead\0")
+
+    first, rest = whole[: places[1]], whole[places[1] :]
+    mixed = first + foreign(2, 0) + rest[: places[3] - places[1]] + foreign(0, 1) + rest[places[3] - places[1] :]
+    for end in (b"", foreign(4, 2), foreign(0, 2)):
+        assert length(mixed + end) == 4 * RATE
+    assert refusal(mixed[: -(places[-1] - places[-2])] + foreign(4, 2))[0] == "truncated"
+
+
+def _summed(page: bytes) -> bytes:
+    """An Ogg page with its checksum."""
+    register = 0
+    for byte in page:
+        register ^= byte << 24
+        for _ in range(8):
+            register = (register << 1 ^ (0x04C11DB7 if register >> 31 else 0)) & 0xFFFFFFFF
+    return page[:22] + struct.pack("<I", register) + page[26:]
+
+
+def test_one_tag_more_makes_no_other_recording(tmp_path: Path) -> None:
+    """The same recording, tagged in another way, is a duplicate."""
+    plain, tagged = tmp_path / "plain.wav", tmp_path / "tagged.wav"
+    plain.write_bytes(encoded(("WAV", "PCM_16")))
+    tagged.write_bytes(tag(777) + plain.read_bytes())
+    assert recordings.read(plain).sha256 == recordings.read(tagged).sha256

@@ -1,0 +1,186 @@
+"""Which synthetic clips join a training set, and what they count."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.augmentation.arms import (
+    ARMS,
+    GENERATORS,
+    LEARNS_NOTHING,
+    MixParams,
+    converts,
+    extra_clips,
+    folders,
+    repeated,
+    shuffled,
+)
+from pipeline.core.manifest import REPEATED, heard_as
+
+
+def test_folders_of_generators() -> None:
+    assert folders("cyclegan", ("angry-sad", "neutral-sad")) == ("angry-sad", "neutral-sad")
+    assert folders("dcgan", ("angry-sad",)) == folders("dcgan", ()) == ("all",)
+    assert folders("classical", ("angry-sad",)) == ("all",)
+
+
+def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
+    assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, REPEATED}
+    assert LEARNS_NOTHING == {"classical", "copy_synthesis", "voices", "oversample"}
+    converting = {"cyclegan", "cyclegan+classical", "statistics", "f0_only", "shuffled_labels"}
+    assert {arm for arm in ARMS if converts(arm)} == converting
+
+
+def real(**counts: int) -> pd.DataFrame:
+    return pd.DataFrame({"emotion": np.repeat(list(counts), list(counts.values()))})
+
+
+def synthetic(**counts: int) -> pd.DataFrame:
+    emotions = np.repeat(list(counts), list(counts.values()))
+    ids = [f"{emotion}_{number:03}" for number, emotion in enumerate(emotions)]
+    return pd.DataFrame({"id": ids, "emotion": emotions, "selected": True, "generator": "cyclegan"})
+
+
+def mixed(made: pd.DataFrame, clips: pd.DataFrame, ratio: float = 1.0, weight: float = 0.3, seed: int = 1, **more: Any):
+    return extra_clips(made, clips, MixParams(ratio, weight, **{"balance": False, "towards": (), **more}), seed)
+
+
+@pytest.mark.parametrize(("ratio", "angry", "sad"), [(1.0, 4, 10), (0.5, 2, 5), (2.0, 8, 20), (1.26, 5, 13)])
+def test_ratio_and_weight_by_hand(ratio: float, angry: int, sad: int) -> None:
+    found = mixed(synthetic(angry=30, sad=30), real(angry=4, sad=10), ratio, weight=0.5)
+    by_emotion = found.groupby("emotion")["weight"]
+    assert by_emotion.size().to_dict() == {"angry": angry, "sad": sad}
+    assert by_emotion.unique().map(len).eq(1).all()  # in an emotion all count the same
+    assert by_emotion.sum().to_dict() == pytest.approx({"angry": 0.5 * 4, "sad": 0.5 * 10})
+    assert found["id"].is_unique
+
+
+def test_fewer_candidates_than_wanted_all_join_and_count_as_much_in_all() -> None:
+    found = mixed(synthetic(angry=3, sad=30), real(angry=12, sad=12), weight=0.3)
+    angry = found[found["emotion"] == "angry"]
+    assert list(angry["id"]) == ["angry_000", "angry_001", "angry_002"]
+    np.testing.assert_allclose(angry["weight"], 0.3 * 12 / 3)
+    np.testing.assert_allclose(found.loc[found["emotion"] == "sad", "weight"], 0.3)
+
+
+def test_unselected_stay_out() -> None:
+    made = synthetic(angry=10, sad=4)
+    made["selected"] = [False, True] * 5 + [False] * 4
+    found = mixed(made, real(angry=8, sad=4))
+    assert list(found["id"]) == ["angry_001", "angry_003", "angry_005", "angry_007", "angry_009"]
+    np.testing.assert_allclose(found["weight"], 0.3 * 8 / 5)
+
+
+def test_emotions_without_candidates_or_without_real_clips() -> None:
+    found = mixed(synthetic(angry=5, fearful=5), real(angry=5, sad=5))
+    assert set(found["emotion"]) == {"angry"}  # sad has no candidates, fearful no real clip
+    assert found["weight"].sum() == pytest.approx(0.3 * 5)
+
+
+@pytest.mark.parametrize(
+    ("made", "clips"),
+    [(synthetic(sad=3), real(angry=3)), (synthetic(angry=3).assign(selected=False), real(angry=3))],
+)
+def test_nothing_to_add_is_an_empty_table_with_weights(made: pd.DataFrame, clips: pd.DataFrame) -> None:
+    found = mixed(made, clips)
+    assert found.empty
+    assert [*made.columns, "weight"] == list(found.columns)
+
+
+def test_a_ratio_too_small_for_one_clip() -> None:
+    assert mixed(synthetic(angry=9), real(angry=4), ratio=0.1).empty
+
+
+def test_draw_depends_on_the_seed_and_not_on_the_order_of_rows() -> None:
+    made, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
+    found = mixed(made, clips)
+    shuffled = mixed(made.sample(frac=1, random_state=3), clips.sample(frac=1, random_state=4))
+    pd.testing.assert_frame_equal(found, shuffled)
+    assert found["id"].is_monotonic_increasing
+    assert set(mixed(made, clips, seed=2)["id"]) != set(found["id"])
+
+
+def test_draw_is_even() -> None:
+    made, clips = synthetic(angry=20), real(angry=5)
+    drawn = pd.concat([mixed(made, clips, seed=seed)["id"] for seed in range(400)]).value_counts()
+    assert len(drawn) == 20
+    assert drawn.between(65, 140).all()  # 100 are expected of each; 4 deviations
+
+
+def test_inputs_are_left_alone() -> None:
+    made, clips = synthetic(angry=5), real(angry=2)
+    before = made.copy(), clips.copy()
+    mixed(made, clips)
+    pd.testing.assert_frame_equal(made, before[0])
+    pd.testing.assert_frame_equal(clips, before[1])
+
+
+@pytest.mark.parametrize("wrong", [{"ratio": 0}, {"ratio": -1}, {"weight": 0}])
+def test_ratio_and_weight_are_above_zero(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="greater than 0"):
+        MixParams(**{"ratio": 1.0, "weight": 0.3, "balance": False, "towards": (), **wrong})
+
+
+def test_what_others_are_compared_with_has_no_generators() -> None:
+    assert ARMS["none"].generators == ()
+    assert all(arm.generators for name, arm in ARMS.items() if name == "cyclegan")
+
+
+@pytest.mark.parametrize(("classical", "expected"), [(30, (5, 6)), (2, (2, 6))])
+def test_two_generators_share_evenly_as_far_as_they_go(classical: int, expected: tuple[int, int]) -> None:
+    """11 clips are wanted; their weight is the same in all, however many there are."""
+    other = synthetic(angry=classical).assign(generator="classical", id=lambda rows: "c" + rows["id"])
+    found = mixed(pd.concat([synthetic(angry=30), other]), real(angry=11))
+    assert found["generator"].value_counts().to_dict() == dict(zip(("classical", "cyclegan"), expected, strict=True))
+    assert found["weight"].sum() == pytest.approx(0.3 * 11)
+
+
+def test_balance_fills_rare_emotions_alone_and_towards_leaves_others_out() -> None:
+    made, clips = synthetic(angry=30, sad=30, happy=30), real(angry=4, sad=10, happy=7)
+    filled = mixed(made, clips, ratio=3, weight=0.5, balance=True)
+    assert filled["emotion"].value_counts().to_dict() == {"angry": 6, "happy": 3}
+    assert set(filled["weight"]) == {0.5}
+    assert mixed(made, clips, towards=("sad",))["emotion"].value_counts().to_dict() == {"sad": 10}
+
+
+@pytest.mark.parametrize("generator", ["statistics", "f0_only"])
+def test_the_same_sources_are_drawn_for_a_generator_and_its_controls(generator: str) -> None:
+    made, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
+    control = made.assign(generator=generator)
+    pd.testing.assert_series_equal(mixed(made, clips)["id"], mixed(control, clips)["id"])
+
+
+def test_real_clips_once_more() -> None:
+    clips = real(angry=4, sad=6).assign(id=lambda rows: "r" + rows.index.astype(str), sha256="x")
+    candidates = repeated(clips, "full-1", MixParams(1.5, 0.3, balance=False, towards=()))
+    assert len(candidates) == 20 and candidates["id"].is_unique
+    found = mixed(candidates, clips, ratio=1.5, weight=0.3)
+    assert found["emotion"].value_counts().to_dict() == {"sad": 9, "angry": 6}
+    assert found["weight"].sum() == pytest.approx(0.3 * 10)
+    assert set(heard_as(found)) <= set(clips["id"]) and not set(found["id"]) & set(clips["id"])
+    pd.testing.assert_series_equal(heard_as(found.assign(generator="classical")), found["id"])
+
+
+def test_real_clips_are_repeated_until_rare_emotions_are_filled_up() -> None:
+    clips = real(angry=3, sad=10).assign(id=lambda rows: "r" + rows.index.astype(str), sha256="x")
+    mix = MixParams(1, 0.3, balance=True, towards=())
+    filled = extra_clips(repeated(clips, "full-1", mix), clips, mix, 1)
+    assert filled["emotion"].value_counts().to_dict() == {"angry": 7}
+    assert repeated(real(sad=4, angry=4).assign(id="x", sha256="x"), "full-1", mix).empty
+
+
+def test_shuffled_emotions_are_the_same_ones_with_their_weights() -> None:
+    made, clips = synthetic(angry=40, sad=40), real(angry=30, sad=10)
+    extra = mixed(made, clips)
+    dealt = shuffled(extra, 1)
+    pd.testing.assert_series_equal(dealt["id"], extra["id"])
+    for emotion, own in extra.groupby("emotion"):
+        pd.testing.assert_series_equal(
+            dealt.loc[dealt["emotion"] == emotion, "weight"].reset_index(drop=True),
+            own["weight"].reset_index(drop=True),
+        )
+    kept = (dealt["emotion"] == extra["emotion"]).mean()
+    assert 0.4 < kept < 0.85  # by chance 0.75² + 0.25² = 0.625
+    assert set(shuffled(extra, 2).query("emotion == 'sad'")["id"]) != set(dealt.query("emotion == 'sad'")["id"])

@@ -1,0 +1,89 @@
+"""Budgets of arms: equal ones pass, and each way to be unequal is seen."""
+
+import copy
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+
+from pipeline.classification import budget
+from pipeline.classification.budget import stated
+
+FAIR: dict[str, dict[str, Any]] = {
+    arm: {
+        "runs": [
+            {"classifier": "svm", "seed": 0, "grid": 12},
+            {"classifier": "cnn", "seed": 0, "steps": 600, "batch": 32, "checkpoints": 10},
+            {"classifier": "cnn", "seed": 1, "steps": 600, "batch": 32, "checkpoints": 10},
+        ],
+        "extra_clips": clips,
+        "extra_weight": weight,
+    }
+    for arm, clips, weight in (("none", 0, 0.0), ("cyclegan", 575, 172.5), ("classical", 575, 172.501))
+}
+
+
+unequal = partial(budget.unequal, baseline="none")
+
+
+def test_equal_budgets() -> None:
+    assert unequal(FAIR) == []
+    assert unequal({"none": FAIR["none"]}) == []
+    reordered = {**FAIR, "none": {**FAIR["none"], "runs": FAIR["none"]["runs"][::-1]}}
+    assert unequal(reordered) == []
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "value", "words"),
+    [
+        (0, "grid", 9, "svm, seed 0: grid 12 in none, classical; grid 9 in cyclegan"),
+        (2, "steps", 599, "cnn, seed 1: batch 32, checkpoints 10, steps 600 in none, classical; "),
+        (1, "batch", 33, "cnn, seed 0: "),
+        (1, "checkpoints", 20, "cnn, seed 0: "),
+    ],
+)
+def test_a_run_that_took_more(run: int, name: str, value: int, words: str) -> None:
+    arms = copy.deepcopy(FAIR)
+    arms["cyclegan"]["runs"][run][name] = value
+    [said] = unequal(arms)
+    assert said.startswith(words)
+
+
+def test_a_run_more() -> None:
+    arms = copy.deepcopy(FAIR)
+    arms["cyclegan"]["runs"].append({"classifier": "cnn", "seed": 2, "steps": 600, "batch": 32, "checkpoints": 10})
+    [said] = unequal(arms)
+    assert said.startswith("cnn, seed 2: nothing in none, classical; batch 32")
+
+
+def test_extra_clips_that_weigh_more() -> None:
+    [said] = unequal({**FAIR, "cyclegan": {**FAIR["cyclegan"], "extra_weight": 180.0}})
+    assert said == "weight of extra clips: 180.0 in cyclegan; 172.501 in classical"
+
+
+def test_an_extra_clip_more() -> None:
+    [said] = unequal({**FAIR, "cyclegan": {**FAIR["cyclegan"], "extra_clips": 576}})
+    assert said == "number of extra clips: 576 in cyclegan; 575 in classical"
+
+
+def test_an_arm_without_the_extra_clips_that_it_should_have() -> None:
+    without = {**FAIR["cyclegan"], "extra_clips": 0, "extra_weight": 0.0}
+    assert unequal({**FAIR, "cyclegan": without}) == [
+        "number of extra clips: 0 in cyclegan; 575 in classical",
+        "weight of extra clips: 0.0 in cyclegan; 172.501 in classical",
+    ]
+
+
+def test_other_parameters() -> None:
+    arms = {arm: {**found, "params": "0123456789"} for arm, found in FAIR.items()}
+    assert unequal(arms) == []
+    arms["cyclegan"]["params"] = "a123456789"
+    assert unequal(arms) == ["hash of the parameters: 01234567 in none, classical; a1234567 in cyclegan"]
+
+
+def test_an_arm_that_says_nothing() -> None:
+    assert stated({"params": "x"}) == {}
+    assert unequal({**FAIR, "none": stated({})}) == ["nothing is said of none"]
+    assert stated({"budget": json.dumps(FAIR["none"])}) == FAIR["none"]
+    assert stated({"budget": json.dumps(FAIR["none"]), "params": "abc"}) == {**FAIR["none"], "params": "abc"}

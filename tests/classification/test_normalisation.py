@@ -1,0 +1,79 @@
+"""Normalisation by speaker: whose clips count for whom."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.classification.normalisation import LEAST, by_speaker
+
+ROWS = [  # speaker, partition, synthetic
+    *[("a", "train", False)] * 3,
+    *[("b", "train", False)] * 3,
+    ("a", "train", True),
+    ("dcgan", "train", True),
+    *[("c", "test", False)] * 3,
+]
+CLIPS = pd.DataFrame(ROWS, columns=["speaker", "partition", "is_synthetic"])
+
+
+@pytest.fixture
+def arrays() -> list[np.ndarray]:
+    draw = np.random.default_rng(0)
+    levels = {"a": 5.0, "b": -3.0, "c": 40.0, "dcgan": 0.0}
+    return [(levels[who] + draw.standard_normal((4, 2)) * [1, 7]).astype(np.float32) for who in CLIPS["speaker"]]
+
+
+@pytest.mark.parametrize("numbers", [(0, 1, 2), (3, 4, 5), (8, 9, 10)])
+def test_real_clips_of_a_speaker_are_standard(arrays: list[np.ndarray], numbers: tuple[int, ...]) -> None:
+    found = by_speaker(arrays, CLIPS)
+    rows = np.concatenate([found[number] for number in numbers])
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(rows.std(axis=0), 1, rtol=0.01)
+    assert [array.shape for array in found] == [array.shape for array in arrays]
+    assert found[0].dtype == np.float32
+
+
+def test_rows_of_several_layers(arrays: list[np.ndarray]) -> None:
+    """Each layer is standardised by itself."""
+    found = by_speaker([np.stack([array, 9 - 3 * array], axis=1) for array in arrays], CLIPS)
+    for layers, alone in zip(found, by_speaker(arrays, CLIPS), strict=True):
+        np.testing.assert_allclose(layers[:, 0], alone, atol=1e-5)
+        np.testing.assert_allclose(layers[:, 1], -alone, atol=1e-5)
+
+
+def test_synthetic_clips_count_for_nobody(arrays: list[np.ndarray]) -> None:
+    other = [array + 100 * made for array, made in zip(arrays, CLIPS["is_synthetic"], strict=True)]
+    before, after = by_speaker(arrays, CLIPS), by_speaker(other, CLIPS)
+    for one, two, made in zip(before, after, CLIPS["is_synthetic"], strict=True):
+        assert np.array_equal(one, two) != made
+
+
+@pytest.mark.parametrize(("number", "by"), [(6, (0, 1, 2)), (7, (0, 1, 2, 3, 4, 5))])
+def test_a_synthetic_clip_is_normalised_by_real_ones(
+    arrays: list[np.ndarray], number: int, by: tuple[int, ...]
+) -> None:
+    """By its speaker's, or where there are none by all that train."""
+    rows = np.concatenate([arrays[one] for one in by])
+    expected = (arrays[number] - rows.mean(axis=0)) / rows.std(axis=0)
+    np.testing.assert_allclose(by_speaker(arrays, CLIPS)[number], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_partitions_do_not_meet(arrays: list[np.ndarray]) -> None:
+    """A speaker who trains and validates, as no split allows, is two."""
+    split = CLIPS.assign(partition=CLIPS["partition"].where(np.arange(len(CLIPS)) != 2, "valid"))
+    moved = [array + 100 * (number == 2) for number, array in enumerate(arrays)]
+    one, two = by_speaker(arrays, split), by_speaker(moved, split)
+    assert all(np.array_equal(one[number], two[number]) for number in range(11) if number != 2)
+
+
+def test_a_column_that_a_speaker_does_not_move() -> None:
+    """Is not blown up: it counts as if it moved a little."""
+    clips = CLIPS[:6]
+    arrays = [np.array([[number, 7.0 + (who == "b") * number]]) for number, who in enumerate(clips["speaker"])]
+    arrays[1] = np.array([[1.0, 7.001]])
+    found = by_speaker(arrays, clips)
+    rows = np.concatenate(arrays)
+    expected = (7.001 - rows[:3, 1].mean()) / (LEAST * rows[:, 1].std())
+    assert found[1][0, 1] == pytest.approx(expected, rel=1e-3)
+    constant = by_speaker([np.ones((1, 2))] * 6, clips)
+    assert all((array == 0).all() for array in constant)

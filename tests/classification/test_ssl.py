@@ -1,0 +1,170 @@
+"""The `ssl` with a tiny network of random weights in the place of a large one."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torchaudio import pipelines
+from torchaudio.models import wav2vec2_model
+
+from pipeline.classification import ssl
+from pipeline.classification.ssl import Listener, SslError, SslHead, SslParams, Standardisation, train_ssl
+from pipeline.classification.training import Clips, uar
+
+CPU = torch.device("cpu")
+TINY = {
+    "extractor_mode": "group_norm",
+    "extractor_conv_layer_config": [(8, 10, 5), (8, 8, 4), (8, 4, 4)],
+    "extractor_conv_bias": False,
+    "encoder_embed_dim": 12,
+    "encoder_projection_dropout": 0.1,
+    "encoder_pos_conv_kernel": 5,
+    "encoder_pos_conv_groups": 2,
+    "encoder_num_layers": 3,
+    "encoder_num_heads": 2,
+    "encoder_attention_dropout": 0.1,
+    "encoder_ff_interm_features": 16,
+    "encoder_ff_interm_dropout": 0.1,
+    "encoder_dropout": 0.1,
+    "encoder_layer_norm_first": False,
+    "encoder_layer_drop": 0.1,
+    "aux_num_out": None,
+}
+PARAMS: dict[str, Any] = {
+    "bundle": "TINY_BASE",
+    "hidden": 16,
+    "dropout": 0.1,
+    "steps": 60,
+    "batch": 16,
+    "learning_rate": 0.01,
+    "weight_decay": 0.01,
+    "label_smoothing": 0.1,
+    "checkpoints": 4,
+}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SslParams:
+    """A bundle of torchaudio's form, with weights in a file; a download fails."""
+    bundle = pipelines.Wav2Vec2Bundle("tiny.pth", TINY, 16_000, False, "Wav2Vec2")
+    monkeypatch.setattr(pipelines, "TINY_BASE", bundle, raising=False)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("downloads"))
+    torch.manual_seed(0)
+    torch.save(wav2vec2_model(**TINY).state_dict(), tmp_path / "weights.pth")
+    return SslParams(**PARAMS, weights=str(tmp_path / "weights.pth"))
+
+
+@pytest.fixture
+def listener(tiny: SslParams, tmp_path: Path) -> Listener:
+    return Listener(tiny, CPU, tmp_path / "cache")
+
+
+def noise(samples: int = 4000) -> np.ndarray:
+    return np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
+
+
+def test_features_are_mean_layers(listener: Listener) -> None:
+    torch.manual_seed(0)
+    network = wav2vec2_model(**TINY).eval()
+    found = listener.features("ab" * 32, noise)
+    layers, _ = network.extract_features(torch.from_numpy(noise())[None])
+    expected = np.stack([layer[0].detach().numpy().mean(axis=0) for layer in layers])
+    assert found.shape == (3, 12) and found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert np.isfinite(listener.features("cd" * 32, lambda: noise(7))).all()  # shorter than a frame
+
+
+def test_a_clip_is_heard_once(tiny: SslParams, tmp_path: Path) -> None:
+    heard: list[int] = []
+
+    def samples() -> np.ndarray:
+        heard.append(1)
+        return noise()
+
+    found = [Listener(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples) for _ in range(2)]
+    assert np.array_equal(*found) and len(heard) == 1
+    torch.manual_seed(1)
+    torch.save(wav2vec2_model(**TINY).state_dict(), tiny.weights)  # other weights, the same name
+    other = Listener(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples)
+    assert not np.allclose(other, found[0]) and len(heard) == 2
+
+
+def test_missing_weights_say_how_to_get_them(tiny: SslParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path(tiny.weights).unlink()
+    with pytest.raises(SslError) as caught:
+        Listener(tiny, CPU, tmp_path)
+    message = caught.value.message
+    assert f"'{tiny.weights}' not found" in message and "pipelines.TINY_BASE.get_model(" in message
+    command = message[message.index('-c "') + 4 : message.rindex('"')]
+    asked: list[str] = []
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, *_, **__: asked.extend((url, path)))
+    with pytest.raises(FileNotFoundError):  # it was not downloaded after all
+        exec(command)
+    with pytest.raises(FileNotFoundError):
+        pipelines.TINY_BASE.get_model(dl_kwargs={"model_dir": str(tmp_path / "its own way")})
+    command_asked, itself_asked = asked[:2], asked[2:]
+    address = itself_asked[0]
+    assert address.startswith("https://") and address.endswith("/torchaudio/models/tiny.pth")
+    assert command_asked == [address, tiny.weights]
+
+
+def damaged(path: Path) -> None:
+    path.write_bytes(b"weights")
+
+
+def of_another(path: Path) -> None:
+    torch.save({"head": torch.zeros(2)}, path)
+
+
+@pytest.mark.parametrize("spoil", [damaged, of_another, lambda path: path.write_bytes(b"")])
+def test_other_weights(tiny: SslParams, tmp_path: Path, spoil: Callable[[Path], Any]) -> None:
+    spoil(Path(tiny.weights))
+    with pytest.raises(SslError, match="weights.pth: not the weights of TINY_BASE"):
+        Listener(tiny, CPU, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["WAVLM_BASE_PLUZ", "WAV2VEC2_ASR_BASE_960H", "Wav2Vec2Bundle"])
+def test_unknown_bundle(tiny: SslParams, tmp_path: Path, name: str) -> None:
+    params = SslParams(**{**PARAMS, "bundle": name}, weights=tiny.weights)
+    with pytest.raises(SslError, match=f"'{name}'; (did you mean|expected one of)"):
+        Listener(params, CPU, tmp_path)
+
+
+def clouds(clips: int, seed: int) -> Clips:
+    """The second of three layers says the class; the others are noise of other sizes."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.arange(clips) % 3
+    features = torch.randn(clips, 3, 5, generator=draw) * torch.tensor([1.0, 0.1, 50.0])[:, None]
+    features[torch.arange(clips), 1, labels] += 0.5  # five deviations of that layer
+    return Clips(list(features), labels, torch.ones(clips))
+
+
+def test_head_learns_which_layer_tells(tiny: SslParams) -> None:
+    train, valid, test = (clouds(150, seed) for seed in range(3))
+    scaler = Standardisation.fit(train.inputs)
+    (head, curve), (again, _) = (
+        train_ssl(train, valid, scaler, 3, replace(tiny, learning_rate=0.05), 0, CPU) for _ in range(2)
+    )
+    chances = ssl.probabilities(head, test.inputs, scaler, CPU)
+    assert torch.equal(chances, ssl.probabilities(again, test.inputs, scaler, CPU))
+    torch.testing.assert_close(chances.sum(dim=1), torch.ones(150))
+    assert uar(chances, test.labels) > 0.9
+    assert int(head.mixture.argmax()) == 1
+    assert [row["step"] for row in curve] == [15, 30, 45, 60]
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    head = SslHead(3, 5, 4, 0.0, 2)
+    head(torch.randn(8, 3, 5)).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in head.parameters())
+
+
+def test_standardisation_is_of_what_it_was_fitted_on() -> None:
+    clips = clouds(30, 0)
+    scaled = Standardisation.fit(clips.inputs)(clips.inputs)
+    torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(3, 5), rtol=0, atol=1e-5)
+    torch.testing.assert_close(scaled.std(dim=0, correction=0), torch.ones(3, 5))

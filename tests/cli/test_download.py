@@ -1,0 +1,511 @@
+"""Downloads go on where they broke off and are verified, and so is what pointers of Git LFS stand for."""
+
+import hashlib
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from pipeline.cli import download
+
+CONTENT = bytes(range(256)) * 2_000  # several chunks
+SIZE = len(CONTENT)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+HALF = SIZE // 2
+
+
+@dataclass
+class Site:
+    """A web server whose manners a test sets."""
+
+    url: str = ""
+    files: dict[str, bytes] = field(default_factory=lambda: {"/file": CONTENT})
+    headers: dict[str, str] = field(default_factory=lambda: {"ETag": '"one"'})
+    ranges: bool = True  # it knows them
+    heeds_if_range: bool = True
+    tells_length: bool = True
+    tells_total: bool = True  # with 416
+    cuts: list[int] = field(default_factory=list)  # bytes after which the connection breaks, of one response each
+    statuses: list[int] = field(default_factory=list)  # said instead of a file, once each
+    asked: list[tuple[str, str | None, str | None]] = field(default_factory=list)  # path, Range, If-Range
+
+    def ranges_asked(self) -> list[str | None]:
+        return [wanted for _, wanted, _ in self.asked]
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        site = self.site
+        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
+        site.asked.append((self.path, wanted, condition))
+        content = site.files.get(self.path)
+        if site.statuses or content is None:
+            self.answer(site.statuses.pop(0) if site.statuses else 404, b"", {"Retry-After": "0"})
+            return
+        stale = site.heeds_if_range and condition is not None and condition not in site.headers.values()
+        if wanted is None or not site.ranges or stale:
+            self.answer(200, content, site.headers)
+            return
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(content):
+            extent = {"Content-Range": f"bytes */{len(content)}"} if site.tells_total else {}
+            self.answer(416, b"", extent)
+            return
+        extent = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
+        self.answer(206, content[start:], site.headers | extent)
+
+    def answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if self.site.tells_length or not body:
+            self.send_header("Content-Length", str(len(body)))
+        else:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        cut = self.site.cuts.pop(0) if self.site.cuts and body else len(body)
+        self.wfile.write(body[:cut])
+        self.close_connection = self.close_connection or cut < len(body)
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # which a client makes that hangs up
+            super().handle_error(request, client_address)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """A server on this machine."""
+    found = Site()
+    server = Server(("127.0.0.1", 0), type("OfSite", (Handler,), {"site": found}))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    yield found
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Pauses that a download asks for, none of which is made."""
+    asked: list[float] = []
+    monkeypatch.setattr(time, "sleep", asked.append)
+    return asked
+
+
+@pytest.fixture(autouse=True)
+def chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes is written by so many bytes, of which the places where connections break here are multiples."""
+    monkeypatch.setattr(download, "CHUNK", 500)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "downloads" / "file.zip"
+
+
+def get(site: Site, path: Path, size: int | None = SIZE, checksum: str | None = MD5) -> None:
+    download.download(f"{site.url}/file", path, size, checksum)
+
+
+def begin(site: Site, path: Path, start: int = HALF) -> None:
+    """Have a download stopped after so many bytes, as by Ctrl-C."""
+    site.cuts = [start]
+
+    class Stop(BaseException):
+        pass
+
+    def stop(pause: float) -> None:
+        raise Stop
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", stop)
+        with pytest.raises(Stop):
+            get(site, path)
+    assert part(path).stat().st_size == start
+    site.asked.clear()
+
+
+def part(path: Path) -> Path:
+    return path.with_name("file.zip.part")
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+@pytest.mark.parametrize("checksum", [MD5, SHA256, SHA256.upper(), None])
+@pytest.mark.parametrize("size", [SIZE, None])
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_file(site: Site, path: Path, size: int | None, checksum: str | None, tells_length: bool) -> None:
+    site.tells_length = tells_length
+    get(site, path, size, checksum)
+    assert path.read_bytes() == CONTENT
+    assert files(path.parent) == ["file.zip"]
+    get(site, path, size, checksum)
+    assert len(site.asked) == 1  # it was there
+
+
+def test_an_empty_file(site: Site, path: Path) -> None:
+    site.files["/file"] = b""
+    get(site, path, 0, hashlib.md5(b"").hexdigest())
+    assert path.read_bytes() == b""
+
+
+def test_another_file_in_its_place_is_replaced(site: Site, path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(CONTENT[::-1])
+    get(site, path)
+    assert path.read_bytes() == CONTENT
+
+
+def test_another_call_goes_on(site: Site, path: Path) -> None:
+    begin(site, path)
+    get(site, path)
+    assert site.asked == [("/file", f"bytes={HALF}-", '"one"')]
+    assert path.read_bytes() == CONTENT
+    assert files(path.parent) == ["file.zip"]
+
+
+def test_by_its_date(site: Site, path: Path) -> None:
+    date = "Wed, 21 Oct 2015 07:28:00 GMT"
+    site.headers = {"ETag": 'W/"weak"', "Last-Modified": date}
+    begin(site, path)
+    get(site, path)
+    assert site.asked == [("/file", f"bytes={HALF}-", date)]
+
+
+def test_by_its_checksum_alone(site: Site, path: Path) -> None:
+    site.headers = {}
+    begin(site, path)
+    get(site, path)
+    assert site.asked == [("/file", f"bytes={HALF}-", None)]
+
+
+def test_without_anything_to_tell_versions_apart_it_begins_afresh(site: Site, path: Path) -> None:
+    site.headers = {}
+    begin(site, path)
+    get(site, path, checksum=None)
+    assert site.ranges_asked() == [None]
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kept", ["nothing", "too much", "another address", "version unknown"])
+def test_what_is_of_no_use_is_dropped(site: Site, path: Path, kept: str) -> None:
+    begin(site, path)
+    version = part(path).with_name("file.zip.part.version")
+    if kept == "nothing":
+        part(path).unlink()
+    elif kept == "too much":
+        part(path).write_bytes(CONTENT * 2)
+    elif kept == "another address":
+        version.write_text('http://127.0.0.1/other\n"one"')
+    else:
+        version.unlink()
+    get(site, path)
+    assert site.ranges_asked() == [None]
+    assert path.read_bytes() == CONTENT
+
+
+def test_the_bar_begins_where_the_download_does(site: Site, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begin(site, path)
+    capsys.readouterr()
+    get(site, path)
+    first, *_, last = capsys.readouterr().err.strip().split("\r")
+    assert "file.zip:  50%" in first
+    assert "100%" in last
+
+
+def test_a_broken_connection(site: Site, path: Path, pauses: list[float]) -> None:
+    site.cuts = [1000, 0, 0, 5000, HALF]
+    get(site, path)
+    assert path.read_bytes() == CONTENT
+    assert site.ranges_asked() == [None, *(f"bytes={start}-" for start in (1000, 1000, 1000, 6000, 6000 + HALF))]
+    assert pauses == [1, 2, 4, 1, 1]  # longer as long as nothing is won
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_a_connection_that_breaks_on_and_on(site: Site, path: Path, tells_length: bool) -> None:
+    site.tells_length = tells_length
+    site.cuts = [1000] + [0] * 20
+    with pytest.raises(download.DownloadError, match="gave up after 6 attempts, .* 1,000 bytes that came"):
+        get(site, path)
+    site.cuts = []
+    get(site, path)
+    assert site.ranges_asked()[-1] == "bytes=1000-"
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_knows_no_ranges(site: Site, path: Path) -> None:
+    site.ranges = False
+    begin(site, path)
+    get(site, path)
+    assert site.ranges_asked() == [f"bytes={HALF}-"]
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_knows_no_ranges_and_breaks_off(site: Site, path: Path) -> None:
+    site.ranges = False
+    site.cuts = [1000] * 20
+    with pytest.raises(download.DownloadError, match="gave up"):
+        get(site, path)
+    assert len(site.asked) == 7
+
+
+@pytest.mark.parametrize("heeds", [True, False])
+@pytest.mark.parametrize("headers", [{"ETag": '"two"'}, {"Last-Modified": "Wed, 21 Oct 2015 07:28:00 GMT"}])
+def test_a_file_that_has_changed(site: Site, path: Path, headers: dict[str, str], heeds: bool) -> None:
+    before = {"ETag": '"one"', "Last-Modified": "Tue, 20 Oct 2015 07:28:00 GMT"}
+    site.headers = {name: before[name] for name in headers}
+    begin(site, path)
+    changed = CONTENT[::-1]
+    site.files["/file"], site.headers, site.heeds_if_range = changed, headers, heeds
+    get(site, path, SIZE, hashlib.md5(changed).hexdigest())
+    assert path.read_bytes() == changed
+    assert site.ranges_asked() == [f"bytes={HALF}-"] + [None] * (not heeds)
+
+
+def test_416_after_all_bytes(site: Site, path: Path) -> None:
+    begin(site, path)
+    part(path).write_bytes(CONTENT)
+    get(site, path, None)
+    assert site.ranges_asked() == [f"bytes={SIZE}-"]
+    assert path.read_bytes() == CONTENT
+
+
+def test_all_bytes_need_no_server(site: Site, path: Path) -> None:
+    begin(site, path)
+    part(path).write_bytes(CONTENT)
+    get(site, path)
+    assert site.asked == []
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("tells_total", [True, False])
+def test_416_after_too_many_bytes(site: Site, path: Path, tells_total: bool) -> None:
+    begin(site, path)
+    part(path).write_bytes(CONTENT + b"more")
+    site.tells_total = tells_total
+    get(site, path, None)
+    assert site.ranges_asked() == [f"bytes={SIZE + 4}-", None]
+    assert path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416])
+def test_a_refusal_is_final(site: Site, path: Path, status: int) -> None:
+    site.statuses = [status] * 2
+    with pytest.raises(download.DownloadError, match=rf"/file: the server says {status} \w.*, expected the file"):
+        get(site, path)
+    assert len(site.asked) == 1
+    assert files(path.parent) == []
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+def test_a_server_that_is_busy(site: Site, path: Path, status: int) -> None:
+    begin(site, path)
+    site.statuses = [status]
+    get(site, path)
+    assert site.ranges_asked() == [f"bytes={HALF}-"] * 2
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_server_that_stays_busy(site: Site, path: Path, pauses: list[float]) -> None:
+    site.statuses = [503] * 20
+    with pytest.raises(download.DownloadError, match="the server says 503 Service Unavailable, .* after 6 attempts"):
+        get(site, path)
+    assert pauses == [2, 4, 8, 16, 32]
+
+
+def test_a_server_is_left_alone_as_long_as_it_asks(pauses: list[float]) -> None:
+    for said, pause_s in (("30", 30.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0), ("", 0.0)):
+        response = requests.Response()
+        response.status_code, response.headers["Retry-After"] = 429, said
+        with pytest.raises(download._BrokenOffError) as raised:
+            download._check_status(response)
+        assert raised.value.pause_s == pause_s
+
+
+def test_no_server(path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        free_port = free.getsockname()[1]
+    with pytest.raises(download.DownloadError, match="no connection, or it broke off .* gave up after 6 attempts"):
+        download.download(f"http://127.0.0.1:{free_port}/file", path)
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/file", "file:///etc/hosts", "no address"])
+def test_addresses_of_other_kinds(url: str, path: Path, pauses: list[float]) -> None:
+    with pytest.raises(download.DownloadError, match=url):
+        download.download(url, path)
+    assert pauses == []
+
+
+@pytest.mark.parametrize("checksum", [MD5, SHA256])
+def test_a_wrong_checksum(site: Site, path: Path, checksum: str) -> None:
+    site.files["/file"] = CONTENT[::-1]
+    kind = "md5" if checksum == MD5 else "sha256"
+    with pytest.raises(
+        download.DownloadError, match=rf"file.zip: http.*/file has {kind} \w+, expected {checksum}; it was removed"
+    ):
+        get(site, path, SIZE, checksum)
+    assert files(path.parent) == []
+    site.files["/file"] = CONTENT
+    get(site, path, SIZE, checksum)
+    assert site.ranges_asked() == [None, None]
+
+
+def test_a_wrong_size_is_seen_before_the_file_comes(site: Site, path: Path) -> None:
+    with pytest.raises(download.DownloadError, match="/file: has 512,000 bytes, expected 512,001"):
+        get(site, path, SIZE + 1)
+    assert files(path.parent) == []
+
+
+def test_a_file_that_does_not_end(site: Site, path: Path) -> None:
+    site.tells_length = False
+    with pytest.raises(download.DownloadError, match=r"has [\d,]+ bytes, expected 1,000; it was removed"):
+        get(site, path, 1000)
+    assert files(path.parent) == []
+
+
+def test_a_file_that_is_too_short(site: Site, path: Path) -> None:
+    site.tells_length = False
+    with pytest.raises(download.DownloadError, match="has 512,000 bytes, expected 512,001"):
+        get(site, path, SIZE + 1)
+    assert files(path.parent) == []
+
+
+def test_a_disk_that_is_full(site: Site, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin(site, path)
+    original = Path.open
+
+    def full(self: Path, mode: str = "r", **others: Any) -> object:
+        if mode == "ab":
+            raise OSError(28, "No space left on device")
+        return original(self, mode, **others)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(
+            download.DownloadError, match=r"file.zip.part: No space left on device; another call goes on"
+        ):
+            get(site, path)
+    get(site, path)
+    assert site.ranges_asked() == [f"bytes={HALF}-"] * 2
+
+
+def test_a_folder_that_cannot_be_made(site: Site, path: Path) -> None:
+    path.parent.write_text("a file")
+    with pytest.raises(download.DownloadError, match="downloads: File exists"):
+        get(site, path)
+
+
+def pointer(content: bytes, size: int | None = None) -> bytes:
+    digest = hashlib.sha256(content).hexdigest()
+    length = len(content) if size is None else size
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {length}\n".encode()
+
+
+@pytest.fixture
+def repository(site: Site, tmp_path: Path) -> Path:
+    """A folder of pointers and other files; the site has what the pointers stand for."""
+    sounds = {f"wav/{number} é.wav": f"sound {number}".encode() for number in range(20)}
+    site.files = {f"/media/{name.replace(' é', '%20%C3%A9')}": content for name, content in sounds.items()}
+    folder = tmp_path / "corpus"
+    (folder / "wav").mkdir(parents=True)
+    for name, content in sounds.items():
+        (folder / name).write_bytes(pointer(content))
+    (folder / "wav/real.wav").write_bytes(b"a real sound")
+    (folder / "wav/._fork.wav").write_bytes(pointer(b"hidden"))
+    (folder / "film.wav.mp4").write_bytes(pointer(b"not asked for"))
+    return folder
+
+
+def resolve(site: Site, folder: Path, most_bytes: int = 1000) -> int:
+    return download.resolve(folder, ("*/wav/*.wav",), f"{site.url}/media/", most_bytes)
+
+
+def test_pointers_are_replaced(site: Site, repository: Path) -> None:
+    assert resolve(site, repository) == 20
+    assert [(repository / f"wav/{number} é.wav").read_text() for number in range(20)] == [
+        f"sound {number}" for number in range(20)
+    ]
+    assert (repository / "wav/real.wav").read_bytes() == b"a real sound"
+    assert len(files(repository)) == 23
+    assert download.is_pointer(repository / "film.wav.mp4")
+    assert resolve(site, repository) == 0
+    assert len(site.asked) == 20
+
+
+def test_a_repository_in_a_folder_of_its_own(site: Site, repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    repository.rename(tmp_path / "raw" / "corpus-main")
+    (tmp_path / "raw" / "corpus-main" / ".gitattributes").touch()
+    (tmp_path / "raw" / "corpus-main" / "wav" / ".gitattributes").touch()
+    assert resolve(site, tmp_path / "raw") == 20
+
+
+def test_a_second_call_gets_the_rest(site: Site, repository: Path) -> None:
+    missing = site.files.pop("/media/wav/19%20%C3%A9.wav")
+    with pytest.raises(download.DownloadError, match=r"19%20%C3%A9.wav: the server says 404 .*; \d+ of 20 files came"):
+        resolve(site, repository)
+    there = [path for path in repository.glob("wav/[0-9]*") if not download.is_pointer(path)]
+    site.files["/media/wav/19%20%C3%A9.wav"] = missing
+    site.asked.clear()
+    assert resolve(site, repository) == len(site.asked) == 20 - len(there)
+
+
+@pytest.mark.parametrize("content", [b"sound X", b"sound 70", pointer(b"sound 7")])
+def test_wrong_content(site: Site, repository: Path, content: bytes) -> None:
+    site.files["/media/wav/7%20%C3%A9.wav"] = content
+    with pytest.raises(download.DownloadError, match="has (sha256|8 bytes|126 bytes).*, expected"):
+        resolve(site, repository)
+    assert download.is_pointer(repository / "wav/7 é.wav")
+    assert not list(repository.rglob("*.part*"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"version https://git-lfs.github.com/spec/v1\n", pointer(b"x").replace(b"sha256", b"md5"), pointer(b"x", -1)],
+)
+def test_malformed_pointers(site: Site, repository: Path, content: bytes) -> None:
+    (repository / "wav/0 é.wav").write_bytes(content)
+    with pytest.raises(download.DownloadError, match="wav/0 é.wav: a malformed pointer of Git LFS"):
+        resolve(site, repository)
+    assert site.asked == []
+
+
+def test_pointers_that_promise_too_much(site: Site, repository: Path) -> None:
+    (repository / "wav/0 é.wav").write_bytes(pointer(b"x", 10**12))
+    with pytest.raises(download.DownloadError, match="promise 1,000,000,000,1.. bytes, expected 1,000 at most"):
+        resolve(site, repository)
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(pointer(b"x"), True), (b"version https://git-lfs", True), (b"RIFF", False), (b"", False)]
+    + [(pointer(b"x") + bytes(1000), False)],
+)
+def test_what_a_pointer_is(tmp_path: Path, content: bytes, expected: bool) -> None:
+    (tmp_path / "file").write_bytes(content)
+    assert download.is_pointer(tmp_path / "file") == expected
+    assert not download.is_pointer(tmp_path / "nothing")

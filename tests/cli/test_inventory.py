@@ -1,0 +1,444 @@
+"""What is there of a corpus is said as it is, and `fetch` gets the rest, once."""
+
+import hashlib
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path, PurePosixPath
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import download
+from pipeline.cli.main import main
+from pipeline.corpora import CORPORA
+from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError
+
+RAW = Path("data/raw/mini")
+EMOTIONS = {"a": "angry", "s": "sad"}
+SPEAKERS = tuple("bcdefgh")
+NAMES = [f"{speaker}_{emotion}{number}" for speaker in SPEAKERS for emotion in EMOTIONS for number in (1, 2)]
+
+
+def parse(path: PurePosixPath) -> Labels:
+    """Labels in a name such as `b_a1.wav`: angry, by b."""
+    speaker, _, rest = path.stem.partition("_")
+    if speaker not in SPEAKERS or rest[:1] not in EMOTIONS:
+        raise UnknownNameError(path.name)
+    return Labels(name=path.stem, speaker=speaker, emotion=EMOTIONS[rest[0]], emotion_raw=rest[0])
+
+
+MINI = Corpus(
+    title="Mini",
+    license="CC0",
+    source="nowhere",
+    parse=parse,
+    complete={(speaker, emotion): 2 for speaker in SPEAKERS for emotion in EMOTIONS.values()},
+)
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, which is the current directory; `mini` is one more corpus."""
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("params.yaml").write_text("tables: {}\n")
+    monkeypatch.setattr(time, "sleep", lambda pause: None)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    know(monkeypatch, MINI)
+    return tmp_path / "project"
+
+
+def know(monkeypatch: pytest.MonkeyPatch, corpus: Corpus) -> None:
+    monkeypatch.setitem(CORPORA, "mini", corpus)  # type: ignore[arg-type]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def said(*names: str) -> list[str]:
+    """Lines on `mini` below its title and source."""
+    result = run("corpora", *(names or ("mini",)))
+    assert result.exit_code == 0, result.output
+    title, source, *lines = [line.strip() for line in result.output.splitlines()]
+    assert (title, source) == ("mini  Mini; licence: CC0", "nowhere")
+    return lines
+
+
+def fill(*names: str, folder: Path = RAW, content: bytes = b"RIFF") -> None:
+    for name in names:
+        path = folder / (name if "." in name else f"{name}.wav")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def pointer(content: bytes) -> bytes:
+    digest = hashlib.sha256(content).hexdigest()
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n".encode()
+
+
+def test_nothing() -> None:
+    assert said() == ["", "A corpus goes into data/raw/NAME; one that is elsewhere: emocycle repro --raw NAME=FOLDER"]
+
+
+def test_a_complete_corpus() -> None:
+    fill(*NAMES)
+    assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+
+
+def test_a_link(tmp_path: Path) -> None:
+    fill(*NAMES, folder=tmp_path / "elsewhere")
+    RAW.parent.mkdir(parents=True)
+    RAW.symlink_to(tmp_path / "elsewhere")
+    assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+    RAW.unlink()
+    RAW.symlink_to("/nowhere/at/all")
+    assert said()[0] == "data/raw/mini: is a link to /nowhere/at/all, which is not there"
+
+
+def test_twice_there() -> None:
+    fill(*NAMES)
+    fill(*NAMES, folder=RAW / "nested" / "again")
+    assert said() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
+
+
+def test_what_is_missing() -> None:
+    fill(*(name for name in NAMES if name[0] not in "ch" and name not in ("b_a1", "b_s2", "d_a2")))
+    assert said() == [
+        "data/raw/mini: 17 clips in 17 audio files",
+        "speaker b has 2 of 4 clips (angry 1 of 2, sad 1 of 2)",
+        "speaker d has 3 of 4 clips (angry 1 of 2)",
+        "no clips of speakers c, h",
+    ]
+
+
+def test_much_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(*(name for name in NAMES if not name.endswith("_a1")))
+    assert said()[1:] == [
+        *(f"speaker {speaker} has 3 of 4 clips (angry 1 of 2)" for speaker in "bcdef"),
+        "and 2 more speakers lack clips",
+    ]
+    many = {(f"{number}", "sad"): 1 for number in range(20)}
+    know(monkeypatch, replace(MINI, complete=dict(MINI.complete) | many))
+    assert said()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
+
+
+def test_no_clips() -> None:
+    fill("some.zip", ".hidden.wav")
+    assert said() == [
+        "data/raw/mini: 0 clips in 0 audio files",
+        "1 audio files are hidden, or resource forks of macOS",
+    ]
+
+
+def test_files_of_other_kinds() -> None:
+    fill(*NAMES, "readme.txt", "x_a1.wav", "y_a1.FLAC", "._b_a1.wav", "__MACOSX/b_a2.wav", "b_a3.wav", "b_a4.wav")
+    assert said() == [
+        "data/raw/mini: 30 clips in 32 audio files, complete",
+        "2 clips more than the corpus has of these speakers and emotions",
+        "2 audio files are not named as the corpus's are, such as data/raw/mini/x_a1.wav",
+        "2 audio files are hidden, or resource forks of macOS",
+    ]
+
+
+def test_a_name_that_is_not_utf_8() -> None:
+    fill(*NAMES)
+    try:
+        fill("b_a1\udcff.wav")
+    except OSError:
+        pytest.skip("the file system takes UTF-8 only")
+    assert said()[1].endswith(r"such as data/raw/mini/b_a1\udcff.wav")
+
+
+def test_pointers() -> None:
+    fill(*NAMES)
+    fill(*NAMES[:3], content=pointer(b"sound"))
+    fill(f"mp3/{NAMES[5]}.mp3", content=pointer(b"another form of a clip that is there"))
+    assert said() == [
+        "data/raw/mini: 28 clips in 29 audio files",
+        "3 clips are but pointers of Git LFS: run `git lfs pull` there, or `emocycle fetch`",
+    ]
+
+
+def test_nobody_knows_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, replace(MINI, complete={}))
+    fill(*NAMES)
+    assert said() == ["data/raw/mini: 28 clips in 28 audio files"]
+
+
+def test_genders(monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, replace(MINI, genders=lambda paths: {path.stem: "female" for path in paths}))
+    fill(*NAMES)
+    assert said()[1:] == ["nobody's gender is known, for the corpus's table of speakers is not there"]
+    fill("b.txt")
+    assert said()[1:] == []
+
+    def broken(paths: object) -> dict[str, str]:
+        raise click.ClickException("b.txt: not readable")
+
+    know(monkeypatch, replace(MINI, genders=broken))
+    assert said()[1:] == ["b.txt: not readable"]
+
+
+def test_all_corpora() -> None:
+    fill(*NAMES)
+    result = run("corpora")
+    lines = result.output.splitlines()
+    assert lines[0].split() == ["mini", "Mini;", "licence:", "CC0"]  # what is there comes first
+    assert {line.split()[0] for line in lines if line and not line.startswith((" ", "A "))} == {*CORPORA}
+    assert "`emocycle fetch ravdess`, or Zenodo, record 1188976" in result.output
+    assert "emocycle fetch savee" not in result.output
+    assert max(map(len, lines)) <= 105
+    assert len(lines) < 30
+
+
+@pytest.mark.parametrize("command", ["corpora", "fetch"])
+@pytest.mark.parametrize("name", ["ravdes", "../ravdess"])
+def test_unknown_names(command: str, name: str) -> None:
+    result = run(command, name)
+    assert result.exit_code == 1
+    assert f"corpus '{name}' is not known" in result.output
+    assert ("did you mean 'ravdess'?" in result.output) == ("ravdes" in name)
+
+
+def test_the_demo_is_known_and_not_downloaded() -> None:
+    assert run("corpora", "demo").output.startswith("demo  emocycle demo")
+    result = run("fetch", "demo")
+    assert result.exit_code == 1
+    assert "demo: is not downloaded; `emocycle repro` makes it" in result.output
+
+
+TABLES = """
+tables:
+  mine:
+    table: clips.csv
+    base: .
+    license: mine alone
+    emotions: {}
+    intensities: {}
+"""
+
+
+def test_tables() -> None:
+    Path("params.yaml").write_text(TABLES)
+    assert "mine  your table data/raw/mine/clips.csv; licence: mine alone\n" in run("corpora", "mine").output
+    assert "      the table is not there\n" in run("corpora", "mine").output
+    fill("1.wav", "2.wav", folder=Path("data/raw/mine"))
+    fill("clips.csv", folder=Path("data/raw/mine"), content=b"filepath,emotion\n1.wav,sad\n2.wav,what\n3.wav,sad\n")
+    assert "      3 rows, of which some cannot be used: missing 1, unknown label 1\n" in run("corpora", "mine").output
+    fill("clips.csv", folder=Path("data/raw/mine"), content=b"filepath,emotion\n1.wav,sad\n")
+    assert run("corpora", "mine").output.endswith("      1 rows\n")
+    fill("clips.csv", folder=Path("data/raw/mine"), content=b"what\n1.wav\n")
+    result = run("corpora")
+    assert result.exit_code == 0
+    assert "lacks the column 'filepath'" in result.output
+
+
+@pytest.mark.parametrize("text", ["tables: 3", "a: [", "seed: 1"])
+def test_params_that_are_not_in_order(text: str) -> None:
+    Path("params.yaml").write_text(text)
+    result = run("corpora")
+    assert result.exit_code == 0
+    assert "Corpora with tables of their own are not listed: params.yaml: " in result.output
+
+
+# Fetching
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
+    """A server's address, the folder that it shows, and the paths that it was asked for."""
+    folder, asked = tmp_path / "site", list[str]()
+    folder.mkdir()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            super().do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", folder, asked
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def sound(name: str) -> bytes:
+    return f"RIFF {name}".encode() * 100
+
+
+def publish(url: str, folder: Path, lfs: bool, names: list[str] = NAMES) -> Corpus:
+    """`mini` as an archive on the site, where Git LFS may have the sounds."""
+    with zipfile.ZipFile(folder / "mini.zip", "w") as zipped:
+        zipped.writestr("mini-main/readme.txt", "not to be unpacked")
+        for name in names:
+            zipped.writestr(f"mini-main/wav/{name}.wav", pointer(sound(name)) if lfs else sound(name))
+    for name in names:
+        fill(name, folder=folder / "media" / "wav", content=sound(name))
+    content = (folder / "mini.zip").read_bytes()
+    archive = Archive(
+        url=f"{url}/mini.zip",
+        members=("*/wav/*.wav",),
+        most_bytes=100_000,
+        size=len(content),
+        md5=hashlib.md5(content).hexdigest(),
+        lfs=f"{url}/media/" if lfs else None,
+    )
+    return replace(MINI, archives=(archive,))
+
+
+@pytest.mark.parametrize("lfs", [True, False])
+def test_fetch(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch, lfs: bool) -> None:
+    url, folder, asked = site
+    know(monkeypatch, publish(url, folder, lfs))
+    result = run("fetch", "mini")
+    assert result.exit_code == 0, result.output
+    assert "Mini: its licence is CC0\n" in result.output
+    assert "data/raw/mini: unpacked 28 files\n" in result.output
+    assert result.stdout.endswith("data/raw/mini: 28 clips in 28 audio files, complete\n")
+    wav = RAW / "wav" if lfs else RAW / "mini-main" / "wav"
+    assert {path.name: path.read_bytes() for path in wav.iterdir()} == {f"{name}.wav": sound(name) for name in NAMES}
+    assert list(RAW.iterdir()) == [RAW / "wav" if lfs else RAW / "mini-main"]
+    assert list(Path("data/downloads").iterdir()) == []
+    assert len(asked) == 1 + 28 * lfs
+
+    again = run("fetch", "mini")
+    assert again.output == "mini: nothing to do; data/raw/mini: 28 clips in 28 audio files, complete\n"
+    assert len(asked) == 1 + 28 * lfs
+
+
+def test_fetch_what_is_missing(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder, asked = site
+    know(monkeypatch, publish(url, folder, lfs=True))
+    fill(*(f"wav/{name}.wav" for name in NAMES[:10]), content=b"mine")
+    result = run("fetch", "mini")
+    assert "data/raw/mini: unpacked 18 files; 10 were there and stayed as they are\n" in result.output
+    assert len(asked) == 19
+    assert (RAW / "wav" / f"{NAMES[0]}.wav").read_bytes() == b"mine"
+    # A clip that is but a pointer, as in a clone without Git LFS: no archive is needed.
+    fill(f"wav/{NAMES[0]}", content=pointer(sound(NAMES[0])))
+    assert run("fetch", "mini").stdout.endswith("28 audio files, complete\n")
+    assert len(asked) == 20
+    assert (RAW / "wav" / f"{NAMES[0]}.wav").read_bytes() == sound(NAMES[0])
+
+
+def test_fetch_goes_on(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder, asked = site
+    know(monkeypatch, publish(url, folder, lfs=True))
+    last = folder / "media" / "wav" / f"{NAMES[-1]}.wav"
+    last.rename(folder / "away.wav")
+    result = run("fetch", "mini")
+    assert result.exit_code == 1
+    assert f"{last.name}: the server says 404" in result.output
+    assert "clips are but pointers of Git LFS" in run("corpora", "mini").output
+    (folder / "away.wav").rename(last)
+    assert run("fetch", "mini").exit_code == 0
+    assert asked.count("/mini.zip") == 1
+    assert len(asked) <= 1 + 28 + 8
+
+
+def test_fetch_to_another_folder(
+    site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, folder, asked = site
+    know(monkeypatch, publish(url, folder, lfs=False))
+    there = tmp_path / "disk" / "mini"
+    result = run("fetch", "mini", "--to", str(there))
+    assert result.stdout.endswith(f"It is not where the pipeline looks: emocycle repro --raw mini={there}\n")
+    assert not RAW.exists()
+    RAW.parent.mkdir(parents=True)
+    RAW.symlink_to(there)
+    assert "nothing to do" in run("fetch", "mini").output
+    for path in there.rglob("*_a1.wav"):
+        path.unlink()
+    assert "unpacked 7 files; 21 were there" in run("fetch", "mini").output
+    assert RAW.is_symlink()
+    assert len(asked) == 2
+
+
+def test_fetch_is_not_all(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder, _ = site
+    know(monkeypatch, publish(url, folder, lfs=False, names=NAMES[1:]))
+    result = run("fetch", "mini")
+    assert result.exit_code == 1
+    assert "speaker b has 3 of 4 clips (angry 1 of 2)\n" in result.output
+    assert "mini: is not complete, though all of its archives are unpacked" in result.output
+
+
+def test_fetch_a_bad_archive(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder, asked = site
+    good = publish(url, folder, lfs=False)
+    know(monkeypatch, replace(good, archives=(replace(good.archives[0], size=None, md5=None),)))
+    content = (folder / "mini.zip").read_bytes()
+    (folder / "mini.zip").write_bytes(content[:-100])
+    result = run("fetch", "mini")
+    assert result.exit_code == 1
+    assert "data/downloads/mini-1.zip: damaged, or no zip file" in result.output
+    (folder / "mini.zip").write_bytes(content)
+    assert run("fetch", "mini").exit_code == 0
+    assert len(asked) == 2
+
+
+def test_fetch_into_a_folder_that_is_none(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder, asked = site
+    know(monkeypatch, publish(url, folder, lfs=False))
+    RAW.parent.mkdir(parents=True)
+    for make in (RAW.touch, lambda: RAW.symlink_to("/nowhere/at/all")):
+        make()
+        result = run("fetch", "mini")
+        assert result.exit_code == 1
+        assert "data/raw/mini: is a file, or a link to what is not there" in result.output
+        RAW.unlink()
+    assert asked == []
+
+
+def test_fetch_outside_a_project_makes_nothing() -> None:
+    Path("params.yaml").unlink()
+    for arguments in (("mini",), ("mini", "--to", "there")):
+        result = run("fetch", *arguments)
+        assert result.exit_code == 1
+        assert "params.yaml: not found; run `emocycle fetch` inside the project" in result.output
+    assert not list(Path().iterdir())
+
+
+def test_no_archive() -> None:
+    result = run("fetch", "mini")
+    assert result.exit_code == 0
+    assert result.output == (
+        "`emocycle fetch` cannot get Mini, whose licence is: CC0\n"
+        "  1. Get it: nowhere\n"
+        "  2. Unpack it into data/raw/mini, or elsewhere and say: emocycle repro --raw mini=/its/folder\n"
+        "  3. See whether all is there: emocycle corpora mini\n"
+    )
+    fill(*NAMES)
+    assert "nothing to do" in run("fetch", "mini").output
+
+
+@pytest.mark.parametrize("name", [name for name, corpus in CORPORA.items() if corpus.archives])
+def test_what_the_corpora_say_of_their_archives(name: str) -> None:
+    for archive in CORPORA[name].archives:
+        assert archive.url.startswith("https://")
+        assert archive.lfs is None or (archive.lfs.startswith("https://") and archive.lfs.endswith("/"))
+        assert archive.md5 is None or len(archive.md5) == 32
+        assert archive.most_bytes > (archive.size or 0)
+    assert CORPORA[name].complete
+
+
+def test_no_pointer_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names are enough: of a file that is no pointer by its size, nothing is read."""
+    fill(*NAMES, content=b"RIFF" * 1000)
+    Path("params.yaml").unlink()
+    monkeypatch.setattr(Path, "open", lambda *arguments, **others: pytest.fail("a file was opened"))
+    assert not download.is_pointer(RAW / f"{NAMES[0]}.wav")
+    assert "complete" in run("corpora", "mini").output

@@ -1,0 +1,569 @@
+"""What a person runs: everything that is wrong is said at once, and nothing of theirs is lost."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from pipeline.cli import records, workspace
+from pipeline.cli.main import main
+from pipeline.core import params
+
+ROOT = Path(__file__).parents[2]
+ARMS = ("classical", "cyclegan", "none")  # of the demo
+IN_ORDER = "params.yaml and data/raw are in order\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository's params.yaml in an empty project, which is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Arguments of each call of DVC, which is not called but says that all went well."""
+    calls: list[tuple[str, ...]] = []
+
+    def dvc(*arguments: str) -> int:
+        calls.append(arguments)
+        return 0
+
+    monkeypatch.setattr(workspace, "dvc", dvc)
+    monkeypatch.setattr(workspace, "stages", lambda: {"evaluate"})
+    return calls
+
+
+def change(**values: Any) -> None:
+    """Give keys of params.yaml other values; dots between levels are written `__`, None removes a key."""
+    yaml = YAML()
+    found = yaml.load(Path("params.yaml"))
+    for name, value in values.items():
+        *above, key = name.split("__")
+        place = found
+        for level in above:
+            place = place[level]
+        if value is None:
+            del place[key]
+        else:
+            place[key] = value
+    yaml.dump(found, Path("params.yaml"))
+
+
+MINE = {"table": "clips.csv", "base": ".", "license": "private", "emotions": {}, "intensities": {}}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def git(*arguments: str) -> None:
+    who = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
+
+
+def test_help_imports_no_stage() -> None:
+    program = (
+        "import sys; from pipeline.cli.main import main; main(['--help'], standalone_mode=False); "
+        "assert not {'torch', 'pandas', 'numpy', 'pydantic'} & set(sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert re.search("train-cyclegan +Train one pair's CycleGAN", result.stdout)
+    assert result.stdout.index("record") < result.stdout.index("demo-corpus") < result.stdout.index("evaluate")
+
+
+def test_each_stage_is_found() -> None:
+    assert "--scenario" in run("split", "--help").output
+
+
+def test_the_repository_is_in_order() -> None:
+    result = run("check")
+    assert (result.output, result.exit_code) == (IN_ORDER, 0)
+
+
+def test_ravdess_can_be_run_with_the_present_code() -> None:
+    shutil.copy(ROOT / "experiments/ravdess/params.yaml", "params.yaml")
+    result = run("check")
+    assert "data/raw/ravdess: no such folder" in result.output
+    assert "Error: 1 problem to solve first" in result.output
+
+
+@pytest.mark.parametrize("record", sorted(ROOT.glob("experiments/*/dvc.lock")), ids=lambda path: path.parent.name)
+def test_records_name_the_commit_that_made_them(record: Path) -> None:
+    assert re.fullmatch(r"[0-9a-f]{40}\n", (record.parent / "commit.txt").read_text())
+    assert params.read(record.parent / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"sead": 1}, "'sead' is not known; did you mean 'seed'?"),
+        ({"seed": None}, "'seed' is missing"),
+        ({"ingest": None}, "'ingest' is missing"),
+        ({"augment__mixx": {}}, "'augment.mixx' is not known; did you mean 'mix'?"),
+        ({"augment__mix": None}, "'augment.mix' is missing"),
+        ({"augment__mix__weigth": 1}, "'augment.mix.weigth' is not known; did you mean 'weight'?"),
+        ({"classify__cnn__stepz": 1}, "'classify.cnn.stepz' is not known; did you mean 'steps'?"),
+        ({"hardware__threads": None}, "'hardware.threads' is missing"),
+        ({"hardware__device": "gpu"}, "'hardware.device' is 'gpu'"),
+        ({"folds": 1}, "'folds' is 1"),
+        ({"folds": []}, "'folds' is empty"),
+        ({"folds": [1, 5]}, "'folds': demo has no fold 5, expected 1 to 4"),
+        ({"folds": [1, 2, 1]}, "'folds': '1' is there 2 times"),
+        ({"corpora": ["demmo"]}, "'corpora': 'demmo' is not known; did you mean 'demo'?"),
+        ({"corpora": ["demo", "demo"]}, "'corpora': 'demo' is there 2 times"),
+        ({"scenarios": ["ful"]}, "'scenarios': 'ful' is not known; did you mean 'full'?"),
+        ({"arms": ["none", "cyclegann"]}, "'arms': 'cyclegann' is not known; did you mean 'cyclegan'?"),
+        ({"arms": ["cyclegan"]}, "'arms': 'none' is missing, which the others are compared with"),
+        ({"arms": ["none"]}, "'augment.setting': 'cyclegan' is not known; expected one of none"),
+        ({"evaluate__scenario": "low"}, "'evaluate.scenario': 'low' is not known; expected one of full"),
+        ({"evaluate__classifier": "cn"}, "'evaluate.classifier': 'cn' is not known; did you mean 'cnn'?"),
+        (
+            {"evaluate__primary__scenarios": ["full", "low"]},
+            "'evaluate.primary.scenarios': 'low' is not known; expected one of cross_corpus",
+        ),
+        (
+            {"evaluate__primary__classifier": "cmn"},
+            "'evaluate.primary.classifier': 'cmn' is not known; did you mean 'cnn'?",
+        ),
+        (
+            {"evaluate__primary__arm": "cyclgan"},
+            "'evaluate.primary.arm': 'cyclgan' is not known; did you mean 'cyclegan'?",
+        ),
+        (
+            {"evaluate__references": ["none"]},
+            "'evaluate.primary.references': 'classical' is not known; expected one of none",
+        ),
+        (
+            {"evaluate__references": ["classical"], "evaluate__primary__references": ["classical"]},
+            "'evaluate.references': 'none' is missing, to which every gain is one",
+        ),
+        ({"classify__seeds": [0, 0]}, "'classify.seeds': '0' is there 2 times"),
+        ({"emotions": ["angry", "neutral", "happy", "sadd"]}, "'emotions': 'sadd' is not known; did you mean 'sad'?"),
+        ({"emotion_map": {"clam": "neutral"}}, "'emotion_map': 'clam' is not known; did you mean 'calm'?"),
+        ({"pairs": []}, "'pairs' is empty, but arm 'cyclegan' needs what is trained on them"),
+        (
+            {"scenarios": ["full", "imbalanced"], "dcgan_scenarios": ["full"], "arms": ["none", "cyclegan", "dcgan"]},
+            "'dcgan_scenarios' lacks 'imbalanced', which arm 'dcgan' needs",
+        ),
+        ({"arms": ["none", "cyclegan", "f0_only"]}, "'conversions' lacks 'f0_only', which arm 'f0_only' needs"),
+        ({"arms": ["none", "statistics"]}, "'conversions' lacks 'statistics', which arm 'statistics' needs"),
+        ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
+        ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
+        ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
+        (
+            {"conversions": ["classical"]},
+            "'conversions': 'classical' is not known; expected one of cyclegan, f0_only, statistics",
+        ),
+        ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
+        ({"perturb__classical__probability": 0}, "'perturb.classical.probability' is 0"),
+        ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),
+        ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is there 2 times"),
+        ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is there 2 times"),
+        (
+            {"vocoder__kind": "mel"},
+            "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the spectrum",
+        ),
+        (
+            {"perturbations": ["classical", "voices"], "vocoder__kind": "mel", "prosody__f0": "none"},
+            "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",
+        ),
+        ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),
+        (
+            {"vocoder__kind": "mel", "prosody__f0": "none", "vocoder__mel__inversion": "istft"},
+            "'vocoders' is [], expected ['istft'] with 'vocoder.kind: mel, mel.inversion: istft'",
+        ),
+        ({"vocoder__mel__window_ms": 9}, "'vocoder.mel': window_ms is 9.0: expected at least twice frame_ms"),
+        (
+            {"classify__classifiers": ["svm", "cnn", "ssl"], "classify__ssl__weights": "models/none.pth"},
+            "'classify.ssl.weights': 'models/none.pth' not found; expected the weights of WAVLM_BASE_PLUS",
+        ),
+        ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
+        ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
+        ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),
+        ({"split__n_folds": "speaker"}, "'split.n_folds' is 'speaker'"),
+        (
+            {"scenarios": ["cross_corpus"]},
+            "'split.scenarios.cross_corpus' needs 'cremad', which is not among 'corpora'",
+        ),
+        ({"scenarios": ["imbalanced"], "emotions": ["neutral", "angry"]}, "'split.scenarios.imbalanced' needs 'happy'"),
+        (
+            {"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]},
+            "'split.scenarios.neutral_only' needs 'neutral'",
+        ),
+        ({"corpora": ["tess"]}, "'split.train_only': tess has 2 speakers, too few for 4 folds; name it there"),
+        (
+            {"corpora": ["ravdess", "emodb"], "scenarios": ["cross_corpus"], "folds": [5]}
+            | {"split__scenarios__cross_corpus": {"kind": "cross_corpus", "train": ["ravdess"], "test": ["emodb"]}},
+            "'folds': ravdess has no fold 5, expected 1 to 4",
+        ),
+        ({"tables": {"../up": MINE}}, "'tables.../up' is '../up': String should match pattern"),
+        ({"tables": {"ravdess": MINE}}, "'tables': 'ravdess' is a corpus that the pipeline knows"),
+        ({"tables": {"mine": {**MINE, "emotions": {"wut": "anger"}}}}, "'tables.mine.emotions.wut"),
+    ],
+)
+def test_what_is_wrong_is_named(changed: dict[str, Any], said: str) -> None:
+    change(**changed)
+    result = run("check")
+    assert result.exit_code == 1
+    assert f"params.yaml: {said}" in result.output
+
+
+def test_everything_is_said_at_once() -> None:
+    change(corpora=["ravdess"], seed="one", audio__trim=3, pairs=["sad-angry", "angry-angry"], folds=[1, 7])
+    lines = run("check").output.splitlines()
+    assert lines[0] == "Error: 6 problems to solve first:"
+    for line, words in zip(
+        lines[1:],
+        ("'seed' is 'one'", "'audio.trim'", "reversed", "two different", "no fold 7", "data/raw/ravdess"),
+        strict=True,
+    ):
+        assert words in line
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"emotions": {"wut": "anger"}}, "'tables.mine.emotions.wut' is 'anger'"),
+        ({"columns": {"speakr": "id"}}, "did you mean 'speaker'?"),
+        ({"suffix": "flac"}, "'tables.mine.suffix' is 'flac': Value error, not known; did you mean '.flac'?"),
+        ({"suffixes": ".flac"}, "'tables.mine.suffixes' is not known; did you mean 'suffix'?"),
+    ],
+)
+def test_a_wrong_word_in_a_table_is_one_problem(wrong: dict[str, Any], said: str) -> None:
+    """The corpus has a table all the same, so that its name among `corpora` is not another."""
+    change(tables={"mine": {**MINE, **wrong}}, corpora=["mine"])
+    Path("data/raw/mine").mkdir(parents=True)
+    Path("data/raw/mine/clips.csv").touch()
+    lines = run("check").output.splitlines()
+    assert lines[0] == "Error: 1 problem to solve first:"
+    assert said in lines[1]
+    result = run("corpora", "mine")
+    assert result.exit_code == 1
+    assert said in result.output
+
+
+def test_no_pairs_are_fine_where_no_arm_needs_them() -> None:
+    change(pairs=[], arms=["none"], augment__setting="none")
+    assert run("check").output == IN_ORDER
+
+
+def test_a_dcgan_needs_no_pairs() -> None:
+    change(pairs=[], arms=["none", "dcgan"], augment__setting="dcgan", dcgan_scenarios=["full"])
+    assert run("check").output == IN_ORDER
+
+
+def test_no_params() -> None:
+    Path("params.yaml").unlink()
+    assert "params.yaml: not found" in run("check").output
+
+
+@pytest.mark.parametrize("found", ["nothing", "empty", "archive", "broken link"])
+def test_a_corpus_that_is_not_there(found: str) -> None:
+    change(corpora=["demo", "ravdess"])
+    folder = Path("data/raw/ravdess")
+    folder.parent.mkdir(parents=True)
+    if found == "broken link":
+        folder.symlink_to("/nowhere/at/all")
+    elif found != "nothing":
+        folder.mkdir()
+    if found == "archive":
+        (folder / "Audio_Speech_Actors_01-24.zip").touch()
+    result = run("check")
+    what = {"nothing": "no such folder", "broken link": "is a link to /nowhere/at/all, which is not there"}
+    assert f"data/raw/ravdess: {what.get(found, 'holds no audio file')}; expected the clips of RAVDESS" in result.output
+    assert "where to get them: Zenodo" in result.output
+    assert result.exit_code == 1
+
+
+def test_a_corpus_that_is_there(ravdess_tree: Callable[..., Path]) -> None:
+    change(corpora=["ravdess"])
+    ravdess_tree(Path("data/raw/ravdess"))
+    assert run("check").output == IN_ORDER
+
+
+def test_a_corpus_that_a_table_describes(called: list[tuple[str, ...]], tmp_path: Path) -> None:
+    change(tables={"mine": MINE}, corpora=["mine"])
+    assert "data/raw/mine: no such folder; expected the table that describes the corpus" in run("check").output
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    result = run("repro", "--raw", f"mine={elsewhere}")
+    assert f"{elsewhere}/clips.csv: no such file, which 'tables.mine.table' names" in result.output
+    assert not Path("data/raw/mine").exists()
+    (elsewhere / "clips.csv").touch()
+    assert run("repro", "--raw", f"mine={elsewhere}").output == IN_ORDER
+    assert called == [("repro",)]
+    change(folds=[1, 9])
+    assert "'folds': mine has no fold 9, expected 1 to 4" in run("check").output
+    change(split__n_folds="speakers")  # how many there are shows later
+    assert run("check").output == IN_ORDER
+
+
+def test_a_corpus_that_only_trains_needs_no_folds() -> None:
+    change(corpora=["demo", "ravdess"], folds=[1, 4], split__train_only=["ravdess"])
+    assert "'folds'" not in run("check").output
+
+
+def test_repro_checks_first(called: list[tuple[str, ...]]) -> None:
+    change(pairs=["sad-angry"])
+    assert run("repro").exit_code == 1
+    assert called == []
+
+
+def test_repro_passes_arguments_on(called: list[tuple[str, ...]]) -> None:
+    assert run("repro").exit_code == 0
+    assert run("repro", "--", "--dry", "evaluate").exit_code == 0
+    assert called == [("repro",), ("repro", "--dry", "evaluate")]
+
+
+def test_repro_passes_the_exit_code_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "dvc", lambda *arguments: 255)
+    assert run("repro").exit_code == 255
+
+
+def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def call(command: list[str], env: dict[str, str], check: bool) -> subprocess.CompletedProcess[str]:
+        calls.append((command, env))
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr(subprocess, "run", call)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert workspace.dvc("repro", "--dry") == 3
+    [(command, environment)] = calls
+    assert command == [sys.executable, "-m", "dvc", "repro", "--dry"]
+    assert environment["PATH"].split(":") == [str(Path(sys.executable).parent), "/usr/bin"]
+    assert environment["DVC_NO_ANALYTICS"] == "1"
+
+
+def test_repro_switches_to_a_real_corpus(
+    called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    git("init")
+    git("add", "params.yaml")
+    git("commit", "-m", "the demo")
+    demo = Path("params.yaml").read_bytes()
+    first, second = (Path("experiments", name) for name in ("ravdess-first", "ravdess-second"))
+    for number, record in enumerate((first, second)):
+        change(corpora=["ravdess"], seed=number)
+        record.mkdir(parents=True)
+        shutil.copy("params.yaml", record)
+    Path("params.yaml").write_bytes(demo)
+    real, other = (ravdess_tree(tmp_path / "elsewhere" / name) for name in ("real", "other"))
+
+    result = run("repro", "--from", str(first), "--raw", f"ravdess={real}")
+    assert result.output == f"{first}/{IN_ORDER}"
+    assert called == [("repro",)]
+    assert Path("params.yaml").read_bytes() == (first / "params.yaml").read_bytes()
+    assert Path("data/raw/ravdess").readlink() == real
+
+    # What is there now can be had back, from git or from a record: no question is asked.
+    assert run("repro", "--from", str(second), "--raw", f"ravdess={other}").exit_code == 0
+    assert Path("data/raw/ravdess").readlink() == other
+    # An edit cannot.
+    change(seed=17)
+    result = run("repro", "--from", str(first))
+    assert "params.yaml: has edits that would be lost; commit them, or say --force" in result.output
+    assert "seed: 17" in Path("params.yaml").read_text()
+    assert run("repro", "--from", str(first), "--force").exit_code == 0
+    assert "seed: 0" in Path("params.yaml").read_text()
+
+
+@pytest.mark.parametrize("commit", ["0123abc", None])
+def test_a_record_of_another_schema(called: list[tuple[str, ...]], commit: str | None) -> None:
+    """What was there is left, and nothing runs."""
+    before = Path("params.yaml").read_bytes()
+    folder = Path("experiments/earlier")
+    change(seed=None, sead=1)
+    folder.mkdir(parents=True)
+    Path("params.yaml").rename(folder / "params.yaml")
+    Path("params.yaml").write_bytes(before)
+    if commit:
+        (folder / "commit.txt").write_text(f"{commit}\n")
+    result = run("repro", "--from", str(folder), "--force")
+    assert result.exit_code == 1
+    assert "experiments/earlier/params.yaml: 'sead' is not known" in result.output and "and 1 more" in result.output
+    assert (f"made by commit {commit}" if commit else "commit.txt, which names its commit, is missing") in result.output
+    assert Path("params.yaml").read_bytes() == before
+    assert called == []
+
+
+def test_nothing_changes_where_a_record_cannot_be_run(
+    called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path
+) -> None:
+    before, folder = Path("params.yaml").read_bytes(), Path("experiments/other")
+    change(corpora=["ravdess"], folds=[1, 99])
+    folder.mkdir(parents=True)
+    Path("params.yaml").rename(folder / "params.yaml")
+    Path("params.yaml").write_bytes(before)
+    old, new = tmp_path / "old", ravdess_tree(tmp_path / "new")
+    old.mkdir()
+    Path("data/raw").mkdir(parents=True)
+    Path("data/raw/ravdess").symlink_to(old)
+    result = run("repro", "--from", str(folder), "--raw", f"ravdess={new}", "--force")
+    assert "'folds': ravdess has no fold 99" in result.output
+    assert Path("params.yaml").read_bytes() == before
+    assert Path("data/raw/ravdess").readlink() == old
+    assert called == []
+
+
+def test_a_link_stays_where_the_new_one_cannot_be_made(
+    called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(corpora=["ravdess"])
+    old, new = ravdess_tree(tmp_path / "old"), ravdess_tree(tmp_path / "new")
+    assert run("repro", "--raw", f"ravdess={old}").exit_code == 0
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(Path, "symlink_to", fail)
+    assert run("repro", "--raw", f"ravdess={new}").exit_code == 1
+    assert Path("data/raw/ravdess").readlink() == old
+    assert len(called) == 1
+
+
+def test_a_record_that_is_not_there(called: list[tuple[str, ...]]) -> None:
+    Path("experiments/ravdess-first").mkdir(parents=True)
+    shutil.copy("params.yaml", "experiments/ravdess-first")
+    result = run("repro", "--from", "experiments/ravdes-first")
+    assert "params.yaml: not found; did you mean 'experiments/ravdess-first'?" in result.output
+    assert called == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ("ravdes=there", "did you mean 'ravdess'?"),
+        ("ravdess", "expected CORPUS=FOLDER"),
+        ("demo=there", "expected CORPUS=FOLDER; did you mean"),
+        ("ravdess=nowhere", "no such folder; expected the clips of RAVDESS"),
+    ],
+)
+def test_links_that_cannot_be(called: list[tuple[str, ...]], wanted: str, said: str) -> None:
+    Path("there").mkdir()
+    assert said in run("repro", "--raw", wanted).output
+    assert called == []
+    assert not Path("data/raw").exists()
+
+
+def test_a_real_folder_is_never_replaced(called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(Path("data/raw/ravdess"))
+    Path("there").mkdir()
+    assert "data/raw/ravdess: is not a link, so it stays" in run("repro", "--raw", "ravdess=there").output
+    assert any(Path("data/raw/ravdess").iterdir())
+    assert called == []
+
+
+def finish() -> None:
+    """Files that `dvc repro` would have left, and some of another setting."""
+    for path in (
+        *("dvc.lock", "metrics/summary.json", "metrics/ser.json", "metrics/plots/evaluate/confusion.csv"),
+        *("metrics/plots/classify/full-1_none.csv", "data/predictions/full-1/oversample.parquet"),
+        *(f"data/predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ARMS),
+    ):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(path)
+    Path("dvc.lock").write_text("schema: '2.0'\nstages:\n  evaluate:\n    cmd: now\n  ingest@cremad:\n    cmd: once\n")
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_record(called: list[tuple[str, ...]]) -> None:
+    finish()
+    result = run("record", "first")
+    assert result.exit_code == 0, result.output
+    assert called == [("status", "--quiet")]
+    folder = Path("experiments/first")
+    assert (folder / "commit.txt").read_text() == "unknown\n"
+    assert files(folder) == [
+        "commit.txt",
+        "dvc.lock",
+        "metrics/plots/evaluate/confusion.csv",
+        "metrics/ser.json",
+        "metrics/summary.json",
+        "params.yaml",
+        *(f"predictions/full-{fold}/{arm}.parquet" for fold in (1, 2) for arm in ARMS),
+    ]
+    assert (folder / "params.yaml").read_bytes() == Path("params.yaml").read_bytes()
+    assert (folder / "dvc.lock").read_text() == "schema: '2.0'\nstages:\n  evaluate:\n    cmd: now\n"
+
+
+def test_a_record_names_the_commit_of_the_code(called: list[tuple[str, ...]]) -> None:
+    finish()
+    for path in ("dvc.yaml", "pipeline/cli/main.py"):
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text("first\n")
+    git("init")
+    git("add", "dvc.yaml", "pipeline")
+    git("commit", "-m", "the code")
+    run("record", "first")
+    said = Path("experiments/first/commit.txt").read_text()
+    assert re.fullmatch(r"[0-9a-f]{40}\n", said)
+    Path("pipeline/cli/main.py").write_text("changed\n")
+    run("record", "first", "--force")
+    assert Path("experiments/first/commit.txt").read_text() == f"{said.strip()} and changes that are in no commit\n"
+
+
+def test_a_record_is_not_replaced_unasked(called: list[tuple[str, ...]]) -> None:
+    finish()
+    folder = Path("experiments/first")
+    assert run("record", "first").exit_code == 0
+    (folder / "README.md").write_text("what it means")
+    change(folds=[1])
+    assert "experiments/first: is a record already" in run("record", "first").output
+    assert len(files(folder)) == 13
+    assert run("record", "first", "--force").exit_code == 0
+    assert len(files(folder)) == 10
+    assert (folder / "README.md").read_text() == "what it means"
+
+
+def test_an_unfinished_run_is_not_recorded(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    finish()
+    Path("data/predictions/full-2/none.parquet").unlink()
+    assert "not there: data/predictions/full-2/none.parquet; `emocycle repro` makes" in run("record", "first").output
+    monkeypatch.setattr(workspace, "dvc", lambda *arguments: 1)
+    assert "are not of this params.yaml, code and data" in run("record", "first").output
+    assert not Path("experiments/first").exists()
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
+def test_names_of_records(name: str) -> None:
+    with pytest.raises(records.ExperimentError, match="is no name for a folder"):
+        records.record(name, Path(), (), force=False)
+
+
+def test_other_code_than_the_directory_has_is_refused() -> None:
+    """A worktree, beside the checkout from which the package was installed."""
+    shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    result = run("corpora", "savee")
+    assert result.exit_code == 1
+    said = f"the code that would run is {ROOT / 'pipeline'}, not {Path('pipeline').absolute()} of the working directory"
+    assert said in result.output and "`python -m pipeline`" in result.output
+    Path("pipeline/cli/inventory.py").write_text("def show(*given): print('own code')")
+    command = [sys.executable, "-m", "pipeline", "corpora", "savee"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert asked.stdout == "own code\n", asked.stderr
+
+
+def test_a_python_without_the_environment_says_so() -> None:
+    command = [sys.executable, "-S", "-m", "pipeline", "corpora"]  # no site-packages
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert f"{sys.executable} has no module 'click'; activate the environment" in result.stderr

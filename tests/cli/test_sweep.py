@@ -1,0 +1,78 @@
+"""A number at several values: each is run, and nothing of the workspace is lost."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from pipeline.cli import workspace
+from pipeline.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+TABLE = Path("metrics/sweeps/augment.mix.ratio.csv")
+PARAMS = Path("params.yaml")
+
+
+@pytest.fixture(autouse=True)
+def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Ratios with which DVC was called; it is replaced by a pipeline that gains a tenth of the ratio, up to 4."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / PARAMS, PARAMS)
+    called: list[float] = []
+
+    def dvc(*arguments: str) -> int:
+        if arguments[0] == "repro":
+            ratio = YAML(typ="safe").load(PARAMS)["augment"]["mix"]["ratio"]
+            called.append(ratio)
+            gain = {"family": "exploratory", "uar": {"gain": ratio / 10, "ci_low": 0.0, "ci_high": 1.0}}
+            scores = {"full": {"svm": {"none": {"uar": 0.5}, "cyclegan": {"uar": 0.5, "over": {"none": gain}}}}}
+            Path("metrics").mkdir(exist_ok=True)
+            Path("metrics/ser.json").write_text(json.dumps(scores))
+            return int(ratio > 4)
+        return 0
+
+    monkeypatch.setattr(workspace, "dvc", dvc)
+    return called
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["sweep", *arguments])
+
+
+def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
+    before = PARAMS.read_bytes()
+    result = run("augment.mix.ratio", "0.5", "2")
+    assert result.exit_code == 0, result.output
+    assert ran == [0.5, 2, 1]  # and then as it was
+    assert PARAMS.read_bytes() == before
+    table = pd.read_csv(TABLE)
+    gains = table[table["arm"] == "cyclegan"].set_index("value")["gain"]
+    assert gains.to_dict() == {0.5: 0.05, 2.0: 0.2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("augment.mix.ration", "1"), "has no 'augment.mix.ration'; did you mean 'ratio'?"),
+        (("augmentt.mix.ratio", "1"), "has no 'augmentt.mix.ratio'"),
+        (("augment.mix.ratio", "1", "-3"), "augment.mix.ratio=-3: params.yaml: 'augment.mix.ratio' is -3"),
+        (("augment.mix.ratio", "5", "1"), "augment.mix.ratio=5: `dvc repro evaluate` failed"),
+        (("augment.mix.ratio", "5", "1"), "params.yaml is as it was, so are the outputs"),
+        (("emotions", "[]"), "emotions=[]: params.yaml: 'emotions' is empty"),
+        (("classify.seeds", "[0]", "[]"), "classify.seeds=[]: params.yaml: 'classify.seeds' is []"),
+    ],
+)
+def test_what_cannot_be_run_is_said_and_nothing_is_lost(
+    arguments: tuple[str, ...], said: str, ran: list[float]
+) -> None:
+    before = PARAMS.read_bytes()
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert said in result.output
+    assert PARAMS.read_bytes() == before
+    assert not TABLE.exists()
+    assert ran == ([5, 1] if "5" in arguments else [])  # nothing runs before all values are checked

@@ -1,0 +1,345 @@
+"""A training that is killed ends where it would have ended; other trainings' checkpoints and half ones do no harm."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from pipeline.conversion import checkpoints as checkpointing
+from pipeline.conversion.checkpoints import LATEST, Checkpoints
+from pipeline.conversion.converter import Normalisation
+from pipeline.conversion.crops import Domain
+from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
+from pipeline.conversion.pair import CycleGan, CycleGanParams
+from pipeline.conversion.training import train, training_key
+
+CPU = torch.device("cpu")
+ORDER = 3
+EVERYTHING: dict[str, Any] = {
+    "identity_share": 0.5,
+    "classifier_weight": 1,
+    "log_every": 4,  # no multiple of the steps between checkpoints, nor they of it
+}
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL where that would end the tests too."""
+
+
+def domain(seed: int) -> Domain:
+    draw = torch.Generator().manual_seed(seed)
+    return Domain.of(list(torch.randn(4, 30, ORDER, generator=draw)), ["s1", "s1", "s2", "s3"])
+
+
+def arguments(params: CycleGanParams) -> dict[str, Any]:
+    """Of `train`."""
+    torch.manual_seed(0)
+    plain = Normalisation(torch.zeros(ORDER), torch.ones(ORDER))
+    return {
+        "a": domain(0),
+        "b": domain(1),
+        "params": params,
+        "seed": 5,
+        "classifier_loss": ClassifierLoss(
+            EmotionClassifier(ORDER, 4, ("angry", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 4
+        ),
+    }
+
+
+def trained(own_params: CycleGanParams, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:
+    return train(device=CPU, **arguments(own_params) | more)
+
+
+@contextmanager
+def killed_after(optimiser_steps: int) -> Iterator[None]:
+    """Be killed after so many steps of the generators' and the discriminators' optimisers, which take turns."""
+    left = [optimiser_steps]
+
+    def count(*_: object) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KilledError
+
+    watch = register_optimizer_step_post_hook(count)
+    try:
+        with pytest.raises(KilledError):
+            yield
+    finally:
+        watch.remove()
+
+
+def same(one: CycleGan, other: CycleGan) -> bool:
+    own, its = one.state_dict(), other.state_dict()
+    return own.keys() == its.keys() and all(torch.equal(own[name], its[name]) for name in own)
+
+
+# Going on
+
+
+@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["none", "all"])
+@pytest.mark.parametrize("half", [False, True])
+def test_training_ends_as_if_it_had_not_been_killed(
+    params: CycleGanParams, tmp_path: Path, changes: dict[str, Any], half: bool
+) -> None:
+    params = replace(params, steps=11, **changes)
+    more = {"autocast": torch.autocast("cpu", torch.bfloat16)} if half else {}
+    networks, curve = trained(params, **more)
+    checkpoints = Checkpoints(tmp_path / "state", "key", every=3)
+    for optimiser_steps in (5, 7, 8, 1, 9):  # at steps 3, 4 (nothing was saved), 7 (went on from 3), 7 and 11
+        with killed_after(optimiser_steps):
+            trained(params, checkpoints=checkpoints, **more)
+    assert int(checkpoints.load()["step"]) == 9
+    resumed, again = trained(params, checkpoints=checkpoints, **more)
+    assert same(resumed, networks)
+    assert again == curve
+
+
+def test_training_that_had_ended_is_not_done_again(params: CycleGanParams, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "state", "key", every=2)
+    networks, curve = trained(params, checkpoints=checkpoints)
+    seen: list[object] = []
+    watch = register_optimizer_step_post_hook(lambda *_: seen.append(1))
+    try:
+        resumed, again = trained(params, checkpoints=checkpoints)
+    finally:
+        watch.remove()
+    assert seen == []
+    assert same(resumed, networks)
+    assert again == curve
+
+
+def test_checkpoints_change_nothing(params: CycleGanParams, tmp_path: Path) -> None:
+    params = replace(params, **EVERYTHING)
+    networks, curve = trained(params)
+    watched, again = trained(params, checkpoints=Checkpoints(tmp_path / "state", "key", every=1))
+    assert same(watched, networks)
+    assert again == curve
+
+
+def test_loss_that_is_not_a_number_is_kept_as_such(params: CycleGanParams, tmp_path: Path) -> None:
+    params = replace(params, cycle_weight=float("inf"), steps=3, log_every=1)
+    checkpoints = Checkpoints(tmp_path / "state", "key", every=2)
+    _, curve = trained(params, checkpoints=checkpoints)
+    assert str(trained(params, checkpoints=checkpoints)[1]) == str(curve)
+    assert "nan" in str(curve)
+
+
+# In the middle of a process, for real: each child is killed by SIGKILL where `point` says.
+SCRIPT = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+from pydantic import TypeAdapter
+from safetensors.torch import save_file
+from torch.optim.optimizer import register_optimizer_step_post_hook
+from pipeline import files
+from pipeline.cyclegan.checkpoints import Checkpoints
+from pipeline.cyclegan.crops import Domain
+from pipeline.cyclegan.pair import CycleGanParams
+from pipeline.cyclegan.training import train
+
+torch.set_num_threads(1)
+torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # imports for seconds, which each child would do again
+folder, points = Path(sys.argv[1]), json.loads(sys.argv[3])
+params = TypeAdapter(CycleGanParams).validate_python(json.loads(sys.argv[2]))
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def domain(seed):
+    draw = torch.Generator().manual_seed(seed)
+    return Domain.of(list(torch.randn(4, 30, 3, generator=draw)), ["s1", "s1", "s2", "s3"])
+
+def task(point, name, checkpoints):
+    if point == "renaming":
+        files.os.replace = lambda *_: die()
+    elif point == "writing":
+        import pipeline.cyclegan.checkpoints as own
+        def half(tensors, path, metadata):
+            Path(path).write_bytes(b"half a checkpoint")
+            die()
+        own.save_file = half
+    elif point:
+        left = [point]
+        def count(*_):
+            left[0] -= 1
+            if not left[0]:
+                die()
+        register_optimizer_step_post_hook(count)
+    networks, curve = train(domain(0), domain(1), params, 5, torch.device("cpu"), checkpoints=checkpoints)
+    save_file(networks.state_dict(), folder / f"{name}.safetensors")
+    (folder / f"{name}.json").write_text(json.dumps(curve))
+
+def outcome(*arguments):
+    child = os.fork()
+    if not child:
+        try:
+            task(*arguments)
+        finally:
+            os._exit(not (folder / f"{arguments[1]}.json").exists())
+    return os.waitpid(child, 0)[1]
+
+assert outcome(None, "uninterrupted", None) == 0
+checkpoints = Checkpoints(folder / "state", "key", 3)
+for point in points:
+    assert outcome(point, "killed", checkpoints) == signal.SIGKILL, point
+    state = checkpoints.load()
+    print(int(state["step"]) if state else 0)
+assert outcome(None, "resumed", checkpoints) == 0
+"""
+
+
+def test_training_that_sigkill_ends_again_and_again(params: CycleGanParams, tmp_path: Path) -> None:
+    changes = {key: value for key, value in EVERYTHING.items() if key != "classifier_weight"}
+    params = replace(params, **changes, steps=12)
+    points = [3, "writing", 9, "renaming", 7, "writing", 4, 1]
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(asdict(params)), json.dumps(points)]
+    place = {**os.environ, "PYTHONPATH": str(Path(checkpointing.__file__).parents[2])}
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=place)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["0", "0", "3", "3", "6", "6", "6", "6"]
+    one, other = (load_file(tmp_path / f"{name}.safetensors") for name in ("uninterrupted", "resumed"))
+    assert one.keys() == other.keys()
+    for name, weights in one.items():
+        assert torch.equal(weights, other[name]), name
+    assert (tmp_path / "uninterrupted.json").read_text() == (tmp_path / "resumed.json").read_text()
+    assert not (tmp_path / "killed.json").exists()
+    left = sorted(path.name for path in (tmp_path / "state").iterdir())
+    assert len(left) > 1  # of processes that were killed while they wrote
+    Checkpoints(tmp_path / "state", "key", 3).delete()
+    assert not (tmp_path / "state").exists()
+
+
+# The file
+
+
+STATE = {"whole": torch.tensor(3), "none": torch.zeros(0, 5, dtype=torch.float64), "bytes": torch.arange(9).byte()}
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Checkpoints:
+    checkpoints = Checkpoints(tmp_path / "deep" / "state", "key", every=3)
+    checkpoints.save(STATE)
+    return checkpoints
+
+
+def test_state_is_kept(kept: Checkpoints) -> None:
+    found = kept.load()
+    assert found is not None
+    assert found.keys() == STATE.keys()
+    for name, tensor in STATE.items():
+        assert torch.equal(found[name], tensor)
+        assert found[name].dtype == tensor.dtype
+    kept.save({"other": torch.ones(2)})
+    assert list(kept.load() or ()) == ["other"]
+    assert [path.name for path in kept.folder.iterdir()] == [LATEST]
+
+
+def test_due() -> None:
+    checkpoints = Checkpoints(Path("nowhere"), "key", every=3)
+    assert [step for step in range(1, 10) if checkpoints.due(step)] == [3, 6, 9]
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path / "state", "key", every=3)
+    assert checkpoints.load() is None
+    checkpoints.delete()
+    assert not checkpoints.folder.exists()
+
+
+def test_checkpoint_of_another_training_is_ignored_and_replaced(kept: Checkpoints) -> None:
+    other = replace(kept, key="other")
+    assert other.load() is None
+    assert kept.load() is not None
+    other.save(STATE)
+    assert other.load() is not None
+    assert kept.load() is None
+
+
+@pytest.mark.parametrize("size", [0, 5, 40, 150])
+def test_half_a_file_is_ignored(kept: Checkpoints, size: int) -> None:
+    path = kept.folder / LATEST
+    whole = path.read_bytes()
+    assert len(whole) > size
+    path.write_bytes(whole[:size])
+    assert kept.load() is None
+    kept.save(STATE)
+    assert kept.load() is not None
+
+
+def test_failed_save_leaves_the_last_one(kept: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("disk is full")
+
+    monkeypatch.setattr(checkpointing, "save_file", fail)
+    with pytest.raises(OSError, match="disk is full"):
+        kept.save({"other": torch.ones(2)})
+    assert set(kept.load() or ()) == set(STATE)
+
+
+# The key
+
+
+def key_with(own_params: CycleGanParams, *machine: object, **changes: Any) -> str:
+    given = arguments(own_params) | changes
+    own = [given.pop(name) for name in ("a", "b", "params", "seed")]
+    return training_key(*own, *machine, **given)
+
+
+def test_key_is_the_same_for_the_same(params: CycleGanParams) -> None:
+    assert key_with(params, CPU, 1) == key_with(replace(params), torch.device("cpu"), 1)
+
+
+def test_key_is_another_for_anything_else(params: CycleGanParams) -> None:
+    a, b = domain(0), domain(1)
+    other = arguments(params)["classifier_loss"]
+    other.a_to_b.shift += 1
+    found = [
+        key_with(params, CPU, 1),
+        key_with(params, CPU, 2),
+        key_with(params),
+        *(key_with(replace(params, **{name: value})) for name, value in {**EVERYTHING, "steps": 5, "batch": 3}.items()),
+        key_with(replace(params, emotion_classifier=replace(params.emotion_classifier, steps=21))),
+        key_with(params, seed=6),
+        key_with(params, a=b, b=a),
+        key_with(params, a=replace(a, frames=a.frames + 1e-6)),
+        key_with(params, a=replace(a, lengths=a.lengths - 1)),
+        key_with(params, b=replace(b, chances=b.chances * 2)),
+        key_with(params, classifier_loss=None),
+        key_with(params, classifier_loss=other),
+    ]
+    assert len(set(found)) == len(found)
+
+
+def test_key_is_of_the_code_too(params: CycleGanParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = key_with(params)
+    package = tmp_path / "cyclegan"
+    package.mkdir()
+    for source in Path(checkpointing.__file__).parent.glob("*.py"):
+        (package / source.name).write_bytes(source.read_bytes())
+    monkeypatch.setattr(checkpointing, "__file__", str(package / "checkpoints.py"))
+    assert key_with(params) == before
+    with (package / "losses.py").open("a") as file:
+        file.write("\n")
+    assert key_with(params) != before
+
+
+def test_training_ignores_the_checkpoint_of_another(params: CycleGanParams, tmp_path: Path) -> None:
+    networks, curve = trained(params)
+    for changes in ({"seed": 6}, {"params": replace(params, cycle_weight=3)}, {"a": domain(7)}):
+        other = Checkpoints(tmp_path, key_with(params, **changes), every=1)
+        trained(params, **changes, checkpoints=other)
+        assert other.load() is not None
+        again, curve_again = trained(params, checkpoints=Checkpoints(tmp_path, key_with(params), every=100))
+        assert same(again, networks)
+        assert curve_again == curve

@@ -1,0 +1,217 @@
+"""Normalisation undoes itself, and a converter that was kept converts as it did."""
+
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipeline.conversion.converter import Converter, Normalisation, Styles
+from pipeline.conversion.networks import Generator
+from pipeline.conversion.prosody import Prosody, ProsodyParams, Spoken
+from pipeline.core import models
+from pipeline.core.models import ModelError
+from pipeline.vocoder import Features
+
+CPU = torch.device("cpu")
+BOUNDS = (71.0, 600.0)
+SIZE = {"order": 4, "channels": 6, "blocks": 2, "kernel": 3}
+
+
+def frames(count: int, seed: int = 0) -> Tensor:
+    scale = torch.tensor([3.0, 1.0, 0.5, 0.1])
+    return torch.randn(count, 4, generator=torch.Generator().manual_seed(seed)) * scale + 5 * scale
+
+
+def clip(count: int, seed: int = 0, scale: float = 1.0) -> Features:
+    """With a spectrum like `frames`, half of it voiced."""
+    draw = np.random.default_rng(seed)
+    f0_hz = np.where(draw.random((count, 1)) < 0.5, 0, 120 + 30 * draw.random((count, 1)))
+    return Features((scale * frames(count, seed)).numpy(), f0_hz.astype(np.float32), np.zeros((count, 1), np.float32))
+
+
+def trained(f0: str = "log_gaussian", energy: str = "cyclegan", duration: str = "none") -> Converter:
+    """A pair with statistics that differ and generators that differ and do something."""
+    spoken = [
+        Spoken(clip(80, seed, 1 + (emotion == "sad")), emotion, speaker, None, intensity)
+        for seed, (emotion, speaker, intensity) in enumerate(
+            product(("angry", "sad"), ("f01", "m01", "m02"), ("medium", "medium", "high", "high"))
+        )
+    ]
+    prosody = Prosody.fit(spoken, ProsodyParams(f0, energy, duration))
+    styles = Styles.fit(
+        ((torch.from_numpy(own.features.spectrum), own.emotion, own.intensity) for own in spoken),
+        {"angry": ["medium", "high"], "sad": ["medium"]},
+    )
+    torch.manual_seed(0)
+    generators = {pair: Generator(**SIZE) for pair in (("angry", "sad"), ("sad", "angry"))}
+    for generator in generators.values():
+        nn.init.normal_(generator.leave.weight, std=0.2)
+    return Converter(styles, generators, prosody)
+
+
+@pytest.fixture
+def converter() -> Converter:
+    return trained()
+
+
+def test_fit() -> None:
+    clips = [frames(30), frames(1, seed=1), frames(9, seed=2)]
+    fit = Normalisation.fit(clips)
+    pooled = np.concatenate([clip.numpy() for clip in clips])
+    np.testing.assert_allclose(fit.mean, pooled.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(fit.deviation, pooled.std(axis=0, ddof=1), rtol=1e-5)
+    normalised = fit.apply(torch.cat(clips))
+    torch.testing.assert_close(normalised.mean(dim=0), torch.zeros(4), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normalised.std(dim=0), torch.ones(4))
+
+
+def test_undo_is_the_inverse_of_apply() -> None:
+    fit = Normalisation.fit([frames(50)])
+    other = frames(20, seed=3)
+    torch.testing.assert_close(fit.undo(fit.apply(other)), other)
+    torch.testing.assert_close(fit.apply(fit.undo(other)), other)
+
+
+def test_constant_coefficient() -> None:
+    fit = Normalisation.fit([torch.full((10, 4), 2.0)])
+    assert torch.equal(fit.apply(torch.full((3, 4), 2.0)), torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("count", [1, 7, 64])
+def test_conversion_by_hand(converter: Converter, count: int) -> None:
+    given = clip(count, seed=4)
+    copy = {name: array.copy() for name, array in given.arrays().items()}
+    angry, sad = converter.styles.of["angry", None], converter.styles.of["sad", None]
+    normalised = (torch.from_numpy(given.spectrum) - angry.mean) / angry.deviation
+    with torch.no_grad():
+        generated = converter.generators["angry", "sad"](normalised.T.reshape(1, 4, count)).squeeze(0).T
+    converted = converter.convert(given, "angry", "sad", BOUNDS)
+    np.testing.assert_allclose(converted.spectrum, generated * sad.deviation + sad.mean, rtol=1e-4, atol=1e-4)
+    assert all((given.arrays()[name] == copy[name]).all() for name in copy)
+    assert not np.allclose(converted.spectrum, converter.convert(given, "sad", "angry", BOUNDS).spectrum)
+
+
+@pytest.mark.parametrize(("level", "intensity"), [(None, None), ("high", "medium"), ("medium", "low")])
+def test_statistics_are_a_conversion_by_networks_that_change_nothing(
+    converter: Converter, level: str | None, intensity: str | None
+) -> None:
+    given = clip(40, seed=4)
+    by = {
+        name: converter.convert(given, "angry", "sad", BOUNDS, level, intensity, name)
+        for name in ("network", "statistics", "none")
+    }
+    styles = converter.styles
+    normalised = styles.source("angry", level).apply(torch.from_numpy(given.spectrum))
+    expected = styles.target("angry", "sad", intensity).undo(normalised)
+    np.testing.assert_allclose(by["statistics"].spectrum, expected, rtol=1e-5, atol=1e-5)
+    for generator in converter.generators.values():
+        nn.init.zeros_(generator.leave.weight)
+        nn.init.zeros_(generator.leave.bias)
+    untrained = converter.convert(given, "angry", "sad", BOUNDS, level, intensity)
+    np.testing.assert_allclose(by["statistics"].spectrum, untrained.spectrum, rtol=1e-4, atol=1e-4)
+    assert (by["none"].spectrum == given.spectrum).all()
+    assert not np.allclose(by["statistics"].spectrum, by["network"].spectrum, atol=0.1)
+    assert not np.allclose(by["statistics"].spectrum, given.spectrum, atol=0.1)
+    for made in by.values():  # the prosody is the same
+        assert (made.f0_hz == by["network"].f0_hz).all() and (made.f0_hz != given.f0_hz).any()
+
+
+def test_statistics_leave_the_energy_to_the_prosody_where_that_converts_it() -> None:
+    given = clip(40, seed=4)
+    network, statistics = (
+        trained(energy="log_gaussian").convert(given, "angry", "sad", BOUNDS, by=by) for by in ("network", "statistics")
+    )
+    assert (network.spectrum[:, 0] == statistics.spectrum[:, 0]).all()
+
+
+def test_statistics_of_an_intensity(converter: Converter) -> None:
+    """Those of the intensity where enough was heard of it, else a share of the way from the source to the nearest."""
+    styles = converter.styles
+    assert styles.source("angry", "high") is styles.of["angry", "high"]
+    assert styles.source("sad", "high") is styles.of["sad", None]
+    assert styles.target("sad", "angry", "high") is styles.of["angry", "high"]
+    low = styles.target("angry", "sad", "low")
+    angry, sad = styles.of["angry", None], styles.of["sad", "medium"]
+    torch.testing.assert_close(low.mean, (angry.mean + sad.mean) / 2)
+    torch.testing.assert_close(low.deviation, (angry.deviation * sad.deviation).sqrt())
+    further = styles.target("angry", "sad", "high")
+    torch.testing.assert_close(further.mean, angry.mean + 1.5 * (sad.mean - angry.mean))
+    ungraded = Styles({style: normal for style, normal in styles.of.items() if style[1] is None})
+    further = ungraded.target("sad", "angry", "high")
+    sad, angry = ungraded.of["sad", None], ungraded.of["angry", None]
+    torch.testing.assert_close(further.mean, sad.mean + 1.5 * (angry.mean - sad.mean))
+
+
+@pytest.mark.parametrize(("intensity", "share"), [(None, 1.0), ("low", 0.5), ("medium", 1.0), ("high", 1.5)])
+def test_networks_go_as_far_as_the_statistics(converter: Converter, intensity: str | None, share: float) -> None:
+    """To intensities of sadness of which `medium` alone was heard."""
+    given = clip(40, seed=6)
+    own, target = converter.styles.of["angry", None], converter.styles.target("angry", "sad", intensity)
+    made = converter.convert(given, "angry", "sad", BOUNDS, intensity=intensity)
+    before = own.apply(torch.from_numpy(given.spectrum))
+    with torch.no_grad():
+        network = converter.generators["angry", "sad"].convert(before.T[None])[0].T
+    added = target.apply(torch.from_numpy(made.spectrum)) - before
+    torch.testing.assert_close(added, share * (network - before), atol=1e-4, rtol=1e-4)
+    assert (network - before).std() > 0.1
+
+
+@pytest.mark.parametrize("f0", ["none", "log_gaussian"])
+@pytest.mark.parametrize("energy", ["none", "log_gaussian", "cyclegan"])
+@pytest.mark.parametrize("duration", ["none", "rate"])
+def test_every_prosody(f0: str, energy: str, duration: str) -> None:
+    given = clip(60, seed=5)
+    made = trained(f0, energy, duration).convert(given, "angry", "sad", BOUNDS, "medium", "medium")
+    assert len({len(array) for array in made.arrays().values()}) == 1
+    assert made.spectrum.shape[1] == 4
+    assert all(np.isfinite(array).all() for array in made.arrays().values())
+    voiced = made.f0_hz[made.f0_hz > 0]
+    assert len(voiced) and voiced.min() >= BOUNDS[0] and voiced.max() <= BOUNDS[1]
+    if energy == "none" and duration == "none":
+        assert (made.spectrum[:, 0] == given.spectrum[:, 0]).all()
+    if f0 == "none" and duration == "none":
+        assert (made.f0_hz == given.f0_hz).all()
+
+
+def test_own_emotion_comes_back_unchanged(converter: Converter) -> None:
+    given = clip(9)
+    assert converter.convert(given, "sad", "sad", BOUNDS) is given
+
+
+@pytest.mark.parametrize(("source", "target"), [("angry", "happy"), ("happy", "sad")])
+def test_unknown_emotion(converter: Converter, source: str, target: str) -> None:
+    with pytest.raises(KeyError, match="happy"):
+        converter.convert(clip(9), source, target, BOUNDS)
+
+
+def test_a_clip_of_another_vocoder(converter: Converter) -> None:
+    given = clip(9)
+    fewer = replace(given, spectrum=given.spectrum[:, 1:])
+    with pytest.raises(ModelError, match="trained on 4 numbers a frame, but the vocoder gives 3; `dvc repro` trains"):
+        converter.convert(fewer, "angry", "sad", BOUNDS)
+
+
+def config(converter: Converter, **size: int) -> dict[str, Any]:
+    return {"emotions": ["angry", "sad"], "size": SIZE | size, "prosody": converter.prosody.to_config()}
+
+
+def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) -> None:
+    models.save(tmp_path / "model", converter.tensors(), config(converter))
+    again = Converter.from_tensors(*models.load(tmp_path / "model"), CPU)
+    assert again.styles.of.keys() == converter.styles.of.keys()
+    for source, target in (("angry", "sad"), ("sad", "angry")):
+        for level in (None, "medium", "high"):
+            expected = converter.convert(clip(33), source, target, BOUNDS, level, level)
+            made = again.convert(clip(33), source, target, BOUNDS, level, level)
+            assert all((made.arrays()[name] == array).all() for name, array in expected.arrays().items())
+    assert not any(generator.training for generator in again.generators.values())
+
+
+def test_converter_of_another_size_is_refused(converter: Converter) -> None:
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        Converter.from_tensors(converter.tensors(), config(converter, channels=8), CPU)

@@ -1,0 +1,55 @@
+"""Losses by hand, and as torch has them."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from pipeline.conversion.losses import cycle_loss, fake_loss, identity_loss, parallel_loss, real_loss
+
+SCORES = torch.tensor([[1.0, 0.0], [3.0, -1.0]])
+REAL = torch.tensor([[[1.0, -2.0]], [[0.5, 0.0]]])  # (batch, order, frames)
+OTHER = torch.tensor([[[0.0, 2.0]], [[0.5, 1.0]]])
+
+
+def test_by_hand() -> None:
+    assert real_loss(SCORES).item() == (0 + 1 + 4 + 4) / 4
+    assert fake_loss(SCORES).item() == (1 + 0 + 9 + 1) / 4
+    assert cycle_loss(REAL, OTHER).item() == (1 + 4 + 0 + 1) / 4
+    assert identity_loss(REAL, OTHER).item() == (1 + 4 + 0 + 1) / 4
+
+
+def test_as_torch_has_them() -> None:
+    draw = torch.Generator().manual_seed(0)
+    x, y = torch.randn(2, 3, 5, 33, generator=draw)
+    torch.testing.assert_close(real_loss(x), functional.mse_loss(x, torch.ones_like(x)))
+    torch.testing.assert_close(fake_loss(x), functional.mse_loss(x, torch.zeros_like(x)))
+    torch.testing.assert_close(cycle_loss(x, y), functional.l1_loss(x, y))
+    torch.testing.assert_close(identity_loss(x, y), functional.l1_loss(x, y))
+
+
+def test_nothing_to_lose() -> None:
+    assert cycle_loss(REAL, REAL).item() == identity_loss(REAL, REAL).item() == 0
+    assert real_loss(torch.ones(2, 1, 4)).item() == fake_loss(torch.zeros(2, 1, 4)).item() == 0
+    assert fake_loss(torch.ones(2, 1, 4)).item() == real_loss(torch.zeros(2, 1, 4)).item() == 1
+
+
+# Of frames with an aim
+
+
+def test_parallel_loss_by_hand() -> None:
+    nan = torch.nan
+    aim, fake = (
+        torch.tensor([[[1.0, nan, 3.0]], [[nan, nan, 5.0]]]),
+        torch.tensor([[[2.0, 9.0, 3.0]], [[9.0, 9.0, 0.0]]]),
+    )
+    assert parallel_loss(aim, fake).item() == pytest.approx((1 + 0 + 5) / 3)
+    assert parallel_loss(torch.full_like(fake, nan), fake).item() == 0
+    assert parallel_loss(REAL, OTHER).item() == cycle_loss(REAL, OTHER).item()
+
+
+def test_frames_without_an_aim_teach_nothing() -> None:
+    fake = torch.ones(1, 2, 3, requires_grad=True)
+    aim = torch.zeros(1, 2, 3)
+    aim[..., 1] = torch.nan
+    parallel_loss(aim, fake).backward()
+    torch.testing.assert_close(fake.grad, torch.tensor([[[1, 0, 1], [1, 0, 1]]]) / 4)

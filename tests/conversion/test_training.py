@@ -1,0 +1,416 @@
+"""Training repeats, ends at rest, and moves one domain to another; each of its parts does what it says or nothing."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+
+from pipeline.conversion import training
+from pipeline.conversion.converter import Normalisation
+from pipeline.conversion.crops import Domain
+from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
+from pipeline.conversion.networks import Discriminator, Generator
+from pipeline.conversion.pair import CycleGan, CycleGanParams, Judges
+from pipeline.conversion.progress import Optimiser
+from pipeline.conversion.training import train
+
+CPU = torch.device("cpu")
+ORDER = 3
+NOTHING = 1e-30  # a rate that moves nothing
+
+
+def drawing(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def made_up(clips: int, order: int = ORDER, frames: int = 30, seed: int = 0) -> list[Tensor]:
+    return list(torch.randn(clips, frames, order, generator=drawing(seed)))
+
+
+A, B = Domain.of(made_up(4), ["s1", "s1", "s2", "s3"]), Domain.of(made_up(3, seed=1), ["s1", "s2", "s2"])
+
+
+def aimed(domain: Domain, seed: int) -> Domain:
+    """With an aim beside each frame, which every third has not."""
+    aims = torch.randn(domain.frames.shape, generator=drawing(seed))
+    aims[::3] = torch.nan
+    return replace(domain, frames=torch.cat([domain.frames, aims], dim=1))
+
+
+def classifier_loss(seed: int = 0) -> ClassifierLoss:
+    """By a classifier that has not learned anything, but has an opinion."""
+    torch.manual_seed(seed)
+    plain = Normalisation(torch.zeros(ORDER), torch.ones(ORDER))
+    return ClassifierLoss(
+        EmotionClassifier(ORDER, 4, ("angry", "calm", "sad")), ("angry", "sad"), [plain] * 4, [plain] * 3
+    )
+
+
+def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:
+    a, b = (aimed(A, 2), aimed(B, 3)) if params.parallel_weight else (A, B)
+    return train(a, b, params, seed, CPU, **{"classifier_loss": classifier_loss(), **more})
+
+
+SWITCHES: dict[str, dict[str, Any]] = {
+    "identity schedule": {"identity_share": 0.5},
+    "rate schedule": {"constant_share": 0.2},
+    "mean": {"keep_mean": 0.5},
+    "parallel": {"parallel_weight": 1},
+    "classifier": {"classifier_weight": 1},
+}
+EVERYTHING = {key: value for changes in SWITCHES.values() for key, value in changes.items()}
+
+
+# The whole of it
+
+
+def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
+    """Weights of the plain CycleGAN (Zhu et al. 2017), written down once more: both generators, both judges."""
+    torch.manual_seed(seed)
+    draw = drawing(seed)
+    size = ORDER, params.channels, params.blocks, params.kernel
+    a_to_b, b_to_a = Generator(*size), Generator(*size)
+    judge_a, judge_b = (Discriminator(ORDER, params.discriminator_channels) for _ in range(2))
+    steps = []
+    for networks, rate in (((a_to_b, b_to_a), params.generator_rate), ((judge_a, judge_b), params.discriminator_rate)):
+        weights = [own for network in networks for own in network.parameters()]
+        adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
+        falling = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: min(1, 2 - 2 * step / params.steps))
+        steps.append((adam, falling))
+
+    def step(loss: Tensor, adam: Optimizer, falling: torch.optim.lr_scheduler.LambdaLR) -> None:
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        falling.step()
+
+    for _ in range(params.steps):
+        real_a, real_b = A.crops(params.batch, params.frames, draw), B.crops(params.batch, params.frames, draw)
+        both = torch.cat([real_a, real_b])
+        (fake_b, kept_b), (kept_a, fake_a) = a_to_b(both).chunk(2), b_to_a(both).chunk(2)
+        cycle = (real_a - b_to_a(fake_b)).abs().mean() + (real_b - a_to_b(fake_a)).abs().mean()
+        kept = (real_a - kept_a).abs().mean() + (real_b - kept_b).abs().mean()
+        fooled = ((judge_a(fake_a) - 1) ** 2).mean() + ((judge_b(fake_b) - 1) ** 2).mean()
+        around = params.cycle_weight * cycle + params.identity_weight * kept
+        step(params.adversarial_weight * fooled + around, *steps[0])
+        found_out = torch.zeros(())
+        for judge, real, fake in ((judge_a, real_a, fake_a), (judge_b, real_b, fake_b)):
+            true, made = judge(torch.cat([real, fake.detach()])).chunk(2)
+            found_out = found_out + ((true - 1) ** 2).mean() + (made**2).mean()
+        step(found_out, *steps[1])
+    return [own.detach() for network in (a_to_b, b_to_a, judge_a, judge_b) for own in network.parameters()]
+
+
+def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) -> None:
+    networks, _ = trained(params)
+    for own, expected in zip(networks.parameters(), plain_cyclegan(params, 5), strict=True):
+        torch.testing.assert_close(own.detach(), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_without_an_adversarial_loss_there_are_no_judges(params: CycleGanParams) -> None:
+    params = replace(params, adversarial_weight=0)
+    networks, curve = trained(params)
+    assert networks.judges is None
+    assert [(row["adversarial"], row["discriminator"]) for row in curve] == [(0, 0)] * len(curve)
+    own = list(networks.parameters())
+    for weights, expected in zip(own, plain_cyclegan(params, 5)[: len(own)], strict=True):
+        torch.testing.assert_close(weights.detach(), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("changes", SWITCHES.values(), ids=SWITCHES)
+def test_each_switch_changes_the_weights(params: CycleGanParams, changes: dict[str, Any]) -> None:
+    before, after = (trained(own)[0] for own in (params, replace(params, **changes)))
+    for generator in ("a_to_b", "b_to_a"):
+        old, new = (getattr(networks, generator).leave.weight for networks in (before, after))
+        assert not torch.equal(old, new)
+
+
+@pytest.mark.parametrize("changes", [{}, *SWITCHES.values(), EVERYTHING], ids=["none", *SWITCHES, "all"])
+def test_same_seed_same_weights(params: CycleGanParams, changes: dict[str, Any]) -> None:
+    params = replace(params, **changes)
+    (one, curve), (two, again), (other, _) = (trained(params, seed) for seed in (5, 5, 6))
+    assert curve == again
+    for name, weights in one.state_dict().items():
+        assert torch.isfinite(weights).all(), name
+        assert torch.equal(weights, two.state_dict()[name]), name
+    for name, weights in one.named_parameters():
+        assert not torch.equal(weights, dict(other.named_parameters())[name]), name
+
+
+@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["none", "all"])
+def test_every_parameter_of_all_networks_learns(params: CycleGanParams, changes: dict[str, Any]) -> None:
+    params = replace(params, **changes)
+    before = dict(training.untrained(ORDER, params, 5).named_parameters())
+    assert len(before) == 2 * (2 + 4 * params.blocks + 2) + 2 * 8
+    one = dict(trained(replace(params, steps=1))[0].named_parameters())
+    # The generators' last layer begins at zero and stops all gradients below it in the first step.
+    stopped = {name for name in before if name.split(".")[0] in ("a_to_b", "b_to_a") and ".leave." not in name}
+    assert stopped
+    assert {name for name, weights in one.items() if torch.equal(weights, before[name])} == stopped
+    two = dict(trained(replace(params, steps=2, constant_share=1))[0].named_parameters())
+    for name, weights in two.items():
+        assert not torch.equal(weights, before[name]), name
+
+
+@pytest.mark.parametrize("frames", [1, 7, 33])
+def test_crops_of_any_length(params: CycleGanParams, frames: int) -> None:
+    networks, curve = trained(replace(params, **EVERYTHING, frames=frames))
+    assert all(torch.isfinite(weights).all() for weights in networks.parameters())
+    assert all(np.isfinite(list(row.values())).all() for row in curve)
+
+
+def test_nothing_but_its_own_generator_is_drawn_from_while_it_trains(params: CycleGanParams) -> None:
+    states = []
+    for steps in (1, 3):  # or checkpoints would have to keep torch's own generator too
+        trained(replace(params, **EVERYTHING, steps=steps))
+        states.append(torch.get_rng_state())
+    assert torch.equal(*states)
+
+
+def test_classifier_loss_that_is_asked_for_must_be_given(params: CycleGanParams) -> None:
+    with pytest.raises(ValueError, match="'classifier_weight'"):
+        train(A, B, replace(params, classifier_weight=1), 5, CPU)
+
+
+# The curve and the sum of the losses
+
+
+def test_curve(params: CycleGanParams) -> None:
+    params = replace(params, steps=5, generator_rate=NOTHING, discriminator_rate=NOTHING)
+    networks, curve = trained(params)
+    assert [row["step"] for row in curve] == [2, 4, 5]
+    assert list(curve[0]) == ["step", "adversarial", "cycle", "identity", "discriminator"]
+    # At rates that move nothing the generators stay the identity: nothing is lost on the way round, and what the
+    # judges say over two steps can be asked again of the same crops.
+    draw, fooled, found_out = drawing(5), [], []
+    for _ in range(2):
+        real_a, real_b = A.crops(2, 16, draw), B.crops(2, 16, draw)
+        with torch.no_grad():
+            true = [networks.judges.a(real_a), networks.judges.b(real_b)]
+            made = [networks.judges.a(real_b), networks.judges.b(real_a)]
+        fooled.append(sum(float(((scores - 1) ** 2).mean()) for scores in made))
+        found_out.append(sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True)))
+    assert curve[0]["cycle"] == curve[0]["identity"] == 0
+    assert curve[0]["adversarial"] == pytest.approx(np.mean(fooled), rel=1e-5)
+    assert curve[0]["discriminator"] == pytest.approx(np.mean(found_out), rel=1e-5)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Losses that optimisers are given, the generators' and the discriminators' in turn."""
+    seen: list[float] = []
+
+    class Watched(Optimiser):
+        def step(self, loss: Tensor) -> None:
+            seen.append(loss.item())
+            super().step(loss)
+
+    monkeypatch.setattr(training, "Optimiser", Watched)
+    return seen
+
+
+def test_losses_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
+    weights = {"adversarial_weight": 5, "cycle_weight": 3, "identity_weight": 7}
+    params = replace(params, steps=3, generator_rate=0.05, log_every=1, **weights)
+    rows = pd.DataFrame(trained(params)[1])
+    assert (rows[["cycle", "identity"]].iloc[-1] > 0.01).all()
+    expected = 5 * rows["adversarial"] + 3 * rows["cycle"] + 7 * rows["identity"]
+    np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
+    np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
+
+
+def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
+    weights = {
+        "classifier_weight": 5,
+        "parallel_weight": 11,
+    }
+    params = replace(params, **EVERYTHING | weights, steps=4, generator_rate=0.05, log_every=1)
+    rows = pd.DataFrame(trained(params)[1])
+    always = ["step", "adversarial", "cycle", "identity", "discriminator"]
+    assert list(rows) == [*always, "parallel", "classifier"]
+    assert (rows.iloc[1] > 0.001).all()
+    expected = rows["adversarial"] + 2 * rows["cycle"] + 0.5 * rows["identity"]
+    expected += 5 * rows["classifier"] + 11 * rows["parallel"]
+    np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
+    np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
+
+
+# Schedules
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (0.5, [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]),
+        (0.8, [1, 1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0]),
+        (0.0, [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0]),
+        (1.0, [1] * 11),
+    ],
+)
+def test_rate_is_constant_and_then_falls_to_nothing(share: float, expected: list[float]) -> None:
+    weights = nn.Parameter(torch.zeros(1))
+    optimiser = Optimiser([weights], rate=0.1, steps=10, constant_share=share)
+    path = [0.0]
+    for _ in range(11):
+        optimiser.step(weights.sum())  # of constant gradient, where Adam moves by its rate
+        path.append(-weights.item())
+    np.testing.assert_allclose(np.diff(path) / 0.1, expected, atol=1e-4)
+
+
+def test_optimiser_leaves_other_weights_without_gradients() -> None:
+    own, other = (nn.Parameter(torch.ones(2)) for _ in range(2))
+    Optimiser([own], rate=0.1, steps=10, constant_share=1).step((own * other).sum())
+    assert other.grad is None
+    assert own.tolist() == pytest.approx([0.9, 0.9])
+
+
+def test_both_rates_end_at_nothing(params: CycleGanParams) -> None:
+    rates: dict[Optimizer, list[float]] = {}
+    watch = register_optimizer_step_post_hook(
+        lambda optimiser, *_: rates.setdefault(optimiser, []).append(optimiser.param_groups[0]["lr"])
+    )
+    try:
+        trained(replace(params, steps=8))
+    finally:
+        watch.remove()
+    generators, discriminators = rates
+    assert rates[generators] == pytest.approx([1e-3 * share for share in (1, 1, 1, 1, 1, 0.75, 0.5, 0.25)])
+    assert rates[discriminators] == pytest.approx([2 * rate for rate in rates[generators]])
+    for optimiser in rates:
+        assert optimiser.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("share", "last"), [(0.0, 0), (0.5, 4), (0.29, 2), (1.0, 8)])
+def test_identity_applies_in_its_share_of_the_steps(params: CycleGanParams, share: float, last: int) -> None:
+    params = replace(params, steps=8, generator_rate=0.05, log_every=1, identity_share=share, constant_share=1)
+    rows = trained(params)[1]
+    applies = [row["step"] for row in rows[1:] if row["identity"] > 0]  # in the first step nothing is lost yet
+    assert applies == list(range(2, last + 1))
+
+
+def test_identity_loss_that_does_not_apply_teaches_nothing(params: CycleGanParams) -> None:
+    params = replace(params, steps=6, generator_rate=0.01, identity_share=0.5, constant_share=1)
+    heavier = replace(params, identity_weight=50)
+    assert not torch.equal(*(trained(own)[0].a_to_b.leave.weight for own in (params, heavier)))
+    never = [replace(own, identity_share=0) for own in (params, heavier)] + [replace(params, identity_weight=0)]
+    weights = [trained(own)[0].a_to_b.leave.weight for own in never]
+    assert torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[0], weights[2])
+
+
+# Judges
+
+
+def weights_of(network: nn.Module | None) -> list[Tensor]:
+    assert network is not None
+    return [weights.detach().clone() for weights in network.parameters()]
+
+
+def test_judges_learn_from_real_and_made_crops_and_makers_from_fooling_them(params: CycleGanParams) -> None:
+    torch.manual_seed(0)
+    judged: dict[str, list[Tensor]] = {"a": [], "b": []}
+    reals = [torch.randn(2, ORDER, 16) for _ in range(2)]
+    made = [torch.randn(2, ORDER, 16, requires_grad=True) for _ in range(2)]
+
+    class Watched(nn.Module):
+        def __init__(self, emotion: str, network: Discriminator) -> None:
+            super().__init__()
+            self.emotion, self.network = emotion, network
+
+        def forward(self, x: Tensor) -> Tensor:
+            judged[self.emotion].append(x)
+            return self.network(x)
+
+    judges = Judges(ORDER, params)
+    judges.a, judges.b = Watched("a", judges.a), Watched("b", judges.b)
+    fooled = judges.fooled(*made)
+    mistaken = judges.mistaken(*reals, *made)
+    for emotion, real, own in zip("ab", reals, made, strict=True):
+        assert torch.equal(judged[emotion][0], own)
+        assert torch.equal(judged[emotion][1], torch.cat([real, own]))
+    mistaken.backward()
+    assert all(own.grad is None for own in made)  # nobody learns to be found out
+    fooled.backward()
+    assert all(own.grad.abs().max() > 0 for own in made)
+
+
+def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None:
+    networks = training.untrained(ORDER, params, 5)
+    for generator in (networks.a_to_b, networks.b_to_a):
+        nn.init.normal_(generator.leave.weight)
+    real_a, real_b = A.crops(2, 16, drawing()), B.crops(2, 16, drawing())
+    alone, beside = (networks.converted(real_a, real_b, keep) for keep in (False, True))
+    for one, other in zip(alone[:2], beside[:2], strict=True):
+        torch.testing.assert_close(one, other)
+    assert alone[2] is real_a
+    assert alone[3] is real_b
+    torch.testing.assert_close(beside[2], networks.b_to_a(real_a))
+    torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
+
+
+# ClassifierLoss
+
+
+def test_classifier_loss_is_left_as_it_was(params: CycleGanParams) -> None:
+    given = classifier_loss()
+    before = {name: weights.clone() for name, weights in given.state_dict().items()}
+    trained(replace(params, classifier_weight=1), classifier_loss=given)
+    assert all(torch.equal(weights, before[name]) for name, weights in given.state_dict().items())
+    assert all(weights.grad is None for weights in given.parameters())
+
+
+# Precision and purpose
+
+
+@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["none", "all"])
+def test_mixed_precision(params: CycleGanParams, changes: dict[str, Any]) -> None:
+    params = replace(params, **changes)
+    full, half, again = (
+        trained(params, autocast=autocast)[0].state_dict()
+        for autocast in (None, *(torch.autocast("cpu", torch.bfloat16) for _ in range(2)))
+    )
+    assert any(not torch.equal(half[name], full[name]) for name in full)
+    for name, weights in half.items():
+        assert weights.dtype == torch.float32
+        assert torch.equal(weights, again[name]), name
+        if name.endswith(("weight", "bias")):
+            torch.testing.assert_close(weights, full[name], atol=4 * 2e-3, rtol=0)  # Adam moves by the rate at most
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    """Of two sets of frames, (frames, order): squared distance of means and of covariances."""
+    means = (one.mean(dim=0) - other.mean(dim=0)).square().sum()
+    return float(means + (torch.cov(one.T) - torch.cov(other.T)).square().sum())
+
+
+def test_one_domain_learns_to_be_the_other(params: CycleGanParams) -> None:
+    angle = torch.tensor(0.7)
+    turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
+    a = [clip * torch.tensor([1.0, 0.3]) for clip in made_up(20, order=2, frames=64, seed=1)]
+    b = [clip * torch.tensor([1.0, 0.3]) @ turn.T + torch.tensor([1.0, -0.5]) for clip in made_up(20, 2, 64, seed=2)]
+    speakers = ["s1"] * 20
+    params = replace(
+        params,
+        channels=16,
+        blocks=1,
+        kernel=1,
+        discriminator_channels=16,
+        steps=200,
+        batch=8,
+        frames=32,
+        generator_rate=2e-3,
+        identity_weight=0,
+        log_every=100,
+    )
+    networks, _ = train(Domain.of(a, speakers), Domain.of(b, speakers), params, 0, CPU)
+    before = distance(torch.cat(a), torch.cat(b))
+    with torch.no_grad():
+        fake_b = torch.cat([networks.a_to_b(clip.T[None])[0].T for clip in a])
+        fake_a = torch.cat([networks.b_to_a(clip.T[None])[0].T for clip in b])
+    assert distance(fake_b, torch.cat(b)) < before / 3
+    assert distance(fake_a, torch.cat(a)) < before / 3

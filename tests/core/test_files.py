@@ -1,0 +1,58 @@
+"""Outputs appear whole, or what was there stays."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.core.files import whole, write_json
+
+
+def test_file_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.txt"
+    for text in ("first", "second"):
+        with whole(path) as temporary:
+            temporary.write_text(text)
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_folder_is_replaced(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        with whole(tmp_path / "out") as temporary:
+            temporary.mkdir()
+            (temporary / name).touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["second"]
+
+
+def test_link_to_a_folder_is_replaced_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "precious").touch()
+    (tmp_path / "out").symlink_to("kept")
+    with whole(tmp_path / "out") as temporary:
+        temporary.mkdir()
+    assert (tmp_path / "kept" / "precious").exists()
+    assert not (tmp_path / "out").is_symlink()
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_exception_leaves_what_was_there(tmp_path: Path, is_folder: bool) -> None:
+    path = tmp_path / "out"
+    if is_folder:
+        path.mkdir()
+    else:
+        path.write_text("old")
+    with pytest.raises(RuntimeError), whole(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    with pytest.raises(FileNotFoundError), whole(path):
+        pass  # nothing was written
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.is_dir() == is_folder
+
+
+def test_json(tmp_path: Path) -> None:
+    write_json(tmp_path / "out.json", {"uar": 0.5})
+    assert (tmp_path / "out.json").read_text() == '{\n  "uar": 0.5\n}\n'
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path / "out.json", {"uar": float("nan")})
+    assert "0.5" in (tmp_path / "out.json").read_text()

@@ -1,0 +1,192 @@
+"""What is written clip by clip comes back as it was, and a shard that failed never replaces one that did not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.core.shards import INDEX, Shard, ShardError, Shards, Storage, Writer, quantised, restored
+
+WIDTHS = {"spectrum": 3, "f0_hz": 1}
+
+
+def made_up(lengths: dict[str, tuple[int, int]]) -> dict[str, dict[str, np.ndarray]]:
+    """Clips by id, whose spectrum and F0 have the given lengths."""
+    rng = np.random.default_rng(0)
+    return {
+        id_: {
+            name: rng.standard_normal((length, WIDTHS[name])).astype(np.float32)
+            for name, length in zip(WIDTHS, pair, strict=True)
+        }
+        for id_, pair in lengths.items()
+    }
+
+
+def write(folder: Path, clips: dict[str, dict[str, np.ndarray]], storage: Mapping[str, Storage] | None = None) -> None:
+    with Writer(folder, storage) as writer:
+        for id_, arrays in clips.items():
+            writer.add(id_, arrays)
+
+
+RAGGED = made_up({"demo/b": (5, 2), "demo/empty": (0, 3), "demo/a": (70_000, 1), "demo/last": (1, 0)})
+
+
+@pytest.mark.parametrize("clips", [RAGGED, made_up({"nothing": (0, 0)})], ids=["ragged", "without any frame"])
+def test_round_trip(tmp_path: Path, clips: dict[str, dict[str, np.ndarray]]) -> None:
+    folder = tmp_path / "features" / "demo"
+    write(folder, clips)
+    shard = Shard(folder)
+    for id_, arrays in clips.items():
+        assert id_ in shard
+        for name, array in arrays.items():
+            found = shard.array(id_, name)
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, array, strict=True)
+    assert "demo/other" not in shard
+    assert [path.name for path in folder.parent.iterdir()] == ["demo"]
+
+
+def test_arrays_stay_on_disk(tmp_path: Path) -> None:
+    write(tmp_path / "shard", RAGGED)
+    found = Shard(tmp_path / "shard").array("demo/a", "spectrum")
+    assert isinstance(found, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1
+
+
+def test_numpy_reads_the_files(tmp_path: Path) -> None:
+    write(tmp_path / "shard", RAGGED)
+    assert {path.name for path in (tmp_path / "shard").iterdir()} == {INDEX, "spectrum.npy", "f0_hz.npy"}
+    for name in WIDTHS:
+        expected = np.concatenate([arrays[name] for arrays in RAGGED.values()])
+        np.testing.assert_array_equal(np.load(tmp_path / "shard" / f"{name}.npy"), expected, strict=True)
+
+
+def test_other_precision_and_order_in_memory(tmp_path: Path) -> None:
+    array = np.asfortranarray(np.arange(12.0).reshape(4, 3)[::-1])
+    write(tmp_path / "shard", {"a": {"spectrum": array}})
+    found = Shard(tmp_path / "shard").array("a", "spectrum")
+    np.testing.assert_array_equal(found, array.astype(np.float32), strict=True)
+
+
+def test_same_clips_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write(tmp_path / name, RAGGED)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(("storage", "dtype"), [("float32", np.float32), ("float16", np.float16), ("uint8", np.uint8)])
+def test_one_array_is_stored_with_less(tmp_path: Path, storage: Storage, dtype: type) -> None:
+    write(tmp_path / "shard", RAGGED, {"spectrum": storage})
+    assert np.load(tmp_path / "shard" / "spectrum.npy", mmap_mode="r").dtype == dtype
+    assert np.load(tmp_path / "shard" / "f0_hz.npy", mmap_mode="r").dtype == np.float32
+    shard = Shard(tmp_path / "shard")
+    for id_, arrays in RAGGED.items():
+        found = shard.array(id_, "spectrum")
+        assert found.dtype == np.float32
+        assert found.shape == arrays["spectrum"].shape
+        width = np.ptp(arrays["spectrum"], axis=0) if len(found) else 0
+        most = {"float32": 0, "float16": 2.0**-9, "uint8": 0.501 * width / 255}[storage]  # of values up to 8
+        assert (np.abs(found - arrays["spectrum"]) <= most).all()
+        np.testing.assert_array_equal(shard.array(id_, "f0_hz"), arrays["f0_hz"])
+
+
+def test_a_column_that_does_not_move_is_kept_exactly() -> None:
+    array = np.array([[1.5, -3], [1.5, 7], [1.5, 2]], np.float32)
+    steps, bounds = quantised(array)
+    np.testing.assert_array_equal(steps, [[0, 0], [0, 255], [0, 128]])  # of (2 + 3) / 10 · 255 = 127.5, the even one
+    np.testing.assert_array_equal(bounds, [[1.5, -3], [1.5, 7]])
+    np.testing.assert_allclose(restored(steps, bounds), [[1.5, -3], [1.5, 7], [1.5, 128 / 25.5 - 3]], rtol=1e-6)
+
+
+def test_array_without_columns(tmp_path: Path) -> None:
+    write(
+        tmp_path / "shard", {"a": {"bands": np.zeros((3, 0), np.float32)}, "b": {"bands": np.zeros((2, 0), np.float32)}}
+    )
+    for id_, length in (("a", 3), ("b", 2)):
+        assert Shard(tmp_path / "shard").array(id_, "bands").shape == (length, 0)
+
+
+def test_shard_without_clips(tmp_path: Path) -> None:
+    write(tmp_path / "shard", {})
+    with pytest.raises(ShardError, match="has no features of 'a', only of 0 other clips"):
+        Shard(tmp_path / "shard").array("a", "spectrum")
+
+
+def test_missing_clip(tmp_path: Path) -> None:
+    write(tmp_path / "shard", RAGGED)
+    with pytest.raises(ShardError, match=r"shard: has no features of 'demo/c', only of 4 other clips"):
+        Shard(tmp_path / "shard").array("demo/c", "spectrum")
+
+
+@pytest.mark.parametrize("leftover", [False, True])
+def test_missing_folder(tmp_path: Path, leftover: bool) -> None:
+    if leftover:  # a folder without an index
+        write(tmp_path / "demo", RAGGED)
+        (tmp_path / "demo" / INDEX).unlink()
+    with pytest.raises(ShardError, match=r"demo: no features here; `dvc repro` makes them"):
+        Shard(tmp_path / "demo")
+
+
+def test_several_shards(tmp_path: Path) -> None:
+    ids = {"one": ["a", "b"], "two": ["c"]}
+    clips = made_up({"a": (2, 2), "b": (3, 3), "c": (4, 4)})
+    for name, own in ids.items():
+        write(tmp_path / name, {id_: clips[id_] for id_ in own})
+    shards = Shards(tmp_path / name for name in ids)
+    for id_, arrays in clips.items():
+        np.testing.assert_array_equal(shards.array(id_, "spectrum"), arrays["spectrum"])
+        assert shards.arrays(id_, ["f0_hz"]).keys() == {"f0_hz"}
+    np.testing.assert_array_equal(
+        shards.rows(list(clips), "spectrum"), np.concatenate([own["spectrum"] for own in clips.values()])
+    )
+    with pytest.raises(ShardError, match=r"no features of 'd' in .*one, .*two"):
+        shards.array("d", "spectrum")
+
+
+@pytest.mark.parametrize(
+    ("id_", "shapes", "message"),
+    [
+        ("b", {"spectrum": (4, 2), "f0_hz": (4, 1)}, r"expected an array of shape \(length, 3\), found \(4, 2\)"),
+        ("b", {"spectrum": (4, 3), "f0_hz": (4,)}, r"expected an array of shape \(length, 1\), found \(4,\)"),
+        ("b", {"spectrum": (4, 3)}, r"clip 'b' has arrays \['spectrum'\], expected \['f0_hz', 'spectrum'\]"),
+        ("b", {"spectrum": (4, 3), "f0_hz": (4, 1), "x": (4, 1)}, "clip 'b' has arrays"),
+        ("a", {"spectrum": (4, 3), "f0_hz": (4, 1)}, "clip 'a' is added twice"),
+    ],
+    ids=["width", "axes", "array less", "array more", "twice"],
+)
+def test_wrong_clip_leaves_the_old_shard(
+    tmp_path: Path, id_: str, shapes: dict[str, tuple[int, ...]], message: str
+) -> None:
+    folder = tmp_path / "shard"
+    write(folder, RAGGED)
+    with pytest.raises(ValueError, match=message), Writer(folder) as writer:
+        writer.add("a", made_up({"a": (4, 4)})["a"])
+        writer.add(id_, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    assert list(tmp_path.iterdir()) == [folder]
+    np.testing.assert_array_equal(Shard(folder).array("demo/b", "spectrum"), RAGGED["demo/b"]["spectrum"])
+
+
+def test_exception_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), Writer(tmp_path / "shard") as writer:
+        writer.add("a", made_up({"a": (4, 4)})["a"])
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_index_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError), Writer(tmp_path / "shard") as writer:
+        writer.add(7, made_up({"a": (4, 4)})["a"])  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parameters_are_kept_and_must_be_the_same(tmp_path: Path) -> None:
+    for name, made_with in (("a", "one"), ("b", "one"), ("c", "other"), ("d", "")):
+        with Writer(tmp_path / name, made_with=made_with):
+            pass
+    assert Shards([tmp_path / "a", tmp_path / "b"]).made_with() == "one"
+    assert Shards([tmp_path / "d"]).made_with() == ""
+    with pytest.raises(ShardError, match="made with different parameters"):
+        Shards([tmp_path / "a", tmp_path / "c"]).made_with()

@@ -1,0 +1,52 @@
+"""eSpeak NG, run as the stage runs it."""
+
+import json
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("espeakng_loader")
+
+from pipeline.corpora.demo import VOICES  # noqa: E402 - after the skip
+
+
+def espeak(folder: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
+    folder.mkdir(exist_ok=True)
+    said = {"file": "1.wav", "text": "Nine", "rate": 300, "pitch": 50, "range": 50}
+    request = {"language": "en", "variant": "f2", "seed": 1, "utterances": [said], **changed}
+    program = [sys.executable, "-m", "pipeline.corpora.espeak"]
+    return subprocess.run(program, input=json.dumps(request), text=True, capture_output=True, check=False, cwd=folder)
+
+
+def test_speaks_16_bits_at_22050_hz(tmp_path: Path) -> None:
+    assert espeak(tmp_path).returncode == 0
+    with wave.open(str(tmp_path / "1.wav")) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (22_050, 1, 2)
+        assert file.getnframes() > 5_000
+
+
+def test_every_speaker_has_a_sound_of_its_own(tmp_path: Path) -> None:
+    sounds = set()
+    for speaker, voice in VOICES.items():
+        result = espeak(tmp_path / speaker, language=voice.language, variant=voice.variant)
+        assert result.returncode == 0, result.stderr
+        sounds.add((tmp_path / speaker / "1.wav").read_bytes())
+    assert len(sounds) == len(VOICES)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"variant": "f99"}, "no variant 'f99', expected a file name of"),
+        ({"language": "en-xx"}, "no language 'en-xx', expected one such as"),
+    ],
+)
+def test_unknown_voices(tmp_path: Path, changed: dict[str, str], message: str) -> None:
+    result = espeak(tmp_path, **changed)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert not (tmp_path / "1.wav").exists()

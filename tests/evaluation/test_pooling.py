@@ -1,0 +1,145 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.core import predictions
+from pipeline.core.manifest import ManifestError
+from pipeline.evaluation import pooling
+from pipeline.evaluation.pooling import RunsError
+
+ARMS = ("none", "cyclegan")
+SPLITS = ("full-1", "full-2")
+LABELS = ["angry", "sad"]
+
+
+FLOAT32 = {"device": "cpu", "precision": "float32", "cpu": "x86_64 avx2", "threads": 2, "torch": "2"}
+BFLOAT16 = FLOAT32 | {"precision": "bfloat16"}
+
+
+def write_run(folder, seed, digest="abc", machine=None, generators=None, **params):
+    """Predictions of a run, and its params.yaml; those of arm `none` do not depend on the seed."""
+    folder.mkdir()
+    said = {"machine": json.dumps(machine)} if machine else {}
+    augment = {"setting": "none", "mix": {"ratio": 1}}
+    text = {"seed": seed, "folds": [1, 2], "augment": augment, "evaluate": {}, **params}
+    (folder / "params.yaml").write_text(json.dumps(text))  # JSON is YAML
+    for split in SPLITS:
+        for arm in ARMS:
+            if generators and arm == "cyclegan":
+                said["generators_machines"] = json.dumps(generators)
+            rng = np.random.default_rng([int(split[-1]), seed if arm == "cyclegan" else 0])
+            first = rng.uniform(size=8).astype(np.float32)
+            rows = pd.DataFrame(
+                {"id": [f"{split}_{number}" for number in range(8)], "speaker": "a", "classifier": "svm"}
+            )
+            rows = rows.assign(fold=int(split[-1]), partition=["test", "valid"] * 4, seed=0, label="sad")
+            rows = rows.assign(p_angry=first, p_sad=1 - first)
+            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, digest, **said)
+    return folder / "predictions"
+
+
+@pytest.fixture
+def first(tmp_path):
+    return write_run(tmp_path / "first", seed=1)
+
+
+def test_rows_of_one_run(first):
+    rows = pooling.test_rows([first], "full", [1, 2], "cyclegan")
+    assert set(rows["partition"]) == {"test"} and set(rows["seed"]) == {0}
+    assert list(rows["id"]) == [f"full-{fold}_{number}" for fold in (1, 2) for number in (0, 2, 4, 6)]
+    assert list(rows["confidence"]) == [max(row.p_angry, row.p_sad) for row in rows.itertuples()]
+    assert list(rows["predicted"]) == ["angry" if row.p_angry >= row.p_sad else "sad" for row in rows.itertuples()]
+
+
+def test_each_seed_of_each_run_is_a_seed(first, tmp_path):
+    second = write_run(tmp_path / "second", seed=2)
+    rows = pooling.test_rows([first, second], "full", [1], "cyclegan")
+    assert list(rows["seed"].unique()) == [f"{first}: 0", f"{second}: 0"]
+    assert not rows.duplicated(["id", "seed"]).any()
+    for folder in (first, second):
+        alone = pooling.test_rows([folder], "full", [1], "cyclegan")
+        found = rows[rows["seed"] == f"{folder}: 0"]
+        assert list(found["p_sad"]) == list(alone["p_sad"])
+
+
+def test_runs_of_other_generator_seeds_can_be_pooled(first, tmp_path):
+    others = [write_run(tmp_path / f"seed_{seed}", seed) for seed in (2, 3)]
+    pooling.check([first, *others], SPLITS, ARMS)
+    pooling.check([first], SPLITS, ARMS)
+
+
+def test_what_bears_on_no_prediction_may_differ(first, tmp_path):
+    augment = {"setting": "cyclegan", "mix": {"ratio": 1}}
+    more = {"folds": [1, 2, 3], "arms": [*ARMS, "classical"], "scenarios": ["full", "low_data_25"]}
+    second = write_run(tmp_path / "second", 2, augment=augment, evaluate={"classifier": "cnn"}, **more)
+    pooling.check([first, second], SPLITS, ARMS)
+
+
+@pytest.mark.parametrize(
+    ("seed", "changes", "message"),
+    [
+        (2, {"pairs": ["a-b"]}, r"first/predictions and .*second/predictions: .* more than 'seed': pairs, seed"),
+        (2, {"augment": {"setting": "none", "mix": {"ratio": 2}}}, "more than 'seed': augment, seed"),
+        (2, {"more": 1}, "more than 'seed': more, seed"),
+        (1, {}, "both have seed 1 in params.yaml"),
+        (2, {"digest": "other"}, "full-1/none.parquet was made with other parameters of `classify`"),
+    ],
+)
+def test_other_runs_are_refused(first, tmp_path, seed, changes, message):
+    second = write_run(tmp_path / "second", seed, **changes)
+    with pytest.raises(RunsError, match=message):
+        pooling.check([first, second], SPLITS, ARMS)
+
+
+def test_without_params_a_run_is_known_by_its_predictions(first, tmp_path):
+    same, other = write_run(tmp_path / "same", seed=1), write_run(tmp_path / "other", seed=2)
+    for folder in (same, other):
+        (folder.parent / "params.yaml").unlink()
+    pooling.check([first, other], SPLITS, ARMS)
+    for twice in ([first, same], [same, same]):
+        with pytest.raises(RunsError, match="the same predictions; expected another generator seed each"):
+            pooling.check(twice, SPLITS, ARMS)
+
+
+def test_a_run_without_a_test_clip_is_named(first):
+    for split in SPLITS:
+        path = first / split / "none.parquet"
+        predictions.write(predictions.read(path).assign(partition="valid"), path, LABELS, "abc")
+    with pytest.raises(RunsError, match="no test clip in any fold of full, arm 'none'"):
+        pooling.test_rows([first], "full", [1, 2], "none")
+
+
+def test_a_lacking_table_is_named(first, tmp_path):
+    second = write_run(tmp_path / "second", seed=2)
+    shutil.rmtree(second / "full-2")
+    with pytest.raises(ManifestError, match="second/predictions/full-2/none.parquet: not found"):
+        pooling.check([first, second], SPLITS, ARMS)
+
+
+def test_runs_of_other_precision_are_refused(tmp_path):
+    first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
+    same = write_run(tmp_path / "same", 2, machine=FLOAT32, generators=[FLOAT32])
+    pooling.check([first, same], SPLITS, ARMS)
+    other = write_run(tmp_path / "other", 3, machine=BFLOAT16, generators=[FLOAT32])
+    with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):
+        pooling.check([first, other], SPLITS, ARMS)
+    made = write_run(tmp_path / "made", 4, machine=FLOAT32, generators=[BFLOAT16])
+    with pytest.raises(RunsError, match="cyclegan.parquet: generators computed in float32 in the one and bfloat16"):
+        pooling.check([first, made], SPLITS, ARMS)
+    old = write_run(tmp_path / "old", 5)  # which does not say it
+    pooling.check([first, old], SPLITS, ARMS)
+
+
+def test_machines_that_differ_are_named(tmp_path):
+    first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
+    assert pooling.unequal_machines([first], SPLITS, ARMS) == []
+    old = write_run(tmp_path / "old", 2)
+    assert pooling.unequal_machines([old], SPLITS, ARMS) == []
+    [said] = pooling.unequal_machines([first, old], SPLITS, ARMS)
+    assert said.startswith("classifiers of different machines: device cpu, precision float32") and "unknown (" in said
+    more = write_run(tmp_path / "more", 3, machine=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
+    [said] = pooling.unequal_machines([first, more], SPLITS, ARMS)
+    assert said.startswith("generators of different machines") and "threads 4" in said

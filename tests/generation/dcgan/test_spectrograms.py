@@ -1,0 +1,68 @@
+"""Clips as images, and what is made of noise."""
+
+import pytest
+import torch
+
+from pipeline.generation.dcgan.networks import Generator
+from pipeline.generation.dcgan.spectrograms import BATCH, Maker, Normalisation
+
+EMOTIONS = torch.tensor([0, 1, 0])
+CPU = torch.device("cpu")
+SIZE = {"n_mels": 3, "frames": 8, "emotions": 2, "latent": 8, "channels": 8}
+
+
+@pytest.fixture
+def mels() -> list[torch.Tensor]:
+    """Three clips of other lengths; the one of the second emotion is louder."""
+    torch.manual_seed(0)
+    return [torch.randn(30, 3) - 9, 2 * torch.randn(10, 3) - 5, torch.randn(20, 3) - 9]
+
+
+def test_statistics_are_each_emotions(mels: list[torch.Tensor]) -> None:
+    found = Normalisation.fit(mels, EMOTIONS)
+    quiet = torch.cat([mels[0], mels[2]])
+    torch.testing.assert_close(found.mean, torch.stack([quiet.mean(dim=0), mels[1].mean(dim=0)]))
+    torch.testing.assert_close(found.deviation, torch.stack([quiet.std(dim=0), mels[1].std(dim=0)]))
+    assert found.floor == torch.cat(mels).min()
+
+
+def test_short_clips_end_in_silence(mels: list[torch.Tensor]) -> None:
+    normalisation = Normalisation.fit(mels, EMOTIONS)
+    images = normalisation.images(mels, EMOTIONS, frames=20)
+    assert [image.shape for image in images] == [(3, 30), (3, 20), (3, 20)]
+    restored = [normalisation.mels(image[None], EMOTIONS[[n]])[0] for n, image in enumerate(images)]
+    for found, mel in zip(restored, mels, strict=True):
+        torch.testing.assert_close(found[: len(mel)], mel, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(restored[1][10:], normalisation.floor.expand(10, 3))
+
+
+def test_nothing_is_below_the_floor(mels: list[torch.Tensor]) -> None:
+    normalisation = Normalisation.fit(mels, EMOTIONS)
+    assert (normalisation.mels(torch.full((3, 3, 4), -99.0), EMOTIONS) == normalisation.floor).all()
+
+
+def test_a_band_that_never_changes() -> None:
+    constant = [torch.full((5, 2), -18.0)] * 2
+    images = Normalisation.fit(constant, torch.tensor([0, 1])).images(constant, torch.tensor([0, 1]), 5)
+    assert all((image == 0).all() for image in images)
+
+
+@pytest.fixture
+def maker(mels: list[torch.Tensor]) -> Maker:
+    torch.manual_seed(1)
+    return Maker(Generator(**SIZE), Normalisation.fit(mels, EMOTIONS))
+
+
+def test_a_seed_decides(maker: Maker) -> None:
+    wanted = torch.tensor([0, 1] * BATCH)  # more than are made at once
+    made = maker.mels(wanted, seed=1)
+    assert made.shape == (len(wanted), 8, 3)
+    assert torch.equal(made, maker.mels(wanted, seed=1))
+    assert not torch.equal(made, maker.mels(wanted, seed=2))
+    assert len(made.flatten(1).unique(dim=0)) == len(wanted)
+    assert not torch.equal(made, maker.mels(1 - wanted, seed=1))
+
+
+def test_saved_and_loaded_it_makes_the_same(maker: Maker) -> None:
+    again = Maker.from_tensors(maker.tensors(), SIZE, CPU)
+    assert torch.equal(again.mels(EMOTIONS, seed=1), maker.mels(EMOTIONS, seed=1))

@@ -1,0 +1,118 @@
+"""Clips from content that needs no vocoder: samples. What is written, read again and said of them."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import soxr
+
+from pipeline import scorers
+from pipeline.audio import recordings
+from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.recordings import AudioParams
+from pipeline.core import manifest, workers
+from pipeline.core.manifest import Segment
+from pipeline.core.shards import Shard
+from pipeline.generation import synthesis
+from pipeline.generation.synthesis import Renderer, Rendition
+
+RATE = 16_000
+PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
+ACOUSTICS = AcousticsParams(n_mels=20, frame_ms=10, window_ms=25)
+OUT = Path("made/dcgan/angry")
+
+
+def itself(samples: np.ndarray) -> np.ndarray:
+    """In place of a vocoder."""
+    return samples
+
+
+def voice(seconds: float = 1.0, f0_hz: float = 150.0) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    partials = np.arange(1, 20)[:, None]
+    loudness = 0.1 / partials * (1.1 + np.sin((5 + partials % 7) * time + partials))  # each at a speed of its own
+    return (loudness * np.sin(2 * np.pi * f0_hz * partials * time)).sum(axis=0)
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.DataFrame]:
+    """Function that writes renditions, and gives their rows; in an empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+
+    def write(*wanted: Rendition[np.ndarray], level_db: float = -26) -> pd.DataFrame:
+        words = {"emotion": "angry", "speaker": "demo_f01", "corpus": "demo", "is_synthetic": True}
+        rows = pd.DataFrame(
+            [{"id": f"clip {i}", "filepath": f"{OUT}/{i}.flac", **words} for i in range(len(wanted))],
+            columns=["id", "filepath", *words],
+        )
+        prepared = AudioParams(RATE, PREPARED.trim_db, level_db)
+        renderer = Renderer(itself, prepared, partial(heard, params=ACOUSTICS))
+        made = synthesis.write(OUT, rows, wanted, renderer, "0123", split="full-1", model="models/dcgan")
+        read = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+        pd.testing.assert_frame_equal(read[made.columns], made.astype({"intelligibility": float}), check_dtype=False)
+        return made
+
+    return write
+
+
+def source(samples: np.ndarray, rate: int = RATE) -> Segment:
+    soundfile.write("source.wav", samples, rate)
+    return Segment(Path("source.wav"))
+
+
+def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> None:
+    wanted = [Rendition(voice(seconds), None) for seconds in (0.7, 1.0)]
+    rows = make(*wanted)
+    assert sorted(path.name for path in OUT.iterdir()) == ["0.flac", "1.flac", "clips.parquet", "features"]
+    assert rows["duration"].tolist() == pytest.approx([0.7, 1.0])
+    said = manifest.metadata(OUT / manifest.SYNTHETIC_TABLE)
+    assert (said["params"], said["split"], said["model"]) == ("0123", "full-1", "models/dcgan")
+    shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
+    for row in rows.itertuples():
+        recording = recordings.read(Path(row.filepath))
+        assert recording.sha256 == row.sha256
+        again = recordings.prepare(recording.samples, RATE, PREPARED)
+        expected = heard(again, RATE, ACOUSTICS) | scorers.heard(again, RATE)
+        for name in ("log_mel", "functionals", "gate", "voice"):
+            np.testing.assert_allclose(shard.array(row.id, name), expected[name], rtol=1e-5)
+
+
+def test_no_clips(make: Callable[..., pd.DataFrame]) -> None:
+    assert make().empty
+
+
+@pytest.mark.parametrize("rate", [RATE, 48_000])
+def test_words_against_the_source(make: Callable[..., pd.DataFrame], rate: int) -> None:
+    """The source's ends are trimmed, as they were before its features went into a generator."""
+    silence = np.zeros(rate // 2)
+    path = source(np.concatenate([silence, 0.1 * soxr.resample(voice(), RATE, rate), silence]), rate)
+    trimmed = recordings.prepare(recordings.read(*path).samples, rate, PREPARED)
+    noise = np.random.default_rng(0).standard_normal(RATE)
+    same, other, none = make(*map(Rendition, (trimmed, noise, trimmed), (path, path, None)))["intelligibility"]
+    assert same > 0.99 and other < 0.3 and np.isnan(none)
+
+
+def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
+    limited = np.clip(50 * voice(), -1, 1)  # a generator that is overdriven; levelling lowers what it clipped
+    rows = make(*(Rendition(samples, None) for samples in (voice(), limited, np.zeros(RATE))))
+    assert rows["clipping"].iloc[0] < 1e-3 and rows["clipping"].iloc[2] == 0
+    assert rows["clipping"].iloc[1] == pytest.approx(np.mean(np.abs(limited) == 1))
+    assert rows["level_db"].iloc[:2].between(-26.1, -24).all() and rows["level_db"].iloc[2] < -100
+
+
+def test_what_is_no_sound(make: Callable[..., pd.DataFrame]) -> None:
+    with pytest.raises(click.ClickException, match=r"NaN or infinite; did the training of what makes it diverge\?"):
+        make(Rendition(voice() * np.nan, None))
+    assert not OUT.exists()
+
+
+def test_a_source_that_is_not_there(make: Callable[..., pd.DataFrame]) -> None:
+    with pytest.raises(click.ClickException, match=r"gone.wav: No such file"):
+        make(Rendition(voice(), Segment(Path("gone.wav"))))
+    assert not OUT.exists()

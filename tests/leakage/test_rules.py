@@ -1,0 +1,370 @@
+"""Every rule of the guard sees the leak that is planted for it, names it and the row; a clean table passes."""
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from pipeline.leakage import rules
+from pipeline.leakage.rules import Leak, LeakageError
+
+SPLIT = "full-1"
+GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
+FITTED_ON = {GENERATOR: "train-ids", OTHER: "other-train-ids"}
+TRAIN_IDS = dict(FITTED_ON)
+SPEAKERS = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
+NO_PROVENANCE = {"source_id": None, "source_emotion": None, "generator": None, "generator_sha256": None}
+
+
+def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
+    words = {"emotion": "angry", "corpus": "ravdess", "sentence": "dogs" if partition == "test" else "kids"}
+    clip = {"id": id_, "speaker": speaker, **words, "sha256": f"sha256 of {id_}", "is_synthetic": False}
+    return {**clip, **NO_PROVENANCE, "split": SPLIT, "partition": partition}
+
+
+def made(source: str, speaker: str, generator: str = GENERATOR) -> dict[str, Any]:
+    words = {"emotion": "sad", "corpus": "ravdess", "sentence": "kids"}
+    clip = {"id": f"{SPLIT}/cyclegan/{source}", "speaker": speaker, **words, "sha256": f"sha256 of fake {source}"}
+    origin = {"source_id": source, "source_emotion": "angry", "generator": "cyclegan", "generator_sha256": generator}
+    return {**clip, "is_synthetic": True, **origin, "split": SPLIT, "partition": "train"}
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two clips of each speaker, and a conversion of each train clip; the index is not unique, as after `concat`."""
+    clips = [
+        real(f"{speaker}{number}", speaker, partition)
+        for partition, speakers in SPEAKERS.items()
+        for speaker in speakers
+        for number in (1, 2)
+    ]
+    fakes = [made(f"{speaker}{number}", speaker) for speaker in SPEAKERS["train"] for number in (1, 2)]
+    fakes[-1] = made("b2", "b", OTHER)
+    return pd.concat([pd.DataFrame(clips), pd.DataFrame(fakes)])
+
+
+def planted(table: pd.DataFrame, id_: str, **changes: Any) -> pd.DataFrame:
+    """The table with some values of one row changed."""
+    changed = table.reset_index(drop=True)
+    assert (changed["id"] == id_).sum() == 1
+    changed.loc[changed["id"] == id_, list(changes)] = list(changes.values())
+    return changed
+
+
+def added(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
+    return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def leaks(
+    table: pd.DataFrame,
+    fitted_on: dict[str, str] = FITTED_ON,
+    train_ids: dict[str, str] = TRAIN_IDS,
+    partitioned: pd.DataFrame | None = None,
+    sentences_apart: bool = True,
+) -> list[Leak]:
+    """Of a table; without `partitioned`, the split says the same as the table's real rows, once each."""
+    real = table[~table["is_synthetic"]].drop_duplicates("id")
+    given = real if partitioned is None else partitioned
+    return rules.in_augmented(table, given, SPLIT, sentences_apart, fitted_on, train_ids)
+
+
+def refused(table: pd.DataFrame, **how: Any) -> str:
+    with pytest.raises(LeakageError) as caught:
+        rules.refuse(SPLIT, leaks(table, **how))
+    return caught.value.message
+
+
+def test_a_clean_table_passes(table: pd.DataFrame) -> None:
+    assert leaks(table) == []
+    assert leaks(table[~table["is_synthetic"]], {}, {}) == []
+    rules.refuse(SPLIT, leaks(table))
+
+
+def test_the_same_audio_twice_in_train_is_no_leak(table: pd.DataFrame) -> None:
+    assert leaks(planted(table, "a2", sha256="sha256 of a1")) == []
+
+
+@pytest.mark.parametrize(("id_", "speaker", "other"), [("d1", "a", "a1"), ("c1", "b", "b1"), ("d1", "c", "c1")])
+def test_speaker_in_two_partitions(table: pd.DataFrame, id_: str, speaker: str, other: str) -> None:
+    message = refused(planted(table, id_, speaker=speaker))
+    assert message.startswith(f"{SPLIT}: leakage: speaker in two partitions: ")
+    assert f"{other}, " in message
+    leak = next(iter(rules.speakers_in_two_partitions(planted(table, id_, speaker=speaker))))
+    assert {id_, other} <= set(leak.rows["id"])
+    assert set(leak.rows["speaker"]) == {speaker}
+
+
+@pytest.mark.parametrize(("one", "two"), [("a1", "c1"), ("a1", "d2"), ("c1", "d1"), ("full-1/cyclegan/a1", "d1")])
+def test_identical_audio_in_two_partitions(table: pd.DataFrame, one: str, two: str) -> None:
+    assert refused(planted(planted(table, one, sha256="same"), two, sha256="same")).endswith(
+        f"leakage: clip in two partitions: {', '.join(sorted([one, two], key=list(table['id']).index))}"
+    )
+
+
+def test_clip_in_two_partitions(table: pd.DataFrame) -> None:
+    message = refused(added(table, {**real("d1", "d", "train"), "sha256": "converted to another format"}))
+    assert "clip in two partitions: d1, d1" in message
+    assert "speaker in two partitions: d1, d2, d1" in message
+
+
+@pytest.mark.parametrize("partition", ["valid", "test"])
+def test_synthetic_clip_outside_train(table: pd.DataFrame, partition: str) -> None:
+    message = refused(planted(table, "full-1/cyclegan/a1", partition=partition))
+    assert "synthetic clip outside train: full-1/cyclegan/a1" in message
+
+
+@pytest.mark.parametrize("source", ["c1", "d1"])
+def test_source_outside_train(table: pd.DataFrame, source: str) -> None:
+    """Even if it is said to be of a train speaker."""
+    for speaker in (source[0], "a"):
+        message = refused(added(table, made(source, speaker)))
+        assert f"source outside train: full-1/cyclegan/{source}" in message
+
+
+@pytest.mark.parametrize("source", ["e1", None, "full-1/cyclegan/a1"], ids=["unknown", "none", "synthetic"])
+def test_source_that_is_no_real_clip_of_the_table(table: pd.DataFrame, source: str | None) -> None:
+    message = refused(planted(table, "full-1/cyclegan/a1", source_id=source))
+    assert message == "full-1: leakage: source outside train: full-1/cyclegan/a1"
+
+
+def from_noise(**changes: Any) -> dict[str, Any]:
+    nothing = {"source_id": None, "source_emotion": None, "sentence": None}
+    clip = {**made("x", "dcgan"), **nothing, "id": f"{SPLIT}/dcgan/sad/1", "corpus": "dcgan", "generator": "dcgan"}
+    return {**clip, **changes}
+
+
+def test_clip_from_noise(table: pd.DataFrame) -> None:
+    """It has neither source nor speaker, and says no sentence; its generator has heard the train clips."""
+    table = added(table, from_noise())
+    assert leaks(table) == leaks(table, sentences_apart=False) == []
+
+
+def test_clip_from_noise_of_a_generator_that_heard_others(table: pd.DataFrame) -> None:
+    table = added(table, from_noise(generator_sha256="weights of the dcgan"))
+    known = {**TRAIN_IDS, "weights of the dcgan": "ids of all train clips"}
+    assert leaks(table, known, known) == []
+    for heard in ({**known, "weights of the dcgan": "ids of all clips"}, FITTED_ON):
+        message = refused(table, fitted_on=heard, train_ids=known)
+        assert message == f"{SPLIT}: leakage: {RULE}: {SPLIT}/dcgan/sad/1"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"speaker": speaker} for speaker in ("a", "c", "d", "somebody", None)),
+        *({"source_id": source} for source in ("a1", "d1", "e1")),
+        {"source_emotion": "angry"},
+    ],
+    ids=str,
+)
+def test_clip_from_noise_in_the_name_of_another(table: pd.DataFrame, changes: dict[str, str | None]) -> None:
+    message = refused(added(table, from_noise(**changes)), sentences_apart=False)
+    assert f"source outside train: {SPLIT}/dcgan/sad/1" in message
+
+
+def test_clip_from_noise_that_says_a_test_sentence(table: pd.DataFrame) -> None:
+    assert "sentence of the test partition elsewhere" in refused(added(table, from_noise(sentence="dogs")))
+
+
+def test_speaker_changed(table: pd.DataFrame) -> None:
+    message = refused(planted(table, "full-1/cyclegan/a1", speaker="b"))
+    assert message == "full-1: leakage: source outside train: full-1/cyclegan/a1"
+
+
+@pytest.mark.parametrize("id_", ["a1", "d1", "full-1/cyclegan/a1"])
+@pytest.mark.parametrize("split", ["full-2", None])
+def test_row_of_another_split(table: pd.DataFrame, id_: str, split: str | None) -> None:
+    assert refused(planted(table, id_, split=split)) == f"full-1: leakage: row of another split: {id_}"
+
+
+RULE = "generator of another partition or split"
+
+
+@pytest.mark.parametrize("generator", ["cyclegan", "statistics", "f0_only"])
+def test_generator_trained_on_other_clips(table: pd.DataFrame, generator: str) -> None:
+    """Without the network, statistics of train clips are left."""
+    table = table.assign(generator=table["generator"].where(~table["is_synthetic"].astype(bool), generator))
+    message = refused(table, fitted_on={**FITTED_ON, OTHER: "ids of all clips"})
+    assert message == f"full-1: leakage: {RULE}: full-1/cyclegan/b2"
+
+
+@pytest.mark.parametrize("unknown", ["fitted_on", "train_ids"])
+def test_generator_unknown(table: pd.DataFrame, unknown: str) -> None:
+    message = refused(table, **{unknown: {GENERATOR: "train-ids"}})
+    assert message == f"full-1: leakage: {RULE}: full-1/cyclegan/b2"
+
+
+@pytest.mark.parametrize("generator", ["weights of another split", None])
+def test_weights_unknown(table: pd.DataFrame, generator: str | None) -> None:
+    """Even if something is said of weights without a hash."""
+    said = {**FITTED_ON, None: "train-ids"}
+    message = refused(planted(table, "full-1/cyclegan/a1", generator_sha256=generator), fitted_on=said, train_ids=said)
+    assert message == f"full-1: leakage: {RULE}: full-1/cyclegan/a1"
+
+
+def test_generator_of_another_pair(table: pd.DataFrame) -> None:
+    """Trained on clips of this split's train partition, but not on its pair's."""
+    message = refused(table, fitted_on={GENERATOR: "other-train-ids", OTHER: "train-ids"})
+    assert f"{RULE}: full-1/cyclegan/a1, full-1/cyclegan/a2, full-1/cyclegan/b1 and 1 more" in message
+
+
+def test_all_broken_rules_are_named(table: pd.DataFrame) -> None:
+    table = planted(table, "d1", speaker="a", sha256="sha256 of a1", split="full-2")
+    table = planted(table, "full-1/cyclegan/a1", partition="test", source_id="e1", generator_sha256="unknown")
+    message = refused(table)
+    for rule in (
+        "speaker in two partitions",
+        "clip in two partitions",
+        "synthetic clip outside train",
+        "source outside train",
+        "row of another split",
+        RULE,
+    ):
+        assert rule in message
+
+
+@pytest.mark.parametrize("id_", ["a1", "c2", "full-1/cyclegan/b1"])
+def test_sentence_of_the_test_partition(table: pd.DataFrame, id_: str) -> None:
+    for sentence in ("dogs", None):  # who says an unknown sentence may say a test one
+        leaky = planted(table, id_, sentence=sentence, corpus="savee")
+        assert refused(leaky) == f"{SPLIT}: leakage: sentence of the test partition elsewhere, or unknown: {id_}"
+        assert leaks(leaky, sentences_apart=False) == []
+
+
+def test_unknown_sentence_that_tests(table: pd.DataFrame) -> None:
+    assert refused(planted(table, "d1", sentence=None)).endswith("elsewhere, or unknown: d1")
+
+
+@pytest.mark.parametrize(("id_", "refusal"), [("c1", True), ("d1", True), ("a1", False)])
+def test_nobody_tests(table: pd.DataFrame, id_: str, refusal: bool) -> None:
+    found = leaks(planted(table, id_, speaker="ravdess_unknown"))
+    assert any(leak.rule == "unknown speaker outside train" for leak in found) == refusal
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"partition": "valid", "speaker": "c"},
+        {"emotion": "happy"},
+        {"speaker": "b"},
+        {"sha256": "other"},
+        {"sentence": "cats"},
+        {"corpus": "savee"},
+    ],
+)
+def test_clip_other_than_in_the_split(table: pd.DataFrame, changes: dict[str, str]) -> None:
+    """A valid clip that is said to be a test one, or another label, need not break any other rule."""
+    clean = table[~table["is_synthetic"]]
+    [leak] = [leak for leak in leaks(planted(table, "a1", **changes), partitioned=clean) if "other than" in leak.rule]
+    assert list(leak.rows["id"]) == ["a1"]
+
+
+def test_clips_left_out_and_added(table: pd.DataFrame) -> None:
+    """A hard test clip that is left out makes every score better."""
+    clean = table[~table["is_synthetic"]]
+    assert refused(table[table["id"] != "d2"], partitioned=clean).endswith("clip other than in the split: d2")
+    assert refused(table, partitioned=clean[clean["id"] != "c1"]).endswith("clip other than in the split: c1")
+
+
+ALLOWED = {"trained_on": "train", "scaled_by": "real train", "selected_on": "valid"}
+RUNS = pd.DataFrame({"classifier": ["cnn", "cnn"], "seed": [0, 1]})
+
+
+@pytest.fixture
+def predictions(table: pd.DataFrame) -> pd.DataFrame:
+    """Of the valid and test clips, by two runs."""
+    held_out = table[table["partition"] != "train"].assign(label="angry")[["id", "speaker", "partition", "label"]]
+    return pd.concat([held_out.assign(classifier="cnn", seed=seed) for seed in (0, 1)])
+
+
+def test_clean_predictions_pass(table: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    assert rules.in_predictions(predictions, table, RUNS, ALLOWED, ALLOWED) == []
+    assert rules.in_predictions(predictions, table, RUNS, {**ALLOWED, "params": "x"}, ALLOWED) == []
+
+
+@pytest.mark.parametrize(
+    ("use", "words"),
+    [
+        ("trained_on", "trained on other clips than the arm's train partition"),
+        ("scaled_by", "statistics of other clips than the real train ones"),
+        ("selected_on", "model selected on other clips than the valid partition"),
+    ],
+)
+@pytest.mark.parametrize("found", ["hash of the test clips", None])
+def test_clips_used_for_another_end(
+    table: pd.DataFrame, predictions: pd.DataFrame, use: str, words: str, found: str | None
+) -> None:
+    used = {key: value for key, value in {**ALLOWED, use: found}.items() if value}
+    [leak] = rules.in_predictions(predictions, table, RUNS, used, ALLOWED)
+    assert leak.rule.endswith(words)
+    part = "valid" if use == "selected_on" else "train"
+    assert set(leak.rows["id"]) == set(table.loc[table["partition"] == part, "id"])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"label": "sad"}, {"partition": "valid"}, {"speaker": "c"}, {"id": "a1"}, {"id": "unknown"}]
+)
+def test_predictions_of_others(table: pd.DataFrame, predictions: pd.DataFrame, changes: dict[str, str]) -> None:
+    predictions = predictions.reset_index(drop=True)
+    row = predictions.index[(predictions["id"] == "d1") & (predictions["seed"] == 1)]
+    predictions.loc[row, list(changes)] = list(changes.values())
+    [leak] = rules.in_predictions(predictions, table, RUNS, ALLOWED, ALLOWED)
+    assert leak.rule == "prediction other than of the held-out clips"
+    assert "d1" in set(leak.rows["id"])
+
+
+def test_a_run_that_leaves_out_a_test_clip(table: pd.DataFrame, predictions: pd.DataFrame) -> None:
+    fewer = predictions[(predictions["id"] != "d1") | (predictions["seed"] == 0)]
+    [leak] = rules.in_predictions(fewer, table, RUNS, ALLOWED, ALLOWED)
+    assert list(leak.rows["id"]) == ["d1"]
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_run_that_is_left_out(table: pd.DataFrame, predictions: pd.DataFrame, left: int) -> None:
+    """In both arms, a bad seed would be missed by nobody else."""
+    fewer = predictions[predictions["seed"] == left]
+    [leak] = rules.in_predictions(fewer, table, RUNS, ALLOWED, ALLOWED)
+    assert set(leak.rows["id"]) == set(predictions["id"])
+    [leak] = rules.in_predictions(predictions[:0], table, RUNS, ALLOWED, ALLOWED)
+    assert set(leak.rows["id"]) == set(predictions["id"])
+
+
+@pytest.mark.parametrize("heard", ["train-and-test-ids", ""])
+def test_gate_that_heard_others(table: pd.DataFrame, heard: str) -> None:
+    gates = {**FITTED_ON, rules.GATE: heard}, {**TRAIN_IDS, rules.GATE: "real-train-ids"}
+    message = refused(table, fitted_on=gates[0], train_ids=gates[1])
+    assert "quality gate learned from other clips than the real train ones: full-1/cyclegan/a1" in message
+    assert leaks(table, gates[1], gates[1]) == []
+    assert leaks(table[~table["is_synthetic"]], *gates) == []  # an arm without generators has none
+
+
+@pytest.mark.parametrize(
+    ("part", "word"), [(rules.VOCODER, "vocoder"), (rules.EMOTION_CLASSIFIER, "emotion classifier")]
+)
+@pytest.mark.parametrize("heard", ["train-and-test-ids", ""])
+def test_part_that_heard_others(table: pd.DataFrame, heard: str, part: str, word: str) -> None:
+    """Only of what it made; what has learned nothing is not listed."""
+    allowed = {**TRAIN_IDS, part: "real-train-ids"}
+    message = refused(table, fitted_on={**FITTED_ON, part + OTHER: heard}, train_ids=allowed)
+    assert message.endswith(f"leakage: {word} of another partition or split: full-1/cyclegan/b2")
+    assert leaks(table, {**FITTED_ON, part + OTHER: "real-train-ids"}, allowed) == []
+    assert leaks(table, FITTED_ON, allowed) == []
+
+
+def test_in_full_every_row_is_there(table: pd.DataFrame) -> None:
+    leak = rules.Leak("a rule", table)
+    assert str(leak) == f"a rule: {', '.join(table['id'].head(3))} and {len(table) - 3} more"
+    assert leak.in_full()[0] == "a rule"
+    assert [line.split()[0] for line in leak.in_full()[1:]] == list(table["id"])
+
+
+def test_every_rule_is_asked() -> None:
+    """A rule that is written and not called guards nothing."""
+    names = {
+        name
+        for name, value in vars(rules).items()
+        if callable(value) and not name.startswith("_") and getattr(value, "__module__", "") == rules.__name__
+    } - {"Leak", "LeakageError", "refuse", "in_augmented", "in_predictions"}
+    called = {*rules.in_augmented.__code__.co_names, *rules.in_predictions.__code__.co_names}
+    assert names == names & called
+    assert len(names) >= 10

@@ -1,0 +1,80 @@
+"""Toy speakers are known again by their formants, whatever their pitch, tilt and level."""
+
+import numpy as np
+import pytest
+
+from pipeline.scorers import speakers
+from pipeline.scorers.speakers import Voices, enrolled, identify, similarities
+
+RATE = 16_000
+KNOWN = {f"known_{shift}": tuple(shift / 10 * f for f in (600.0, 1500.0, 2600.0)) for shift in (8, 9, 10, 11, 12)}
+NEW = {"ann": (560.0, 1750.0, 2500.0), "bob": (700.0, 1300.0, 2900.0), "cy": (480.0, 1400.0, 2350.0)}
+STYLES = ((110.0, -12.0), (140.0, -9.0), (190.0, -5.0))  # F0 [Hz] and tilt [dB an octave]
+
+
+@pytest.fixture(scope="module")
+def heard(speak):
+    """Function from speakers to the statistics of nine clips of each, three of each style, and who speaks."""
+
+    def listen(people: dict[str, tuple[float, ...]], gain: float = 1.0) -> tuple[np.ndarray, list[str]]:
+        rows, names = [], []
+        for number, (name, formants_hz) in enumerate(people.items()):
+            for seed in range(9):
+                f0_hz, tilt_db = STYLES[seed % 3]
+                clip = speak(f0_hz, tilt_db, formants_hz=formants_hz, seed=100 * number + seed)
+                rows.append(speakers.statistics(gain * clip, RATE))
+                names.append(name)
+        return np.array(rows), names
+
+    return listen
+
+
+@pytest.fixture(scope="module")
+def voices(heard) -> Voices:
+    return Voices.fit(*heard(KNOWN))
+
+
+def test_new_speakers_are_known_again(heard, voices: Voices) -> None:
+    rows, names = heard(NEW)
+    embeddings = voices.embeddings(rows)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1)
+    for number, name in enumerate(names):
+        others = [other for other in range(len(names)) if other != number]
+        known = enrolled(embeddings[others], [names[other] for other in others])
+        assert identify(embeddings[number], known) == name
+
+
+def test_by_clips_of_another_style(heard, voices: Voices) -> None:
+    rows, names = heard(NEW)
+    embeddings, words = voices.embeddings(rows), np.array(names)
+    style = np.arange(len(names)) % 3
+    for other in range(3):
+        known = enrolled(embeddings[style != other], words[style != other].tolist())
+        found = [identify(embedding, known) for embedding in embeddings[style == other]]
+        assert found == words[style == other].tolist()
+
+
+def test_level_does_not_matter(heard, voices: Voices) -> None:
+    np.testing.assert_allclose(voices.embeddings(heard(NEW)[0]), voices.embeddings(heard(NEW, gain=0.5)[0]), atol=1e-3)
+
+
+def test_enrolment() -> None:
+    embeddings = np.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
+    known = enrolled(embeddings, ["b", "a", "b", "a"])
+    assert list(known) == ["a", "b"]
+    np.testing.assert_allclose(known["b"], [0, 1])
+    np.testing.assert_allclose(known["a"], np.array([0.8, 0.4]) / np.sqrt(0.8))
+    assert similarities(np.array([0.0, 1.0]), known) == {"a": pytest.approx(0.4 / np.sqrt(0.8)), "b": 1.0}
+    assert identify(np.array([0.0, 1.0]), known) == "b"
+    assert identify(np.array([1.0, 0.0]), known) == "a"
+
+
+def test_same_clips_same_bytes(heard) -> None:
+    once, again = (Voices.fit(*heard(KNOWN)).embeddings(heard(NEW)[0]).tobytes() for _ in range(2))
+    assert once == again
+
+
+def test_clips_without_speech(odd: np.ndarray, voices: Voices) -> None:
+    row = speakers.statistics(odd, RATE)
+    assert row.shape == (speakers.CEPSTRA - 1,)
+    assert np.isfinite(voices.embeddings(row[None])).all()
