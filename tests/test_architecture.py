@@ -22,6 +22,8 @@ PLUMBING = {
     "pipeline.core.params": "reads numbers; a number that changes is a dependency of its own",
     "pipeline.core.manifest": "reads and writes tables; when their columns change, `dvc repro -f`",
     "pipeline.core.files": "writes whole files",
+    "pipeline.core.predictions": "reads and writes tables; likewise",
+    "pipeline.core.shards": "reads and writes arrays; likewise",
     "pipeline.core.workers": "spreads work over processes; results do not depend on it",
     "pipeline.conversion.pairs": "takes `a-b` apart",
     "pipeline.corpora.cache": "keeps what decoding found; results do not depend on it",

@@ -158,8 +158,9 @@ def accept(found: Sound | recordings.AudioError, params: IngestParams) -> Sound 
 
 
 def _plain(found: Sound | recordings.AudioError) -> dict[str, object]:
-    is_error = isinstance(found, recordings.AudioError)
-    return {"reason": found.reason, "detail": found.detail} if is_error else {**vars(found)}
+    if isinstance(found, recordings.AudioError):
+        return {"reason": found.reason, "detail": found.detail}
+    return {**vars(found)}
 
 
 def _from_plain(values: dict[str, Any]) -> Sound | recordings.AudioError:
