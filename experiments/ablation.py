@@ -30,15 +30,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "plain CycleGAN": {
         "train_cyclegan.parallel_weight": 0,
         "train_cyclegan.classifier_weight": 0,
-        "train_cyclegan.keep_mean": 0,
-        "train_cyclegan.keep_variance": 0,
+        "train_cyclegan.residual_mean_removal": 0,
+        "train_cyclegan.variance_compensation": 0,
     },
     "without parallel takes": {"train_cyclegan.parallel_weight": 0},
     "without discriminators": {"train_cyclegan.adversarial_weight": 0},
     "without classifier loss": {"train_cyclegan.classifier_weight": 0},
     "four times the classifier loss": {"train_cyclegan.classifier_weight": 4},
-    "without keeping the mean": {"train_cyclegan.keep_mean": 0},
-    "without keeping the variance": {"train_cyclegan.keep_variance": 0},
+    "without keeping the mean": {"train_cyclegan.residual_mean_removal": 0},
+    "without keeping the variance": {"train_cyclegan.variance_compensation": 0},
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
     "a quarter of the steps": {"train_cyclegan.steps": 25},
     "half the steps": {"train_cyclegan.steps": 50},
@@ -92,7 +92,7 @@ def assessed(name: str, split: str) -> pd.DataFrame:
             elif not model.is_dir():
                 curve = folder / f"{pair}.csv"
                 run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)
-        voice = ("--judges", "data/features/judges", "--vocoder", f"models/vocoder/{split}")
+        voice = ("--scorers", "data/features/scorers", "--vocoder", f"models/vocoder/{split}")
         generator = name if name in GENERATORS else "cyclegan"
         heard = ("--partition", "valid", "--models", folder / "models", "--generator", generator)
         run("assess", *given, *features, *voice, *heard, "--out", out)
@@ -115,7 +115,7 @@ def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
     found = {"gap_closed": mean(block["gap_closed"] for block in directions), "least_gain_db": min(gains)}
     for figure in (
         "mcd_db",
-        "examiner_uar",
+        "recognition_uar",
         "speaker_identification",
         "estoi",
         "estoi_at_source_f0",

@@ -15,8 +15,8 @@ import click
 import pandas as pd
 import torch
 
-from pipeline.assessment.figures import CONVERTED, SECOND_TAKE, SOURCE, gap_closed
-from pipeline.assessment.measurement import mean_distances, takes_of
+from pipeline.assessment.figures import CONVERTED, SECOND_REFERENCE, UNCONVERTED, gap_closed
+from pipeline.assessment.measurement import mean_distances, parallel_utterances
 from pipeline.conversion.converter import Converter
 from pipeline.core import manifest, models, params
 from pipeline.core.shards import Shards
@@ -56,7 +56,7 @@ class Compared:
     """Distances of a clip and of its conversion to takes of the target, and to others of its own emotion."""
 
     def __init__(self, rows: pd.DataFrame, converter: Converter, bounds_hz: tuple[float, float]) -> None:
-        self.rows, self.takes = rows.set_index("id"), takes_of(rows)
+        self.rows, self.takes = rows.set_index("id"), parallel_utterances(rows)
         self.levels = dict(zip(rows["id"], rows["intensity"].astype(object).fillna(""), strict=True))
         self.converter, self.bounds_hz = converter, bounds_hz
         self.stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(rows["corpus"].unique()))
@@ -68,10 +68,10 @@ class Compared:
         found = []
         for source, target in self.converter.generators:
             if self.rows.at[id_, "emotion"] == target:
-                found.append(self.row(own, id_, source, target, SECOND_TAKE))
+                found.append(self.row(own, id_, source, target, SECOND_REFERENCE))
                 continue
             made = converted(self.converter, own, source, target, self.bounds_hz, own_level)
-            found += [self.row(own, id_, source, target, SOURCE), self.row(made, id_, source, target, CONVERTED)]
+            found += [self.row(own, id_, source, target, UNCONVERTED), self.row(made, id_, source, target, CONVERTED)]
         return found
 
     def row(self, heard: Features, id_: str, source: str, target: str, what: str) -> dict[str, Any]:

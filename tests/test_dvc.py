@@ -30,7 +30,7 @@ SMALL = {
     "train_cyclegan.discriminator_channels": 8,
     "train_cyclegan.steps": 2,
     "train_cyclegan.log_every": 1,
-    "augment.setting": "cyclegan",
+    "augment.headline_arm": "cyclegan",
     "classify.classifiers": ["svm"],
     "classify.seeds": [0],
     "classify.svm.c": [1],
@@ -104,7 +104,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     change_params({"classify.cnn.steps": 17})
     assert repro() == items("classify@full-1-{none,cyclegan}", "evaluate")
 
-    change_params({"augment.setting": "none"})
+    change_params({"augment.headline_arm": "none"})
     assert repro() == {"evaluate"}
     assert '"setting": "none"' in Path("metrics/summary.json").read_text()
 
@@ -141,7 +141,7 @@ def a_record_gives_the_same_statistics(change_params: Change) -> None:
     paths = {name: Path("again", name) for name in ("summary.json", "ser.json", "plots")}
     result = run(
         "pipeline",
-        *("evaluate", "--params", f"{record}/params.yaml", "--predictions", f"{record}/predictions", "--unaudited"),
+        *("evaluate", "--params", f"{record}/params.yaml", "--predictions", f"{record}/predictions", "--skip-audit"),
         *("--summary", str(paths["summary.json"]), "--scores", str(paths["ser.json"])),
         *("--plots", str(paths["plots"])),
     )

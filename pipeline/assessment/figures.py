@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-SOURCE = "source"  # as it is: zero effort
+UNCONVERTED = "source"  # as it is: zero effort
 COPY_SYNTHESIS = "copy_synthesis"  # a real clip, analysed and synthesised: what the vocoder loses
 CONVERTED = "converted"  # distances: as the networks made it; what is heard: synthesised
-RENDERED = "rendered"  # the same, synthesised and analysed again, so that the vocoder's loss is in its distances
-SECOND_TAKE = "second_take"  # a real clip of the target
-WHAT = (SOURCE, CONVERTED, RENDERED, COPY_SYNTHESIS, SECOND_TAKE)
+RESYNTHESISED = "rendered"  # the same, synthesised and analysed again, so that the vocoder's loss is in its distances
+SECOND_REFERENCE = "second_reference"  # a real clip of the target
+WHAT = (UNCONVERTED, CONVERTED, RESYNTHESISED, COPY_SYNTHESIS, SECOND_REFERENCE)
 
 DISTANCES = (  # of `pipeline.assessment.distortion`
     "mcd_db",
@@ -24,7 +24,7 @@ DISTANCES = (  # of `pipeline.assessment.distortion`
     "energy_deviation_db",
     "log_duration",
 )
-FIGURES = (*DISTANCES, "estoi", "estoi_at_source_f0", "examiner_accuracy", "speaker_identification")
+FIGURES = (*DISTANCES, "estoi", "estoi_at_source_f0", "recognition_accuracy", "speaker_identification")
 DIRECTION = ("source", "target")
 DECIMALS = 4
 DEMO = "the demo's voices are synthetic: these figures say nothing about real speech"
@@ -56,11 +56,11 @@ def figures(table: pd.DataFrame) -> pd.DataFrame:
         table: rows of `ASSESSED`
 
     Returns:
-        `FIGURES` by source, target and what; those of the judges are shares of the clips: `examiner_accuracy` that are
-        heard as the target, `speaker_identification` whose speaker is
+        `FIGURES` by source, target and what; two are shares of the clips: `recognition_accuracy` that are recognised as
+        the target, `speaker_identification` whose speaker is identified
     """
     judged = table.assign(
-        examiner_accuracy=(table["heard"] == table["target"]).where(table["heard"].notna()),
+        recognition_accuracy=(table["heard"] == table["target"]).where(table["heard"].notna()),
         speaker_identification=(table["identified"] == table["speaker"]).where(table["identified"].notna()),
     )
     names = list(FIGURES)
@@ -78,19 +78,19 @@ def gap_closed(table: pd.DataFrame) -> pd.Series:
     Returns:
         by source and target, 1 for all of the way; only of directions in which a second take is nearer than a source
     """
-    whole_way = (SOURCE, CONVERTED, SECOND_TAKE)
+    whole_way = (UNCONVERTED, CONVERTED, SECOND_REFERENCE)
     known = table[table["mcd_db"].notna() & table["what"].isin(whole_way)]
     of_one_thing = known.groupby([*DIRECTION, "speaker", "sentence", "intensity"], dropna=False)
     known = known[of_one_thing["what"].transform("nunique") == len(whole_way)]
     mcd = known.groupby([*DIRECTION, "what"])["mcd_db"].mean().unstack("what").reindex(columns=whole_way)
-    mcd = mcd[mcd[SOURCE] > mcd[SECOND_TAKE]]
-    return (mcd[SOURCE] - mcd[CONVERTED]) / (mcd[SOURCE] - mcd[SECOND_TAKE])
+    mcd = mcd[mcd[UNCONVERTED] > mcd[SECOND_REFERENCE]]
+    return (mcd[UNCONVERTED] - mcd[CONVERTED]) / (mcd[UNCONVERTED] - mcd[SECOND_REFERENCE])
 
 
 def in_numbers(table: pd.DataFrame) -> dict[str, Any]:
     """Figures of each direction, such as `neutral_to_angry`, and their `mean` over directions; only what is known.
 
-    The mean has `examiner_uar` besides, for which every target counts the same, however many directions lead to it.
+    The mean has `recognition_uar` besides, for which every target counts the same, however many directions lead to it.
 
     Args:
         table: rows of `ASSESSED`
@@ -105,8 +105,8 @@ def in_numbers(table: pd.DataFrame) -> dict[str, Any]:
         for (source, target), rows in found.groupby(list(DIRECTION))
     }
     if numbers:
-        of_targets = found["examiner_accuracy"].groupby(level=["target", "what"]).mean()
-        mean = found.groupby(level="what").mean().assign(examiner_uar=of_targets.groupby(level="what").mean())
+        of_targets = found["recognition_accuracy"].groupby(level=["target", "what"]).mean()
+        mean = found.groupby(level="what").mean().assign(recognition_uar=of_targets.groupby(level="what").mean())
         counts = {"directions": len(numbers), "with_gap": len(gaps)}
         numbers["mean"] = _block(mean, gaps.mean() if len(gaps) else None) | counts
     return numbers
@@ -123,7 +123,7 @@ def in_words(numbers: dict[str, Any]) -> str:
     mean = numbers["mean"]
     said = [
         f"{name} " + ", ".join(f"{what} {value:.3f}" for what, value in mean[name].items())
-        for name in ("mcd_db", "examiner_accuracy", "speaker_identification", "estoi", "estoi_at_source_f0")
+        for name in ("mcd_db", "recognition_accuracy", "speaker_identification", "estoi", "estoi_at_source_f0")
         if name in mean
     ]
     if "gap_closed" in mean:

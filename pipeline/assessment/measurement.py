@@ -12,8 +12,15 @@ import numpy as np
 import pandas as pd
 
 from pipeline.assessment.distortion import distances
-from pipeline.assessment.figures import CONVERTED, COPY_SYNTHESIS, DISTANCES, RENDERED, SECOND_TAKE, SOURCE
-from pipeline.assessment.scores import Jury
+from pipeline.assessment.figures import (
+    CONVERTED,
+    COPY_SYNTHESIS,
+    DISTANCES,
+    RESYNTHESISED,
+    SECOND_REFERENCE,
+    UNCONVERTED,
+)
+from pipeline.assessment.scores import ConversionScorers
 from pipeline.audio import recordings
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.recordings import AudioParams
@@ -21,11 +28,11 @@ from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.vocoder import Features, Vocoder
 
-TAKES = ["corpus", "speaker", "sentence", "intensity"]  # what takes of one thing have in common
+SAME_UTTERANCE = ["corpus", "speaker", "sentence", "intensity"]  # what takes of one thing have in common
 
 
 @dataclass(frozen=True)
-class Subject:
+class AssessedClip:
     """A real clip, its conversions, and what to compare them with."""
 
     segment: Segment
@@ -35,7 +42,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Scores:
     """What was made of a clip, as it is heard."""
 
     distances: Mapping[str, Any]  # as `mean_distances` has them
@@ -46,23 +53,23 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Measurements:
     """What was measured of a subject."""
 
     real: Mapping[str, Mapping[str, Any]]  # `mean_distances` of the clip itself to the takes of each emotion
-    copy: Heard  # its distances are to the clip itself
+    copy: Scores  # its distances are to the clip itself
     made: Mapping[str, Mapping[str, Any]]  # `mean_distances` of conversions to the takes of their target, by that
-    converted: Mapping[str, Heard]  # the same, synthesised
+    converted: Mapping[str, Scores]  # the same, synthesised
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class Assessor:
     """Synthesises, listens and compares; plain numbers, so that it can be sent to another process."""
 
     voice: Vocoder
     prepared: AudioParams
 
-    def findings(self, subject: Subject) -> Findings:
+    def measure(self, subject: AssessedClip) -> Measurements:
         """Measure a clip, its copy-synthesis and its conversions.
 
         Raises:
@@ -70,7 +77,7 @@ class Laboratory:
         """
         path, start, end = subject.segment
         original = recordings.prepared(path, self.prepared, start, end)
-        return Findings(
+        return Measurements(
             {emotion: mean_distances(subject.features, takes) for emotion, takes in subject.takes.items()},
             self._heard(subject.features, original, subject.features, [subject.features]),
             {target: mean_distances(made, subject.takes[target]) for target, made in subject.conversions.items()},
@@ -80,13 +87,13 @@ class Laboratory:
             },
         )
 
-    def _heard(self, features: Features, original: np.ndarray, source: Features, takes: Sequence[Features]) -> Heard:
+    def _heard(self, features: Features, original: np.ndarray, source: Features, takes: Sequence[Features]) -> Scores:
         rate = self.prepared.sampling_rate
         untrimmed = self.voice.synthesise(features)
         places = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
         unmoved = self.voice.synthesise(replace(features, f0_hz=source.f0_hz[places]))
         samples = recordings.prepare(untrimmed, rate, self.prepared)
-        return Heard(
+        return Scores(
             mean_distances(self.voice.analyse(samples, aperiodicity=False), takes),
             intelligibility(untrimmed, original, rate),
             intelligibility(unmoved, original, rate),
@@ -95,7 +102,7 @@ class Laboratory:
         )
 
 
-def takes_of(clips: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
+def parallel_utterances(clips: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     """Of each clip, by emotion, ids of the others with the same speaker, sentence and intensity.
 
     Where nobody knows what is said, there are none. Intensities that are not known count as the same.
@@ -105,7 +112,7 @@ def takes_of(clips: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     """
     found: dict[str, dict[str, list[str]]] = {id_: {} for id_ in clips["id"]}
     known = clips[clips["sentence"].notna()].fillna({"intensity": ""}).sort_values("id")
-    for _, rows in known.groupby(TAKES):
+    for _, rows in known.groupby(SAME_UTTERANCE):
         for own in rows["id"]:
             for other, emotion in zip(rows["id"], rows["emotion"], strict=True):
                 if other != own:
@@ -124,7 +131,7 @@ def mean_distances(clip: Features, takes: Sequence[Features]) -> dict[str, Any]:
 
 
 def rows(
-    clip: pd.Series, examined: np.ndarray, voice: np.ndarray, findings: Findings, jury: Jury
+    clip: pd.Series, examined: np.ndarray, voice: np.ndarray, measure: Measurements, jury: ConversionScorers
 ) -> Iterator[dict[str, Any]]:
     """Rows of `ASSESSED` about a real clip: as one to be converted, and as one that others are converted to.
 
@@ -135,26 +142,26 @@ def rows(
         clip: its row in the manifest
         examined: its statistics for the examiner, (features,)
         voice: for the judge of speakers, (features,)
-        findings: all that was measured
+        measure: all that was measured
         jury: who judges
     """
     id_, own = clip["id"], clip["emotion"]
     about = {name: clip[name] for name in ("id", "speaker", "sentence", "intensity")}
     judged = {"heard": jury.emotion(examined), "identified": jury.speaker(voice, id_)}
-    copy = findings.copy
+    copy = measure.copy
     copy_heard, copy_identified = jury.emotion(copy.examined), jury.speaker(copy.voice, id_)
-    for other, made in findings.converted.items():
+    for other, made in measure.converted.items():
         forth = {"source": own, "target": other, **about}
         back = {"source": other, "target": own, **about}
         made_judged = {"heard": jury.emotion(made.examined), "identified": jury.speaker(made.voice, id_)}
-        yield {**forth, "what": SOURCE, **findings.real[other], **judged}
-        yield {**forth, "what": CONVERTED, **findings.made[other], **words(made), **made_judged}
-        yield {**forth, "what": RENDERED, **made.distances}
+        yield {**forth, "what": UNCONVERTED, **measure.real[other], **judged}
+        yield {**forth, "what": CONVERTED, **measure.made[other], **words(made), **made_judged}
+        yield {**forth, "what": RESYNTHESISED, **made.distances}
         yield {**forth, "what": COPY_SYNTHESIS, "takes": 0, **words(copy), "identified": copy_identified}
         yield {**back, "what": COPY_SYNTHESIS, **copy.distances, "heard": copy_heard}
-        yield {**back, "what": SECOND_TAKE, **findings.real[own], **judged}
+        yield {**back, "what": SECOND_REFERENCE, **measure.real[own], **judged}
 
 
-def words(made: Heard) -> dict[str, float | None]:
+def words(made: Scores) -> dict[str, float | None]:
     """What is left of the words."""
     return {"estoi": made.estoi, "estoi_at_source_f0": made.estoi_at_source_f0}

@@ -5,11 +5,11 @@ import pandas as pd
 
 from pipeline.core.shards import Shards
 from pipeline.scorers import evaluation_classifier, speakers
-from pipeline.scorers.evaluation_classifier import Examiner
-from pipeline.scorers.speakers import Voices
+from pipeline.scorers.evaluation_classifier import EvaluationClassifier
+from pipeline.scorers.speakers import SpeakerSpace
 
 
-class Jury:
+class ConversionScorers:
     """The examiner and the judge of speakers. They learn from train clips alone.
 
     The speakers to tell apart are those of a clip's corpus. Each is known by real clips of other sentences than the
@@ -24,11 +24,13 @@ class Jury:
             clips: likewise, all clips of the speakers to tell apart
             stored: statistics of both
         """
-        self._examiner = Examiner.fit(stored.rows(train["id"], evaluation_classifier.NAME), list(train["emotion"]))
+        self._examiner = EvaluationClassifier.fit(
+            stored.rows(train["id"], evaluation_classifier.NAME), list(train["emotion"])
+        )
         self._clips = clips.set_index("id")
         self._voices = None
         if train["speaker"].nunique() > 1:  # one alone does not show what sets speakers apart
-            self._voices = Voices.fit(stored.rows(train["id"], speakers.NAME), list(train["speaker"]))
+            self._voices = SpeakerSpace.fit(stored.rows(train["id"], speakers.NAME), list(train["speaker"]))
             self._embeddings = self._voices.embeddings(stored.rows(clips["id"], speakers.NAME))
         self._known: dict[str, dict[str, np.ndarray]] = {}
 

@@ -26,7 +26,7 @@ class AcousticsParams:
     window_ms: float  # [ms]
 
 
-def heard(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> dict[str, np.ndarray]:
+def classifier_features(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> dict[str, np.ndarray]:
     """All that the classifiers hear of a prepared clip (samples,), as a shard keeps it: `log_mel`, `functionals`."""
     mel = log_mel(samples, sampling_rate, params)
     return {"log_mel": mel, "functionals": functionals(samples, mel, sampling_rate, params.frame_ms)}

@@ -131,12 +131,12 @@ def peak_limited(samples: np.ndarray) -> np.ndarray:
     Raises:
         AudioError: some of them are NaN or infinite
     """
-    _refuse_wild(samples)
+    _require_finite(samples)
     peak = float(np.abs(samples).max(initial=0.0))
     return samples * min(1.0, PEAK / max(peak, 1e-9))
 
 
-def _refuse_wild(samples: np.ndarray) -> None:
+def _require_finite(samples: np.ndarray) -> None:
     if wild := _count_wild(samples):
         raise AudioError("not finite", f"{wild} samples are NaN or infinite")
 

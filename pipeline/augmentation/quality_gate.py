@@ -14,7 +14,7 @@ from pydantic import Field
 from pipeline.core.params import section
 from pipeline.scorers import speakers, spectra
 from pipeline.scorers.gate import Gate
-from pipeline.scorers.speakers import Voices
+from pipeline.scorers.speakers import SpeakerSpace
 
 FOLDS = 5  # of speakers, or of each speaker's clips
 LIMITED = ["emotion_confidence", "speaker_similarity", "f0_median_hz", "f0_range_st", "silence"]  # as real clips are
@@ -86,7 +86,7 @@ def speaker_similarities(clips: pd.DataFrame, heard: np.ndarray) -> pd.Series:
         names = list(clips.loc[known, "speaker"])
         if not 1 < len(set(names)) < len(names):  # nobody to tell apart, or nothing to say what of a voice varies
             continue
-        space = Voices.fit(heard[known], names)
+        space = SpeakerSpace.fit(heard[known], names)
         voices = speakers.enrolled(space.embeddings(heard[known]), names)
         asked &= clips["speaker"].isin(voices)
         if asked.any():

@@ -17,16 +17,16 @@ HELD_OUT = ("valid", "test")
 
 
 @dataclass(frozen=True)
-class Heard:
+class ArmFeatures:
     """All clips of an arm as a classifier hears them."""
 
     rows: pd.DataFrame  # partition, weight, is_synthetic, and label, the number of the class
     arrays: Sequence[np.ndarray]  # of each clip
 
-    def among(self, *partitions: str) -> "Heard":
+    def among(self, *partitions: str) -> "ArmFeatures":
         """Clips of some partitions."""
         chosen = self.rows["partition"].isin(partitions).to_numpy()
-        return Heard(self.rows[chosen], list(compress(self.arrays, chosen)))
+        return ArmFeatures(self.rows[chosen], list(compress(self.arrays, chosen)))
 
     def real(self) -> list[Tensor]:
         """Arrays of the real clips."""
@@ -49,7 +49,7 @@ class Run:
     curve: Curve
 
 
-def of_svm(heard: Heard, params: svm.SvmParams) -> Run:
+def of_svm(heard: ArmFeatures, params: svm.SvmParams) -> Run:
     """The only run of the `svm`, which has no chance in it; arrays are functionals, (1, functionals)."""
     train, valid, held_out = (heard.among(*parts) for parts in (("train",), ("valid",), HELD_OUT))
     machine = svm.train_svm(
@@ -64,7 +64,7 @@ def of_svm(heard: Heard, params: svm.SvmParams) -> Run:
 
 
 def of_cnn(
-    heard: Heard,
+    heard: ArmFeatures,
     classes: int,
     params: training.CnnParams,
     seeds: Mapping[int, int],
@@ -82,7 +82,7 @@ def of_cnn(
 
 
 def of_ssl(
-    heard: Heard,
+    heard: ArmFeatures,
     classes: int,
     params: ssl.SslParams,
     seeds: Mapping[int, int],

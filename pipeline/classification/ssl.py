@@ -17,7 +17,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.params import nearest, section
 
 
@@ -30,7 +30,7 @@ class SslParams(TrainingParams):
     hidden: PositiveInt
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
-    def refusal(self) -> str | None:
+    def params_error(self) -> str | None:
         """What to do where the file of weights is not there; None where it is."""
         path = Path(self.weights)
         if path.is_file():
@@ -47,7 +47,7 @@ class SslError(click.ClickException):
     """The network is not there, or is not the one that was asked for."""
 
 
-class Listener:
+class Encoder:
     """The frozen network; what it made of a clip is kept in a folder outside DVC, which may be deleted."""
 
     def __init__(self, params: SslParams, device: torch.device, cache: Path) -> None:
@@ -74,7 +74,7 @@ class Listener:
             found: np.ndarray = np.load(kept)
             return found
         found = self._heard(samples())
-        with whole(kept) as temporary, temporary.open("wb") as file:
+        with atomic_write(kept) as temporary, temporary.open("wb") as file:
             np.save(file, found)
         return found
 
@@ -161,8 +161,8 @@ def _loaded(params: SslParams) -> tuple[nn.Module, int]:
     if params.bundle not in bundles:
         raise SslError(f"classify.ssl.bundle is '{params.bundle}'{nearest(params.bundle, bundles)}")
     bundle, path = getattr(pipelines, params.bundle), Path(params.weights)
-    if refusal := params.refusal():
-        raise SslError(refusal)
+    if params_error := params.params_error():
+        raise SslError(params_error)
     given = {"model_dir": str(path.parent), "file_name": path.name, "map_location": "cpu", "weights_only": True}
     try:
         network = bundle.get_model(dl_kwargs=given)  # reads the file that is there, and downloads nothing

@@ -23,18 +23,18 @@ class Svm:
     """A fitted machine: standardisation, kernel machine, calibrated probabilities."""
 
     def __init__(
-        self, scaler: StandardScaler, machine: SVC, sharpness: float, chosen: dict[str, float], tried: int
+        self, scaler: StandardScaler, machine: SVC, inverse_temperature: float, chosen: dict[str, float], tried: int
     ) -> None:
         self._scaler = scaler
         self._machine = machine
-        self._sharpness = sharpness
+        self._inverse_temperature = inverse_temperature
         self.chosen = chosen  # c, gamma and `valid_nll`, what `_calibrated` says of them
         self.tried = tried  # machines from which it was chosen
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
         scores = _scores(self._machine, self._scaler.transform(functionals))
-        found: np.ndarray = softmax(self._sharpness * scores, axis=1)
+        found: np.ndarray = softmax(self._inverse_temperature * scores, axis=1)
         return found
 
 
@@ -70,9 +70,9 @@ def train_svm(
     for c, gamma in grid:
         machine = SVC(C=c, gamma=gamma / functionals.shape[1], break_ties=True)
         machine.fit(scaled, labels, sample_weight=balanced)
-        sharpness, nll = _calibrated(_scores(machine, heard), valid[1])
+        inverse_temperature, nll = _calibrated(_scores(machine, heard), valid[1])
         if best is None or nll < best.chosen["valid_nll"]:
-            best = Svm(scaler, machine, sharpness, {"c": c, "gamma": gamma, "valid_nll": nll}, len(grid))
+            best = Svm(scaler, machine, inverse_temperature, {"c": c, "gamma": gamma, "valid_nll": nll}, len(grid))
     if best is None:
         raise ValueError("the grid of the svm is empty")
     return best
@@ -99,8 +99,8 @@ def _calibrated(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """
     shares = 1 / np.bincount(labels)[labels]
 
-    def loss(log_sharpness: float) -> float:
-        chances = log_softmax(np.exp(log_sharpness) * scores, axis=1)
+    def loss(log_inverse_temperature: float) -> float:
+        chances = log_softmax(np.exp(log_inverse_temperature) * scores, axis=1)
         return -float(np.average(chances[np.arange(len(labels)), labels], weights=shares))
 
     found = minimize_scalar(loss, bounds=(-10, 10), method="bounded", options={"xatol": 1e-9})

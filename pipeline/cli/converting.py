@@ -13,7 +13,7 @@ from pipeline.audio import recordings
 from pipeline.audio.recordings import AudioError, AudioParams, Recording
 from pipeline.conversion.converter import Converter
 from pipeline.core import hardware, manifest, models, params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
 from pipeline.corpora import ingestion
@@ -82,8 +82,8 @@ class Conversion:
         recording = recordings.read(given)
         mixed = f", {channels} channels mixed" if (channels := soundfile.info(given).channels) > 1 else ""
         sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
-        if isinstance(refusal := ingestion.accept(sound, self.usable), AudioError):
-            raise AudioError(refusal.reason, f"{refusal.detail}{mixed}")
+        if isinstance(params_error := ingestion.accept(sound, self.usable), AudioError):
+            raise AudioError(params_error.reason, f"{params_error.detail}{mixed}")
         wave = soxr.resample(recording.samples, recording.sampling_rate, self.prepared.sampling_rate)
         heard = recordings.prepare(wave, self.prepared.sampling_rate, self.prepared)
         source, words = self._source(heard)
@@ -158,7 +158,7 @@ def convert(
         pairs.converter(source, target)
     prepared = params.load(params_path, "audio", AudioParams)
     voice = params.load(params_path, "vocoder", VocoderParams)
-    features = params.digest(prepared, voice.analysis)
+    features = params.params_hash(prepared, voice.analysis)
     for pair in (pairs.folder / name for name in pairs.names()):
         if models.config(pair).get("features") != features:
             other = f"trained with other 'audio' or 'vocoder' than {params_path}"
@@ -233,7 +233,10 @@ def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
     limited = recordings.peak_limited(samples)
     try:
         form = FORMATS[path.suffix.lower()]
-        with whole(path) as temporary, soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file:
+        with (
+            atomic_write(path) as temporary,
+            soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file,
+        ):
             for start in range(0, len(limited), BLOCK):
                 file.write(limited[start : start + BLOCK])
     except soundfile.LibsndfileError as error:

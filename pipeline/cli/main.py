@@ -62,7 +62,7 @@ SECTIONS: dict[str, Any] = {
     "voices": "pipeline.generation.vtlp:VoicesParams",
     "train_dcgan": "pipeline.generation.dcgan.training:DcganParams",
     "generate_dcgan": "pipeline.stages.generate_dcgan:GenerateDcganParams",
-    "augment.setting": str,
+    "augment.headline_arm": str,
     "augment.vocode_real": bool,
     "augment.mix": "pipeline.augmentation.arms:MixParams",
     "augment.gate": "pipeline.augmentation.quality_gate:GateParams",
@@ -134,14 +134,14 @@ def repro(
     """Check params.yaml and data/raw and run `dvc repro`, after switching to another experiment if asked to."""
     from pipeline.cli import records, workspace
     from pipeline.core import params
-    from pipeline.core.files import whole
+    from pipeline.core.files import atomic_write
 
     chosen = records.recorded_params(source, PARAMS, sections(), force) if source else PARAMS
     tables = params.read(chosen).get("tables") or ()
     folders = dict(workspace.to_link(link, RAW, tables) for link in links)
     _check(chosen, folders)  # before anything is changed
     if source:
-        with whole(PARAMS) as temporary:
+        with atomic_write(PARAMS) as temporary:
             shutil.copyfile(chosen, temporary)
     for corpus, folder in folders.items():
         workspace.link_raw(corpus, folder, RAW)
@@ -199,7 +199,7 @@ def record(name: str, force: bool) -> None:
     folder = records.record(name, Path(), workspace.stages(), force)
     click.echo(
         f"{folder}: recorded; commit it. Its statistics again: emocycle evaluate --params {folder}/params.yaml "
-        f"--predictions {folder}/predictions --unaudited --summary summary.json --scores ser.json --plots plots"
+        f"--predictions {folder}/predictions --skip-audit --summary summary.json --scores ser.json --plots plots"
     )
 
 

@@ -13,7 +13,7 @@ from dvc.utils.serialize import dump_yaml, load_yaml
 
 from pipeline.cli import workspace
 from pipeline.core import params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 
 EXPERIMENTS = Path("experiments")
 PARAMS = Path("params.yaml")
@@ -55,7 +55,7 @@ def record(name: str, root: Path, stages: Collection[str], force: bool) -> Path:
     if missing:
         raise ExperimentError(f"not there: {', '.join(missing)}; `emocycle repro` makes them")
     ours = {COMMIT.name, *(path.parts[0] for path in copies)}
-    with whole(folder) as temporary:
+    with atomic_write(folder) as temporary:
         if folder.exists():
             shutil.copytree(folder, temporary, ignore=lambda at, names: ours if Path(at) == folder else ())
         for path, source in copies.items():

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import workspace
 from pipeline.core import params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.evaluation import score_table
 
 SWEEPS = Path("metrics/sweeps")
@@ -45,7 +45,7 @@ def sweep(key: str, values: Sequence[str], params_path: Path, sections: workspac
     found = scores(settings, params_path, sections, raw)
     found.insert(0, "value", found.pop("setting").map({name: changes[key] for name, changes in settings.items()}))
     out = SWEEPS / f"{key}.csv"
-    with whole(out) as temporary:
+    with atomic_write(out) as temporary:
         found.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     return out
 
@@ -78,14 +78,14 @@ def scores(settings: Mapping[str, Changes], params_path: Path, sections: workspa
     tables = []
     try:
         for name, changes in settings.items():
-            with whole(params_path) as temporary:
+            with atomic_write(params_path) as temporary:
                 temporary.write_bytes(before)
                 change(temporary, changes, params_path)
             if _repro(name):
                 break
             tables.append(score_table.tidy(score_table.read(Path("metrics/ser.json"))).assign(setting=name))
     finally:
-        with whole(params_path) as temporary:
+        with atomic_write(params_path) as temporary:
             temporary.write_bytes(before)
     restored = not _repro(f"{params_path} as it was")
     if restored and len(tables) == len(settings):

@@ -15,7 +15,7 @@ import click
 from pipeline.augmentation.arms import ARMS, COPIES, GENERATORS, converts
 from pipeline.conversion import pairs
 from pipeline.core import manifest, params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.manifest import EMOTIONS, REPEATED
 from pipeline.corpora import AGREED_FOLDS, CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
@@ -100,7 +100,7 @@ def to_link(wanted: str, raw: Path, tables: Collection[str]) -> tuple[str, Path]
 
 def link_raw(corpus: str, target: Path, raw: Path) -> None:
     """Make the folder of a corpus in `raw` a link; an older link stays where the new one cannot be made."""
-    with whole(raw / corpus) as temporary:
+    with atomic_write(raw / corpus) as temporary:
         temporary.symlink_to(target, target_is_directory=True)
 
 
@@ -202,7 +202,7 @@ def _words(values: Values) -> Iterable[str]:
         ),
         ("augment.mix.towards", mix and mix.towards, values.get("emotions")),
         ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
-        ("augment.setting", _alone(values.get("augment.setting")), values.get("arms")),
+        ("augment.headline_arm", _alone(values.get("augment.headline_arm")), values.get("arms")),
         ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
         ("evaluate.references", evaluated and evaluated.references, set(ARMS)),
         ("evaluate.primary.arm", _alone(primary and primary.arm), set(ARMS)),
@@ -295,18 +295,22 @@ def _scenarios(values: Values) -> Iterable[str]:
 
 
 def _vocoder(values: Values) -> Iterable[str]:
-    if "vocoder" in values and "prosody" in values and (refusal := values["vocoder"].refusal(values["prosody"].f0)):
-        yield refusal
+    if (
+        "vocoder" in values
+        and "prosody" in values
+        and (params_error := values["vocoder"].params_error(values["prosody"].f0))
+    ):
+        yield params_error
     if "vocoder" in values and "vocoders" in values and (said := values["vocoder"].unlisted(values["vocoders"])):
         yield said
     if "vocoder" in values and "voices" in values.get("perturbations", ()):
-        if refusal := values["vocoder"].voices_refusal():
-            yield refusal
+        if params_error := values["vocoder"].vtlp_error():
+            yield params_error
 
 
 def _weights(values: Values) -> Iterable[str]:
-    if "ssl" in values.get("classify.classifiers", ()) and (refusal := values["classify"].ssl.refusal()):
-        yield refusal
+    if "ssl" in values.get("classify.classifiers", ()) and (params_error := values["classify"].ssl.params_error()):
+        yield params_error
 
 
 def _raw(corpus: str, folder: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:

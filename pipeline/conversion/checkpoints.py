@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.core.files import whole
-from pipeline.core.params import digest
+from pipeline.core.files import atomic_write
+from pipeline.core.params import params_hash
 
 LATEST = "latest.safetensors"
 
@@ -31,7 +31,7 @@ class Checkpoints:
     def save(self, state: Mapping[str, Tensor]) -> None:
         """Replace what was there."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-        with whole(self.folder / LATEST) as temporary:
+        with atomic_write(self.folder / LATEST) as temporary:
             save_file(tensors, temporary, {"key": self.key})
 
     def load(self) -> dict[str, Tensor] | None:
@@ -59,7 +59,7 @@ def key(facts: Iterable[object], tensors: Iterable[Tensor]) -> str:
         facts: parameters, seed, hardware: dataclasses, or what JSON or `str` can write
         tensors: data, and weights to start from, on any device
     """
-    found = hashlib.sha256(digest(*facts, torch.__version__).encode())
+    found = hashlib.sha256(params_hash(*facts, torch.__version__).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         found.update(source.read_bytes())
     for tensor in tensors:

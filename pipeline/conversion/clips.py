@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from pipeline.conversion.prosody import Spoken
+from pipeline.conversion.prosody import ClipProsody
 from pipeline.core.shards import Shards
 from pipeline.vocoder.features import Features
 
 
-def spoken(clips: pd.DataFrame, stored: Shards) -> dict[str, Spoken]:
+def spoken(clips: pd.DataFrame, stored: Shards) -> dict[str, ClipProsody]:
     """Clips by id, in their order.
 
     Args:
@@ -16,6 +16,6 @@ def spoken(clips: pd.DataFrame, stored: Shards) -> dict[str, Spoken]:
     """
     known = clips[["id", "emotion", "speaker", "sentence", "intensity"]].astype(object)
     return {
-        id_: Spoken(Features.from_arrays(stored.arrays(id_, Features.names())), *said)
+        id_: ClipProsody(Features.from_arrays(stored.arrays(id_, Features.names())), *said)
         for id_, *said in known.where(known.notna(), None).itertuples(index=False)
     }

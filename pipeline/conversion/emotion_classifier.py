@@ -36,21 +36,21 @@ class EmotionClassifier(nn.Module):
     deviation: Tensor
     heard: Tensor  # 1, or 0 of what it is deaf to, (order, 1)
 
-    def __init__(self, order: int, channels: int, emotions: Sequence[str], deaf_to: Sequence[int] = ()) -> None:
+    def __init__(self, order: int, channels: int, emotions: Sequence[str], masked: Sequence[int] = ()) -> None:
         """Set up the layers.
 
         Args:
             order: coefficients of a frame
             channels: inside
             emotions: in the order of its logits
-            deaf_to: coefficients that the clip will not have from the generator, which should not try with these
+            masked: coefficients that the clip will not have from the generator, which should not try with these
         """
         super().__init__()
         self.emotions = tuple(emotions)
         self.register_buffer("mean", torch.zeros(order))
         self.register_buffer("deviation", torch.ones(order))
         self.register_buffer("heard", torch.ones(order, 1))
-        self.heard[list(deaf_to)] = 0
+        self.heard[list(masked)] = 0
         widths = (order, channels, channels, channels)
         layers: list[nn.Module] = []
         for narrow, wide in zip(widths, widths[1:], strict=False):
@@ -80,7 +80,7 @@ def trained_classifier(
     frames: int,
     seed: int,
     device: torch.device,
-    deaf_to: Sequence[int] = (),
+    masked: Sequence[int] = (),
 ) -> EmotionClassifier:
     """Train a classifier; the same arguments on the same kind of machine give the same weights.
 
@@ -94,7 +94,7 @@ def trained_classifier(
         frames: of the crops that it learns from; those that it will score
         seed: of weights, crops and noise
         device: where to train
-        deaf_to: coefficients that do not come from the generator
+        masked: coefficients that do not come from the generator
 
     Returns:
         the classifier, on the device
@@ -103,7 +103,7 @@ def trained_classifier(
     draw = torch.Generator().manual_seed(seed)
     emotions = sorted(set(labels))
     clips = equally_drawn(spectra, labels, speakers).to(device)
-    classifier = EmotionClassifier(clips.frames.shape[1], params.channels, emotions, deaf_to)
+    classifier = EmotionClassifier(clips.frames.shape[1], params.channels, emotions, masked)
     statistics = Normalisation.fit(spectra)
     classifier.mean.copy_(statistics.mean)
     classifier.deviation.copy_(statistics.deviation)

@@ -32,8 +32,8 @@ class Generator(nn.Module):
         channels: int,
         blocks: int,
         kernel: int,
-        keep_mean: float = 0,
-        keep_variance: float = 0,
+        residual_mean_removal: float = 0,
+        variance_compensation: float = 0,
     ) -> None:
         """Set up the layers.
 
@@ -42,12 +42,12 @@ class Generator(nn.Module):
             channels: inside
             blocks: residual ones
             kernel: odd
-            keep_mean: share of what it would move a clip's mean by that it leaves, 0 … 1
-            keep_variance: share of the way back to a clip's own deviation that `convert` goes, 0 … 1
+            residual_mean_removal: share of what it would move a clip's mean by that it leaves, 0 … 1
+            variance_compensation: share of the way back to a clip's own deviation that `convert` goes, 0 … 1
         """
         super().__init__()
-        self.keep_mean = keep_mean
-        self.keep_variance = keep_variance
+        self.residual_mean_removal = residual_mean_removal
+        self.variance_compensation = variance_compensation
         self.enter = nn.Conv1d(order, channels, kernel, padding=kernel // 2)
         self.blocks = nn.Sequential(
             *(GatedBlock(channels, kernel, dilation=2 ** (index % 4)) for index in range(blocks))
@@ -66,7 +66,7 @@ class Generator(nn.Module):
             same shape
         """
         added = self.leave(nn.functional.silu(self.blocks(self.enter(x))))
-        return x + added - self.keep_mean * added.mean(dim=2, keepdim=True)
+        return x + added - self.residual_mean_removal * added.mean(dim=2, keepdim=True)
 
     def convert(self, x: Tensor) -> Tensor:
         """Converted frames of whole clips, as lively as the clips were; shapes as in `forward`.
@@ -78,7 +78,7 @@ class Generator(nn.Module):
         made: Tensor = self(x)
         mean = made.mean(dim=2, keepdim=True)
         own, others = (frames.std(dim=2, correction=0, keepdim=True).clamp(min=FLAT) for frames in (x, made))
-        return mean + (made - mean) * (own / others) ** self.keep_variance
+        return mean + (made - mean) * (own / others) ** self.variance_compensation
 
 
 class Discriminator(nn.Module):

@@ -22,8 +22,8 @@ class CycleGanParams:
     channels: PositiveInt
     blocks: NonNegativeInt
     kernel: Odd
-    keep_mean: Share  # of what a generator would move a clip's mean by
-    keep_variance: Share  # of the way back to a clip's own deviations, in conversion
+    residual_mean_removal: Share  # of what a generator would move a clip's mean by
+    variance_compensation: Share  # of the way back to a clip's own deviations, in conversion
     discriminator_channels: PositiveInt
     steps: PositiveInt
     batch: PositiveInt  # crops of each emotion in a step
@@ -41,7 +41,7 @@ class CycleGanParams:
     log_every: PositiveInt  # steps to a row of the training curve
 
 
-class Judges(nn.Module):
+class Discriminators(nn.Module):
     """A discriminator of each emotion of a pair."""
 
     def __init__(self, order: int, params: CycleGanParams) -> None:
@@ -67,7 +67,7 @@ class CycleGan(nn.Module):
         super().__init__()
         size = generator_size(order, params)
         self.a_to_b, self.b_to_a = Generator(**size), Generator(**size)
-        self.judges = Judges(order, params) if params.adversarial_weight else None
+        self.judges = Discriminators(order, params) if params.adversarial_weight else None
 
     def converted(self, real_a: Tensor, real_b: Tensor, keep: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Crops as the other emotion and, where asked, as the one that they are, both by one call of a generator.
@@ -103,6 +103,6 @@ def generator_size(order: int, params: CycleGanParams) -> dict[str, Any]:
         "channels": params.channels,
         "blocks": params.blocks,
         "kernel": params.kernel,
-        "keep_mean": params.keep_mean,
-        "keep_variance": params.keep_variance,
+        "residual_mean_removal": params.residual_mean_removal,
+        "variance_compensation": params.variance_compensation,
     }

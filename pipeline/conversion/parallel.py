@@ -1,4 +1,4 @@
-"""Real takes of the other emotion as aims: acted corpora have each speaker say the same sentences in each."""
+"""Parallel utterances as targets: in acted corpora each speaker says the same sentences in each emotion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipeline.conversion.alignment import Speech, aligned
 
 
 @dataclass(frozen=True)
-class Take:
+class ParallelUtterance:
     """A training clip of one of the two emotions."""
 
     speech: Speech
@@ -21,34 +21,37 @@ class Take:
     intensity: str | None
 
 
-def with_aims(sources: Sequence[Take], targets: Sequence[Take]) -> tuple[list[Tensor], list[Take]]:
-    """Frames of sources, each followed by its aim: the mean of those that belong to it in a take of the other emotion.
+def with_parallel_targets(
+    sources: Sequence[ParallelUtterance], targets: Sequence[ParallelUtterance]
+) -> tuple[list[Tensor], list[ParallelUtterance]]:
+    """Frames of sources, each followed by its parallel target: the mean of the frames that are aligned with it.
 
-    A source is there once for each take of its sentence by its speaker in its intensity or, where there is none, in any
-    intensity; once without aims where there is no such take.
+    A source is there once for each parallel utterance: same speaker, sentence and intensity in the other emotion or,
+    where there is none, in any intensity. It is there once without targets where it has no parallel utterance.
 
     Args:
         sources: of the one emotion
         targets: of the other
 
     Returns:
-        frames of each, (frames, 2 · order), the second half NaN where there is no aim; and whose they are
+        frames of each, (frames, 2 · order), the second half NaN where there is no target; and whose they are
     """
     frames, whose = [], []
     for source in sources:
-        takes = [take for take in targets if _same_words(source, take)]
-        takes = [take for take in takes if take.intensity == source.intensity] or takes
-        for aim in (_aim(source, take) for take in takes) if takes else [torch.full_like(source.normalised, torch.nan)]:
-            frames.append(torch.cat([source.normalised, aim], dim=1))
+        parallel = [target for target in targets if _same_words(source, target)]
+        parallel = [target for target in parallel if target.intensity == source.intensity] or parallel
+        aligned_targets = [_parallel_target(source, target) for target in parallel]
+        for target in aligned_targets or [torch.full_like(source.normalised, torch.nan)]:
+            frames.append(torch.cat([source.normalised, target], dim=1))
             whose.append(source)
     return frames, whose
 
 
-def _same_words(one: Take, other: Take) -> bool:
+def _same_words(one: ParallelUtterance, other: ParallelUtterance) -> bool:
     return one.sentence is not None and (one.speaker, one.sentence) == (other.speaker, other.sentence)
 
 
-def _aim(source: Take, target: Take) -> Tensor:
+def _parallel_target(source: ParallelUtterance, target: ParallelUtterance) -> Tensor:
     """(frames, order) of the source's frames; NaN in its pauses."""
     ours, theirs = aligned(source.speech, target.speech)
     sums = np.zeros_like(source.normalised.numpy())

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Give a temporary name beside `path`; what is written there, file or folder, is renamed at the end.
 
     An exception leaves an existing `path` as it was and nothing else behind.
@@ -29,7 +29,7 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write indented JSON with a final newline; NaN and infinity are errors, for DVC would garble them."""
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 

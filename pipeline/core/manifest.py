@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 
 SCHEMA_VERSION = "4"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
@@ -49,7 +49,7 @@ _PROVENANCE = [
     pa.field("parameters", pa.string()),
 ]
 _MEASURED = [pa.field(name, pa.float32()) for name in ("level_db", "clipping", "intelligibility")]
-_JUDGED = [
+_SCORES = [
     *(pa.field(name, pa.float32()) for name in ("silence", "f0_median_hz", "f0_range_st")),
     *(pa.field(name, pa.float32()) for name in ("emotion_confidence", "speaker_similarity")),
     pa.field("selected", pa.bool_(), nullable=False),  # real clips are
@@ -62,7 +62,7 @@ _USE = [
 
 CLIPS = pa.schema(_REQUIRED + _KNOWN)  # real clips
 SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED)  # what a generator made
-AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _JUDGED + _USE)  # the export
+AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _SCORES + _USE)  # the export
 PARTITIONED = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -132,7 +132,7 @@ def write(
     rows: pd.DataFrame | Sequence[Mapping[str, object]],
     path: Path,
     schema: pa.Schema,
-    params_digest: str,
+    params_hash: str,
     **metadata: str,
 ) -> None:
     """Write rows to Parquet; the same rows give the same bytes.
@@ -141,7 +141,7 @@ def write(
         rows: columns of `schema`, in any order; a missing nullable one is filled with nulls
         path: where to
         schema: one of this module's
-        params_digest: hash of the parameters that the writing stage declares
+        params_hash: hash of the parameters that the writing stage declares
         metadata: further words to keep with the table
 
     Raises:
@@ -158,11 +158,11 @@ def write(
             raise ManifestError(f"{path}: {missing} of {len(frame)} rows lack '{field.name}'")
     empty = [name for name in schema.names if frame[name].isna().all()]
     frame[empty] = frame[empty].astype(object)  # Arrow takes no column of float NaN for one of words
-    words = {"schema_version": SCHEMA_VERSION, "params": params_digest, **metadata}
+    words = {"schema_version": SCHEMA_VERSION, "params": params_hash, **metadata}
     if "emotion" in schema.names:
         words["labels"] = json.dumps(sorted(frame["emotion"].unique()))
     table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(table.replace_schema_metadata(words), temporary, compression="zstd")
 
 
@@ -198,7 +198,7 @@ def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFra
     return clips[clips["id"].isin(split.loc[split["partition"] == name, "id"])]
 
 
-def heard_as(rows: pd.DataFrame) -> "pd.Series[str]":
+def feature_ids(rows: pd.DataFrame) -> "pd.Series[str]":
     """Ids by which the features of clips are kept; rows of `AUGMENTED`."""
     return rows["id"].where(rows["generator"] != REPEATED, rows["source_id"])
 

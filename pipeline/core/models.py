@@ -10,7 +10,7 @@ import click
 import safetensors
 import safetensors.numpy
 
-from pipeline.core.files import whole, write_json
+from pipeline.core.files import atomic_write, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) 
         weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     else:
         weights = safetensors.numpy.save({})
-    with whole(folder) as temporary:
+    with atomic_write(folder) as temporary:
         temporary.mkdir(parents=True)
         (temporary / WEIGHTS).write_bytes(weights)
         write_json(temporary / CONFIG, config)

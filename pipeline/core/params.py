@@ -95,7 +95,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; expected one of {', '.join(known)}" if known else ""
 
 
-def digest(*sections: Any) -> str:
+def params_hash(*sections: Any) -> str:
     """Short hash of the parameters that a stage declares, for the metadata of what it writes."""
     plain = [asdict(part) if is_dataclass(part) and not isinstance(part, type) else part for part in sections]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
@@ -42,14 +42,14 @@ def schema(labels: Sequence[str]) -> pa.Schema:
     return pa.schema([*_COLUMNS, *classes])
 
 
-def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_digest: str, **metadata: str) -> None:
+def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_hash: str, **metadata: str) -> None:
     """Write predictions to Parquet; the same rows give the same bytes.
 
     Args:
         frame: columns of `schema(labels)`, in any order
         path: where to
         labels: the classes, in the order of their columns
-        params_digest: hash of the parameters that the writing stage declares
+        params_hash: hash of the parameters that the writing stage declares
         metadata: further words to keep with the table
 
     Raises:
@@ -73,9 +73,9 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_digest:
     twice = frame.duplicated(["id", "partition", "classifier", "seed"])
     if twice.any():
         raise PredictionsError(f"{path}: clip '{frame.loc[twice, 'id'].iloc[0]}' is there twice")
-    words = {"schema_version": SCHEMA_VERSION, "params": params_digest, "labels": json.dumps(list(labels)), **metadata}
+    words = {"schema_version": SCHEMA_VERSION, "params": params_hash, "labels": json.dumps(list(labels)), **metadata}
     table = pa.Table.from_pandas(frame, schema=columns, preserve_index=False)
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         pq.write_table(table.replace_schema_metadata(words), temporary, compression="zstd")
 
 

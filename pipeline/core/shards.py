@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 
 INDEX = "index.parquet"
 MADE_WITH = "made_with"  # of the index's metadata
@@ -51,7 +51,7 @@ class Writer:
         self._files: dict[str, _NpyWriter] = {}
 
     def __enter__(self) -> Self:
-        self._temporary = self._stack.enter_context(whole(self._folder))
+        self._temporary = self._stack.enter_context(atomic_write(self._folder))
         self._temporary.mkdir(parents=True)
         self._stack.push(self._finish)
         return self

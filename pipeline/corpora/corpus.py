@@ -32,7 +32,7 @@ def parts(name: re.Pattern[str], path: PurePosixPath, file: str, examples: str) 
     return match.groups("")
 
 
-def meaning(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
+def lookup(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
     """What a code in a file's name stands for.
 
     Args:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from pipeline.corpora.corpus import Archive, Corpus, Labels, meaning, parts
+from pipeline.corpora.corpus import Archive, Corpus, Labels, lookup, parts
 
 NAME = re.compile(r"([^_]+)_([^_]+)_([^_]+)_([^_]+)")
 ACTORS = {str(actor): "an actor" for actor in range(1001, 1092)}
@@ -45,16 +45,16 @@ def parse(path: PurePosixPath) -> Labels:
     """
     file = f"CREMA-D: '{path.name}'"
     actor, sentence, emotion, level = parts(NAME, path, file, "'1001_DFA_ANG_XX.wav'")
-    meaning(file, "actor", actor, ACTORS)
+    lookup(file, "actor", actor, ACTORS)
     return Labels(
         name="_".join((actor, sentence, emotion, "XX" if level == "X" else level)),  # as the corpus's own lists have it
         speaker=actor,
-        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
-        intensity=meaning(file, "level", level, LEVELS) or None,
+        intensity=lookup(file, "level", level, LEVELS) or None,
         intensity_raw=level,
         language="en",
-        sentence=meaning(file, "sentence", sentence, SENTENCES),
+        sentence=lookup(file, "sentence", sentence, SENTENCES),
     )
 
 
@@ -97,7 +97,7 @@ def _complete() -> Mapping[tuple[str, str], int]:
     return dict(counts)
 
 
-COMPLETE = _complete()
+EXPECTED_COUNTS = _complete()
 COMMIT = "1658cd342dff90010aa843eaeebd53610a08b1dc"
 
 ARCHIVE = Archive(
@@ -112,7 +112,7 @@ CORPUS = Corpus(
     license="ODbL 1.0",
     source="github.com/CheyneyComputerScience/CREMA-D, with Git LFS: AudioWAV/ and VideoDemographics.csv",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
     genders=genders,
     archives=(ARCHIVE,),
 )

@@ -7,7 +7,7 @@ several. Folders (`wav/`) are not read.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Archive, Corpus, Labels, meaning, parts
+from pipeline.corpora.corpus import Archive, Corpus, Labels, lookup, parts
 
 NAME = re.compile(r"([0-9]{2})([a-z][0-9]{2})([A-Z])[a-f]?")
 SPEAKERS = {
@@ -59,7 +59,7 @@ COUNTS = {
     "15": (13, 9, 5, 8, 6, 4, 11),
     "16": (14, 14, 11, 7, 11, 9, 5),
 }
-COMPLETE = {
+EXPECTED_COUNTS = {
     (speaker, emotion): count
     for speaker, counts in COUNTS.items()
     for emotion, count in zip(EMOTIONS.values(), counts, strict=True)
@@ -78,11 +78,11 @@ def parse(path: PurePosixPath) -> Labels:
     return Labels(
         name=path.stem,
         speaker=speaker,
-        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
-        gender=meaning(file, "speaker", speaker, SPEAKERS),
+        gender=lookup(file, "speaker", speaker, SPEAKERS),
         language="de",
-        sentence=meaning(file, "text", text, TEXTS),
+        sentence=lookup(file, "text", text, TEXTS),
     )
 
 
@@ -99,7 +99,7 @@ CORPUS = Corpus(
     license="CC BY 4.0",
     source="Zenodo, record 7447302, emodb.zip",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
     folds=FOLDS,
     archives=(ARCHIVE,),
 )

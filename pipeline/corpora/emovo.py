@@ -6,7 +6,7 @@ A name is `dis-f1-b1.wav`: emotion by its Italian name, speaker and sentence. Fo
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, meaning, parts
+from pipeline.corpora.corpus import Corpus, Labels, lookup, parts
 
 NAME = re.compile(r"([a-z]{3})-([a-z][0-9])-([a-z][0-9])")
 EMOTIONS = {  # disgusto, gioia, paura, rabbia, sorpresa, tristezza, neutro
@@ -34,20 +34,20 @@ def parse(path: PurePosixPath) -> Labels:
     return Labels(
         name=path.stem,
         speaker=speaker,
-        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
-        gender=meaning(file, "speaker", speaker, SPEAKERS),
+        gender=lookup(file, "speaker", speaker, SPEAKERS),
         language="it",
-        sentence=meaning(file, "sentence", sentence, SENTENCES),
+        sentence=lookup(file, "sentence", sentence, SENTENCES),
     )
 
 
-COMPLETE = {(speaker, emotion): len(SENTENCES) for speaker in SPEAKERS for emotion in EMOTIONS.values()}
+EXPECTED_COUNTS = {(speaker, emotion): len(SENTENCES) for speaker in SPEAKERS for emotion in EMOTIONS.values()}
 
 CORPUS = Corpus(
     title="EMOVO",
     license="research; ask its authors",
     source="its authors (Costantini et al. 2014, LREC)",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
 )

@@ -8,7 +8,7 @@ are one emotion, with the same 350 sentences in the same order. Folders (`0011/A
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning, parts
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, lookup, parts
 
 NAME = re.compile(r"([0-9]{4})_([0-9]{6})")
 MEN = {"0004", "0005", "0006", "0008", "0010", "0011", "0012", "0013", "0014", "0020"}
@@ -35,7 +35,7 @@ def parse(path: PurePosixPath) -> Labels:
     """
     file = f"ESD: '{path.name}'"
     speaker, number = parts(NAME, path, file, "'0011_000351.wav'")
-    gender = meaning(file, "speaker", speaker, SPEAKERS)
+    gender = lookup(file, "speaker", speaker, SPEAKERS)
     last = SENTENCES * len(EMOTIONS)
     if not 1 <= int(number) <= last:
         raise UnknownNameError(f"{file} has number '{number}', expected 000001 to {last:06}")
@@ -53,13 +53,13 @@ def parse(path: PurePosixPath) -> Labels:
     )
 
 
-COMPLETE = {(speaker, emotion): SENTENCES for speaker in SPEAKERS for emotion in EMOTIONS.values()}
+EXPECTED_COUNTS = {(speaker, emotion): SENTENCES for speaker in SPEAKERS for emotion in EMOTIONS.values()}
 
 CORPUS = Corpus(
     title="ESD",
     license="research only, on a signed licence",
     source="github.com/HLTSingapore/Emotional-Speech-Data, on a signed licence",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
     folds=FOLDS,
 )

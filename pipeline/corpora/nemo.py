@@ -7,7 +7,7 @@ Three speakers test in each fold.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning, parts
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, lookup, parts
 
 NAME = re.compile(r"([A-Z]{2}[0-9])_([a-z]+)_([1-9][0-9]?)")
 EMOTIONS = {
@@ -60,22 +60,22 @@ def parse(path: PurePosixPath) -> Labels:
     return Labels(
         name=path.stem,
         speaker=speaker,
-        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
-        gender=meaning(file, "speaker", speaker, SPEAKERS),
+        gender=lookup(file, "speaker", speaker, SPEAKERS),
         language="pl",
         sentence=f"nemo-{sentence}",
     )
 
 
 COUNTS = {(speaker, emotion): SENTENCES for speaker in SPEAKERS for emotion in EMOTIONS.values()} | INCOMPLETE
-COMPLETE = {cell: count for cell, count in COUNTS.items() if count}
+EXPECTED_COUNTS = {cell: count for cell, count in COUNTS.items() if count}
 
 CORPUS = Corpus(
     title="nEMO",
     license="CC BY-NC-SA 4.0",
     source="the public repository amu-cai/nEMO (Christop 2024, LREC-COLING)",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
     folds=FOLDS,
 )

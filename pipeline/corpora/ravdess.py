@@ -7,7 +7,7 @@ repetition and actor. Folders (`Actor_07/`, or that below `Audio_Speech_Actors_0
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, meaning, parts
+from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError, lookup, parts
 
 NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 AUDIO_ONLY = {"03": "audio"}
@@ -48,19 +48,19 @@ def parse(path: PurePosixPath) -> Labels:
     modality, channel, emotion, intensity, statement, repetition, actor = parts(
         NAME, path, file, "'03-01-05-02-01-02-07.wav'"
     )
-    meaning(file, "modality", modality, AUDIO_ONLY)
-    meaning(file, "channel", channel, SPEECH)
-    meaning(file, "repetition", repetition, REPETITIONS)
+    lookup(file, "modality", modality, AUDIO_ONLY)
+    lookup(file, "channel", channel, SPEECH)
+    lookup(file, "repetition", repetition, REPETITIONS)
     labels = Labels(
         name=path.stem,
         speaker=actor,
-        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
-        intensity=meaning(file, "intensity", intensity, INTENSITIES),
+        intensity=lookup(file, "intensity", intensity, INTENSITIES),
         intensity_raw=intensity,
-        gender=meaning(file, "actor", actor, ACTORS),
+        gender=lookup(file, "actor", actor, ACTORS),
         language="en",
-        sentence=meaning(file, "statement", statement, STATEMENTS),
+        sentence=lookup(file, "statement", statement, STATEMENTS),
     )
     if (labels.emotion, labels.intensity) == ("neutral", "high"):
         raise UnknownNameError(f"{file} is neutral with intensity '02', expected 01")
@@ -68,7 +68,9 @@ def parse(path: PurePosixPath) -> Labels:
 
 
 # Of an emotion two statements, two repetitions and, but for neutral, two intensities.
-COMPLETE = {(actor, emotion): 4 if emotion == "neutral" else 8 for actor in ACTORS for emotion in EMOTIONS.values()}
+EXPECTED_COUNTS = {
+    (actor, emotion): 4 if emotion == "neutral" else 8 for actor in ACTORS for emotion in EMOTIONS.values()
+}
 
 ARCHIVE = Archive(
     url="https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
@@ -83,7 +85,7 @@ CORPUS = Corpus(
     license="CC BY-NC-SA 4.0",
     source="Zenodo, record 1188976, Audio_Speech_Actors_01-24.zip; unpack it there, in folders or flat",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
     folds=FOLDS,
     archives=(ARCHIVE,),
 )

@@ -8,7 +8,7 @@ tells what is said.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, meaning, parts
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError, lookup, parts
 
 NAME = re.compile(r"(?:([A-Za-z]+)_)?([a-z]+)([0-9]{2})")
 SPEAKERS = {"DC": "male", "JE": "male", "JK": "male", "KL": "male"}
@@ -35,8 +35,8 @@ def parse(path: PurePosixPath) -> Labels:
     file = f"SAVEE: '{path}'"
     speaker, code, number = parts(NAME, path, file, "'DC/sa03.wav' or 'DC_sa03.wav'")
     speaker = speaker or path.parent.name
-    gender = meaning(file, "speaker", speaker, SPEAKERS)
-    emotion = meaning(file, "emotion", code, EMOTIONS)
+    gender = lookup(file, "speaker", speaker, SPEAKERS)
+    emotion = lookup(file, "emotion", code, EMOTIONS)
     if not 1 <= int(number) <= SENTENCES[emotion]:
         raise UnknownNameError(f"{file} has number '{number}', expected 01 to {SENTENCES[emotion]}")
     return Labels(
@@ -49,13 +49,13 @@ def parse(path: PurePosixPath) -> Labels:
     )
 
 
-COMPLETE = {(speaker, emotion): count for speaker in SPEAKERS for emotion, count in SENTENCES.items()}
+EXPECTED_COUNTS = {(speaker, emotion): count for speaker in SPEAKERS for emotion, count in SENTENCES.items()}
 
 CORPUS = Corpus(
     title="SAVEE",
     license="research only, on registration",
     source="University of Surrey, on registration: AudioData/, with a folder for each speaker",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
     folds=FOLDS,
 )

@@ -50,7 +50,7 @@ ALIASES = {
     "language": {"lang", "languagecode"},
     "sentence": {"sentenceid", "sentencetext"},
 }
-LIKENESS = 0.85  # from which on a longer word is taken to be another one, misspelt
+CUTOFF = 0.85  # from which on a longer word is taken to be another one, misspelt
 LONGER = 6  # letters
 UNIT = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of durations in Parquet, in a second
 NO_TIME = {"", "nan", "nat", "none", "null"}  # in any case
@@ -215,9 +215,9 @@ def _labels(row: Row, segment: Segment, base: Path, params: TableParams, names_s
     return Labels(
         name=_name(segment.path, base) + ("" if segment.is_whole else f"@{segment.times}"),
         speaker=row["speaker"] or UNKNOWN_SPEAKER,
-        emotion=_meaning("emotion", row["emotion"], params.emotions, EMOTIONS),
+        emotion=_lookup("emotion", row["emotion"], params.emotions, EMOTIONS),
         emotion_raw=row["emotion"],
-        intensity=_meaning("intensity", intensity, params.intensities, INTENSITIES) if intensity else None,
+        intensity=_lookup("intensity", intensity, params.intensities, INTENSITIES) if intensity else None,
         intensity_raw=intensity or None,
         gender=GENDERS.get(row["gender"].lower()),
         language=row["language"].lower() or None,
@@ -225,7 +225,7 @@ def _labels(row: Row, segment: Segment, base: Path, params: TableParams, names_s
     )
 
 
-def _meaning(column: str, word: str, meanings: Mapping[str, str], known: Sequence[str]) -> str:
+def _lookup(column: str, word: str, meanings: Mapping[str, str], known: Sequence[str]) -> str:
     if word in meanings:
         return meanings[word]
     if word not in known:
@@ -470,7 +470,7 @@ def _is_near(header: str, ours: str) -> bool:
     letters = _letters(header)
     if letters == ours or letters in ALIASES[ours]:
         return True
-    return len(ours) >= LONGER and difflib.SequenceMatcher(None, letters, ours).ratio() >= LIKENESS
+    return len(ours) >= LONGER and difflib.SequenceMatcher(None, letters, ours).ratio() >= CUTOFF
 
 
 def _letters(header: str) -> str:

@@ -7,7 +7,7 @@ the word …". Folders (`OAF_angry/`), whose spellings differ, are not read.
 import re
 from pathlib import PurePosixPath
 
-from pipeline.corpora.corpus import Corpus, Labels, meaning, parts
+from pipeline.corpora.corpus import Corpus, Labels, lookup, parts
 
 NAME = re.compile(r"([A-Za-z]+)_([A-Za-z]+)_([a-z]+)")
 SPEAKERS = {"OAF": "OAF", "YAF": "YAF", "OA": "OAF"}  # published copies have an `OA_bite_neutral.wav`
@@ -30,11 +30,11 @@ def parse(path: PurePosixPath) -> Labels:
     """
     file = f"TESS: '{path.name}'"
     speaker, word, emotion = parts(NAME, path, file, "'OAF_back_angry.wav'")
-    speaker = meaning(file, "speaker", speaker, SPEAKERS)
+    speaker = lookup(file, "speaker", speaker, SPEAKERS)
     return Labels(
         name=f"{speaker}_{word}_{emotion}",
         speaker=speaker,
-        emotion=meaning(file, "emotion", emotion, EMOTIONS),
+        emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
         gender="female",
         language="en",
@@ -42,12 +42,12 @@ def parse(path: PurePosixPath) -> Labels:
     )
 
 
-COMPLETE = {(speaker, emotion): 200 for speaker in ("OAF", "YAF") for emotion in EMOTIONS.values()}
+EXPECTED_COUNTS = {(speaker, emotion): 200 for speaker in ("OAF", "YAF") for emotion in EMOTIONS.values()}
 
 CORPUS = Corpus(
     title="TESS",
     license="CC BY-NC-ND 4.0",  # no derivatives: converted clips may not be passed on
     source="University of Toronto, tspace.library.utoronto.ca/handle/1807/24487",
     parse=parse,
-    complete=COMPLETE,
+    complete=EXPECTED_COUNTS,
 )

@@ -11,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.evaluation.metrics import signed, signed_range
 
 WIDTH = 180  # columns, where it is no terminal that is written to
@@ -37,10 +37,10 @@ def show(scores_path: Path, markdown_path: Path | None, csv_path: Path | None) -
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(for_terminal(table), *cautions, sep="\n", highlight=False)
     if markdown_path:
-        with whole(markdown_path) as temporary:
+        with atomic_write(markdown_path) as temporary:
             temporary.write_text("\n".join([markdown(table), *cautions]) + "\n", encoding="utf-8")
     if csv_path:
-        with whole(csv_path) as temporary:
+        with atomic_write(csv_path) as temporary:
             tidy(scores).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from pipeline.audio import measures, recordings
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.recordings import AudioError, AudioParams
 from pipeline.core import manifest, shards
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
 from pipeline.scorers import gate, speakers
@@ -28,7 +28,7 @@ LONGEST_NAME = 150  # bytes of a name in a file's
 
 
 @dataclass(frozen=True)
-class Rendition(Generic[Content]):
+class Synthesis(Generic[Content]):
     """A clip to make."""
 
     content: Content  # such as a vocoder's features
@@ -36,14 +36,14 @@ class Rendition(Generic[Content]):
 
 
 @dataclass(frozen=True)
-class Renderer(Generic[Content]):
+class Synthesiser(Generic[Content]):
     """What makes clips of the data set; goes to other processes, so its functions must be importable."""
 
     synthesise: Callable[[Content], np.ndarray]  # samples (samples,), at the rate of prepared clips
     prepared: AudioParams
     heard: Callable[[np.ndarray, int], Arrays]  # what classifiers hear of a prepared clip, and its sampling rate
 
-    def render(self, wanted: tuple[Rendition[Content], Path]) -> tuple[Facts, Arrays]:
+    def render(self, wanted: tuple[Synthesis[Content], Path]) -> tuple[Facts, Arrays]:
         """Write a clip and say what a reader of the file gets.
 
         Returns:
@@ -52,8 +52,8 @@ class Renderer(Generic[Content]):
         Raises:
             ClickException: the source cannot be read, or what is made is no sound
         """
-        rendition, path = wanted
-        samples = recordings.level(self.synthesise(rendition.content), self.prepared.level_db)
+        synthesis, path = wanted
+        samples = recordings.level(self.synthesise(synthesis.content), self.prepared.level_db)
         try:
             recordings.write(path, samples, self.prepared.sampling_rate)
         except AudioError as error:
@@ -61,8 +61,8 @@ class Renderer(Generic[Content]):
         recording = recordings.read(path)
         rate = recording.sampling_rate
         source = None
-        if rendition.source is not None:
-            original, start, end = rendition.source
+        if synthesis.source is not None:
+            original, start, end = synthesis.source
             source = recordings.prepared(original, self.prepared, start, end)
         facts: Facts = {
             "sampling_rate": rate,
@@ -104,8 +104,8 @@ def clipping(samples: np.ndarray) -> float:
 def write(
     out: Path,
     rows: pd.DataFrame,
-    renditions: Iterable[Rendition[Content]],
-    renderer: Renderer[Content],
+    clips_to_write: Iterable[Synthesis[Content]],
+    synthesiser: Synthesiser[Content],
     digest: str,
     **said: str,
 ) -> pd.DataFrame:
@@ -113,21 +113,23 @@ def write(
 
     Args:
         out: folder, replaced whole
-        rows: of `manifest.SYNTHETIC`, but for what `Renderer.render` finds out; files directly in `out`
-        renditions: of each row
-        renderer: makes them
+        rows: of `manifest.SYNTHETIC`, but for what `Synthesiser.render` finds out; files directly in `out`
+        clips_to_write: content and source of each row
+        synthesiser: makes them
         digest: hash of the parameters that the stage declares
         said: words to keep with the table: `split`, `model`, and what else the generator's stage says
 
     Returns:
         the rows with all their columns
     """
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir(parents=True)
-        wanted = zip(renditions, [folder / Path(path).name for path in rows["filepath"]], strict=True)
+        wanted = zip(clips_to_write, [folder / Path(path).name for path in rows["filepath"]], strict=True)
         found = []
         with shards.Writer(folder / manifest.SYNTHETIC_FEATURES) as shard:
-            made = in_parallel(renderer.render, wanted, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name)
+            made = in_parallel(
+                synthesiser.render, wanted, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name
+            )
             for id_, (facts, audible) in zip(rows["id"], made, strict=True):
                 shard.add(id_, audible)
                 found.append(facts)

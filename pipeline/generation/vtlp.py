@@ -15,7 +15,7 @@ from pipeline.vocoder.world import World
 
 
 @section
-class VoicesParams:
+class VtlpParams:
     """How far a voice may be from the one that a clip was spoken in."""
 
     formants: Annotated[float, Field(ge=0, lt=1)]  # 0.1: they move by a factor of at most 1.1 either way
@@ -23,14 +23,14 @@ class VoicesParams:
 
 
 @section
-class Voice:
+class Vtlp:
     """What is done to one clip."""
 
     formants: float  # 1.1: higher by a tenth
     semitones: float
 
     @classmethod
-    def drawn(cls, params: VoicesParams, seed: int) -> Self:
+    def drawn(cls, params: VtlpParams, seed: int) -> Self:
         """One of the voices that `params` allow, higher as often as lower."""
         draw = np.random.default_rng(seed)
         most = np.log1p(params.formants)

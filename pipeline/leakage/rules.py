@@ -51,7 +51,7 @@ class LeakageError(click.ClickException):
     """Tables that would let the test partition into training."""
 
 
-def refuse(split: str, leaks: Iterable[Leak]) -> None:
+def require_no_leak(split: str, leaks: Iterable[Leak]) -> None:
     """Raise LeakageError where there are leaks; it names each broken rule and its rows."""
     found = list(leaks)
     if found:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.scorers import spectra
-from pipeline.scorers.scorer import Judge
+from pipeline.scorers.scorer import Scorer
 
 NAME = "examiner"  # of its statistics in a shard
 WINDOW_S = 0.04  # three periods of the lowest F0
@@ -64,11 +64,11 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     )
 
 
-class Examiner(Judge):
+class EvaluationClassifier(Scorer):
     """An examiner that has heard clips of each emotion."""
 
     @classmethod
-    def fit(cls, heard: np.ndarray, emotions: Sequence[str]) -> "Examiner":
+    def fit(cls, heard: np.ndarray, emotions: Sequence[str]) -> "EvaluationClassifier":
         """Learn from real clips; every emotion is as likely as any other.
 
         Args:
@@ -97,9 +97,9 @@ def _pitch(power: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarra
     correlation = np.fft.irfft(np.vstack([power, own]))
     correlation /= np.maximum(correlation[:, :1], 1e-30)
     lags = np.arange(sampling_rate // F0_RANGE_HZ[1], sampling_rate // F0_RANGE_HZ[0])
-    likeness = correlation[:-1, lags] / correlation[-1, lags]
-    best = (likeness - OCTAVE_COST * np.log2(lags)).argmax(axis=1)
-    return sampling_rate / lags[best], np.clip(np.take_along_axis(likeness, best[:, None], 1)[:, 0], 0.01, 0.99)
+    similarity = correlation[:-1, lags] / correlation[-1, lags]
+    best = (similarity - OCTAVE_COST * np.log2(lags)).argmax(axis=1)
+    return sampling_rate / lags[best], np.clip(np.take_along_axis(similarity, best[:, None], 1)[:, 0], 0.01, 0.99)
 
 
 def _prosody(

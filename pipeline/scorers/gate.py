@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.scorers import spectra
-from pipeline.scorers.scorer import Judge
+from pipeline.scorers.scorer import Scorer
 
 NAME = "gate"  # of its statistics in a shard
 BANDS = 40
@@ -39,7 +39,7 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     return np.concatenate([tracks.mean(axis=0), tracks.std(axis=0)])
 
 
-class Gate(Judge):
+class Gate(Scorer):
     """A judge that has heard clips of each emotion."""
 
     @classmethod

@@ -7,7 +7,7 @@ from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
-class Judge:
+class Scorer:
     """A judge that has heard clips of each emotion."""
 
     machine: Pipeline

@@ -36,13 +36,13 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Voices:
+class SpeakerSpace:
     """A space of voices, fitted on some speakers, to compare others in."""
 
     projection: Pipeline
 
     @classmethod
-    def fit(cls, heard: np.ndarray, speakers: Sequence[str]) -> "Voices":
+    def fit(cls, heard: np.ndarray, speakers: Sequence[str]) -> "SpeakerSpace":
         """Learn what distinguishes speakers and what does not.
 
         Args:

@@ -13,7 +13,7 @@ from pipeline.audio import measures
 from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.recordings import AudioParams
 from pipeline.core import manifest, params
-from pipeline.core.files import whole, write_json
+from pipeline.core.files import atomic_write, write_json
 from pipeline.core.shards import Shards
 from pipeline.data import analysis
 from pipeline.data.analysis import AnalyseParams
@@ -78,7 +78,7 @@ def main(
         "partition_quartiles": analysis.quartiles(parts, ["split", "partition"], ()),
     }
     warnings = analysis.warnings(clips, splits, chosen, prepared.sampling_rate / 2)
-    with whole(plots) as folder:
+    with atomic_write(plots) as folder:
         (folder / "spectrograms").mkdir(parents=True)
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from pipeline.assessment.figures import ASSESSED
-from pipeline.assessment.measurement import Laboratory, Subject, rows, takes_of
-from pipeline.assessment.scores import Jury
+from pipeline.assessment.measurement import AssessedClip, Assessor, parallel_utterances, rows
+from pipeline.assessment.scores import ConversionScorers
 from pipeline.audio.recordings import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
@@ -33,7 +33,7 @@ from pipeline.vocoder import Features, VocoderParams, vocoder
 @click.option("--models", "folder", type=click.Path(path_type=Path), required=True, help="With a folder for each pair.")
 @click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the vocoder's shards.")
-@click.option("--judges", type=click.Path(path_type=Path), required=True, help="Folder of the judges' shards.")
+@click.option("--scorers", type=click.Path(path_type=Path), required=True, help="Folder of the judges' shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
     params_path: Path,
@@ -67,10 +67,10 @@ def main(
     corpora = sorted(set(train["corpus"]) | set(heard["corpus"]))
     stored = Shards(features / corpus for corpus in corpora)
     judged = Shards(judges / corpus for corpus in corpora)
-    takes = takes_of(paired)
+    takes = parallel_utterances(paired)
     bounds = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
 
-    def subjects() -> Iterator[Subject]:
+    def subjects() -> Iterator[AssessedClip]:
         def spoken(id_: str) -> Features:
             return Features.from_arrays(stored.arrays(id_, Features.names()))
 
@@ -83,21 +83,21 @@ def main(
                 if source == emotion
             }
             known = {each: [spoken(other) for other in takes[id_].get(each, ())] for each in (emotion, *made)}
-            yield Subject(segment, own, known, made)
+            yield AssessedClip(segment, own, known, made)
 
     found: list[dict[str, object]] = []
     if len(paired):
-        jury = Jury(train, heard, judged)
-        laboratory = Laboratory(vocoder(voice, prepared.sampling_rate, voice.model(trained)), prepared)
+        jury = ConversionScorers(train, heard, judged)
+        laboratory = Assessor(vocoder(voice, prepared.sampling_rate, voice.model(trained)), prepared)
         measured = in_parallel(
-            laboratory.findings, subjects(), split_path.stem, len(paired), lambda subject: subject.segment
+            laboratory.measure, subjects(), split_path.stem, len(paired), lambda subject: subject.segment
         )
-        for (_, clip), findings in zip(paired.iterrows(), measured, strict=True):
+        for (_, clip), measure in zip(paired.iterrows(), measured, strict=True):
             scored_by = (evaluation_classifier, speakers)
             examined, own_voice = (judged.array(clip["id"], scorer.NAME)[0] for scorer in scored_by)
-            found += rows(clip, examined, own_voice, findings, jury)
+            found += rows(clip, examined, own_voice, measure, jury)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
-    digest = params.digest(prepared, voice, machine, names)
+    digest = params.params_hash(prepared, voice, machine, names)
     manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition, generator=generator)
     click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
 

@@ -73,10 +73,10 @@ def main(
             rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
             extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(selected=True, weight=1.0)])
         rows = pd.concat([rows, extra.assign(partition="train")])
-    rules.refuse(split, audit.of_augmented(rows, said, clips_path, split_path))
+    rules.require_no_leak(split, audit.of_augmented(rows, said, clips_path, split_path))
     if machines := audit.machines(rows):
         said[predictions.GENERATORS] = json.dumps(machines)
-    manifest.write(rows, out, manifest.AUGMENTED, params.digest(*declared), split=split, arm=arm, **said)
+    manifest.write(rows, out, manifest.AUGMENTED, params.params_hash(*declared), split=split, arm=arm, **said)
     click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{refusals}")
 
 

@@ -17,12 +17,12 @@ from pipeline.audio import recordings
 from pipeline.audio.recordings import AudioParams
 from pipeline.classification import budget, runs
 from pipeline.classification.normalisation import by_speaker
-from pipeline.classification.runs import Heard, Run
-from pipeline.classification.ssl import Listener, SslParams
+from pipeline.classification.runs import ArmFeatures, Run
+from pipeline.classification.ssl import Encoder, SslParams
 from pipeline.classification.svm import SvmParams
 from pipeline.classification.training import CnnParams
 from pipeline.core import hardware, manifest, models, params, predictions
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.models import derived_seed
 from pipeline.core.params import section
@@ -76,12 +76,12 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     found: dict[str, list[Run]] = {}
     for classifier, name in zip(chosen.classifiers, chosen.names, strict=True):
         if classifier == "ssl":
-            arrays = [own[None] for own in _layers(clips, Listener(chosen.ssl, device, cache), prepared)]
+            arrays = [own[None] for own in _layers(clips, Encoder(chosen.ssl, device, cache), prepared)]
         else:
             arrays = stored(clips, features, {"svm": "functionals", "cnn": "log_mel"}[classifier])
         if chosen.normalisation == "speaker":
             arrays = by_speaker(arrays, clips)
-        heard = Heard(clips, [own[0] for own in arrays] if classifier == "ssl" else arrays)
+        heard = ArmFeatures(clips, [own[0] for own in arrays] if classifier == "ssl" else arrays)
         settings = (seeds, device)
         if classifier == "svm":
             found[name] = [runs.of_svm(heard, chosen.svm)]
@@ -110,8 +110,8 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
             }
         ),
     }
-    predictions.write(pd.concat(tables), out, labels, params.digest(chosen, prepared, machine), **said)
-    with whole(curve) as temporary:
+    predictions.write(pd.concat(tables), out, labels, params.params_hash(chosen, prepared, machine), **said)
+    with atomic_write(curve) as temporary:
         rows = [{"classifier": name, "seed": run.seed, **row} for name, run in every for row in run.curve]
         table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
         table.to_csv(temporary, index=False, float_format="%.5g")
@@ -124,14 +124,14 @@ def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
     is_new = clips["is_synthetic"] & (clips["generator"] != manifest.REPEATED)
     beside = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_new, "filepath"]}
     shards = Shards(sorted(beside | {features / corpus for corpus in clips.loc[~is_new, "corpus"]}))
-    return [np.array(shards.array(id_, name)) for id_ in manifest.heard_as(clips)]
+    return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]
 
 
-def _layers(clips: pd.DataFrame, listener: Listener, prepared: AudioParams) -> Iterator[np.ndarray]:
+def _layers(clips: pd.DataFrame, listener: Encoder, prepared: AudioParams) -> Iterator[np.ndarray]:
     """What a self-supervised network makes of each clip, (layers, width)."""
     at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
     for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
-        key = hashlib.sha256(f"{sha256} {params.digest(at_its_rate)}".encode()).hexdigest()
+        key = hashlib.sha256(f"{sha256} {params.params_hash(at_its_rate)}".encode()).hexdigest()
         yield listener.features(key, partial(recordings.prepared, path, at_its_rate, start, end))
 
 

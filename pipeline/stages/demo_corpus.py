@@ -15,7 +15,7 @@ import soundfile
 
 from pipeline.audio import recordings
 from pipeline.core import params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.workers import cores
 from pipeline.corpora.demo import VOICES
 from pipeline.corpora.demo_acting import DemoCorpusParams, Utterance, espeak_settings, utterances, with_effort
@@ -31,7 +31,7 @@ END_DB = -50.0  # as silent as this, of full scale
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the corpus.")
 def main(params_path: Path, out: Path) -> None:
     """Write the demo corpus, or an empty folder where `corpora` does without it."""
-    with whole(out) as folder:
+    with atomic_write(out) as folder:
         folder.mkdir()
         if "demo" not in params.load(params_path, "corpora", tuple[str, ...]):
             click.echo("demo: not among `corpora`, an empty folder")

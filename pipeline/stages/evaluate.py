@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import Field
 
 from pipeline.core import params
-from pipeline.core.files import whole, write_json
+from pipeline.core.files import atomic_write, write_json
 from pipeline.core.params import section
 from pipeline.evaluation import metrics, pooling
 from pipeline.evaluation.metrics import Performance
@@ -42,7 +42,7 @@ class EvaluateParams:
     help="May be repeated: runs that differ in `seed` alone are averaged.",
 )
 @click.option("--augmented", type=click.Path(path_type=Path), help="Training sets, to be audited first.")
-@click.option("--unaudited", is_flag=True, help="Instead of --augmented, where there are only predictions.")
+@click.option("--skip-audit", is_flag=True, help="Instead of --augmented, where there are only predictions.")
 @click.option("--manifest", "clips", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--splits", type=click.Path(path_type=Path), default="data/splits")
 @click.option("--summary", type=click.Path(path_type=Path), required=True)
@@ -52,7 +52,7 @@ def main(
     params_path: Path,
     folders: tuple[Path, ...],
     augmented: Path | None,
-    unaudited: bool,
+    skip_audit: bool,
     clips: Path,
     splits: Path,
     summary: Path,
@@ -64,9 +64,9 @@ def main(
     scenarios = params.load(params_path, "scenarios", tuple[str, ...])
     folds = params.load(params_path, "folds", tuple[int, ...])
     arms = params.load(params_path, "arms", tuple[str, ...])
-    setting = params.load(params_path, "augment.setting", str)
+    setting = params.load(params_path, "augment.headline_arm", str)
     demo = "demo" in params.load(params_path, "corpora", tuple[str, ...])
-    _expect(setting, arms, f"{params_path}: 'augment.setting'")
+    _expect(setting, arms, f"{params_path}: 'augment.headline_arm'")
     _expect(chosen.scenario, scenarios, f"{params_path}: 'evaluate.scenario'")
     if not folds:
         raise click.ClickException(f"{params_path}: 'folds' is empty")
@@ -77,18 +77,18 @@ def main(
         _expect(reference, chosen.references, f"{params_path}: one of 'evaluate.primary.references'")
     splits_of = {scenario: [f"{scenario}-{fold}" for fold in folds] for scenario in scenarios}
     split_names = [split for names in splits_of.values() for split in names]
-    if (augmented is None) != unaudited:
+    if (augmented is None) != skip_audit:
         raise click.ClickException(
-            "expected either --augmented, the training sets to look for leaks in, or --unaudited"
+            "expected either --augmented, the training sets to look for leaks in, or --skip-audit"
         )
     if augmented is None:
         click.echo("not audited: nobody looked for leaks in what the classifiers were trained on")
     elif len(folders) > 1:
-        raise click.ClickException("several --predictions: each run was audited on its own; expected --unaudited")
+        raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")
     else:
         places = audit.Places(clips, splits, augmented, folders[0])
         for split in split_names:
-            rules.refuse(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
+            rules.require_no_leak(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
     pooling.check(folders, split_names, arms)
     cautions = {scenario: [DEMO] if demo else [] for scenario in scenarios}
     for scenario, names in splits_of.items():
@@ -115,7 +115,7 @@ def main(
         "recall": results.recalls(),
         "speakers": results.speakers(),
     }
-    with whole(plots) as folder:
+    with atomic_write(plots) as folder:
         folder.mkdir()
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline import scorers
 from pipeline.audio import measures, recordings
-from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.recordings import AudioParams
 from pipeline.core import manifest, params, shards
 from pipeline.core.manifest import Segment
@@ -23,10 +23,10 @@ Arrays = dict[str, np.ndarray]
 @click.option("--clips", "clips_path", type=click.Path(path_type=Path), required=True, help="A corpus's table.")
 @click.option("--vocoder-out", type=click.Path(path_type=Path), required=True)
 @click.option("--classifier-out", type=click.Path(path_type=Path), required=True)
-@click.option("--judge-out", type=click.Path(path_type=Path), required=True)
+@click.option("--scorer-out", type=click.Path(path_type=Path), required=True)
 @click.option("--recording-out", type=click.Path(path_type=Path), required=True)
 def main(
-    params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path, judge_out: Path, recording_out: Path
+    params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path, scorer_out: Path, recording_out: Path
 ) -> None:
     """Analyse the clips of a corpus: what vocoder, classifiers and judges make of them, and how they were recorded."""
     prepared = params.load(params_path, "audio", AudioParams)
@@ -40,9 +40,11 @@ def main(
     clips = manifest.read(clips_path, manifest.CLIPS)
     found = in_parallel(analyse, manifest.segments(clips), clips_path.stem)
     with (
-        shards.Writer(vocoder_out, {"spectrum": voice.storage}, params.digest(prepared, voice.analysis)) as of_vocoder,
+        shards.Writer(
+            vocoder_out, {"spectrum": voice.storage}, params.params_hash(prepared, voice.analysis)
+        ) as of_vocoder,
         shards.Writer(classifier_out) as of_classifiers,
-        shards.Writer(judge_out) as of_judges,
+        shards.Writer(scorer_out) as of_judges,
         shards.Writer(recording_out) as of_recordings,
     ):
         for id_, (features, audible, judged, recorded) in zip(clips["id"], found, strict=True):
@@ -61,7 +63,7 @@ def _analysed(
     recorded = measures.recording(recording.samples, recording.sampling_rate)
     return (
         voice.analyse(samples).arrays(),
-        heard(samples, prepared.sampling_rate, acoustics),
-        scorers.heard(samples, prepared.sampling_rate),
+        classifier_features(samples, prepared.sampling_rate, acoustics),
+        scorers.scorer_features(samples, prepared.sampling_rate),
         {name: np.array([[value]], np.float32) for name, value in recorded.items()},
     )

@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.recordings import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
 from pipeline.core import hardware, manifest, models, params
@@ -18,7 +18,7 @@ from pipeline.core.manifest import INTENSITIES
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.generation import synthesis
-from pipeline.generation.synthesis import Renderer, Rendition
+from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.vocoder import Features, VocoderParams, vocoder
 
 
@@ -50,7 +50,7 @@ def main(
 ) -> None:
     """Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
     prepared = params.load(params_path, "audio", AudioParams)
-    voice_params = params.load(params_path, "vocoder", VocoderParams)
+    vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate", GenerateParams)
@@ -58,8 +58,8 @@ def main(
     a, b = config["emotions"]
     converter = Converter.from_tensors(tensors, config, hardware.device(machine))
     prosody = converter.prosody
-    if refusal := voice_params.refusal(prosody.params.f0):
-        raise params.ParamsError(f"{params_path}: {refusal}")
+    if params_error := vocoder_params.params_error(prosody.params.f0):
+        raise params.ParamsError(f"{params_path}: {params_error}")
     clips = manifest.read(clips_path, manifest.CLIPS)
     split = manifest.read(split_path, manifest.PARTITIONED)
     sources = manifest.partition(clips, split, "train")
@@ -67,9 +67,9 @@ def main(
     rows = synthetic_rows(sources, (a, b), f"{split_path.stem}/{generator}", out, prosody.intensities, chosen.intensity)
     rows = rows.assign(generator=generator, generator_sha256=models.fingerprint(model), seed=config["seed"])
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-    bounds = (voice_params.world.f0_floor_hz, voice_params.world.f0_ceil_hz)
+    bounds = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
 
-    def converted() -> Iterator[Rendition[Features]]:
+    def converted() -> Iterator[Synthesis[Features]]:
         by_id = sources.set_index("id").loc[rows["source_id"]]
         known = zip(by_id["intensity"], manifest.segments(by_id), strict=True)
         wanted = rows[["source_id", "source_emotion", "emotion", "intensity"]]
@@ -77,17 +77,17 @@ def main(
             spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
             levels = (_known(own), _known(intensity))
             made = converter.convert(spoken, source, target, bounds, *levels, by=SPECTRA[generator])
-            yield Rendition(made, segment)
+            yield Synthesis(made, segment)
 
-    network = voice_params.model(trained)
-    voice = vocoder(voice_params, prepared.sampling_rate, network)
+    network = vocoder_params.model(trained)
+    voice = vocoder(vocoder_params, prepared.sampling_rate, network)
     learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)} if network else {}
     made = synthesis.write(
         out,
         rows,
         converted(),
-        Renderer(voice.synthesise, prepared, partial(heard, params=acoustics)),
-        params.digest(prepared, voice_params, acoustics, machine, chosen),
+        Synthesiser(voice.synthesise, prepared, partial(classifier_features, params=acoustics)),
+        params.params_hash(prepared, vocoder_params, acoustics, machine, chosen),
         split=split_path.stem,
         emotions=f"{a}-{b}",
         model=model.as_posix(),
@@ -101,7 +101,7 @@ def synthetic_rows(
     emotions: tuple[str, str],
     prefix: str,
     out: Path,
-    heard: Mapping[str, Collection[str]],
+    intensities: Mapping[str, Collection[str]],
     intensity: str = "source",
 ) -> pd.DataFrame:
     """What is known of the synthetic clips before they are made, one row for each source clip, sorted by id.
@@ -111,14 +111,14 @@ def synthetic_rows(
         emotions: of the pair
         prefix: of their ids
         out: folder of the clips
-        heard: intensities of each emotion of which enough was heard
-        intensity: to make of all clips; `source`: a clip keeps its own where that was heard, and has none where not
+        intensities: of each emotion, those with enough train clips
+        intensity: to make of all clips; `source`: a clip keeps its own where that is among `intensities`
     """
     a, b = emotions
     sources = sources.sort_values("id")
     target = sources["emotion"].map({a: b, b: a})
     levels = [
-        _known(own, heard.get(made, ())) if intensity == "source" else intensity
+        _known(own, intensities.get(made, ())) if intensity == "source" else intensity
         for own, made in zip(sources["intensity"], target, strict=True)
     ]
     rows = sources.assign(

@@ -11,14 +11,14 @@ import torch
 from pydantic import NonNegativeInt
 
 from pipeline.audio import recordings
-from pipeline.audio.acoustics import AcousticsParams, heard, mel_transform
+from pipeline.audio.acoustics import AcousticsParams, classifier_features, mel_transform
 from pipeline.audio.recordings import AudioParams
 from pipeline.core import hardware, models, params
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.params import section
 from pipeline.generation import synthesis
 from pipeline.generation.dcgan.spectrograms import Maker
-from pipeline.generation.synthesis import Renderer, Rendition
+from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.vocoder.griffin_lim import griffin_lim
 
 GENERATOR = "dcgan"
@@ -52,9 +52,9 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     made = synthesis.write(
         out,
         rows,
-        (Rendition(mel, source=None) for mel in maker.mels(numbers, own_seed).numpy()),
-        Renderer(voice, prepared, partial(heard, params=acoustics)),
-        params.digest(prepared, acoustics, machine, chosen),
+        (Synthesis(mel, source=None) for mel in maker.mels(numbers, own_seed).numpy()),
+        Synthesiser(voice, prepared, partial(classifier_features, params=acoustics)),
+        params.params_hash(prepared, acoustics, machine, chosen),
         split=split,
         emotions="all",
         model=model.as_posix(),

@@ -66,7 +66,7 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     if not clips:
         example = [f"{row['filepath']}: {row['detail']}" for row in left_out[:1]]
         raise click.ClickException("; ".join([f"{raw}: {counts}", *example, *said, expected(name)]))
-    digest = params.digest(chosen, tables.get(name))
+    digest = params.params_hash(chosen, tables.get(name))
     by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
     manifest.write(by_path, quarantine, manifest.QUARANTINE, digest)
     manifest.write(sorted(clips, key=lambda clip: str(clip["id"])), out, manifest.CLIPS, digest)

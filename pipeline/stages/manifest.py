@@ -9,7 +9,7 @@ import click
 import pandas as pd
 
 from pipeline.core import manifest, params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.corpora import ingestion
 from pipeline.corpora.ingestion import Clip
@@ -51,8 +51,8 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
             found = f"in {', '.join(corpora)}, after emotion_map, there are {there}"
             raise click.ClickException(f"{params_path}: emotions: no clip is '{emotion}'; {found}")
 
-    manifest.write(clips, out, manifest.CLIPS, params.digest(corpora, emotions, emotion_map))
-    with whole(csv) as temporary:
+    manifest.write(clips, out, manifest.CLIPS, params.params_hash(corpora, emotions, emotion_map))
+    with atomic_write(csv) as temporary:
         pd.DataFrame(clips)[COLUMNS].to_csv(temporary, index=False, lineterminator="\n")
     reasons = f"; left out: {ingestion.by_reason(left_out)}" * bool(left_out)
     click.echo(f"manifest: kept {len(clips):,} of {len(rows):,} clips{reasons}")

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import PositiveInt
 
 from pipeline.audio import recordings
-from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.recordings import AudioParams
 from pipeline.core import manifest, models, params
 from pipeline.core.manifest import Segment
@@ -21,8 +21,8 @@ from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.generation import synthesis
 from pipeline.generation.classical import ClassicalParams, Perturbation
-from pipeline.generation.synthesis import Renderer, Rendition
-from pipeline.generation.vtlp import Voice, VoicesParams
+from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.generation.vtlp import Vtlp, VtlpParams
 from pipeline.vocoder import Features, VocoderParams, vocoder
 from pipeline.vocoder.world import World
 
@@ -50,7 +50,7 @@ def main(
 ) -> None:
     """Make clips of train clips that keep their emotion: classical, by the vocoder alone, or in other voices."""
     chosen = params.load(params_path, "perturb", PerturbParams)
-    chosen_voices = params.load(params_path, "voices", VoicesParams)
+    chosen_voices = params.load(params_path, "voices", VtlpParams)
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
@@ -70,29 +70,29 @@ def main(
         changes = [Perturbation.drawn(chosen.classical, own) for own in seeds]
         rows = rows.assign(parameters=[_json(change) for change in changes], seed=seed)
         synthesise, contents = partial(perturbed, prepared=prepared), zip(segments, changes, strict=True)
-        digest = params.digest(CLASSICAL, chosen, prepared)
+        digest = params.params_hash(CLASSICAL, chosen, prepared)
     elif generator == VOICES:
-        if refusal := vocoder_params.voices_refusal():
-            raise params.ParamsError(f"{params_path}: {refusal}")
-        voices = [Voice.drawn(chosen_voices, own) for own in seeds]
+        if params_error := vocoder_params.vtlp_error():
+            raise params.ParamsError(f"{params_path}: {params_error}")
+        voices = [Vtlp.drawn(chosen_voices, own) for own in seeds]
         rows = rows.assign(parameters=[_json(voice) for voice in voices], seed=seed)
         world = World(vocoder_params.world, prepared.sampling_rate)
         synthesise, contents = partial(in_voice, vocoder=world), zip(spoken(rows, features), voices, strict=True)
-        digest = params.digest(VOICES, chosen_voices, vocoder_params, prepared)
+        digest = params.params_hash(VOICES, chosen_voices, vocoder_params, prepared)
         declared += (chosen_voices,)
     else:
         network = vocoder_params.model(trained)
         synthesise = vocoder(vocoder_params, prepared.sampling_rate, network).synthesise
         contents = spoken(rows, features)
-        digest = params.digest(COPY, vocoder_params, prepared)
+        digest = params.params_hash(COPY, vocoder_params, prepared)
         if network:
             learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)}
     made = synthesis.write(
         out,
         rows.assign(generator_sha256=digest),
-        (Rendition(content, segment) for content, segment in zip(contents, segments, strict=True)),
-        Renderer[Any](synthesise, prepared, partial(heard, params=acoustics)),
-        params.digest(*declared),
+        (Synthesis(content, segment) for content, segment in zip(contents, segments, strict=True)),
+        Synthesiser[Any](synthesise, prepared, partial(classifier_features, params=acoustics)),
+        params.params_hash(*declared),
         split=split,
         emotions="all",
         **learned,
@@ -139,12 +139,12 @@ def perturbed(content: tuple[Segment, Perturbation], prepared: AudioParams) -> n
     return perturbation.apply(recordings.prepared(path, prepared, start, end), prepared.sampling_rate)
 
 
-def in_voice(content: tuple[Features, Voice], vocoder: World) -> np.ndarray:
+def in_voice(content: tuple[Features, Vtlp], vocoder: World) -> np.ndarray:
     """Samples of a clip, spoken by somebody else."""
     features, voice = content
     return voice.speak(features, vocoder)
 
 
-def _json(change: Perturbation | Voice) -> str:
+def _json(change: Perturbation | Vtlp) -> str:
     """What was done to a clip, without what was not."""
     return json.dumps({name: value for name, value in asdict(change).items() if value is not None})

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.core import manifest, params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.corpora import AGREED_FOLDS
 from pipeline.data import splits
 from pipeline.data.splits import PARTITIONS, SplitParams
@@ -27,11 +27,11 @@ def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, n
     scenario = chosen.scenarios[name]
     clips = manifest.read(clips_path, manifest.CLIPS)
     rows = splits.partitions(clips, fold, scenario, chosen, AGREED_FOLDS)
-    digest = params.digest(chosen.n_folds, chosen.sentence_groups, chosen.train_only, scenario)
+    digest = params.params_hash(chosen.n_folds, chosen.sentence_groups, chosen.train_only, scenario)
     sentences = "apart" if chosen.sentence_groups > 1 else "shared"
     manifest.write(rows, out, manifest.PARTITIONED, digest, sentences=sentences)
     counts = rows["partition"].value_counts()
     click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
     for empty in none:  # later stages depend on the folders around them, which must be there also without pairs
-        with whole(empty) as folder:
+        with atomic_write(empty) as folder:
             folder.mkdir()

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.assessment.figures import ASSESSED, DECIMALS, DEMO, figures, in_numbers, in_words
 from pipeline.core import manifest, params
-from pipeline.core.files import whole, write_json
+from pipeline.core.files import atomic_write, write_json
 
 
 @click.command()
@@ -30,7 +30,7 @@ def main(params_path: Path, assessed: Path, metrics: Path, table_path: Path) -> 
     known = {scenario: found for scenario, found in numbers.items() if found}
     write_json(metrics, {**({"note": DEMO} if demo else {}), **known})
     flat = pd.concat({scenario: figures(table) for scenario, table in tables.items()}, names=["scenario"])
-    with whole(table_path) as temporary:
+    with atomic_write(table_path) as temporary:
         (flat.round(DECIMALS) + 0.0).to_csv(temporary, lineterminator="\n", encoding="utf-8")  # + 0.0: no −0
     for scenario, found in numbers.items():
         click.echo(f"{scenario}: {in_words(found)}")

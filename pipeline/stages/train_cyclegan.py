@@ -16,10 +16,10 @@ from pipeline.conversion.converter import Converter, Normalisation, Styles
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.conversion.pair import CycleGanParams, generator_size
-from pipeline.conversion.parallel import Take, with_aims
+from pipeline.conversion.parallel import ParallelUtterance, with_parallel_targets
 from pipeline.conversion.prosody import Prosody, ProsodyParams
 from pipeline.core import hardware, manifest, models, params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
 
@@ -68,17 +68,17 @@ def main(
     prosody = Prosody.fit(own.values(), chosen_prosody)
     frames = {id_: torch.from_numpy(clip.features.spectrum) for id_, clip in own.items()}
     styles = Styles.fit(((frames[id_], clip.emotion, clip.intensity) for id_, clip in own.items()), prosody.intensities)
-    takes: dict[str, list[Take]] = {emotion: [] for emotion in emotions}
+    takes: dict[str, list[ParallelUtterance]] = {emotion: [] for emotion in emotions}
     for id_, clip in own.items():
         seen = styles.source(clip.emotion, clip.intensity).apply(frames[id_])
         speech = Speech.of(clip.features.spectrum)
-        takes[clip.emotion].append(Take(speech, seen, clip.speaker, clip.sentence, clip.intensity))
+        takes[clip.emotion].append(ParallelUtterance(speech, seen, clip.speaker, clip.sentence, clip.intensity))
     domains: dict[str, Domain] = {}
     undone: dict[str, list[Normalisation]] = {}  # of each clip's conversion to the other emotion
     for emotion, other in (emotions, emotions[::-1]):
         acted = takes[emotion]
         if chosen.parallel_weight:
-            drawn, acted = with_aims(acted, takes[other])
+            drawn, acted = with_parallel_targets(acted, takes[other])
         else:
             drawn = [one.normalised for one in acted]
         domains[emotion] = Domain.of(drawn, [one.speaker for one in acted])
@@ -95,7 +95,7 @@ def main(
             raise click.ClickException(
                 f"{classifier_path}: has heard other clips than the train partition of {split_path}"
             )
-        if about.get("params") != params.digest(chosen, chosen_prosody):
+        if about.get("params") != params.params_hash(chosen, chosen_prosody):
             raise click.ClickException(f"{classifier_path}: made with other parameters; `dvc repro` makes it again")
         classifier = EmotionClassifier(
             takes[a][0].normalised.shape[1], chosen.emotion_classifier.channels, about["emotions"]
@@ -126,7 +126,7 @@ def main(
         "params": asdict(chosen),
     }
     models.save(out, converter.tensors(), config)
-    with whole(curve) as temporary:
+    with atomic_write(curve) as temporary:
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
     checkpoints.delete()
     click.echo(f"{split_path.stem} {pair}: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from pipeline.core import hardware, manifest, models, params
-from pipeline.core.files import whole
+from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
 from pipeline.generation.dcgan import training
@@ -58,6 +58,6 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "params": asdict(chosen),
     }
     models.save(out, Maker(generator, normalisation).tensors(), config)
-    with whole(curve) as temporary:
+    with atomic_write(curve) as temporary:
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
     click.echo(f"{split_path.stem} dcgan: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")

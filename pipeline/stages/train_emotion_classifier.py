@@ -36,9 +36,9 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         emotions, speakers = list(train["emotion"]), list(train["speaker"])
         device = hardware.device(machine)
         own_seed = models.derived_seed(seed, split, "guide")  # its earlier name; another one gives other weights
-        deaf_to = () if prosody.energy == "cyclegan" else (0,)
+        masked = () if prosody.energy == "cyclegan" else (0,)
         classifier = trained_classifier(
-            frames, emotions, speakers, chosen.emotion_classifier, chosen.frames, own_seed, device, deaf_to
+            frames, emotions, speakers, chosen.emotion_classifier, chosen.frames, own_seed, device, masked
         )
         tensors = classifier.state_dict()
     config = {
@@ -48,7 +48,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "seed": seed,
         "machine": hardware.resolved(machine),
         "train_clips_sha256": models.clips_sha256(train),
-        "params": params.digest(chosen, prosody),
+        "params": params.params_hash(chosen, prosody),
     }
     models.save(out, tensors, config)
     click.echo(f"{split}: {len(train):,} clips" if tensors else f"{split}: 'classifier_weight' is 0, nothing to train")

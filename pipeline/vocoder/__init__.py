@@ -52,13 +52,13 @@ class VocoderParams:
         asked = f"vocoder.kind: {self.kind}" + f", mel.inversion: {self.mel.inversion}" * (self.kind == "mel")
         return f"'vocoders' is {list(vocoders)}, expected {expected} with '{asked}'"
 
-    def refusal(self, f0: str) -> str:
+    def params_error(self, f0: str) -> str:
         """Why F0 cannot be converted as `prosody.f0` says; empty where it can."""
         if self.kind != "mel" or f0 == "none":
             return ""
         return f"'prosody.f0' is '{f0}', but with 'vocoder.kind' mel F0 is part of the spectrum; expected 'none'"
 
-    def voices_refusal(self) -> str:
+    def vtlp_error(self) -> str:
         """Why there can be no `voices`; empty where there can."""
         if self.kind == "world":
             return ""

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.assessment.figures import ASSESSED, FIGURES, figures, gap_closed, in_numbers, in_words
 
-WAY = {"source": 8.0, "converted": 7.0, "second_take": 4.0}  # MCD [dB]; a quarter of the way
+WAY = {"source": 8.0, "converted": 7.0, "second_reference": 4.0}  # MCD [dB]; a quarter of the way
 
 
 def row(what: str = "converted", **changes: Any) -> dict[str, Any]:
@@ -44,18 +44,18 @@ def test_figures_are_means_over_what_is_known() -> None:
     assert list(found.columns) == list(FIGURES)
     made = found.loc["sad", "angry", "converted"].dropna().to_dict()
     assert made == pytest.approx(
-        {"mcd_db": 6.5, "estoi": 0.7, "examiner_accuracy": 1 / 3, "speaker_identification": 0.5}
+        {"mcd_db": 6.5, "estoi": 0.7, "recognition_accuracy": 1 / 3, "speaker_identification": 0.5}
     )
     assert found.loc["sad", "angry", "source"].dropna().to_dict() == {"mcd_db": 9}
     assert found.loc["sad", "happy", "converted"].dropna().to_dict() == {
-        "examiner_accuracy": 1,
+        "recognition_accuracy": 1,
         "speaker_identification": 1,
     }
 
 
 def test_gap_closed() -> None:
     assert gap_closed(table(*way())).to_dict() == {("sad", "angry"): 0.25}
-    beyond = {"source": 8.0, "converted": 9.0, "second_take": 4.0}
+    beyond = {"source": 8.0, "converted": 9.0, "second_reference": 4.0}
     assert gap_closed(table(*way(beyond))).to_dict() == {("sad", "angry"): -0.25}
 
 
@@ -70,9 +70,9 @@ def test_gap_is_closed_between_comparable_clips() -> None:
     "mcd",
     [
         {"source": 8.0, "converted": 7.0},
-        {"source": 8.0, "converted": 7.0, "second_take": np.nan},
-        {"source": 4.0, "converted": 4.0, "second_take": 4.0},
-        {"source": 4.0, "converted": 5.0, "second_take": 6.0},
+        {"source": 8.0, "converted": 7.0, "second_reference": np.nan},
+        {"source": 4.0, "converted": 4.0, "second_reference": 4.0},
+        {"source": 4.0, "converted": 5.0, "second_reference": 6.0},
         {},
     ],
 )
@@ -87,7 +87,7 @@ def test_no_gap(mcd: dict[str, float]) -> None:
 def test_numbers() -> None:
     rows = table(
         *way(),
-        *way({"source": 8.0, "converted": 6.0, "second_take": 4.0}, source="neutral", heard="sad"),
+        *way({"source": 8.0, "converted": 6.0, "second_reference": 4.0}, source="neutral", heard="sad"),
         *way({"source": 9.0, "converted": 9.00004}, source="angry", target="sad", heard="sad", identified=None),
     )
     numbers = in_numbers(rows)
@@ -97,21 +97,21 @@ def test_numbers() -> None:
     assert numbers["sad_to_angry"]["gap_closed"] == 0.25
     assert numbers["angry_to_sad"] == {
         "mcd_db": {"source": 9.0, "converted": 9.0},
-        "examiner_accuracy": {"source": 1.0, "converted": 1.0},
+        "recognition_accuracy": {"source": 1.0, "converted": 1.0},
     }
     mean = numbers["mean"]
-    assert mean["mcd_db"] == {"source": 8.3333, "converted": 7.3333, "second_take": 4.0}
+    assert mean["mcd_db"] == {"source": 8.3333, "converted": 7.3333, "second_reference": 4.0}
     assert mean["gap_closed"] == 0.375
     assert (mean["directions"], mean["with_gap"]) == (3, 2)
     assert "gap_closed 0.375 (of 2 of 3 directions, not of angry_to_sad: no second take" in in_words(numbers)
-    assert mean["examiner_accuracy"]["converted"] == 0.6667  # of three directions
-    assert mean["examiner_uar"]["converted"] == 0.75  # of two targets
+    assert mean["recognition_accuracy"]["converted"] == 0.6667  # of three directions
+    assert mean["recognition_uar"]["converted"] == 0.75  # of two targets
     assert mean["speaker_identification"]["converted"] == 1.0
 
 
 def test_numbers_are_fit_for_dvc() -> None:
     """No lists, nulls or NaN; no −0."""
-    rows = table(*way({"source": 8.0, "converted": 8.0, "second_take": 4.0}), row(target="happy", heard=None))
+    rows = table(*way({"source": 8.0, "converted": 8.0, "second_reference": 4.0}), row(target="happy", heard=None))
     text = json.dumps(in_numbers(rows), allow_nan=False)
     assert not {"[", "null", "-0.0"} & set(text.replace(",", "").split())
     assert '"gap_closed": 0.0' in text
@@ -127,6 +127,6 @@ def test_nothing_was_converted() -> None:
 
 def test_words() -> None:
     said = in_words(in_numbers(table(*way())))
-    assert said.startswith("mcd_db source 8.000, converted 7.000, second_take 4.000; examiner_accuracy source 1.000")
+    assert said.startswith("mcd_db source 8.000, converted 7.000, second_reference 4.000; recognition_accuracy source")
     assert said.endswith("; gap_closed 0.250 (of 1 of 1 directions)")
     assert "gap" not in in_words(in_numbers(table(row())))

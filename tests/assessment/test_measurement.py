@@ -13,7 +13,15 @@ import soundfile
 
 from pipeline.assessment.distortion import distances
 from pipeline.assessment.figures import ASSESSED, DISTANCES
-from pipeline.assessment.measurement import Findings, Heard, Laboratory, Subject, mean_distances, rows, takes_of
+from pipeline.assessment.measurement import (
+    AssessedClip,
+    Assessor,
+    Measurements,
+    Scores,
+    mean_distances,
+    parallel_utterances,
+    rows,
+)
 from pipeline.audio.recordings import AudioParams, prepare
 from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
@@ -23,7 +31,7 @@ from pipeline.vocoder.world import World, WorldParams
 RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
 WORLD = World(WorldParams(5, 36, "dio", 71, 600), RATE)
-LABORATORY = Laboratory(WORLD, PREPARED)
+LABORATORY = Assessor(WORLD, PREPARED)
 
 
 @cache
@@ -42,11 +50,11 @@ def features(f0_hz: float = 150, duration_s: float = 1.0) -> Features:
 
 
 @pytest.fixture
-def subject(tmp_path: Path) -> Subject:
+def subject(tmp_path: Path) -> AssessedClip:
     """A sad clip, twice as high as an angry clip: the one is also converted to the other."""
     soundfile.write(tmp_path / "a.wav", spoken(), RATE, subtype="FLOAT")
     takes = {"sad": [], "angry": [features(300)]}
-    return Subject(
+    return AssessedClip(
         Segment(tmp_path / "a.wav"), features(), takes, {"angry": replace(features(), f0_hz=2 * features().f0_hz)}
     )
 
@@ -66,7 +74,7 @@ def test_takes_are_of_one_speaker_sentence_and_intensity() -> None:
         "k": ("y", "ann", "dogs", "medium", "angry"),
     }
     clips = pd.DataFrame(facts, ["corpus", "speaker", "sentence", "intensity", "emotion"]).T.rename_axis("id")
-    found = takes_of(clips.reset_index().iloc[::-1])
+    found = parallel_utterances(clips.reset_index().iloc[::-1])
     assert found == dict.fromkeys(facts, {}) | {
         "a": {"angry": ["b", "c"]},
         "b": {"sad": ["a"], "angry": ["c"]},
@@ -97,8 +105,8 @@ def test_a_negative_correlation_stays_negative() -> None:
     assert mean_distances(clip, [mirrored])["f0_correlation"] == pytest.approx(-1)
 
 
-def test_findings(subject: Subject) -> None:
-    found = LABORATORY.findings(subject)
+def test_findings(subject: AssessedClip) -> None:
+    found = LABORATORY.measure(subject)
     assert found.real == {"sad": mean_distances(features(), []), "angry": mean_distances(features(), [features(300)])}
     assert found.real["angry"]["f0_mean_st"] == pytest.approx(12, abs=0.2)
     made = found.converted["angry"]
@@ -114,25 +122,25 @@ def test_findings(subject: Subject) -> None:
     assert found.made["angry"]["mcd_db"] == distances(features(), features(300))["mcd_db"]
 
 
-def test_words_are_compared_at_the_sources_f0_whatever_the_tempo(subject: Subject) -> None:
+def test_words_are_compared_at_the_sources_f0_whatever_the_tempo(subject: AssessedClip) -> None:
     slower = Features(*(np.repeat(track, 2, axis=0) for track in features().arrays().values()))
     higher = replace(slower, f0_hz=1.5 * slower.f0_hz)
     takes: dict[str, list[Features]] = {"angry": [], "happy": []}
-    found = LABORATORY.findings(replace(subject, conversions={"angry": higher, "happy": slower}, takes=takes)).converted
+    found = LABORATORY.measure(replace(subject, conversions={"angry": higher, "happy": slower}, takes=takes)).converted
     assert found["angry"].estoi is not None
     assert found["happy"].estoi is not None
     assert abs(found["angry"].estoi - found["happy"].estoi) > 0.01
     assert found["angry"].estoi_at_source_f0 == pytest.approx(found["happy"].estoi, abs=0.005)
 
 
-def test_what_is_made_is_heard_as_a_listener_gets_it(subject: Subject) -> None:
+def test_what_is_made_is_heard_as_a_listener_gets_it(subject: AssessedClip) -> None:
     """Prepared and analysed again."""
     quiet = Features(*(np.repeat(track[:1], 60, axis=0) for track in features().arrays().values()))
     quiet.spectrum[:, 0] -= 15
     padded = Features(
         *(np.concatenate(pair) for pair in zip(quiet.arrays().values(), features().arrays().values(), strict=True))
     )
-    found = LABORATORY.findings(replace(subject, conversions={"angry": padded}, takes={"angry": [features()]}))
+    found = LABORATORY.measure(replace(subject, conversions={"angry": padded}, takes={"angry": [features()]}))
     made, copy = found.converted["angry"], found.copy
     assert found.made["angry"]["log_duration"] == mean_distances(padded, [features()])["log_duration"] > 0.2
     assert made.distances["log_duration"] < 0.05
@@ -151,9 +159,9 @@ def test_rows() -> None:
         emotion=lambda heard: f"emotion {heard}", speaker=lambda voice, id_: f"{voice} in {id_}"
     )
 
-    def heard_as(name: str, mcd_db: float) -> Heard:
+    def heard_as(name: str, mcd_db: float) -> Scores:
         row: Any = name
-        return Heard({"takes": 1, "mcd_db": mcd_db}, mcd_db / 10, mcd_db / 8, row, row)
+        return Scores({"takes": 1, "mcd_db": mcd_db}, mcd_db / 10, mcd_db / 8, row, row)
 
     real = {name: {"takes": 2, "mcd_db": mcd} for name, mcd in {"sad": 1.0, "angry": 2.0, "happy": 3.0}.items()}
     planned = {"angry": {"takes": 1, "mcd_db": 3.5}, "happy": {"takes": 1, "mcd_db": 4.5}}
@@ -162,7 +170,7 @@ def test_rows() -> None:
         {"id": "a", "emotion": "sad", "speaker": "ann", "sentence": "dogs", "intensity": None, "corpus": "x"}
     )
     itself: Any = "itself"
-    table = pd.DataFrame(rows(clip, itself, itself, Findings(real, heard_as("copy", 6), planned, made), jury))
+    table = pd.DataFrame(rows(clip, itself, itself, Measurements(real, heard_as("copy", 6), planned, made), jury))
     assert set(table.columns) <= set(ASSESSED.names)
     assert set(table[["id", "speaker", "sentence"]].itertuples(index=False, name=None)) == {("a", "ann", "dogs")}
     assert table["intensity"].isna().all()
@@ -174,6 +182,6 @@ def test_rows() -> None:
         ["sad", "angry", "rendered", 1, 4, None, None, None, None],
         ["sad", "angry", "copy_synthesis", 0, None, 0.6, 0.75, None, "copy in a"],
         ["angry", "sad", "copy_synthesis", 1, 6, None, None, "emotion copy", None],
-        ["angry", "sad", "second_take", 2, 1.0, None, None, "emotion itself", "itself in a"],
+        ["angry", "sad", "second_reference", 2, 1.0, None, None, "emotion itself", "itself in a"],
     ]
     assert len(table) == 2 * len(of_pair)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.assessment.scores import Jury
+from pipeline.assessment.scores import ConversionScorers
 from pipeline.core import shards
 from pipeline.core.shards import Shards
 
@@ -15,7 +15,7 @@ EMOTIONS = {"angry": (3.0, 0.0), "sad": (0.0, 3.0)}
 PLACES = {"ann": (5.0, 0.0, 0.0), "bob": (0.0, 5.0, 0.0), "cy": (0.0, 0.0, 5.0), "dee": (5.0, 5.0, 0.0)}
 SENTENCES = ("dogs", "kids")
 
-Convene = Callable[[pd.DataFrame, pd.DataFrame], Jury]
+Convene = Callable[[pd.DataFrame, pd.DataFrame], ConversionScorers]
 
 
 def clips(*people: str, corpus: str = "x", sentences: tuple[str, ...] = SENTENCES) -> pd.DataFrame:
@@ -33,14 +33,16 @@ def clips(*people: str, corpus: str = "x", sentences: tuple[str, ...] = SENTENCE
 
 @pytest.fixture
 def convene(tmp_path: Path) -> Convene:
-    def make(train: pd.DataFrame, others: pd.DataFrame) -> Jury:
+    def make(train: pd.DataFrame, others: pd.DataFrame) -> ConversionScorers:
         draw = np.random.default_rng(0)
         with shards.Writer(tmp_path / "x") as shard:
             for row in pd.concat([train, others]).itertuples():
                 points = {"examiner": EMOTIONS[row.tone], "voice": PLACES[row.voice]}
                 noisy = {name: point + 0.3 * draw.standard_normal((1, len(point))) for name, point in points.items()}
                 shard.add(row.id, noisy)
-        return Jury(*(rows.drop(columns=["voice", "tone"]) for rows in (train, others)), Shards([tmp_path / "x"]))
+        return ConversionScorers(
+            *(rows.drop(columns=["voice", "tone"]) for rows in (train, others)), Shards([tmp_path / "x"])
+        )
 
     return make
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from pipeline.audio import measures
-from pipeline.audio.acoustics import CEPSTRA, AcousticsParams, heard, log_mel, pitch
+from pipeline.audio.acoustics import CEPSTRA, AcousticsParams, classifier_features, log_mel, pitch
 
 RATE = 16_000
 PARAMS = AcousticsParams(n_mels=64, frame_ms=10, window_ms=25)
@@ -27,7 +27,7 @@ def voice(f0_hz: float | np.ndarray, seconds: float = 1.0) -> np.ndarray:
 
 
 def functionals(samples: np.ndarray) -> np.ndarray:
-    return heard(samples, RATE, PARAMS)["functionals"][0]
+    return classifier_features(samples, RATE, PARAMS)["functionals"][0]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_log_mel_is_librosas(
 
 @pytest.mark.parametrize("samples", [1, 100, 159, 160, 480, 16_000])
 def test_a_frame_every_hop_however_short(samples: int) -> None:
-    found = heard(noise(samples), RATE, PARAMS)
+    found = classifier_features(noise(samples), RATE, PARAMS)
     assert found["log_mel"].shape == (1 + samples // 160, 64)
     assert found["functionals"].shape == functionals(noise(RATE))[None].shape
     assert np.isfinite(found["functionals"]).all()
@@ -121,14 +121,14 @@ def test_pitch_is_that_of_the_voiced_frames() -> None:
     wave = sound.astype(np.float64)
     f0_hz = pyworld.stonemask(wave, *pyworld.dio(wave, RATE, 71, 600, frame_period=10), RATE)
     expected = measures.voice(f0_hz[:, None])
-    found = pitch(heard(sound, RATE, PARAMS)["functionals"])
+    found = pitch(classifier_features(sound, RATE, PARAMS)["functionals"])
     assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-3)
     assert found["f0_median_hz"] == pytest.approx(180, rel=0.03) and 9 < found["f0_range_st"] < 11
 
 
 @pytest.mark.parametrize("sound", [noise(800, 1e-3), np.zeros(RATE, np.float32)])
 def test_no_pitch_without_voice(sound: np.ndarray) -> None:
-    assert all(np.isnan(value) for value in pitch(heard(sound, RATE, PARAMS)["functionals"]).values())
+    assert all(np.isnan(value) for value in pitch(classifier_features(sound, RATE, PARAMS)["functionals"]).values())
 
 
 def test_rhythm() -> None:
@@ -143,7 +143,7 @@ def test_rhythm() -> None:
 
 def test_functionals_equal_librosas_and_scipys() -> None:
     sound = noise(RATE) * np.linspace(0.2, 1, RATE, dtype=np.float32)
-    found = heard(sound, RATE, PARAMS)
+    found = classifier_features(sound, RATE, PARAMS)
     row = found["functionals"][0]
     track = librosa.feature.mfcc(S=found["log_mel"].T, n_mfcc=CEPSTRA).T
     expected = {

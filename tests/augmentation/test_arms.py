@@ -17,7 +17,7 @@ from pipeline.augmentation.arms import (
     repeated,
     shuffled,
 )
-from pipeline.core.manifest import REPEATED, heard_as
+from pipeline.core.manifest import REPEATED, feature_ids
 
 
 def test_folders_of_generators() -> None:
@@ -159,8 +159,8 @@ def test_real_clips_once_more() -> None:
     found = mixed(candidates, clips, ratio=1.5, weight=0.3)
     assert found["emotion"].value_counts().to_dict() == {"sad": 9, "angry": 6}
     assert found["weight"].sum() == pytest.approx(0.3 * 10)
-    assert set(heard_as(found)) <= set(clips["id"]) and not set(found["id"]) & set(clips["id"])
-    pd.testing.assert_series_equal(heard_as(found.assign(generator="classical")), found["id"])
+    assert set(feature_ids(found)) <= set(clips["id"]) and not set(found["id"]) & set(clips["id"])
+    pd.testing.assert_series_equal(feature_ids(found.assign(generator="classical")), found["id"])
 
 
 def test_real_clips_are_repeated_until_rare_emotions_are_filled_up() -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.augmentation import quality_gate
 from pipeline.augmentation.quality_gate import GateParams
 from pipeline.scorers.gate import Gate
-from pipeline.scorers.speakers import Voices
+from pipeline.scorers.speakers import SpeakerSpace
 
 EMOTIONS = ("angry", "neutral", "sad")
 SPEAKERS = tuple("abcdefg")
@@ -104,7 +104,7 @@ def test_a_voice_is_never_compared_with_its_source(clips: pd.DataFrame, monkeypa
                 assert not set(origins) & set(known[-1]["id"])
             return np.ones((len(found), 1))
 
-    monkeypatch.setattr(Voices, "fit", Spy)
+    monkeypatch.setattr(SpeakerSpace, "fit", Spy)
     assert (quality_gate.speaker_similarities(clips, numbers) == 1).all()
     assert len(known) == quality_gate.FOLDS
 

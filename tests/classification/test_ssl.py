@@ -12,7 +12,7 @@ from torchaudio import pipelines
 from torchaudio.models import wav2vec2_model
 
 from pipeline.classification import ssl
-from pipeline.classification.ssl import Listener, SslError, SslHead, SslParams, Standardisation, train_ssl
+from pipeline.classification.ssl import Encoder, SslError, SslHead, SslParams, Standardisation, train_ssl
 from pipeline.classification.training import Clips, uar
 
 CPU = torch.device("cpu")
@@ -59,15 +59,15 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SslParams:
 
 
 @pytest.fixture
-def listener(tiny: SslParams, tmp_path: Path) -> Listener:
-    return Listener(tiny, CPU, tmp_path / "cache")
+def listener(tiny: SslParams, tmp_path: Path) -> Encoder:
+    return Encoder(tiny, CPU, tmp_path / "cache")
 
 
 def noise(samples: int = 4000) -> np.ndarray:
     return np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
 
 
-def test_features_are_mean_layers(listener: Listener) -> None:
+def test_features_are_mean_layers(listener: Encoder) -> None:
     torch.manual_seed(0)
     network = wav2vec2_model(**TINY).eval()
     found = listener.features("ab" * 32, noise)
@@ -85,18 +85,18 @@ def test_a_clip_is_heard_once(tiny: SslParams, tmp_path: Path) -> None:
         heard.append(1)
         return noise()
 
-    found = [Listener(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples) for _ in range(2)]
+    found = [Encoder(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples) for _ in range(2)]
     assert np.array_equal(*found) and len(heard) == 1
     torch.manual_seed(1)
     torch.save(wav2vec2_model(**TINY).state_dict(), tiny.weights)  # other weights, the same name
-    other = Listener(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples)
+    other = Encoder(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples)
     assert not np.allclose(other, found[0]) and len(heard) == 2
 
 
 def test_missing_weights_say_how_to_get_them(tiny: SslParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(tiny.weights).unlink()
     with pytest.raises(SslError) as caught:
-        Listener(tiny, CPU, tmp_path)
+        Encoder(tiny, CPU, tmp_path)
     message = caught.value.message
     assert f"'{tiny.weights}' not found" in message and "pipelines.TINY_BASE.get_model(" in message
     command = message[message.index('-c "') + 4 : message.rindex('"')]
@@ -124,14 +124,14 @@ def of_another(path: Path) -> None:
 def test_other_weights(tiny: SslParams, tmp_path: Path, spoil: Callable[[Path], Any]) -> None:
     spoil(Path(tiny.weights))
     with pytest.raises(SslError, match="weights.pth: not the weights of TINY_BASE"):
-        Listener(tiny, CPU, tmp_path)
+        Encoder(tiny, CPU, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["WAVLM_BASE_PLUZ", "WAV2VEC2_ASR_BASE_960H", "Wav2Vec2Bundle"])
 def test_unknown_bundle(tiny: SslParams, tmp_path: Path, name: str) -> None:
     params = SslParams(**{**PARAMS, "bundle": name}, weights=tiny.weights)
     with pytest.raises(SslError, match=f"'{name}'; (did you mean|expected one of)"):
-        Listener(params, CPU, tmp_path)
+        Encoder(params, CPU, tmp_path)
 
 
 def clouds(clips: int, seed: int) -> Clips:

@@ -126,7 +126,7 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"scenarios": ["ful"]}, "'scenarios': 'ful' is not known; did you mean 'full'?"),
         ({"arms": ["none", "cyclegann"]}, "'arms': 'cyclegann' is not known; did you mean 'cyclegan'?"),
         ({"arms": ["cyclegan"]}, "'arms': 'none' is missing, which the others are compared with"),
-        ({"arms": ["none"]}, "'augment.setting': 'cyclegan' is not known; expected one of none"),
+        ({"arms": ["none"]}, "'augment.headline_arm': 'cyclegan' is not known; expected one of none"),
         ({"evaluate__scenario": "low"}, "'evaluate.scenario': 'low' is not known; expected one of full"),
         ({"evaluate__classifier": "cn"}, "'evaluate.classifier': 'cn' is not known; did you mean 'cnn'?"),
         (

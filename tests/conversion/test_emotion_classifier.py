@@ -64,7 +64,7 @@ def test_statistics_are_those_of_what_it_learned_from(classifier: EmotionClassif
 
 
 def test_what_it_is_deaf_to_says_nothing_and_gets_no_gradient() -> None:
-    classifier = trained_classifier(*corpus(), replace(PARAMS, steps=3), 16, 0, CPU, deaf_to=(0, 2))
+    classifier = trained_classifier(*corpus(), replace(PARAMS, steps=3), 16, 0, CPU, masked=(0, 2))
     x = torch.randn(2, ORDER, 33, requires_grad=True)
     loud = x.detach() + torch.tensor([5.0, 0.0, 5.0])[:, None]
     assert torch.equal(classifier(loud), classifier(x))

@@ -72,7 +72,7 @@ def test_what_moves_the_mean_is_kept_in_part() -> None:
     free = Generator(order=4, channels=8, blocks=2, kernel=3)
     nn.init.normal_(free.leave.weight)
     nn.init.ones_(free.leave.bias)
-    bound = Generator(order=4, channels=8, blocks=2, kernel=3, keep_mean=0.75)
+    bound = Generator(order=4, channels=8, blocks=2, kernel=3, residual_mean_removal=0.75)
     bound.load_state_dict(free.state_dict())
     x = torch.randn(2, 4, 50)
     moved = (free(x) - x).mean(dim=2)
@@ -84,7 +84,7 @@ def test_what_moves_the_mean_is_kept_in_part() -> None:
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_conversions_vary_as_much_as_their_clips(share: float) -> None:
     torch.manual_seed(0)
-    network = Generator(order=4, channels=8, blocks=2, kernel=3, keep_variance=share)
+    network = Generator(order=4, channels=8, blocks=2, kernel=3, variance_compensation=share)
     x = torch.randn(2, 4, 500) * torch.tensor([0.5, 1.0, 2.0, 1.0])[:, None] + 3
     with torch.no_grad():
         nn.init.normal_(network.leave.weight, std=0.5)
@@ -97,7 +97,7 @@ def test_conversions_vary_as_much_as_their_clips(share: float) -> None:
 
 @pytest.mark.parametrize("frames", [1, 40])
 def test_conversion_of_what_never_changes(frames: int) -> None:
-    network = Generator(order=4, channels=8, blocks=2, kernel=3, keep_variance=1.0)
+    network = Generator(order=4, channels=8, blocks=2, kernel=3, variance_compensation=1.0)
     nn.init.normal_(network.leave.weight, std=0.5)
     made = network.convert(torch.ones(1, 4, frames))
     assert made.isfinite().all()

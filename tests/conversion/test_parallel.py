@@ -9,7 +9,7 @@ import torch
 from pipeline.conversion.alignment import Speech
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.pair import CycleGanParams
-from pipeline.conversion.parallel import Take, with_aims
+from pipeline.conversion.parallel import ParallelUtterance, with_parallel_targets
 from pipeline.conversion.training import train
 
 ORDER = 6
@@ -22,16 +22,16 @@ def spectrum(frames: int = 40, seed: int = 0) -> np.ndarray:
 
 def take(
     coded: np.ndarray, speaker: str = "s1", sentence: str | None = "kids", intensity: str | None = "medium"
-) -> Take:
+) -> ParallelUtterance:
     """Of which the networks see the frames' numbers."""
     seen = torch.arange(len(coded), dtype=torch.float32)[:, None] * torch.tensor([1.0, -1.0])
-    return Take(Speech.of(coded), seen, speaker, sentence, intensity)
+    return ParallelUtterance(Speech.of(coded), seen, speaker, sentence, intensity)
 
 
 def test_aim_is_the_mean_of_the_frames_that_belong_to_each() -> None:
     coded = spectrum()
     slower = np.repeat(coded, 2, axis=0)
-    [frames], [whose] = with_aims([take(coded)], [take(slower)])
+    [frames], [whose] = with_parallel_targets([take(coded)], [take(slower)])
     assert whose.speaker == "s1"
     assert frames.shape == (40, 4)
     torch.testing.assert_close(frames[:, :2], take(coded).normalised)
@@ -43,7 +43,7 @@ def test_pauses_have_no_aim() -> None:
     coded = spectrum()
     quiet = coded.copy()
     quiet[10:20, 0] -= 20  # nepers of power
-    [frames], _ = with_aims([take(quiet)], [take(coded)])
+    [frames], _ = with_parallel_targets([take(quiet)], [take(coded)])
     assert frames[10:20, 2:].isnan().all()
     assert frames[:10, 2:].isfinite().all()
     assert frames[20:, 2:].isfinite().all()
@@ -60,13 +60,13 @@ def test_pauses_have_no_aim() -> None:
     ],
 )
 def test_whose_take_is_an_aim(other: dict[str, str | None], aims: int) -> None:
-    frames, _ = with_aims([take(spectrum())], [take(spectrum(), **other)])
+    frames, _ = with_parallel_targets([take(spectrum())], [take(spectrum(), **other)])
     assert sum(bool(own[:, 2:].isfinite().all()) for own in frames) == aims
     assert len(frames) == 1
 
 
 def test_sentences_that_are_not_known_are_not_the_same() -> None:
-    [frames], _ = with_aims([take(spectrum(), sentence=None)], [take(spectrum(), sentence=None)])
+    [frames], _ = with_parallel_targets([take(spectrum(), sentence=None)], [take(spectrum(), sentence=None)])
     assert frames[:, 2:].isnan().all()
 
 
@@ -74,7 +74,7 @@ def test_a_source_has_each_take_of_its_intensity_as_an_aim_and_no_other() -> Non
     source = take(spectrum())
     shifted = [replace(take(spectrum()), normalised=source.normalised + shift) for shift in (1, 2)]
     louder = replace(take(spectrum(), intensity="high"), normalised=source.normalised + 3)
-    frames, whose = with_aims([source], [*shifted, louder])
+    frames, whose = with_parallel_targets([source], [*shifted, louder])
     assert all(own is source for own in whose) and len(whose) == 2
     for own, shift in zip(frames, (1, 2), strict=True):
         torch.testing.assert_close(own[:, 2:], source.normalised + shift)

@@ -15,7 +15,7 @@ from pipeline.conversion.converter import Normalisation
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.conversion.networks import Discriminator, Generator
-from pipeline.conversion.pair import CycleGan, CycleGanParams, Judges
+from pipeline.conversion.pair import CycleGan, CycleGanParams, Discriminators
 from pipeline.conversion.progress import Optimiser
 from pipeline.conversion.training import train
 
@@ -59,7 +59,7 @@ def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGa
 SWITCHES: dict[str, dict[str, Any]] = {
     "identity schedule": {"identity_share": 0.5},
     "rate schedule": {"constant_share": 0.2},
-    "mean": {"keep_mean": 0.5},
+    "mean": {"residual_mean_removal": 0.5},
     "parallel": {"parallel_weight": 1},
     "classifier": {"classifier_weight": 1},
 }
@@ -326,7 +326,7 @@ def test_judges_learn_from_real_and_made_crops_and_makers_from_fooling_them(para
             judged[self.emotion].append(x)
             return self.network(x)
 
-    judges = Judges(ORDER, params)
+    judges = Discriminators(ORDER, params)
     judges.a, judges.b = Watched("a", judges.a), Watched("b", judges.b)
     fooled = judges.fooled(*made)
     mistaken = judges.mistaken(*reals, *made)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.files import whole, write_json
+from pipeline.core.files import atomic_write, write_json
 
 
 def test_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.txt"
     for text in ("first", "second"):
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text)
         assert path.read_text() == text
     assert list(path.parent.iterdir()) == [path]
@@ -18,7 +18,7 @@ def test_file_is_replaced(tmp_path: Path) -> None:
 
 def test_folder_is_replaced(tmp_path: Path) -> None:
     for name in ("first", "second"):
-        with whole(tmp_path / "out") as temporary:
+        with atomic_write(tmp_path / "out") as temporary:
             temporary.mkdir()
             (temporary / name).touch()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["second"]
@@ -28,7 +28,7 @@ def test_link_to_a_folder_is_replaced_not_followed(tmp_path: Path) -> None:
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "precious").touch()
     (tmp_path / "out").symlink_to("kept")
-    with whole(tmp_path / "out") as temporary:
+    with atomic_write(tmp_path / "out") as temporary:
         temporary.mkdir()
     assert (tmp_path / "kept" / "precious").exists()
     assert not (tmp_path / "out").is_symlink()
@@ -41,10 +41,10 @@ def test_exception_leaves_what_was_there(tmp_path: Path, is_folder: bool) -> Non
         path.mkdir()
     else:
         path.write_text("old")
-    with pytest.raises(RuntimeError), whole(path) as temporary:
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise RuntimeError
-    with pytest.raises(FileNotFoundError), whole(path):
+    with pytest.raises(FileNotFoundError), atomic_write(path):
         pass  # nothing was written
     assert list(tmp_path.iterdir()) == [path]
     assert path.is_dir() == is_folder

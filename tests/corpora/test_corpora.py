@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.manifest import EMOTIONS, INTENSITIES
 from pipeline.corpora import CORPORA
-from pipeline.corpora.corpus import UnknownNameError, meaning
+from pipeline.corpora.corpus import UnknownNameError, lookup
 from pipeline.corpora.ingestion import files_below
 
 REAL = [corpus for corpus in CORPORA if corpus != "demo"]
@@ -74,12 +74,12 @@ def test_archives_are_limited(corpus: str) -> None:
 
 def test_meaning() -> None:
     known = {"a": "angry", "b": "boredom"}
-    assert meaning("X: 'a.wav'", "emotion", "a", known) == "angry"
+    assert lookup("X: 'a.wav'", "emotion", "a", known) == "angry"
     with pytest.raises(UnknownNameError, match="^X: 'c.wav' has emotion 'c', expected a, b$"):
-        meaning("X: 'c.wav'", "emotion", "c", known)
+        lookup("X: 'c.wav'", "emotion", "c", known)
     many = {f"{number:02}": "" for number in range(1, 92)}
     with pytest.raises(UnknownNameError, match="has actor '92', expected 01 to 91$"):
-        meaning("X: '92.wav'", "actor", "92", many)
+        lookup("X: '92.wav'", "actor", "92", many)
 
 
 def test_all_names_of_three_corpora(shared: Path, tmp_path: Path) -> None:

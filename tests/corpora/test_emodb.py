@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.emodb import COMPLETE, EMOTIONS, FOLDS, SPEAKERS, TEXTS, parse
+from pipeline.corpora.emodb import EMOTIONS, EXPECTED_COUNTS, FOLDS, SPEAKERS, TEXTS, parse
 
 CLOTH = "Der Lappen liegt auf dem Eisschrank."
 
@@ -64,7 +64,7 @@ def test_malformed_names(name: str, message: str) -> None:
 
 def test_complete() -> None:
     emotions, speakers = Counter[str](), Counter[str]()
-    for (speaker, emotion), count in COMPLETE.items():
+    for (speaker, emotion), count in EXPECTED_COUNTS.items():
         emotions[emotion] += count
         speakers[speaker] += count
     assert emotions == {

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.emovo import COMPLETE, EMOTIONS, SENTENCES, SPEAKERS, parse
+from pipeline.corpora.emovo import EMOTIONS, EXPECTED_COUNTS, SENTENCES, SPEAKERS, parse
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_malformed_names(name: str, message: str) -> None:
 
 
 def test_complete() -> None:
-    assert sum(COMPLETE.values()) == 588
+    assert sum(EXPECTED_COUNTS.values()) == 588

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.esd import COMPLETE, SPEAKERS, parse
+from pipeline.corpora.esd import EXPECTED_COUNTS, SPEAKERS, parse
 
 ANGRY = Labels("0011_000351", "0011", "angry", "Angry", gender="male", language="en", sentence="esd-en-001")
 
@@ -71,4 +71,4 @@ def test_malformed_names(name: str, message: str) -> None:
 
 
 def test_complete() -> None:
-    assert sum(COMPLETE.values()) == 35_000
+    assert sum(EXPECTED_COUNTS.values()) == 35_000

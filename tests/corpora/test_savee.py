@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.savee import COMPLETE, EMOTIONS, FOLDS, parse
+from pipeline.corpora.savee import EMOTIONS, EXPECTED_COUNTS, FOLDS, parse
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_malformed_names(name: str, message: str) -> None:
 
 
 def test_complete() -> None:
-    assert sum(COMPLETE.values()) == 480
-    assert sum(count for (_, emotion), count in COMPLETE.items() if emotion == "neutral") == 120
+    assert sum(EXPECTED_COUNTS.values()) == 480
+    assert sum(count for (_, emotion), count in EXPECTED_COUNTS.items() if emotion == "neutral") == 120
 
 
 def test_folds_of_emobox() -> None:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.tess import COMPLETE, EMOTIONS, parse
+from pipeline.corpora.tess import EMOTIONS, EXPECTED_COUNTS, parse
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_malformed_names(name: str, message: str) -> None:
 
 
 def test_complete() -> None:
-    assert sum(COMPLETE.values()) == 2800
-    assert sum(count for (speaker, _), count in COMPLETE.items() if speaker == "OAF") == 1400
+    assert sum(EXPECTED_COUNTS.values()) == 2800
+    assert sum(count for (speaker, _), count in EXPECTED_COUNTS.items() if speaker == "OAF") == 1400

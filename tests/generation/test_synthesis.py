@@ -13,13 +13,13 @@ import soxr
 
 from pipeline import scorers
 from pipeline.audio import recordings
-from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.recordings import AudioParams
 from pipeline.core import manifest, workers
 from pipeline.core.manifest import Segment
 from pipeline.core.shards import Shard
 from pipeline.generation import synthesis
-from pipeline.generation.synthesis import Renderer, Rendition
+from pipeline.generation.synthesis import Synthesis, Synthesiser
 
 RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
@@ -45,15 +45,15 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "cores", lambda: 1)
 
-    def write(*wanted: Rendition[np.ndarray], level_db: float = -26) -> pd.DataFrame:
+    def write(*wanted: Synthesis[np.ndarray], level_db: float = -26) -> pd.DataFrame:
         words = {"emotion": "angry", "speaker": "demo_f01", "corpus": "demo", "is_synthetic": True}
         rows = pd.DataFrame(
             [{"id": f"clip {i}", "filepath": f"{OUT}/{i}.flac", **words} for i in range(len(wanted))],
             columns=["id", "filepath", *words],
         )
         prepared = AudioParams(RATE, PREPARED.trim_db, level_db)
-        renderer = Renderer(itself, prepared, partial(heard, params=ACOUSTICS))
-        made = synthesis.write(OUT, rows, wanted, renderer, "0123", split="full-1", model="models/dcgan")
+        synthesiser = Synthesiser(itself, prepared, partial(classifier_features, params=ACOUSTICS))
+        made = synthesis.write(OUT, rows, wanted, synthesiser, "0123", split="full-1", model="models/dcgan")
         read = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
         pd.testing.assert_frame_equal(read[made.columns], made.astype({"intelligibility": float}), check_dtype=False)
         return made
@@ -67,7 +67,7 @@ def source(samples: np.ndarray, rate: int = RATE) -> Segment:
 
 
 def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> None:
-    wanted = [Rendition(voice(seconds), None) for seconds in (0.7, 1.0)]
+    wanted = [Synthesis(voice(seconds), None) for seconds in (0.7, 1.0)]
     rows = make(*wanted)
     assert sorted(path.name for path in OUT.iterdir()) == ["0.flac", "1.flac", "clips.parquet", "features"]
     assert rows["duration"].tolist() == pytest.approx([0.7, 1.0])
@@ -78,7 +78,7 @@ def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> No
         recording = recordings.read(Path(row.filepath))
         assert recording.sha256 == row.sha256
         again = recordings.prepare(recording.samples, RATE, PREPARED)
-        expected = heard(again, RATE, ACOUSTICS) | scorers.heard(again, RATE)
+        expected = classifier_features(again, RATE, ACOUSTICS) | scorers.scorer_features(again, RATE)
         for name in ("log_mel", "functionals", "gate", "voice"):
             np.testing.assert_allclose(shard.array(row.id, name), expected[name], rtol=1e-5)
 
@@ -94,13 +94,13 @@ def test_words_against_the_source(make: Callable[..., pd.DataFrame], rate: int) 
     path = source(np.concatenate([silence, 0.1 * soxr.resample(voice(), RATE, rate), silence]), rate)
     trimmed = recordings.prepare(recordings.read(*path).samples, rate, PREPARED)
     noise = np.random.default_rng(0).standard_normal(RATE)
-    same, other, none = make(*map(Rendition, (trimmed, noise, trimmed), (path, path, None)))["intelligibility"]
+    same, other, none = make(*map(Synthesis, (trimmed, noise, trimmed), (path, path, None)))["intelligibility"]
     assert same > 0.99 and other < 0.3 and np.isnan(none)
 
 
 def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
     limited = np.clip(50 * voice(), -1, 1)  # a generator that is overdriven; levelling lowers what it clipped
-    rows = make(*(Rendition(samples, None) for samples in (voice(), limited, np.zeros(RATE))))
+    rows = make(*(Synthesis(samples, None) for samples in (voice(), limited, np.zeros(RATE))))
     assert rows["clipping"].iloc[0] < 1e-3 and rows["clipping"].iloc[2] == 0
     assert rows["clipping"].iloc[1] == pytest.approx(np.mean(np.abs(limited) == 1))
     assert rows["level_db"].iloc[:2].between(-26.1, -24).all() and rows["level_db"].iloc[2] < -100
@@ -108,11 +108,11 @@ def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
 
 def test_what_is_no_sound(make: Callable[..., pd.DataFrame]) -> None:
     with pytest.raises(click.ClickException, match=r"NaN or infinite; did the training of what makes it diverge\?"):
-        make(Rendition(voice() * np.nan, None))
+        make(Synthesis(voice() * np.nan, None))
     assert not OUT.exists()
 
 
 def test_a_source_that_is_not_there(make: Callable[..., pd.DataFrame]) -> None:
     with pytest.raises(click.ClickException, match=r"gone.wav: No such file"):
-        make(Rendition(voice(), Segment(Path("gone.wav"))))
+        make(Synthesis(voice(), Segment(Path("gone.wav"))))
     assert not OUT.exists()

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline.generation.vtlp import Voice, VoicesParams
+from pipeline.generation.vtlp import Vtlp, VtlpParams
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
 WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600), 16_000)
-PARAMS = VoicesParams(formants=0.12, semitones=2)
+PARAMS = VtlpParams(formants=0.12, semitones=2)
 
 
 @pytest.fixture(scope="module")
@@ -24,21 +24,21 @@ def features() -> Features:
 @pytest.mark.parametrize(("formants", "semitones"), [(-0.1, 2), (1, 2), (0.1, -1)])
 def test_numbers_that_cannot_be(formants: float, semitones: float) -> None:
     with pytest.raises(ValidationError):
-        VoicesParams(formants=formants, semitones=semitones)
+        VtlpParams(formants=formants, semitones=semitones)
 
 
 def test_drawn_within_bounds_up_as_often_as_down() -> None:
-    voices = np.array([astuple(Voice.drawn(PARAMS, seed)) for seed in range(2000)])
+    voices = np.array([astuple(Vtlp.drawn(PARAMS, seed)) for seed in range(2000)])
     for values, most in ((np.log(voices[:, 0]), np.log(1.12)), (voices[:, 1], 2)):
         assert np.abs(values).max() == pytest.approx(most, rel=0.01)
         assert values.mean() == pytest.approx(0, abs=0.05 * most)
     assert np.corrcoef(voices.T)[0, 1] == pytest.approx(0, abs=0.06)
-    assert Voice.drawn(PARAMS, 7) == Voice.drawn(PARAMS, 7) != Voice.drawn(PARAMS, 8)
+    assert Vtlp.drawn(PARAMS, 7) == Vtlp.drawn(PARAMS, 7) != Vtlp.drawn(PARAMS, 8)
 
 
 def test_no_range_is_the_voice_itself(features: Features) -> None:
-    voice = Voice.drawn(VoicesParams(formants=0, semitones=0), 1)
-    assert voice == Voice(1.0, 0.0)
+    voice = Vtlp.drawn(VtlpParams(formants=0, semitones=0), 1)
+    assert voice == Vtlp(1.0, 0.0)
     np.testing.assert_array_equal(voice.speak(features, WORLD), WORLD.synthesise(features))
 
 
@@ -49,12 +49,12 @@ def test_f0_moves_by_semitones(features: Features) -> None:
 
     plain = f0_hz(WORLD.synthesise(features))
     for semitones in (-2.0, 1.5):
-        moved = f0_hz(Voice(1.0, semitones).speak(features, WORLD))
+        moved = f0_hz(Vtlp(1.0, semitones).speak(features, WORLD))
         assert 12 * np.log2(moved / plain) == pytest.approx(semitones, abs=0.1)
 
 
 def test_formants_are_the_vocoders_affair(features: Features) -> None:
     """tests/vocoder/test_world.py has what they sound like."""
-    spoken = Voice(1.1, 0.0).speak(features, WORLD)
+    spoken = Vtlp(1.1, 0.0).speak(features, WORLD)
     np.testing.assert_array_equal(spoken, WORLD.synthesise(features, 1.1))
     assert not np.allclose(spoken, WORLD.synthesise(features))

@@ -70,14 +70,14 @@ def leaks(
 
 def refused(table: pd.DataFrame, **how: Any) -> str:
     with pytest.raises(LeakageError) as caught:
-        rules.refuse(SPLIT, leaks(table, **how))
+        rules.require_no_leak(SPLIT, leaks(table, **how))
     return caught.value.message
 
 
 def test_a_clean_table_passes(table: pd.DataFrame) -> None:
     assert leaks(table) == []
     assert leaks(table[~table["is_synthetic"]], {}, {}) == []
-    rules.refuse(SPLIT, leaks(table))
+    rules.require_no_leak(SPLIT, leaks(table))
 
 
 def test_the_same_audio_twice_in_train_is_no_leak(table: pd.DataFrame) -> None:
@@ -236,9 +236,9 @@ def test_unknown_sentence_that_tests(table: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(("id_", "refusal"), [("c1", True), ("d1", True), ("a1", False)])
-def test_nobody_tests(table: pd.DataFrame, id_: str, refusal: bool) -> None:
+def test_nobody_tests(table: pd.DataFrame, id_: str, params_error: bool) -> None:
     found = leaks(planted(table, id_, speaker="ravdess_unknown"))
-    assert any(leak.rule == "unknown speaker outside train" for leak in found) == refusal
+    assert any(leak.rule == "unknown speaker outside train" for leak in found) == params_error
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.scorers import evaluation_classifier, gate
-from pipeline.scorers.evaluation_classifier import Examiner
+from pipeline.scorers.evaluation_classifier import EvaluationClassifier
 from pipeline.scorers.gate import Gate
 
 RATE = 16_000
@@ -17,14 +17,14 @@ STYLES = {
 }
 Clips = tuple[np.ndarray, list[str]]
 Statistics = Callable[[np.ndarray, int], np.ndarray]
-Kind = type[Gate] | type[Examiner]
+Kind = type[Gate] | type[EvaluationClassifier]
 JudgeOf = tuple[Statistics, Kind]
-JUDGES: list[JudgeOf] = [(gate.statistics, Gate), (evaluation_classifier.statistics, Examiner)]
+JUDGES: list[JudgeOf] = [(gate.statistics, Gate), (evaluation_classifier.statistics, EvaluationClassifier)]
 
 
 @pytest.fixture(
     scope="module",
-    params=[(gate.statistics, Gate), (evaluation_classifier.statistics, Examiner)],
+    params=[(gate.statistics, Gate), (evaluation_classifier.statistics, EvaluationClassifier)],
     ids=["gate", "examiner"],
 )
 def judge_of(request: pytest.FixtureRequest) -> JudgeOf:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.scorers import speakers
-from pipeline.scorers.speakers import Voices, enrolled, identify, similarities
+from pipeline.scorers.speakers import SpeakerSpace, enrolled, identify, similarities
 
 RATE = 16_000
 KNOWN = {f"known_{shift}": tuple(shift / 10 * f for f in (600.0, 1500.0, 2600.0)) for shift in (8, 9, 10, 11, 12)}
@@ -30,11 +30,11 @@ def heard(speak):
 
 
 @pytest.fixture(scope="module")
-def voices(heard) -> Voices:
-    return Voices.fit(*heard(KNOWN))
+def voices(heard) -> SpeakerSpace:
+    return SpeakerSpace.fit(*heard(KNOWN))
 
 
-def test_new_speakers_are_known_again(heard, voices: Voices) -> None:
+def test_new_speakers_are_known_again(heard, voices: SpeakerSpace) -> None:
     rows, names = heard(NEW)
     embeddings = voices.embeddings(rows)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1)
@@ -44,7 +44,7 @@ def test_new_speakers_are_known_again(heard, voices: Voices) -> None:
         assert identify(embeddings[number], known) == name
 
 
-def test_by_clips_of_another_style(heard, voices: Voices) -> None:
+def test_by_clips_of_another_style(heard, voices: SpeakerSpace) -> None:
     rows, names = heard(NEW)
     embeddings, words = voices.embeddings(rows), np.array(names)
     style = np.arange(len(names)) % 3
@@ -54,7 +54,7 @@ def test_by_clips_of_another_style(heard, voices: Voices) -> None:
         assert found == words[style == other].tolist()
 
 
-def test_level_does_not_matter(heard, voices: Voices) -> None:
+def test_level_does_not_matter(heard, voices: SpeakerSpace) -> None:
     np.testing.assert_allclose(voices.embeddings(heard(NEW)[0]), voices.embeddings(heard(NEW, gain=0.5)[0]), atol=1e-3)
 
 
@@ -70,11 +70,11 @@ def test_enrolment() -> None:
 
 
 def test_same_clips_same_bytes(heard) -> None:
-    once, again = (Voices.fit(*heard(KNOWN)).embeddings(heard(NEW)[0]).tobytes() for _ in range(2))
+    once, again = (SpeakerSpace.fit(*heard(KNOWN)).embeddings(heard(NEW)[0]).tobytes() for _ in range(2))
     assert once == again
 
 
-def test_clips_without_speech(odd: np.ndarray, voices: Voices) -> None:
+def test_clips_without_speech(odd: np.ndarray, voices: SpeakerSpace) -> None:
     row = speakers.statistics(odd, RATE)
     assert row.shape == (speakers.CEPSTRA - 1,)
     assert np.isfinite(voices.embeddings(row[None])).all()

@@ -45,8 +45,8 @@ def test_each_clip_in_each_direction(table: pd.DataFrame) -> None:
     counts = table.groupby(["source", "target", "what"]).size().unstack()
     assert set(counts.index) == DIRECTIONS
     for row in counts.to_dict("records"):
-        assert row == {"source": 3, "converted": 3, "rendered": 3, "copy_synthesis": 6, "second_take": 3}
-    for what, emotion in (("source", "source"), ("converted", "source"), ("second_take", "target")):
+        assert row == {"source": 3, "converted": 3, "rendered": 3, "copy_synthesis": 6, "second_reference": 3}
+    for what, emotion in (("source", "source"), ("converted", "source"), ("second_reference", "target")):
         rows = of(table, what)
         assert all(said in id_ for id_, said in zip(rows["id"], rows[emotion], strict=True))
 
@@ -56,8 +56,8 @@ def test_compared_with_takes_of_the_target(table: pd.DataFrame) -> None:
     for what in ("source", "converted"):
         assert (of(table, what)["takes"] == 1).all()
         assert of(table, what)[list(DISTANCES)].notna().all().all()
-    assert (of(table, "second_take")["takes"] == 0).all()
-    assert of(table, "second_take")[list(DISTANCES)].isna().all().all()
+    assert (of(table, "second_reference")["takes"] == 0).all()
+    assert of(table, "second_reference")[list(DISTANCES)].isna().all().all()
     f0 = table.groupby("what")["f0_mean_st"].mean()
     assert f0["copy_synthesis"] < 0.3
     assert f0["converted"] < 0.8 < 1.5 < f0["source"]
@@ -66,10 +66,10 @@ def test_compared_with_takes_of_the_target(table: pd.DataFrame) -> None:
 def test_who_judges(table: pd.DataFrame) -> None:
     assert of(table, "converted")["estoi"].notna().all()
     assert of(table, "source")["estoi"].isna().all()
-    for what in ("source", "converted", "second_take"):
+    for what in ("source", "converted", "second_reference"):
         assert set(of(table, what)["heard"]) <= {"angry", "neutral", "sad"}
         assert of(table, what)["heard"].notna().all()
-    assert of(table, "second_take").eval("heard == target").mean() > 0.6
+    assert of(table, "second_reference").eval("heard == target").mean() > 0.6
     assert table["identified"].isna().all()  # one test speaker is nobody to be mistaken for
 
 

@@ -151,18 +151,18 @@ def test_planted_leak(stage: Callable[..., Result], path: Path, edit: Any, rule:
     place = result.output.index(rule)
     assert f"    {id_} " in result.output[place:] + " "
     assert "the workspace leaks: none of its results can be believed" in result.output
-    refusal = stage("evaluate")
-    assert refusal.exit_code == 1
-    assert "full-1: leakage: " in refusal.output
-    assert rule in refusal.output
+    params_error = stage("evaluate")
+    assert params_error.exit_code == 1
+    assert "full-1: leakage: " in params_error.output
+    assert rule in params_error.output
     assert not SUMMARY.exists()
 
 
 def test_sentences_that_should_be_apart(stage: Callable[..., Result], params: Callable[[dict[str, Any]], None]) -> None:
     """The splits were made before somebody asked for it, or say that they did."""
     change(SPLIT, sentences="apart")
-    refusal = stage("evaluate")
-    assert "sentence of the test partition elsewhere, or unknown" in refusal.output
+    params_error = stage("evaluate")
+    assert "sentence of the test partition elsewhere, or unknown" in params_error.output
     change(SPLIT, sentences="shared")
     assert stage("evaluate").exit_code == 0  # it does not know the parameter, and DVC makes the split again
     params({"split.sentence_groups": 2})

@@ -12,8 +12,8 @@ import torch
 from click.testing import Result
 
 from pipeline.classification import budget, runs, svm, training
-from pipeline.classification.runs import Heard
-from pipeline.classification.ssl import Listener
+from pipeline.classification.runs import ArmFeatures
+from pipeline.classification.ssl import Encoder
 from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
 from pipeline.leakage import audit, rules
@@ -338,8 +338,8 @@ def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytes
     torch.manual_seed(0)
     torch.save(wav2vec2_model(**TINY).state_dict(), "tiny.pth")
     heard: list[int] = []
-    listen = Listener._heard
-    monkeypatch.setattr(Listener, "_heard", lambda self, samples: heard.append(len(samples)) or listen(self, samples))
+    listen = Encoder._heard
+    monkeypatch.setattr(Encoder, "_heard", lambda self, samples: heard.append(len(samples)) or listen(self, samples))
     small = {"bundle": "TINY_BASE", "weights": "tiny.pth", "steps": 6, "batch": 8, "checkpoints": 2}
     params({"classify.classifiers": ["ssl"], **{f"classify.ssl.{key}": value for key, value in small.items()}})
     found = classify("none")
@@ -355,7 +355,7 @@ def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytes
         **{"classifier": "ssl", "seed": 0, "steps": 6, "batch": 8, "checkpoints": 2}
     }
 
-    given: list[Heard] = []
+    given: list[ArmFeatures] = []
     learn = runs.of_ssl
     monkeypatch.setattr(runs, "of_ssl", lambda heard, *rest: given.append(heard) or learn(heard, *rest))
     params({"classify.normalisation": "speaker"})

@@ -168,7 +168,7 @@ def test_the_source_is_guessed() -> None:
 def test_the_judge_hears_train_clips_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     split = manifest.read(Path("data/splits/full-1.parquet"), manifest.PARTITIONED)
     train = split.loc[split["partition"] == "train", "id"]
-    shard = Shard(Path("data/features/judges/demo"))
+    shard = Shard(Path("data/features/scorers/demo"))
     heard: list[np.ndarray] = []
     fit = Gate.fit
     monkeypatch.setattr(Gate, "fit", lambda rows, words: heard.append(rows) or fit(rows, words))

@@ -117,7 +117,7 @@ def evaluate(folder, *more):
         "plots": "metrics/plots/evaluate",
     }
     options = [f"--{name}={folder / place}" for name, place in places.items()]
-    return CliRunner().invoke(main, [*options, "--unaudited", *more])
+    return CliRunner().invoke(main, [*options, "--skip-audit", *more])
 
 
 def outputs(folder):
@@ -299,7 +299,7 @@ def test_a_file_that_an_arm_left_behind_is_ignored(evaluated, project):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"augment": {"setting": "clasical"}}, "'augment.setting' is 'clasical'; did you mean 'classical'?"),
+        ({"augment": {"setting": "clasical"}}, "'augment.headline_arm' is 'clasical'; did you mean 'classical'?"),
         ({"augment": {"setting": "xyz"}}, "expected one of classical, cyclegan+classical, none"),
         (
             {"arms": ["classical", "cyclegan"], "augment": {"setting": "cyclegan"}},
@@ -395,7 +395,7 @@ def test_several_runs_cannot_be_audited_together(project):
     options = [f"--{name}={project / name}" for name in ("summary", "scores", "plots", "augmented")]
     twice = [f"--predictions={project / 'predictions'}"] * 2
     result = CliRunner().invoke(main, [f"--params={project / 'params.yaml'}", *options, *twice])
-    assert "each run was audited on its own; expected --unaudited" in result.output
+    assert "each run was audited on its own; expected --skip-audit" in result.output
 
 
 def copied(record, folder):

@@ -12,7 +12,7 @@ from click.testing import Result
 
 from pipeline import scorers
 from pipeline.audio import recordings
-from pipeline.audio.acoustics import AcousticsParams, heard
+from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.recordings import AudioParams
 from pipeline.core import manifest, models
@@ -154,8 +154,10 @@ def test_features_are_those_of_the_files(rows: pd.DataFrame) -> None:
     for row in rows.itertuples():
         recording = recordings.read(Path(row.filepath))
         samples = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
-        of_judges = scorers.heard(samples, prepared.sampling_rate)
-        audible = heard(samples, prepared.sampling_rate, acoustics) | {name: of_judges[name] for name in judged}
+        of_judges = scorers.scorer_features(samples, prepared.sampling_rate)
+        audible = classifier_features(samples, prepared.sampling_rate, acoustics) | {
+            name: of_judges[name] for name in judged
+        }
         for name, expected in audible.items():
             np.testing.assert_allclose(shard.array(row.id, name), expected, rtol=1e-4, atol=1e-4)
 
@@ -240,6 +242,8 @@ def test_controls_have_the_pitch_of_the_conversions_and_another_spectrum(stage: 
         shards[generator], first[generator] = Shard(out / manifest.SYNTHETIC_FEATURES), made["id"][0]
         f0 = [shards[generator].array(id_, "functionals")[0, F0] for id_ in made["id"]]
         np.testing.assert_allclose(f0, network_f0, atol=0.02)
-    heard = {name: shard.array(first[name], "log_mel") for name, shard in shards.items()}
-    for one, other in combinations(heard, 2):
-        assert heard[one].shape != heard[other].shape or not np.allclose(heard[one], heard[other], atol=0.1)
+    spectra = {name: shard.array(first[name], "log_mel") for name, shard in shards.items()}
+    for one, other in combinations(spectra, 2):
+        assert spectra[one].shape != spectra[other].shape or not np.allclose(
+            spectra[one], classifier_features[other], atol=0.1
+        )

@@ -15,7 +15,7 @@ from pipeline.core import manifest
 from pipeline.core.params import load
 from pipeline.core.shards import Shard
 from pipeline.generation.classical import Perturbation
-from pipeline.generation.vtlp import Voice
+from pipeline.generation.vtlp import Vtlp
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
@@ -110,7 +110,7 @@ def test_voices_are_written_down_and_each_clip_has_its_own(
     real = Shard(Path("data/features/vocoder/demo"))
     for row in made.head(4).itertuples():
         features = Features.from_arrays({name: real.array(row.source_id, name) for name in Features.names()})
-        again = Voice(**json.loads(row.parameters)).speak(features, world)
+        again = Vtlp(**json.loads(row.parameters)).speak(features, world)
         found = recordings.read(Path(row.filepath)).samples
         np.testing.assert_allclose(found, recordings.level(again, prepared.level_db), atol=2**-15)
 

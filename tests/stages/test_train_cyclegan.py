@@ -31,8 +31,8 @@ train_cyclegan:
   channels: 4
   blocks: 1
   kernel: 3
-  keep_mean: 0.5
-  keep_variance: 1
+  residual_mean_removal: 0.5
+  variance_compensation: 1
   discriminator_channels: 2
   steps: 4
   batch: 2
@@ -150,8 +150,8 @@ def test_model_is_written() -> None:
         "channels": 4,
         "blocks": 1,
         "kernel": 3,
-        "keep_mean": 0.5,
-        "keep_variance": 1,
+        "residual_mean_removal": 0.5,
+        "variance_compensation": 1,
     }
     assert config["seed"] == 3
     assert config["params"]["generator_rate"] == 1e-3

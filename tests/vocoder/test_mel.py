@@ -161,9 +161,9 @@ def test_what_learns_and_what_cannot_convert_f0(params: MelParams) -> None:
     griffin_lim = VocoderParams("mel", "float32", WORLD, params)
     istft = replace(griffin_lim, mel=replace(params, inversion="istft"))
     assert [each.learns for each in (griffin_lim, istft, replace(istft, kind="world"))] == [False, True, False]
-    assert griffin_lim.refusal("none") == ""
-    assert replace(istft, kind="world").refusal("log_gaussian") == ""
-    assert griffin_lim.refusal("log_gaussian").startswith("'prosody.f0' is 'log_gaussian'")
+    assert griffin_lim.params_error("none") == ""
+    assert replace(istft, kind="world").params_error("log_gaussian") == ""
+    assert griffin_lim.params_error("log_gaussian").startswith("'prosody.f0' is 'log_gaussian'")
 
 
 @pytest.mark.parametrize("name", ["n_mels", "frame_ms", "window_ms"])

@@ -10,10 +10,17 @@ from pydantic import TypeAdapter
 from pipeline.conversion.prosody.duration import stretched
 from pipeline.conversion.prosody.energy import contrasted
 from pipeline.conversion.prosody.f0 import moved
-from pipeline.conversion.prosody.statistics import Spoken, Statistics, measured, of_emotions, of_intensities, toward
+from pipeline.conversion.prosody.statistics import (
+    ClipProsody,
+    Statistics,
+    measured,
+    of_emotions,
+    of_intensities,
+    toward,
+)
 from pipeline.core.params import section
 
-__all__ = ["Prosody", "ProsodyParams", "Spoken", "Statistics", "nearest", "stretched"]
+__all__ = ["ClipProsody", "Prosody", "ProsodyParams", "Statistics", "nearest", "stretched"]
 
 # How far an intensity is from the source emotion. Where too little was heard of one, it is on the line to the nearest
 # that was heard, or to the emotion as a whole. Corpora that grade emotions call their ordinary one `medium`; how much
@@ -51,7 +58,7 @@ class Prosody:
     intensities: Mapping[str, Mapping[str, Statistics]]  # by emotion and intensity, where enough was heard
 
     @classmethod
-    def fit(cls, clips: Iterable[Spoken], params: ProsodyParams) -> Self:
+    def fit(cls, clips: Iterable[ClipProsody], params: ProsodyParams) -> Self:
         """Learn from the clips of a train partition, in any order."""
         table = measured(clips)
         return cls(params, of_emotions(table), of_intensities(table))

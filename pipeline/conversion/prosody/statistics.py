@@ -17,7 +17,7 @@ DEVIATIONS = ["f0_deviation", "energy_deviation"]
 
 
 @dataclass(frozen=True)
-class Spoken:
+class ClipProsody:
     """A train clip."""
 
     features: Features  # spectrum: WORLD's mel-cepstrum, whose 0th coefficient is the frame's energy [nepers of power]
@@ -42,7 +42,7 @@ class Statistics:
     duration_shift: float  # of the log of the time that speech takes
 
 
-def measured(clips: Iterable[Spoken]) -> pd.DataFrame:
+def measured(clips: Iterable[ClipProsody]) -> pd.DataFrame:
     """A row a clip, NaN where a thing cannot be told; sorted, so that no sum depends on the order of the clips."""
     table = pd.DataFrame([_row(clip) for clip in clips])
     return table.sort_values(["f0_mean", "log_duration", *DEVIATIONS], ignore_index=True)
@@ -86,7 +86,7 @@ def toward(source: Statistics, target: Statistics, share: float) -> Statistics:
     )
 
 
-def _row(clip: Spoken) -> dict[str, object]:
+def _row(clip: ClipProsody) -> dict[str, object]:
     f0_hz, c0 = clip.features.f0_hz, clip.features.spectrum[:, 0]
     voiced = f0_hz[:, 0] > 0
     log_f0 = np.log(f0_hz[voiced, 0].astype(np.float64))

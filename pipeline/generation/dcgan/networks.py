@@ -68,10 +68,10 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(narrow, wide, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         self.realness = nn.Linear(widths[-1], 1)
-        self.likeness = nn.Embedding(emotions, widths[-1])
+        self.similarity = nn.Embedding(emotions, widths[-1])
 
     def forward(self, x: Tensor, emotions: Tensor) -> Tensor:
         """One score each, (batch,), of (batch, n_mels, frames), both `SCALE` or more; a positive one is real."""
         seen: Tensor = self.layers(x[:, None]).sum(dim=(2, 3))
-        scores: Tensor = self.realness(seen)[:, 0] + (self.likeness(emotions) * seen).sum(dim=1)
+        scores: Tensor = self.realness(seen)[:, 0] + (self.similarity(emotions) * seen).sum(dim=1)
         return scores

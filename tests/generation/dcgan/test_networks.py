@@ -34,9 +34,9 @@ def test_score_of_an_emotion_is_a_projection() -> None:
     both = torch.tensor([0, 1])
     features = judge.layers(image[:, None]).sum(dim=(2, 3))
     of_each = judge(image, both)
-    expected = features @ (judge.likeness.weight[0] - judge.likeness.weight[1])
+    expected = features @ (judge.similarity.weight[0] - judge.similarity.weight[1])
     torch.testing.assert_close(of_each[0] - of_each[1], expected[0])
-    torch.nn.init.zeros_(judge.likeness.weight)
+    torch.nn.init.zeros_(judge.similarity.weight)
     torch.testing.assert_close(judge(image, both), judge.realness(features)[:, 0])
 
 
