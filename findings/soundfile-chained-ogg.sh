@@ -2,7 +2,7 @@
 # soundfile 0.14.0 (libsndfile 1.2.2 in its wheel): of an Ogg file that holds several recordings one after another, only
 # the first is read, without a word.
 #
-# Two Ogg files joined by `cat` are one valid Ogg file (RFC 3533, section 4: "chaining"); recorders and internet radio
+# Two Ogg files joined by `cat` are one valid Ogg file (RFC 3533: a chained bitstream); recorders and internet radio
 # write them. `soundfile.info` gives the length of the first recording, and `soundfile.read` ends after it. A corpus with
 # such files loses speech, and the clip is accepted as a shorter one.
 #
