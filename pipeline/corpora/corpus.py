@@ -86,7 +86,7 @@ class Corpus:
     license: str
     source: str  # where to get it, in words
     parse: Callable[[PurePosixPath], Labels]  # path below the corpus's folder → labels, or UnknownNameError
-    complete: Mapping[tuple[str, str], int] = field(default_factory=dict)  # speaker, emotion → clips that there are
+    expected_counts: Mapping[tuple[str, str], int] = field(default_factory=dict)  # clips of (speaker, emotion)
     folds: Folds | None = None  # where the field has agreed on them
     genders: Callable[[Iterable[Path]], Mapping[str, str]] | None = None  # files without audio → gender of speakers
     archives: tuple[Archive, ...] = ()  # where it may be had without registration

@@ -112,7 +112,7 @@ CORPUS = Corpus(
     license="ODbL 1.0",
     source="github.com/CheyneyComputerScience/CREMA-D, with Git LFS: AudioWAV/ and VideoDemographics.csv",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     genders=genders,
     archives=(ARCHIVE,),
 )

@@ -99,7 +99,7 @@ CORPUS = Corpus(
     license="CC BY 4.0",
     source="Zenodo, record 7447302, emodb.zip",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
     archives=(ARCHIVE,),
 )

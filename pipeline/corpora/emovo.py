@@ -49,5 +49,5 @@ CORPUS = Corpus(
     license="research; ask its authors",
     source="its authors (Costantini et al. 2014, LREC)",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
 )

@@ -14,7 +14,7 @@ import click
 import soundfile
 from pydantic import Field, PositiveFloat
 
-from pipeline.audio import containers, recordings
+from pipeline.audio import containers, decoding
 from pipeline.core.manifest import Segment
 from pipeline.core.params import section
 from pipeline.core.workers import in_parallel
@@ -48,7 +48,7 @@ class Examined:
 
     segment: Segment
     key: str | None  # hash of the file's bytes, and the segment's times; None where there is nothing to keep of it
-    found: Sound | recordings.AudioError
+    found: Sound | decoding.AudioError
     is_new: bool  # decoded, and not taken from the cache
 
 
@@ -79,12 +79,12 @@ def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Pa
 
 def is_audio(path: PurePath) -> bool:
     """Whether a file's name says that it is audio."""
-    return path.suffix.lower() in recordings.SUFFIXES
+    return path.suffix.lower() in decoding.SUFFIXES
 
 
 def decoder() -> str:
     """Version of all that decodes: the libraries, and our own code."""
-    texts = [Path(str(module.__file__)).read_bytes() for module in (recordings, containers)]
+    texts = [Path(str(module.__file__)).read_bytes() for module in (decoding, containers)]
     code = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
     kept = " ".join(field.name for field in fields(Sound))
     return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, our code {code}: {kept}"
@@ -120,7 +120,7 @@ def _examine(segments: Sequence[Segment], cache: Cache, longest_s: float) -> lis
         with segments[0].path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        unreadable = recordings.AudioError("unreadable", str(error.strerror))
+        unreadable = decoding.AudioError("unreadable", str(error.strerror))
         return [Examined(segment, None, unreadable, is_new=True) for segment in segments]
     return [
         _examine_segment(segment, sha256 if segment.is_whole else f"{sha256} {segment.times}", cache, longest_s)
@@ -132,39 +132,39 @@ def _examine_segment(segment: Segment, key: str, cache: Cache, longest_s: float)
     known = cache.get(key)
     found = _found(segment, longest_s) if known is None else _from_plain(known)
     if isinstance(found, Sound) and found.duration > longest_s:
-        found = recordings.too_long(found.duration, longest_s)
-    is_lasting = not isinstance(found, recordings.AudioError) or found.reason != recordings.TOO_LONG
+        found = decoding.too_long(found.duration, longest_s)
+    is_lasting = not isinstance(found, decoding.AudioError) or found.reason != decoding.TOO_LONG
     return Examined(segment, key if is_lasting else None, found, is_new=known is None)
 
 
-def _found(segment: Segment, longest_s: float) -> Sound | recordings.AudioError:
+def _found(segment: Segment, longest_s: float) -> Sound | decoding.AudioError:
     try:
-        recording = recordings.read(*segment, longest_s)
-    except recordings.AudioError as error:
+        recording = decoding.read(*segment, longest_s)
+    except decoding.AudioError as error:
         return error
     return Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
 
 
-def accept(found: Sound | recordings.AudioError, params: IngestParams) -> Sound | recordings.AudioError:
+def accept(found: Sound | decoding.AudioError, params: IngestParams) -> Sound | decoding.AudioError:
     """The sound, or what speaks against it: too short, or silent."""
-    if isinstance(found, recordings.AudioError):
+    if isinstance(found, decoding.AudioError):
         return found
     if found.duration < params.min_duration_s:
         detail = f"lasts {found.duration:.3f} s, expected {params.min_duration_s:.3f} s or more"
-        return recordings.AudioError("too short", detail)
+        return decoding.AudioError("too short", detail)
     if found.peak < params.silence_peak:
-        return recordings.AudioError("silent", f"peaks at {found.peak:.1g}, expected {params.silence_peak:.1g}")
+        return decoding.AudioError("silent", f"peaks at {found.peak:.1g}, expected {params.silence_peak:.1g}")
     return found
 
 
-def _plain(found: Sound | recordings.AudioError) -> dict[str, object]:
-    if isinstance(found, recordings.AudioError):
+def _plain(found: Sound | decoding.AudioError) -> dict[str, object]:
+    if isinstance(found, decoding.AudioError):
         return {"reason": found.reason, "detail": found.detail}
     return {**vars(found)}
 
 
-def _from_plain(values: dict[str, Any]) -> Sound | recordings.AudioError:
-    return recordings.AudioError(**values) if "reason" in values else Sound(**values)
+def _from_plain(values: dict[str, Any]) -> Sound | decoding.AudioError:
+    return decoding.AudioError(**values) if "reason" in values else Sound(**values)
 
 
 def is_hidden(path: PurePath) -> bool:

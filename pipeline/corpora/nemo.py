@@ -76,6 +76,6 @@ CORPUS = Corpus(
     license="CC BY-NC-SA 4.0",
     source="the public repository amu-cai/nEMO (Christop 2024, LREC-COLING)",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
 )

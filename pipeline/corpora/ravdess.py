@@ -85,7 +85,7 @@ CORPUS = Corpus(
     license="CC BY-NC-SA 4.0",
     source="Zenodo, record 1188976, Audio_Speech_Actors_01-24.zip; unpack it there, in folders or flat",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
     archives=(ARCHIVE,),
 )

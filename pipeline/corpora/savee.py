@@ -56,6 +56,6 @@ CORPUS = Corpus(
     license="research only, on registration",
     source="University of Surrey, on registration: AudioData/, with a folder for each speaker",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
 )

@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import AfterValidator, StringConstraints
 
-from pipeline.audio.recordings import SUFFIXES
+from pipeline.audio.decoding import SUFFIXES
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER, Segment
 from pipeline.core.params import nearest, section
 from pipeline.corpora.corpus import Labels

@@ -49,5 +49,5 @@ CORPUS = Corpus(
     license="CC BY-NC-ND 4.0",  # no derivatives: converted clips may not be passed on
     source="University of Toronto, tspace.library.utoronto.ca/handle/1807/24487",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
 )

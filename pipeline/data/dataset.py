@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 
 PREPARED = AudioParams(sampling_rate=16_000, trim_db=30, level_db=-26)
@@ -50,5 +50,5 @@ class EmotionalSpeech(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         path, start, end = self._segments[index]
-        samples = recordings.prepared(path, self._prepared, start, end)
+        samples = preparation.prepared(path, self._prepared, start, end)
         return torch.from_numpy(samples), self.emotions.index(self.rows["emotion"].iloc[index])

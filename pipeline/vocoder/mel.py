@@ -116,14 +116,14 @@ class Mel:
         if self.model is None:
             raise ModelError("vocoder.mel.inversion is 'istft', which needs a model that `train_vocoder` makes")
         tensors, config = models.load(self.model)
-        found, expected = config.get("heard"), heard(self.params, self.sampling_rate)
+        found, expected = config.get("analysis"), analysis(self.params, self.sampling_rate)
         if found != expected:
-            raise ModelError(f"{self.model}: heard {found}, expected {expected}; `dvc repro` trains it again")
+            raise ModelError(f"{self.model}: trained with {found}, expected {expected}; `dvc repro` trains it again")
         return Istft.from_tensors(tensors, config["size"], transform(self.params, self.sampling_rate))
 
 
-def heard(params: MelParams, sampling_rate: int) -> dict[str, float]:
-    """What a network is trained for, and can be used for alone."""
+def analysis(params: MelParams, sampling_rate: int) -> dict[str, float]:
+    """Parameters of the spectrograms that a network inverts; it cannot invert others."""
     return {
         "n_mels": params.n_mels,
         "frame_ms": params.frame_ms,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioError
+from pipeline.audio import decoding
+from pipeline.audio.decoding import AudioError
 
 RATE = 16_000
 LENGTH = 8_001  # an odd number, so that samples of 8 and 24 bits end with a byte of padding
@@ -48,12 +48,12 @@ def encoded(kind: tuple[str, str], seconds: float = LENGTH / RATE, **more: str) 
 
 
 def length(data: bytes) -> int:
-    return len(recordings.decoded(BytesIO(data)).samples)
+    return len(decoding.decoded(BytesIO(data)).samples)
 
 
 def params_error(data: bytes) -> tuple[str, str]:
     with pytest.raises(AudioError) as caught:
-        recordings.decoded(BytesIO(data))
+        decoding.decoded(BytesIO(data))
     return caught.value.reason, caught.value.detail
 
 
@@ -96,7 +96,7 @@ def pages(data: bytes) -> list[int]:
 @pytest.mark.parametrize("before", [tag(100), tag(10_000), tag(300, flags=0x10), tag(50) + tag(5000)])
 def test_a_tag_before_a_file_takes_nothing_from_it(kind: tuple[str, str], before: bytes) -> None:
     whole = encoded(kind)
-    assert recordings.decoded(BytesIO(before + whole)).sha256 == recordings.decoded(BytesIO(whole)).sha256
+    assert decoding.decoded(BytesIO(before + whole)).sha256 == decoding.decoded(BytesIO(whole)).sha256
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -251,8 +251,8 @@ def test_what_is_behind_the_last_page_does_no_harm(subtype: str, behind: bytes) 
 def test_chained_ogg_is_read_to_the_end() -> None:
     """One file after another is a valid file; libsndfile reads the first."""
     one, two = encoded(("OGG", "VORBIS")), encoded(("OGG", "VORBIS"), seconds=2)
-    chained = recordings.decoded(BytesIO(one + two))
-    parts = [recordings.decoded(BytesIO(data)).samples for data in (one, two)]
+    chained = decoding.decoded(BytesIO(one + two))
+    parts = [decoding.decoded(BytesIO(data)).samples for data in (one, two)]
     np.testing.assert_array_equal(chained.samples, np.concatenate(parts))
     assert params_error(one[:-10] + two)[0] == "truncated"
     assert params_error(one[: pages(one)[-2]] + two)[0] == "truncated"
@@ -296,4 +296,4 @@ def test_one_tag_more_makes_no_other_recording(tmp_path: Path) -> None:
     plain, tagged = tmp_path / "plain.wav", tmp_path / "tagged.wav"
     plain.write_bytes(encoded(("WAV", "PCM_16")))
     tagged.write_bytes(tag(777) + plain.read_bytes())
-    assert recordings.read(plain).sha256 == recordings.read(tagged).sha256
+    assert decoding.read(plain).sha256 == decoding.read(tagged).sha256

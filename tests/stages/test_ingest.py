@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from pipeline.audio import containers, recordings
+from pipeline.audio import containers, decoding
 from pipeline.core import manifest, workers
 from pipeline.core.manifest import Segment
 from pipeline.corpora import ingestion
@@ -241,8 +241,8 @@ def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypat
     assert "decoded" not in first.output
     before = OUT.read_bytes(), QUARANTINE.read_bytes()
     decoded: list[object] = []
-    decode = recordings.decoded
-    monkeypatch.setattr(recordings, "decoded", lambda file, *rest: decoded.append(file) or decode(file, *rest))
+    decode = decoding.decoded
+    monkeypatch.setattr(decoding, "decoded", lambda file, *rest: decoded.append(file) or decode(file, *rest))
     result = ingest()
     assert "ravdess: decoded 0 clips; what is in the others was known" in result.output
     assert not decoded
@@ -339,7 +339,7 @@ def test_what_was_decoded_before_an_interruption_is_kept(ravdess_tree: Callable[
     assert [each.is_new for each in again] == [False, True, True, True]
 
 
-@pytest.mark.parametrize("module", [recordings, containers])
+@pytest.mark.parametrize("module", [decoding, containers])
 def test_the_decoders_version_is_of_its_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType
 ) -> None:
@@ -377,7 +377,7 @@ def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1" in result.output
     assert "; ignored 1 files of no row\n" in result.output
-    assert "\nmine: unknown emotions: 'bored' 1; say in 'tables.mine.emotions' which of these they are: neutral, " in (
+    assert "\nmine: unknown emotions: 'bored' 1; map them in 'tables.mine.emotions' to one of: neutral, " in (
         result.output
     )
     assert result.stdout.endswith("\nmine: columns that are not used: none\n")
@@ -435,7 +435,7 @@ def test_segments_of_a_long_file() -> None:
     for id_, first, last in (("0.5-2.25", 0.5, 2.25), ("30-60.004", 30, 60), ("44-end", 44, 60)):
         row = clips.loc[f"mine/talk@{id_}"]
         soundfile.write("part.wav", whole[round(first * RATE) : round(last * RATE)], RATE, subtype="FLOAT")
-        assert row["sha256"] == recordings.read(Path("part.wav")).sha256
+        assert row["sha256"] == decoding.read(Path("part.wav")).sha256
         assert row["duration"] == pytest.approx(last - first)
     rejected = manifest.read(QUARANTINE, manifest.QUARANTINE)
     assert set(rejected["filepath"]) == {path.as_posix()}
@@ -456,8 +456,8 @@ def test_segments_that_are_known_are_not_decoded_again(monkeypatch: pytest.Monke
     ingest(path.parents[1], "mine")
     before = OUT.read_bytes(), QUARANTINE.read_bytes()
     read: list[tuple[object, ...]] = []
-    decode = recordings.read
-    monkeypatch.setattr(recordings, "read", lambda *segment: read.append(segment) or decode(*segment))
+    decode = decoding.read
+    monkeypatch.setattr(decoding, "read", lambda *segment: read.append(segment) or decode(*segment))
     assert "mine: decoded 0 clips; what is in the others was known" in ingest(path.parents[1], "mine").output
     assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
     table.write_text("filepath,emotion,start,end\ntalk.wav,wut,1,2\ntalk.wav,wut,3,4.5\n")

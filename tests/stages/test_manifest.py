@@ -87,10 +87,10 @@ def test_a_recording_that_two_corpora_hold() -> None:
     result = run()
     assert result.exit_code == 1
     assert (
-        "data/raw/ravdess/a.wav and data/raw/demo/same.wav are the same recording, so that ravdess_1 is demo_1"
+        "data/raw/ravdess/a.wav and data/raw/demo/same.wav are the same recording, so ravdess_1 is demo_1"
         in result.output
     )
-    assert "take 'ravdess' or 'demo' out of `corpora`" in result.output
+    assert "remove 'ravdess' or 'demo' from `corpora`" in result.output
     assert not Path("data/manifest.parquet").exists()
 
 
@@ -134,4 +134,4 @@ def test_wrong_params(old: str, new: str, message: str) -> None:
 def test_missing_table() -> None:
     result = run()
     assert result.exit_code == 1
-    assert "data/corpora/ravdess.parquet: not found; `dvc repro` makes it" in result.output
+    assert "data/corpora/ravdess.parquet: not found" in result.output

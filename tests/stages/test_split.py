@@ -129,5 +129,5 @@ def test_folders_that_stay_empty() -> None:
     """Made anew, whatever was there."""
     Path("models/none").mkdir(parents=True)
     Path("models/none/old").touch()
-    assert run("full", 1, "--none", "data/synthetic/none", "--none", "models/none").exit_code == 0
+    assert run("full", 1, "--empty-folder", "data/synthetic/none", "--empty-folder", "models/none").exit_code == 0
     assert [list(Path(folder).iterdir()) for folder in ("data/synthetic/none", "models/none")] == [[], []]

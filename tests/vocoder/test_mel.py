@@ -17,7 +17,7 @@ from pipeline.core import models
 from pipeline.core.models import ModelError
 from pipeline.vocoder import VocoderParams, vocoder
 from pipeline.vocoder.istft import Network
-from pipeline.vocoder.mel import FLOOR, IstftParams, Mel, MelParams, coded, decoded, heard, log_mel
+from pipeline.vocoder.mel import FLOOR, IstftParams, Mel, MelParams, analysis, coded, decoded, log_mel
 from pipeline.vocoder.training import network_size
 from pipeline.vocoder.world import World, WorldParams
 
@@ -36,7 +36,7 @@ def trained(params: MelParams, mel: Any, tmp_path: Path) -> Callable[..., Mel]:
 
     def make(**changes: Any) -> Mel:
         network = Network(**network_size(mel, params.istft))
-        config = {"size": network_size(mel, params.istft), "heard": heard(params, RATE)}
+        config = {"size": network_size(mel, params.istft), "analysis": analysis(params, RATE)}
         models.save(tmp_path / "model", network.state_dict(), config)
         return Mel(replace(params, inversion="istft", **changes), RATE, WORLD, tmp_path / "model")
 
@@ -145,7 +145,7 @@ def test_network_that_is_not_there_or_heard_something_else(
         replace(neural, model=None).synthesise(features)
     with pytest.raises(ModelError, match="elsewhere: no model here"):
         replace(neural, model=tmp_path / "elsewhere").synthesise(features)
-    with pytest.raises(ModelError, match=r"model: heard .*'window_ms': 20.*, expected .*'window_ms': 25"):
+    with pytest.raises(ModelError, match=r"trained with .*'window_ms': 20.*, expected .*'window_ms': 25"):
         trained(window_ms=25).synthesise(features)
 
 
