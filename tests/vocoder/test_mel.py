@@ -1,4 +1,4 @@
-"""The mel vocoder's code loses nothing and is WORLD's in kind; copies sound alike; odd clips do no harm."""
+"""The coding of the mel vocoder is lossless and like WORLD's; copy synthesis is close; odd clips do no harm."""
 
 import pickle
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def voice(params: MelParams) -> Mel:
 
 @pytest.fixture
 def trained(params: MelParams, mel: Any, tmp_path: Path) -> Callable[..., Mel]:
-    """Function that makes a neural vocoder, whose network has not learned anything."""
+    """Function that builds a neural vocoder with an untrained network."""
 
     def make(**changes: Any) -> Mel:
         network = Network(**network_size(mel, params.istft))
@@ -115,7 +115,7 @@ def test_copies_sound_alike(sound: np.ndarray, voice: Mel, trained: Callable[...
     assert copy.tobytes() == pickle.loads(pickle.dumps(copier)).synthesise(features).tobytes()
 
 
-def test_f0_is_heard_by_the_network_alone(sound: np.ndarray, voice: Mel, trained: Callable[..., Mel]) -> None:
+def test_f0_of_the_excitation_by_the_network_alone(sound: np.ndarray, voice: Mel, trained: Callable[..., Mel]) -> None:
     features = voice.analyse(sound)
     moved = replace(features, f0_hz=features.f0_hz * 1.1)
     assert voice.synthesise(features).tobytes() == voice.synthesise(moved).tobytes()
@@ -136,12 +136,10 @@ def test_short_and_silent(voice: Mel, trained: Callable[..., Mel], inversion: st
     assert np.abs(copier.synthesise(copier.analyse(np.zeros(samples, np.float32)))).max() < 1e-3
 
 
-def test_network_that_is_not_there_or_heard_something_else(
-    sound: np.ndarray, trained: Callable[..., Mel], tmp_path: Path
-) -> None:
+def test_missing_network_or_other_analysis(sound: np.ndarray, trained: Callable[..., Mel], tmp_path: Path) -> None:
     neural = trained()
     features = neural.analyse(sound)
-    with pytest.raises(ModelError, match="'istft', which needs a model that `train_vocoder` makes"):
+    with pytest.raises(ModelError, match="needs a model of `train_vocoder`"):
         replace(neural, model=None).synthesise(features)
     with pytest.raises(ModelError, match="elsewhere: no model here"):
         replace(neural, model=tmp_path / "elsewhere").synthesise(features)
@@ -157,7 +155,7 @@ def test_named_vocoder(params: MelParams, tmp_path: Path) -> None:
         VocoderParams("wrold", "uint8", WORLD, params)
 
 
-def test_what_learns_and_what_cannot_convert_f0(params: MelParams) -> None:
+def test_learns_and_params_error(params: MelParams) -> None:
     griffin_lim = VocoderParams("mel", "float32", WORLD, params)
     istft = replace(griffin_lim, mel=replace(params, inversion="istft"))
     assert [each.learns for each in (griffin_lim, istft, replace(istft, kind="world"))] == [False, True, False]

@@ -164,11 +164,11 @@ def test_f0_above_the_ceiling_stays_voiced_at_the_ceiling(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("factor", [0.88, 1.12])
 def test_formants_move_and_f0_stays(factor: float) -> None:
     """As a vowel does that was spoken with such formants; before they move it is far from that."""
-    sound, aim = vowel(150), vowel(150, moved=factor)
+    sound, target = vowel(150), vowel(150, moved=factor)
     features = WORLD.analyse(sound)
     moved = WORLD.synthesise(features, factor)
     unmoved = WORLD.synthesise(features)
-    assert spectral_distance_db(aim, moved, bands=12) < 1 < 5 < spectral_distance_db(aim, unmoved, bands=12)
+    assert spectral_distance_db(target, moved, bands=12) < 1 < 5 < spectral_distance_db(target, unmoved, bands=12)
     before, after = features.f0_hz, WORLD.analyse(moved).f0_hz[: len(features.f0_hz)]
     both = (before > 0) & (after > 0)
     assert both.mean() > 0.9
