@@ -10,8 +10,8 @@ from typing import Literal
 import click
 import numpy as np
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import decoding, preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params
 from pipeline.vocoder.world import World, WorldParams
 
@@ -31,8 +31,8 @@ def main(clips_path: Path, count: int) -> None:
     seconds = dict.fromkeys(ESTIMATORS, 0.0)
     length_s = 0.0
     for segment in manifest.segments(chosen):
-        recording = recordings.read(*segment)
-        samples = recordings.prepare(recording.samples, recording.sampling_rate, prepared).astype(np.float64)
+        recording = decoding.read(*segment)
+        samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared).astype(np.float64)
         length_s += len(samples) / prepared.sampling_rate
         for name in ESTIMATORS:
             start = time.perf_counter()

@@ -17,8 +17,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import Converter
 from pipeline.core import hardware, manifest, models, params
 from pipeline.core.hardware import HardwareParams
@@ -46,8 +46,8 @@ class Work:
         """Conversion, to a file."""
         samples, source, target, name = job
         made = self.converter.convert(self.voice.analyse(samples), source, target, self.bounds_hz)
-        levelled = recordings.level(self.voice.synthesise(made), self.prepared.level_db)
-        recordings.write(folder / name, levelled, self.prepared.sampling_rate)
+        levelled = preparation.level(self.voice.synthesise(made), self.prepared.level_db)
+        preparation.write(folder / name, levelled, self.prepared.sampling_rate)
 
 
 def seconds(work: Callable[[Job], None], jobs: list[Job]) -> float:
@@ -75,7 +75,7 @@ def main(model: Path, count: int, rounds: int) -> None:
     clips = clips[clips["emotion"].isin((a, b))]
     chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]
     jobs = [
-        (recordings.prepared(path, prepared, start, end), emotion, b if emotion == a else a, f"{number}.flac")
+        (preparation.prepared(path, prepared, start, end), emotion, b if emotion == a else a, f"{number}.flac")
         for number, ((path, start, end), emotion) in enumerate(
             zip(manifest.segments(chosen), chosen["emotion"], strict=True)
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 import soundfile
 
-from pipeline.audio.recordings import SUFFIXES
+from pipeline.audio.decoding import SUFFIXES
 from pipeline.core.workers import cores, in_parallel
 from pipeline.corpora.ingestion import files_below
 from pipeline.stages.ingest import main as ingest

@@ -82,7 +82,7 @@ class Compared:
 
     def features(self, id_: str) -> Features:
         """Of a real clip."""
-        return Features.from_arrays(self.stored.arrays(id_, Features.names()))
+        return Features.load(self.stored, id_)
 
 
 if __name__ == "__main__":

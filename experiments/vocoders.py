@@ -21,9 +21,9 @@ import pandas as pd
 import torch
 
 from pipeline.assessment.distortion import distances
-from pipeline.audio import recordings
+from pipeline.audio import decoding, preparation
 from pipeline.audio.intelligibility import intelligibility
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.alignment import DECIBELS, timbre
 from pipeline.core import manifest, params, shards
 from pipeline.core.shards import Shard, Storage
@@ -45,8 +45,8 @@ def main(split_path: Path, model: Path | None, count: int) -> None:
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     valid = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "valid").sort_values("id")
     heard = valid.iloc[:: max(1, -(-len(valid) // count))]
-    originals = [recordings.read(*segment) for segment in manifest.segments(heard)]
-    speech = [recordings.prepare(each.samples, each.sampling_rate, prepared) for each in originals]
+    originals = [decoding.read(*segment) for segment in manifest.segments(heard)]
+    speech = [preparation.prepare(each.samples, each.sampling_rate, prepared) for each in originals]
     rate = prepared.sampling_rate
     seconds = sum(map(len, speech)) / rate
     world = vocoder(replace(chosen, kind="world"), rate)

@@ -23,6 +23,7 @@ PLUMBING = {
     "pipeline.core.manifest": "reads and writes tables; when their columns change, `dvc repro -f`",
     "pipeline.core.files": "writes whole files",
     "pipeline.core.predictions": "reads and writes tables; likewise",
+    "pipeline.core.models": "reads and writes weights and configurations; likewise",
     "pipeline.core.shards": "reads and writes arrays; likewise",
     "pipeline.core.workers": "spreads work over processes; results do not depend on it",
     "pipeline.conversion.pairs": "takes `a-b` apart",
@@ -32,7 +33,7 @@ PLUMBING = {
 # Of single stages: modules that they import but whose code does not change what they write.
 UNUSED = {
     "manifest": {
-        "pipeline.audio.recordings": "decodes files, which `ingest` does",
+        "pipeline.audio.decoding": "decodes files, which `ingest` does",
         "pipeline.audio.containers": "the same",
     },
 }

@@ -21,9 +21,9 @@ from pipeline.assessment.figures import (
     UNCONVERTED,
 )
 from pipeline.assessment.scores import ConversionScorers
-from pipeline.audio import recordings
+from pipeline.audio import preparation
 from pipeline.audio.intelligibility import intelligibility
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.vocoder import Features, Vocoder
@@ -76,7 +76,7 @@ class Assessor:
             ClickException: the clip's audio cannot be read
         """
         path, start, end = subject.segment
-        original = recordings.prepared(path, self.prepared, start, end)
+        original = preparation.prepared(path, self.prepared, start, end)
         return Measurements(
             {emotion: mean_distances(subject.features, takes) for emotion, takes in subject.takes.items()},
             self._heard(subject.features, original, subject.features, [subject.features]),
@@ -92,7 +92,7 @@ class Assessor:
         untrimmed = self.voice.synthesise(features)
         places = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
         unmoved = self.voice.synthesise(replace(features, f0_hz=source.f0_hz[places]))
-        samples = recordings.prepare(untrimmed, rate, self.prepared)
+        samples = preparation.prepare(untrimmed, rate, self.prepared)
         return Scores(
             mean_distances(self.voice.analyse(samples, aperiodicity=False), takes),
             intelligibility(untrimmed, original, rate),

@@ -1,1 +1,1 @@
-"""Audio files in, samples and numbers about them out."""
+"""Decoding of audio files, preparation of clips, and their acoustic features and measures."""

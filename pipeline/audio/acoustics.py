@@ -1,4 +1,4 @@
-"""What the classifiers hear: a log-mel spectrogram for the `cnn`, functionals of descriptors for the `svm`."""
+"""Input features of the classifiers: a log-mel spectrogram for the `cnn`, functionals for the `svm`."""
 
 from typing import TYPE_CHECKING
 
@@ -19,15 +19,15 @@ F0_PERCENTILES = slice(-12, -7)  # among the functionals: 5, 25, 50, 75, 95 of l
 
 @section
 class AcousticsParams:
-    """The classifiers' view of a clip."""
+    """Spectrograms of the classifiers."""
 
     n_mels: int
-    frame_ms: float  # one row of the spectrogram each [ms]
+    frame_ms: float  # from one frame to the next [ms]
     window_ms: float  # [ms]
 
 
 def classifier_features(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> dict[str, np.ndarray]:
-    """All that the classifiers hear of a prepared clip (samples,), as a shard keeps it: `log_mel`, `functionals`."""
+    """Features of a prepared clip (samples,), as stored in a shard: `log_mel`, `functionals`."""
     mel = log_mel(samples, sampling_rate, params)
     return {"log_mel": mel, "functionals": functionals(samples, mel, sampling_rate, params.frame_ms)}
 
@@ -45,7 +45,7 @@ def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_
     """Statistics over time of low-level descriptors, in the manner of the openSMILE sets (Schuller et al. 2013).
 
     Descriptors: mel-cepstrum, energy, spectral shape and flux, with their differences, and log-F0 of the voiced frames.
-    How much a descriptor or band moves depends less on the voice than where it is.
+    The variation of a descriptor or band depends less on the speaker than its mean.
 
     Args:
         samples: prepared clip, (samples,)
@@ -72,11 +72,11 @@ def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_
 
 
 def pitch(row: np.ndarray) -> dict[str, float]:
-    """What a clip's functionals (1, number of functionals) say of its F0.
+    """Summary of F0 from a clip's functionals (1, number of functionals).
 
     Returns:
         f0_median_hz: of the voiced frames [Hz]
-        f0_range_st: between their 5th and 95th percentile [semitones]; both NaN where next to nothing is voiced
+        f0_range_st: between their 5th and 95th percentile [semitones]; both NaN if fewer than 3 frames are voiced
     """
     low, _, middle, _, high = row[0, F0_PERCENTILES].astype(np.float64)
     if middle == 0:
@@ -85,7 +85,7 @@ def pitch(row: np.ndarray) -> dict[str, float]:
 
 
 def _cepstrum(mel: np.ndarray) -> np.ndarray:
-    """Mel-frequency cepstral coefficients, (frames, CEPSTRA); the 0th is the energy in dB-like units."""
+    """Mel-frequency cepstral coefficients, (frames, CEPSTRA); the 0th is the log energy."""
     from scipy.fft import dct
 
     cepstrum: np.ndarray = dct(mel, axis=1, norm="ortho")[:, :CEPSTRA]
@@ -106,7 +106,7 @@ def _shape(mel: np.ndarray) -> np.ndarray:
 
 
 def _statistics(track: np.ndarray) -> np.ndarray:
-    """Mean, deviation, skewness, 5 percentiles and mean absolute deviation of each column, in one row."""
+    """Mean, standard deviation, skewness, 5 percentiles and mean absolute deviation of each column, in one row."""
     mean, deviation = track.mean(axis=0), track.std(axis=0)
     centred = (track - mean) / np.maximum(deviation, 1e-6)
     percentiles = np.percentile(track, [5, 25, 50, 75, 95], axis=0)
@@ -116,7 +116,7 @@ def _statistics(track: np.ndarray) -> np.ndarray:
 
 
 def _slopes(track: np.ndarray) -> np.ndarray:
-    """Slope of each column over five frames, by regression, as "delta" features are; (frames, columns)."""
+    """Slope of each column over five frames by linear regression (delta features); (frames, columns)."""
     from scipy.signal import savgol_filter
 
     slopes: np.ndarray = savgol_filter(track, 5, polyorder=1, deriv=1, axis=0, mode="nearest")
@@ -124,7 +124,7 @@ def _slopes(track: np.ndarray) -> np.ndarray:
 
 
 def _log_f0(samples: np.ndarray, sampling_rate: int, frame_ms: float) -> tuple[np.ndarray, np.ndarray]:
-    """Log-F0 of the voiced frames and which frames are voiced, by DIO and StoneMask (Morise et al. 2016)."""
+    """Log-F0 of the voiced frames, and a mask of these, by DIO and StoneMask (Morise et al. 2016)."""
     import pyworld
 
     wave = np.ascontiguousarray(samples, dtype=np.float64)
@@ -135,9 +135,9 @@ def _log_f0(samples: np.ndarray, sampling_rate: int, frame_ms: float) -> tuple[n
 
 
 def _melody(log_f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
-    """Shape of log-F0: of each third against the whole, mean rise and fall a frame, skewness, curvature; (7,).
+    """Means of the thirds of log-F0 relative to its mean, mean rise and fall a frame, skewness and curvature; (7,).
 
-    Zeros for a clip with next to no voice.
+    Zeros if fewer than 9 frames are voiced.
     """
     if len(log_f0) < 9:
         return np.zeros(7)
@@ -155,7 +155,7 @@ def _melody(log_f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
 
 
 def _f0_statistics(log_f0: np.ndarray) -> np.ndarray:
-    """Level, range, slope and movement of log-F0; zeros for a clip without voice."""
+    """Mean, deviation, percentiles, slope and movement of log-F0, (10,); zeros if fewer than 3 frames are voiced."""
     if len(log_f0) < 3:
         return np.zeros(10)
     steps = np.diff(log_f0)
@@ -173,7 +173,7 @@ def _f0_statistics(log_f0: np.ndarray) -> np.ndarray:
 
 
 def _rhythm(mel: np.ndarray, voiced: np.ndarray, frame_ms: float) -> np.ndarray:
-    """Length [s], share of voiced frames, voiced stretches a second, energy peaks a second."""
+    """Log of the duration [s], share of voiced frames, voiced stretches a second, energy peaks a second."""
     seconds = len(mel) * frame_ms / 1000
     stretches = np.count_nonzero(np.diff(voiced.astype(int), prepend=0) == 1)
     energy = np.convolve(np.pad(mel.mean(axis=1), 2, mode="edge"), np.ones(5) / 5, mode="valid")
@@ -183,5 +183,5 @@ def _rhythm(mel: np.ndarray, voiced: np.ndarray, frame_ms: float) -> np.ndarray:
 
 
 def mel_transform(sampling_rate: int, params: AcousticsParams) -> "MelSpectrogram":
-    """What makes mel power spectrograms (n_mels, frames) of samples at a rate [Hz], before the logarithm."""
+    """Transform from samples at a rate [Hz] to mel power spectrograms (n_mels, frames)."""
     return mel_power(sampling_rate, params.n_mels, params.frame_ms, params.window_ms)

@@ -1,4 +1,4 @@
-"""What the containers of audio files say about what is in them, where libsndfile takes less for the whole.
+"""Containers of audio files: checks for missing samples that libsndfile does not detect.
 
 Microsoft, "Multimedia Programming Interface and Data Specifications 1.0", 1991 (RIFF); EBU Tech 3306 (RF64); Sony,
 "Wave 64"; Apple, "AIFF-C", 1991; RFC 3533 (Ogg); id3.org, "ID3 tag version 2.4.0"; NIST SPHERE.
@@ -14,20 +14,20 @@ from typing import BinaryIO, Literal
 
 Fault = tuple[str, str]  # the reason, and the details
 
-BLOCK = 65_536  # bytes that are read at once
-UNKNOWN = 0x7FFFF000  # bytes of samples or more: a program that wrote to a pipe did not know how many
-UNKNOWN_64 = 2**62  # the same where a length has 64 bits
-TAIL = 2**24  # bytes; a longer chunk behind the samples that the file does not hold is none
-STRAY = 4096  # bytes behind the samples that may be anything, such as a tag, or the rest of a sector
+BLOCK = 65_536  # bytes that are read at a time
+UNKNOWN = 0x7FFFF000  # this many bytes of samples or more: the writer did not know the length, as in a pipe
+UNKNOWN_64 = 2**62  # the same for a length of 64 bits
+TAIL = 2**24  # bytes; a longer incomplete chunk after the samples is not a chunk
+STRAY = 4096  # bytes of any kind that may follow the samples, such as a tag or the rest of a sector
 TAGS = (b"ID3", b"TAG", b"APETAGEX")
-PLAIN = (1, 3, 6, 7, 0xFFFE)  # formats of WAV whose frames are as long as `fmt ` says: PCM, float, A-law, mu-law
-PACKED = (b"alaw", b"ALAW", b"ulaw", b"ULAW", b"ima4", b"GSM ")  # formats of AIFF whose samples are not
+PLAIN = (1, 3, 6, 7, 0xFFFE)  # formats of WAV with the frame length of `fmt `: PCM, float, A-law, mu-law
+PACKED = (b"alaw", b"ALAW", b"ulaw", b"ULAW", b"ima4", b"GSM ")  # formats of AIFF without the frame length of `COMM`
 W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
-OGG_AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")  # how the first packet of a stream begins
+OGG_AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")  # start of the first packet of a stream
 
 
 class Stretch(io.RawIOBase):
-    """A part of a file, to be read as if it were one of its own."""
+    """A part of a file, read like a file of its own."""
 
     def __init__(self, file: "BinaryIO | Stretch", start: int, stop: int) -> None:
         super().__init__()
@@ -38,15 +38,15 @@ class Stretch(io.RawIOBase):
         return self._length
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Always true."""
         return True
 
     def seekable(self) -> bool:
-        """It can be read from any place."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer with what comes next, and say with how many bytes."""
+        """Fill a buffer with the next bytes, and return their number."""
         wanted = min(len(buffer), max(self._length - self._place, 0))
         self._file.seek(self._start + self._place)
         found = self._file.read(wanted)
@@ -55,31 +55,31 @@ class Stretch(io.RawIOBase):
         return len(found)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a place."""
+        """Move to a position, and return it."""
         begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._length}[whence]
-        self._place = max(begin + offset, 0)  # where a header leads astray, libsndfile goes before the first byte
+        self._place = max(begin + offset, 0)  # for a damaged header, libsndfile seeks before the first byte
         return self._place
 
     def tell(self) -> int:
-        """The place."""
+        """The position."""
         return self._place
 
 
 def untagged(file: BinaryIO) -> Stretch:
-    """What follows the ID3 tags that a file begins with: libsndfile loses as many bytes at the end of a WAV or AIFF."""
+    """The file after its leading ID3 tags; libsndfile loses as many bytes at the end of a WAV or AIFF."""
     place = 0
     file.seek(0)
     while (head := file.read(10))[:3] == b"ID3" and len(head) == 10:
         length = 0
         for byte in head[6:]:
             length = length << 7 | byte & 0x7F
-        place += 10 + length + (10 if head[5] & 0x10 else 0)  # a footer, which repeats the head
+        place += 10 + length + (10 if head[5] & 0x10 else 0)  # a footer that repeats the header
         file.seek(place)
     return Stretch(file, place, file.seek(0, os.SEEK_END))
 
 
 def links(file: Stretch) -> list[Stretch]:
-    """The recordings that are one after another in an Ogg file, of which libsndfile reads the first; else the file."""
+    """Consecutive recordings in an Ogg file, of which libsndfile reads only the first; for other formats, the file."""
     file.seek(0)
     if file.read(4) != b"OggS":
         return [file]
@@ -92,10 +92,10 @@ def links(file: Stretch) -> list[Stretch]:
 
 
 def fault(file: Stretch) -> Fault | None:
-    """What shows that samples are missing, or that nothing says how many there are; None where nothing does.
+    """Evidence that samples are missing, or that their number is unknown; None for an intact file.
 
     Args:
-        file: without tags before it
+        file: without leading tags
 
     Returns:
         reason (`truncated` or `unfinished`) and details
@@ -111,7 +111,7 @@ def fault(file: Stretch) -> Fault | None:
 
 
 def is_counted(file: Stretch) -> bool:
-    """Whether an MP3 says how many frames it has; else libsndfile guesses, and stops reading where it guessed."""
+    """Whether an MP3 has its number of frames; without it, libsndfile stops reading at an estimate."""
     place = file.tell()
     file.seek(0)
     first_frame = file.read(210)
@@ -121,18 +121,18 @@ def is_counted(file: Stretch) -> bool:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How the chunks of a kind of file are written."""
+    """Layout of chunks in a kind of file."""
 
     order: Literal["little", "big"]
-    first: int  # place of the first chunk
-    name: int  # bytes of a chunk's name, of which the first four say what it is
-    size: int  # bytes of its length
-    align: int  # chunks begin at multiples of it
-    counted: int  # bytes of name and length that the length counts
-    offset: int  # bytes between the head of the samples' chunk and the first sample, which its length counts
+    first: int  # position of the first chunk
+    name: int  # bytes of a chunk's name; the first four identify it
+    size: int  # bytes of a chunk's length
+    align: int  # chunks begin at multiples of this
+    counted: int  # bytes of name and length that are part of the length
+    offset: int  # bytes from the header of the samples' chunk to the first sample, part of the length
 
     def head(self, file: Stretch, place: int) -> tuple[bytes, int] | None:
-        """Name and length of the chunk at a place, without name and length; None where there is none."""
+        """Name and length of the chunk at a position, without its header; None if there is no chunk."""
         file.seek(place)
         head = file.read(self.name + self.size)
         if len(head) < self.name + self.size or not head[:4].isascii() or not head[:4].decode().isprintable():
@@ -140,7 +140,7 @@ class _Layout:
         return head[:4], max(int.from_bytes(head[self.name :], self.order) - self.counted, 0)
 
     def chunks(self, file: Stretch, place: int) -> Iterator[tuple[bytes, int, int]]:
-        """Name, place of the contents, and length of each chunk from a place on."""
+        """Name, position of the content, and length of each chunk from a position on."""
         while head := self.head(file, place):
             name, length = head
             begin = place + self.name + self.size
@@ -162,9 +162,9 @@ def _layout(head: bytes) -> _Layout | None:
 
 
 def _fault_of_chunks(file: Stretch, layout: _Layout) -> Fault | None:
-    """Whether the header of a WAV or AIFF promises other than there is.
+    """Fault if the header of a WAV or AIFF and its number of samples disagree.
 
-    What the header says of the whole file is no guide: many programs get it wrong, and lost chunks behind the samples
+    The length of the file in the header is not used: many programs write a wrong one, and lost chunks after the samples
     do no harm.
     """
     frame, long_length = 1, None  # bytes
@@ -184,22 +184,22 @@ def _fault_of_chunks(file: Stretch, layout: _Layout) -> Fault | None:
 
 
 def _fault_of_samples(file: Stretch, layout: _Layout, place: int, length: int, frame: int) -> Fault | None:
-    if length == 0 and layout in (_FORM, _W64):  # libsndfile then reads to the end, as it does for what is unknown
+    if length == 0 and layout in (_FORM, _W64):  # libsndfile then reads to the end, as for an unknown length
         return None
     promised, there = max(length - layout.offset, 0), max(len(file) - place - layout.offset, 0)
-    if promised // frame > there // frame and promised > there + 1:  # some programs count a byte of padding
+    if promised // frame > there // frame and promised > there + 1:  # some programs count a padding byte
         return "truncated", f"the header promises {promised:,} bytes of samples, {there:,} are there"
-    stray = _stray(file, layout, place + length) if layout is not _W64 else 0  # of which libsndfile reads all
+    stray = _stray(file, layout, place + length) if layout is not _W64 else 0  # libsndfile reads all of a W64
     if stray > min(STRAY, promised // 10):
         return "unfinished", (
-            f"the header counts {promised:,} bytes of samples, but {stray:,} more follow: what wrote it was stopped, "
-            "or counted wrongly; mend the header, or save the file anew from where it comes"
+            f"the header counts {promised:,} bytes of samples, but {stray:,} more follow: its writer was stopped, "
+            "or counted wrongly; repair the header, or save the file again from its source"
         )
     return None
 
 
 def _stray(file: Stretch, layout: _Layout, place: int) -> int:
-    """Bytes from a place to the end that are neither chunks (the last one may be cut), nor a tag, nor zeros."""
+    """Bytes from a position to the end that are not chunks (the last one may be cut), a tag, or zeros."""
     starts = (place, place + -place % layout.align)
     return min(_no_chunks(file, layout, start) for start in starts)
 
@@ -223,7 +223,7 @@ def _no_chunks(file: Stretch, layout: _Layout, place: int) -> int:
 
 
 def _wav_frame(contents: bytes, layout: _Layout) -> int:
-    """Bytes of a frame, which a cut within it takes away; 1 where frames have no bytes of their own."""
+    """Bytes of a frame; 1 for formats without frames of whole bytes."""
     form, frame = (int.from_bytes(contents[start : start + 2], layout.order) for start in (0, 12))
     return max(frame, 1) if form in PLAIN else 1
 
@@ -260,11 +260,11 @@ class _Page:
     is_last: bool
     serial: int  # of its stream
     number: int  # in its stream
-    packet: bytes  # how its contents begin
+    packet: bytes  # start of its content
 
 
 def _pages(file: Stretch) -> Iterator[_Page]:
-    """Pages of an Ogg file; what is between or behind them is passed over, as the format has it."""
+    """Pages of an Ogg file; bytes between or after pages are skipped, as the format requires."""
     place = 0
     while True:
         file.seek(place)
@@ -296,10 +296,10 @@ def _found(file: Stretch, place: int, word: bytes) -> int | None:
 
 
 def _fault_of_ogg(file: Stretch) -> Fault | None:
-    """Whether the last page of each stream of audio is there, which has a flag.
+    """Fault if the last page of a stream of audio, which has a flag, is missing.
 
-    A few programs do not set it (Android's MediaMuxer, Telegram). Such a file cannot be told from one that was cut
-    between two pages.
+    A few programs do not set the flag (Android's MediaMuxer, Telegram). Such a file looks like one that was cut between
+    two pages.
     """
     last: dict[int, _Page] = {}  # of each stream, by serial number
     audible = set[int]()
@@ -317,6 +317,6 @@ def _fault_of_ogg(file: Stretch) -> Fault | None:
     if all(last[serial].is_last for serial in audible):
         return None
     return "truncated", (
-        "its last Ogg page is not marked as the end: it was cut there, or written by a program that marks none, as on "
-        "Android; where it is whole, `ffmpeg -i OLD -c copy NEW` sets the mark"
+        "its last Ogg page is not marked as the end: it was cut there, or written by a program that sets no mark, as "
+        "on Android; if it is intact, `ffmpeg -i OLD -c copy NEW` sets the mark"
     )

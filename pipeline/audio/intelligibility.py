@@ -1,8 +1,8 @@
-"""Whether the words of a clip survived: ESTOI (Jensen and Taal 2016), also of clips that were stretched in time.
+"""Intelligibility of a clip relative to its source: ESTOI (Jensen and Taal 2016), also after a change of tempo.
 
-As pystoi computes it, but for two things. Silent frames are left out of the spectra and not cut out of the samples,
-so that no frame straddles a cut. And the source's band envelopes are interpolated to as many frames as the other clip
-has, so that a uniformly slower or faster copy is compared frame by frame, and nothing has to be synthesised for it.
+There are two differences from pystoi. Silent frames are removed from the spectra and not from the samples, so no frame
+spans a cut. The band envelopes of the source are interpolated to the number of frames of the other clip, so a uniformly
+slower or faster copy is compared frame by frame.
 """
 
 import numpy as np
@@ -14,22 +14,22 @@ RATE = 10_000  # [Hz]
 WINDOW = 256  # samples
 FFT_SIZE = 512
 BANDS = 15  # of a third of an octave
-LOWEST_HZ = 150  # middle of the lowest band
+LOWEST_HZ = 150  # centre of the lowest band
 SEGMENT = 30  # frames, 0.4 s
-DYNAMIC_RANGE_DB = 40  # frames of the source that are further below its loudest are silent
+DYNAMIC_RANGE_DB = 40  # frames of the source further below its loudest are silent
 TINY = np.finfo(float).eps
 
 
 def intelligibility(samples: np.ndarray, source: np.ndarray, sampling_rate: int) -> float | None:
-    """Extended short-time objective intelligibility, −1 … 1: how alike the envelopes of the bands move.
+    """Extended short-time objective intelligibility, −1 … 1: correlation of the band envelopes.
 
     Args:
-        samples: what was made of the source, (samples,); starts and ends with it, at any uniform tempo
+        samples: converted or copied from the source, (samples,), at any uniform tempo
         source: (samples,)
         sampling_rate: of both [Hz]
 
     Returns:
-        0 where nothing is left of a source that sounds; None where that has less than 0.4 s of speech
+        0 for silence from a source with sound; None if the source has less than 0.4 s of speech
     """
     envelopes, reference = (_envelopes(wave, sampling_rate) for wave in (samples, source))
     if not len(envelopes) or not reference.any():
@@ -55,7 +55,7 @@ def _envelopes(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 
 def _stretched(envelopes: np.ndarray, frames: int) -> np.ndarray:
-    """The same in another number of frames, linear in between."""
+    """Envelopes interpolated linearly to another number of frames."""
     places = np.linspace(0, len(envelopes) - 1, frames)
     before = places.astype(int)
     after = np.minimum(before + 1, len(envelopes) - 1)
@@ -65,7 +65,7 @@ def _stretched(envelopes: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _normalised(segments: np.ndarray) -> np.ndarray:
-    """Segments (segments, BANDS, frames) with each band's mean 0 and length 1, and then each frame's."""
+    """Segments (segments, BANDS, frames) normalised to mean 0 and length 1, first each band, then each frame."""
     for axis in (2, 1):
         segments = segments - segments.mean(axis=axis, keepdims=True)
         segments = segments / np.maximum(np.linalg.norm(segments, axis=axis, keepdims=True), TINY)

@@ -1,24 +1,25 @@
-"""Measures of one clip: of its recording as it was made, and of its F0 track.
+"""Measures of a clip: of the unprocessed recording, and of its F0 track.
 
-Silence has the lowest value of each measure of a recording; none of them is ever NaN or infinite.
+Silence has the lowest value of each measure of a recording. No such measure is ever NaN or infinite.
 """
 
 import numpy as np
 from scipy.signal import welch
 
+from pipeline.audio.speech import is_speech
+
 FRAME_S = 0.02  # as in NIST's STNR
-SPEECH_DB = 30  # frames of speech are at most so far below the loudest one
-NOISE_SHARE = 0.1  # of all frames: the quietest are taken for noise
-QUANTISATION = 2.0**-30 / 12  # power of the rounding to 16 bits, -101 dB; nothing quieter is told from silence
-HIGHEST_SNR_DB = 80.0  # beyond it, the estimate says how the pauses were edited and nothing of the room
-SPECTRUM_DB = 50  # below the peak of the spectrum, where a recording's band ends
+NOISE_SHARE = 0.1  # share of the frames, the quietest, that count as noise
+QUANTISATION = 2.0**-30 / 12  # power of the rounding to 16 bits, -101 dB; anything quieter counts as silence
+HIGHEST_SNR_DB = 80.0  # a higher estimate reflects edited pauses, not the room
+SPECTRUM_DB = 50  # the band of a recording ends this far below the peak of its spectrum
 RESOLUTION_HZ = 50
 OF_RECORDING = ("level_db", "snr_db", "bandwidth_hz")
-RANGE = (5, 95)  # percentiles of F0 between which its range is measured, so that octave errors do not count
+RANGE = (5, 95)  # percentiles that bound the range of F0; octave errors are outside
 
 
 def recording(samples: np.ndarray, sampling_rate: int) -> dict[str, float]:
-    """`level_db`, `snr_db` and `bandwidth_hz` of a recording that is neither levelled nor trimmed nor resampled.
+    """`level_db`, `snr_db` and `bandwidth_hz` of a recording before levelling, trimming and resampling.
 
     Args:
         samples: mono, (samples,), full scale is ±1
@@ -34,14 +35,14 @@ def recording(samples: np.ndarray, sampling_rate: int) -> dict[str, float]:
 def level_db(samples: np.ndarray, sampling_rate: int) -> float:
     """Root mean square of the speech, relative to full scale [dB]; a sine that just does not clip has -3 dB.
 
-    Speech are the frames of 20 ms within 30 dB of the loudest one. -101 dB for silence, even for one with an offset.
+    Speech is the frames of 20 ms within 30 dB of the loudest. Silence has -101 dB, also with a constant offset.
 
     Args:
         samples: mono, (samples,), full scale is ±1
         sampling_rate: [Hz]
     """
     power = _frame_power(samples, sampling_rate)
-    return _db(max(_speech(power).mean(), QUANTISATION))
+    return _db(max(power[is_speech(power)].mean(), QUANTISATION))
 
 
 def snr_db(samples: np.ndarray, sampling_rate: int) -> float:
@@ -49,11 +50,11 @@ def snr_db(samples: np.ndarray, sampling_rate: int) -> float:
 
     Like NIST's STNR (`stnr` of its SPeech Quality Assurance package) it compares variances of windows of 20 ms. N is
     their mean over the quietest tenth of the windows, S over those that are within 30 dB of the loudest and at least
-    twice N. STNR takes the peak for S; with the mean, noise that was mixed in at some ratio is found at that ratio.
+    twice N. STNR uses the peak as S. With the mean, noise mixed in at some ratio is measured at that ratio.
 
-    N is never below the rounding noise of 16 bits: where pauses are digital silence, as in much of RAVDESS, the
-    estimate is what 16 bits leave room for, and rises with the level. It is too low for a recording that is cut tightly
-    around the speech, whose quietest tenth is speech; and 0 where nothing stands out.
+    N is never below the rounding noise of 16 bits. Where pauses are digital silence, as in much of RAVDESS, the
+    estimate is therefore the range of 16 bits and rises with the level. The estimate is too low for a recording that is
+    cut tightly around the speech, because its quietest tenth is speech. It is 0 if no window reaches twice N.
 
     Args:
         samples: mono, (samples,)
@@ -62,7 +63,7 @@ def snr_db(samples: np.ndarray, sampling_rate: int) -> float:
     power = _frame_power(samples, sampling_rate)
     quietest = np.sort(power)[: max(1, round(NOISE_SHARE * len(power)))]
     noise = max(quietest.mean(), QUANTISATION)
-    speech = _speech(power)
+    speech = power[is_speech(power)]
     speech = speech[speech >= 2 * noise]
     return min(_db((speech.mean() - noise) / noise), HIGHEST_SNR_DB) if len(speech) else 0.0
 
@@ -84,14 +85,14 @@ def bandwidth_hz(samples: np.ndarray, sampling_rate: int) -> float:
     return float(frequencies[power >= power.max() / 10 ** (SPECTRUM_DB / 10)].max())
 
 
-def voice(f0_hz: np.ndarray) -> dict[str, float]:
+def f0_summary(f0_hz: np.ndarray) -> dict[str, float]:
     """`f0_median_hz`, `f0_range_st` and `voiced_share` of an F0 track.
 
     Args:
         f0_hz: 0 where unvoiced, (frames, 1) [Hz]
 
     Returns:
-        median F0 of the voiced frames [Hz]; semitones between their 5th and 95th percentile; their share of all frames.
+        median F0 of the voiced frames [Hz]; semitones between their 5th and 95th percentile; share of voiced frames.
         Without a voiced frame, the first two are NaN
     """
     voiced = f0_hz[f0_hz > 0]
@@ -106,16 +107,11 @@ def voice(f0_hz: np.ndarray) -> dict[str, float]:
 
 
 def _frame_power(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """Variance of each frame, (frames,), one or more; samples after the last whole frame are left out."""
+    """Variance of each frame, (frames,), one or more; samples after the last full frame are left out."""
     length = min(round(FRAME_S * sampling_rate), len(samples))
     frames = np.asarray(samples[: len(samples) // length * length], np.float64).reshape(-1, length)
     power: np.ndarray = frames.var(axis=1)
     return power
-
-
-def _speech(power: np.ndarray) -> np.ndarray:
-    speech: np.ndarray = power[power >= power.max() / 10 ** (SPEECH_DB / 10)]
-    return speech
 
 
 def _db(power: float) -> float:

@@ -1,4 +1,4 @@
-"""Power in mel bands, of which the classifiers' spectrograms and the mel vocoder's are made."""
+"""Power in mel bands, for the spectrograms of the classifiers and of the mel vocoder."""
 
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=2)  # one for the classifiers, one for the vocoder
 def mel_power(sampling_rate: int, n_mels: int, frame_ms: float, window_ms: float) -> "MelSpectrogram":
-    """What makes power (n_mels, frames) of samples; its filters have area 1, so that the power is a density.
+    """Transform from samples to power (n_mels, frames); its filters have area 1, so the power is a density.
 
     Args:
         sampling_rate: [Hz]
-        n_mels: bands
+        n_mels: number of bands
         frame_ms: from one frame to the next [ms]
         window_ms: of a frame [ms]
     """
@@ -25,7 +25,7 @@ def mel_power(sampling_rate: int, n_mels: int, frame_ms: float, window_ms: float
         n_fft=1 << (window - 1).bit_length(),
         win_length=window,
         hop_length=round(frame_ms / 1000 * sampling_rate),
-        pad_mode="constant",  # reflection would refuse a clip shorter than half a window
+        pad_mode="constant",  # reflection fails for a clip shorter than half a window
         n_mels=n_mels,
         norm="slaney",
         mel_scale="slaney",

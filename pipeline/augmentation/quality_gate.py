@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from pipeline.audio.speech import is_speech
 from pipeline.core.params import section
-from pipeline.scorers import speakers, spectra
+from pipeline.scorers import speakers
 from pipeline.scorers.gate import Gate
 from pipeline.scorers.speakers import SpeakerSpace
 
@@ -39,7 +40,7 @@ def silence(log_mel: np.ndarray) -> float:
     Args:
         log_mel: natural log of power, (frames, bands)
     """
-    return float(1 - spectra.is_speech(np.exp(log_mel - log_mel.max()).sum(axis=1)).mean())
+    return float(1 - is_speech(np.exp(log_mel - log_mel.max()).sum(axis=1)).mean())
 
 
 def emotion_confidences(clips: pd.DataFrame, heard: np.ndarray) -> pd.Series:

@@ -9,8 +9,9 @@ import soundfile
 import soxr
 import torch
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioError, AudioParams, Recording
+from pipeline.audio import decoding, preparation
+from pipeline.audio.decoding import AudioError, Recording
+from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import Converter
 from pipeline.core import hardware, manifest, models, params
 from pipeline.core.files import atomic_write
@@ -24,7 +25,7 @@ from pipeline.vocoder import Vocoder, VocoderParams, vocoder
 
 BLOCK = 65_536  # samples; all of a long clip at once are too much for libsndfile's Vorbis, which ends the process
 # Names of libsndfile.
-FORMATS = {suffix: "AIFF" if suffix == ".aif" else suffix[1:].upper() for suffix in recordings.SUFFIXES}
+FORMATS = {suffix: "AIFF" if suffix == ".aif" else suffix[1:].upper() for suffix in decoding.SUFFIXES}
 
 
 class ConvertError(click.ClickException):
@@ -79,13 +80,13 @@ class Conversion:
             AudioError: it cannot be used, or not be written as asked for
             ConvertError: no pair for the emotion that was heard
         """
-        recording = recordings.read(given)
+        recording = decoding.read(given)
         mixed = f", {channels} channels mixed" if (channels := soundfile.info(given).channels) > 1 else ""
         sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
         if isinstance(params_error := ingestion.accept(sound, self.usable), AudioError):
             raise AudioError(params_error.reason, f"{params_error.detail}{mixed}")
         wave = soxr.resample(recording.samples, recording.sampling_rate, self.prepared.sampling_rate)
-        heard = recordings.prepare(wave, self.prepared.sampling_rate, self.prepared)
+        heard = preparation.prepare(wave, self.prepared.sampling_rate, self.prepared)
         source, words = self._source(heard)
         words += mixed
         if source == self.target:
@@ -100,7 +101,7 @@ class Conversion:
         converted = converter.convert(features, source, self.target, self.bounds_hz, intensity=self.intensity)
         made = soxr.resample(self.voice.synthesise(converted), self.prepared.sampling_rate, recording.sampling_rate)
         made = made[: round(len(recording.samples) * len(converted.f0_hz) / len(features.f0_hz))]
-        _write(out, recordings.level(made, _level_db(recording)), recording.sampling_rate)
+        _write(out, preparation.level(made, _level_db(recording)), recording.sampling_rate)
         return f"{words}: made {self.intensity + ' ' if self.intensity else ''}{self.target}"
 
     def _source(self, heard: np.ndarray) -> tuple[str, str]:
@@ -230,7 +231,7 @@ def _level_db(recording: Recording) -> float:
 
 def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
     """Write a file in the format of its suffix, lowered where it would clip."""
-    limited = recordings.peak_limited(samples)
+    limited = preparation.peak_limited(samples)
     try:
         form = FORMATS[path.suffix.lower()]
         with (

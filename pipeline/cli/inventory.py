@@ -36,7 +36,7 @@ class Found:
 
     def is_complete(self, corpus: Corpus) -> bool:
         """Whether all clips are there, and not as pointers; never where nobody knows how many there are."""
-        return bool(corpus.complete) and not _missing(corpus, self) and len(self.sounding) == len(self.clips)
+        return bool(corpus.expected_counts) and not _missing(corpus, self) and len(self.sounding) == len(self.clips)
 
 
 def show(names: Sequence[str], raw: Path, params_path: Path) -> None:
@@ -103,7 +103,7 @@ def fetch(name: str, raw: Path, to: Path | None, downloads: Path) -> None:
         return
     click.echo(f"{corpus.title}: its licence is {corpus.license}")
     for number, archive in enumerate(corpus.archives, 1):
-        if _missing(corpus, found) or not corpus.complete:
+        if _missing(corpus, found) or not corpus.expected_counts:
             path = downloads / f"{name}-{number}.zip"
             download.download(archive.url, path, archive.size, archive.md5)
             try:
@@ -119,7 +119,7 @@ def fetch(name: str, raw: Path, to: Path | None, downloads: Path) -> None:
     click.echo("\n".join(_of_folder(corpus, folder)))
     if to:
         click.echo(f"It is not where the pipeline looks: emocycle repro --raw {name}={to}")
-    if corpus.complete and not _found(corpus, folder).is_complete(corpus):
+    if corpus.expected_counts and not _found(corpus, folder).is_complete(corpus):
         raise click.ClickException(f"{name}: is not complete, though all of its archives are unpacked")
 
 
@@ -142,7 +142,7 @@ def _of_folder(corpus: Corpus, folder: Path) -> Iterator[str]:
     yield from _missing(corpus, found) if found.clips else ()
     if pointers := len(found.clips) - len(found.sounding):
         yield f"{pointers:,} clips are but pointers of Git LFS: run `git lfs pull` there, or `emocycle fetch`"
-    if beyond := sum((found.counts() - Counter(corpus.complete)).values()) * bool(corpus.complete):
+    if beyond := sum((found.counts() - Counter(corpus.expected_counts)).values()) * bool(corpus.expected_counts):
         yield f"{beyond:,} clips more than the corpus has of these speakers and emotions"
     if found.unknown:
         example = _printable(found.unknown[0])
@@ -185,7 +185,7 @@ def _missing(corpus: Corpus, found: Found) -> list[str]:
     """Which clips are not there: a line for all speakers of whom there is none, and one for each of the others."""
     counts = found.counts()
     expected: dict[str, dict[str, int]] = defaultdict(dict)
-    for (speaker, emotion), count in corpus.complete.items():
+    for (speaker, emotion), count in corpus.expected_counts.items():
         expected[speaker][emotion] = count
     absent, lines = [], []
     for speaker, emotions in expected.items():

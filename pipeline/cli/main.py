@@ -52,7 +52,7 @@ SECTIONS: dict[str, Any] = {
     "ingest": "pipeline.corpora.ingestion:IngestParams",
     "analyse": "pipeline.data.analysis:AnalyseParams",
     "split": "pipeline.data.splits:SplitParams",
-    "audio": "pipeline.audio.recordings:AudioParams",
+    "audio": "pipeline.audio.preparation:AudioParams",
     "vocoder": "pipeline.vocoder:VocoderParams",
     "acoustics": "pipeline.audio.acoustics:AcousticsParams",
     "prosody": "pipeline.conversion.prosody:ProsodyParams",

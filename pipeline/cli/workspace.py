@@ -267,7 +267,7 @@ def _folds(values: Values) -> Iterable[str]:
             if corpus in split.train_only or scenario is None:
                 continue
             about = CORPORA.get(corpus)
-            speakers = len({speaker for speaker, _ in about.complete}) if about else 0
+            speakers = len({speaker for speaker, _ in about.expected_counts}) if about else 0
             count = speakers if split.n_folds == "speakers" else split.n_folds
             known = about.folds if about and about.folds and not isinstance(scenario, Cross) else range(1, count + 1)
             if speakers and len(known) > speakers:

@@ -16,6 +16,6 @@ def spoken(clips: pd.DataFrame, stored: Shards) -> dict[str, ClipProsody]:
     """
     known = clips[["id", "emotion", "speaker", "sentence", "intensity"]].astype(object)
     return {
-        id_: ClipProsody(Features.from_arrays(stored.arrays(id_, Features.names())), *said)
+        id_: ClipProsody(Features.load(stored, id_), *said)
         for id_, *said in known.where(known.notna(), None).itertuples(index=False)
     }

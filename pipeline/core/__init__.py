@@ -1,1 +1,1 @@
-"""What every part needs: parameters, tables, feature shards, models on disk, processes, hardware."""
+"""Shared by all folders: parameters, tables, shards, model files, provenance, processes, hardware."""

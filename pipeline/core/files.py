@@ -1,4 +1,4 @@
-"""Outputs that are written whole or not at all."""
+"""Atomic writing of outputs."""
 
 import json
 import os
@@ -11,16 +11,16 @@ from typing import Any
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`; what is written there, file or folder, is renamed at the end.
+    """Yield a temporary name beside `path`; the file or folder written there is renamed to `path` at the end.
 
-    An exception leaves an existing `path` as it was and nothing else behind.
+    An exception leaves an existing `path` unchanged and removes the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     _remove(temporary)
     try:
         yield temporary
-        if path.is_dir() and temporary.is_dir() and not temporary.is_symlink():  # renaming replaces no folder
+        if path.is_dir() and temporary.is_dir() and not temporary.is_symlink():  # os.replace replaces no folder
             _remove(path)
         os.replace(temporary, path)
     finally:
@@ -28,7 +28,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write indented JSON with a final newline; NaN and infinity are errors, for DVC would garble them."""
+    """Write indented JSON with a final newline; NaN and infinity are errors, because DVC corrupts them."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 

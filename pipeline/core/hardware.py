@@ -1,7 +1,7 @@
-"""Where networks run, and how precisely.
+"""Device and precision of networks.
 
-On a CPU, the same settings on the same kind of machine (`resolved`) give the same bytes. On a GPU that is asked of
-torch too, but was not tried.
+On a CPU, the same settings on the same kind of machine (`resolved`) give the same bytes. On a GPU, torch is set to
+deterministic algorithms, but this was not tested.
 """
 
 import os
@@ -18,18 +18,18 @@ from pipeline.core.params import section
 
 @section
 class HardwareParams:
-    """What to compute on."""
+    """Device, threads and precision."""
 
     device: Literal["auto", "cpu", "cuda"]
-    threads: int  # of the CPU; another number gives other last digits
+    threads: int  # of the CPU; another number changes the last digits
     precision: Literal["auto", "float32", "bfloat16"]
 
 
 def device(params: HardwareParams) -> torch.device:
-    """The device to use, with the process set up for repeatable results on it.
+    """The device to use; sets up the process for repeatable results.
 
     Raises:
-        ClickException: there is no such device
+        ClickException: the device does not exist
     """
     if params.device == "cuda" and not torch.cuda.is_available():
         raise click.ClickException("hardware.device is 'cuda', but torch finds no GPU; expected 'auto' or 'cpu'")
@@ -41,17 +41,17 @@ def device(params: HardwareParams) -> torch.device:
 
 
 def autocast(params: HardwareParams, where: torch.device) -> AbstractContextManager[None]:
-    """Mixed precision for a forward pass; `auto` is bfloat16 where the hardware multiplies in it, else float32."""
+    """Mixed precision for a forward pass; `auto` is bfloat16 on hardware that multiplies bfloat16, else float32."""
     half = _precision(params, where) == "bfloat16"
     context: AbstractContextManager[None] = torch.autocast(where.type, torch.bfloat16, enabled=half)
     return context
 
 
 def resolved(params: HardwareParams) -> dict[str, str | int]:
-    """What `auto` became here, and what else decides the last digits: device, precision, cpu, threads, torch.
+    """Everything that determines the last digits: device, precision, cpu, threads, torch.
 
-    It is kept in files whose hashes others depend on. So it names the kind of machine by what chooses the kernels
-    (the GPU; the processor's maker and instructions) and not by its model: machines of one kind write the same bytes.
+    This is stored in files whose hashes other stages depend on. So a CPU is named by its vendor and instructions, which
+    select the kernels, and not by its model: machines of one kind write the same bytes.
     """
     where = _where(params)
     return {
@@ -69,7 +69,7 @@ def _where(params: HardwareParams) -> torch.device:
 
 
 def _repeatable_on_gpu() -> None:
-    """Whole float32, and no kernel that is chosen by the clock or adds in any order; where torch has none, it warns."""
+    """Full float32 and deterministic kernels; torch warns where it has none."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS starts
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
@@ -85,17 +85,17 @@ def _precision(params: HardwareParams, where: torch.device) -> str:
 
 
 def _cpu() -> str:
-    """Architecture, maker and the instructions by which kernels are chosen, such as `x86_64 GenuineIntel avx2`."""
+    """Architecture, vendor and the instructions that select kernels, such as `x86_64 GenuineIntel avx2`."""
     info = Path("/proc/cpuinfo")  # of Linux
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    makers = [line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")]
+    vendors = [line.partition(":")[2].strip() for line in lines if line.startswith("vendor_id")]
     instructions = {
         "avx2": torch.cpu._is_avx2_supported,
         "avx512": torch.cpu._is_avx512_supported,
         "avx512_bf16": torch.cpu._is_avx512_bf16_supported,
         "amx": torch.cpu._is_amx_tile_supported,
     }
-    return " ".join([platform.machine(), *makers[:1], *(name for name, has in instructions.items() if has())])
+    return " ".join([platform.machine(), *vendors[:1], *(name for name, has in instructions.items() if has())])
 
 
 def _has_bfloat16(where: torch.device) -> bool:

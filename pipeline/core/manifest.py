@@ -1,6 +1,6 @@
-"""The manifest: one row a clip, Parquet with an explicit schema. Every table of clips here is one.
+"""Tables of clips, one row a clip: Parquet with an explicit schema.
 
-`docs/design.md` says what each column means.
+`docs/design.md` explains each column.
 """
 
 import json
@@ -19,15 +19,15 @@ from pipeline.core.files import atomic_write
 SCHEMA_VERSION = "4"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
 INTENSITIES = ("low", "medium", "high")
-UNKNOWN_SPEAKER = "unknown"  # after the corpus's prefix; who that is may be anybody, so such a clip never tests
+UNKNOWN_SPEAKER = "unknown"  # after the prefix of the corpus; such a clip never tests, as anybody may speak
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
 
 _REQUIRED = [
     pa.field("id", pa.string(), nullable=False),
     pa.field("filepath", pa.string(), nullable=False),
-    pa.field("start", pa.float64()),  # [s] of the file, where the clip is a segment of it; null: its beginning
-    pa.field("end", pa.float64()),  # null: its end
+    pa.field("start", pa.float64()),  # of a segment of a file [s]; null: beginning of the file
+    pa.field("end", pa.float64()),  # null: end of the file
     pa.field("emotion", _WORD, nullable=False),
     pa.field("intensity", _WORD),
     pa.field("speaker", _WORD, nullable=False),
@@ -61,7 +61,7 @@ _USE = [
 ]
 
 CLIPS = pa.schema(_REQUIRED + _KNOWN)  # real clips
-SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED)  # what a generator made
+SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED)  # synthetic clips
 AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _SCORES + _USE)  # the export
 PARTITIONED = pa.schema(
     [
@@ -81,36 +81,36 @@ QUARANTINE = pa.schema(
 
 
 # In the folder of a generator's clips:
-SYNTHETIC_TABLE = "clips.parquet"  # its rows
-SYNTHETIC_FEATURES = "features"  # shard of what the classifiers hear of the clips, and what the judges go by
+SYNTHETIC_TABLE = "clips.parquet"
+SYNTHETIC_FEATURES = "features"  # shard with features of the clips for classifiers and scorers
 
-REPEATED = "oversample"  # generator of rows that are real clips once more: their files and features are the source's
+REPEATED = "oversample"  # generator of rows that repeat a real clip; files and features are those of the source
 
 
 class ManifestError(click.ClickException):
-    """A table of clips is missing, or is not of the expected schema."""
+    """A table of clips is missing or has another schema."""
 
 
 class Segment(NamedTuple):
-    """Where a clip's audio is: a file, or a part of it."""
+    """Place of a clip's audio: a file, or a part of it."""
 
     path: Path
-    start: float | None = None  # [s]; None: the file's beginning
-    end: float | None = None  # [s]; None: the file's end
+    start: float | None = None  # [s]; None: beginning of the file
+    end: float | None = None  # [s]; None: end of the file
 
     @classmethod
     def of(cls, clip: Mapping[str, Any]) -> "Segment":
-        """Of a row of a table of clips."""
+        """Segment of a row of a table of clips."""
         return cls(Path(str(clip["filepath"])), _known(clip["start"]), _known(clip["end"]))
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is the whole file."""
+        """Whether the segment is the whole file."""
         return self.start is None and self.end is None
 
     @property
     def times(self) -> str:
-        """`1.5-2.75` [s], to the microsecond; `1.5-end` where the file's end is its own."""
+        """`1.5-2.75` [s], to the microsecond; `1.5-end` for a segment up to the end of the file."""
         return f"{_seconds(self.start or 0.0)}-{'end' if self.end is None else _seconds(self.end)}"
 
     def __str__(self) -> str:
@@ -118,11 +118,11 @@ class Segment(NamedTuple):
 
 
 def segments(clips: pd.DataFrame, root: Path = Path()) -> list[Segment]:
-    """Where the audio of each clip is.
+    """Segment of each clip.
 
     Args:
-        clips: rows of any of this module's tables of clips
-        root: folder that their paths start from
+        clips: rows of any table of clips
+        root: folder to which their paths are relative
     """
     columns = zip(clips["filepath"], clips["start"], clips["end"], strict=True)
     return [Segment(root / path, _known(start), _known(end)) for path, start, end in columns]
@@ -138,26 +138,26 @@ def write(
     """Write rows to Parquet; the same rows give the same bytes.
 
     Args:
-        rows: columns of `schema`, in any order; a missing nullable one is filled with nulls
-        path: where to
-        schema: one of this module's
+        rows: columns of `schema`, in any order; a missing nullable column is filled with nulls
+        path: of the Parquet file
+        schema: a schema of this module
         params_hash: hash of the parameters that the writing stage declares
-        metadata: further words to keep with the table
+        metadata: further metadata of the table
 
     Raises:
-        ManifestError: a column is unknown, or one that must have values lacks some
+        ManifestError: a column is unknown, or a required column has nulls
     """
     frame = pd.DataFrame(rows) if len(rows) else pd.DataFrame(columns=schema.names)
     unknown = set(frame.columns) - set(schema.names)
     if unknown:
-        raise ManifestError(f"{path}: columns that the schema does not have: {', '.join(sorted(unknown))}")
+        raise ManifestError(f"{path}: unknown columns {', '.join(sorted(unknown))}")
     frame = frame.reindex(columns=schema.names)
     for field in schema:
         if not field.nullable and frame[field.name].isna().any():
             missing = int(frame[field.name].isna().sum())
             raise ManifestError(f"{path}: {missing} of {len(frame)} rows lack '{field.name}'")
     empty = [name for name in schema.names if frame[name].isna().all()]
-    frame[empty] = frame[empty].astype(object)  # Arrow takes no column of float NaN for one of words
+    frame[empty] = frame[empty].astype(object)  # Arrow does not convert float NaN to strings
     words = {"schema_version": SCHEMA_VERSION, "params": params_hash, **metadata}
     if "emotion" in schema.names:
         words["labels"] = json.dumps(sorted(frame["emotion"].unique()))
@@ -167,7 +167,7 @@ def write(
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
-    """Rows of a table of clips, words as plain strings.
+    """Rows of a table of clips, with dictionary columns as strings.
 
     Raises:
         ManifestError: the file is missing, is not Parquet, or lacks columns of `schema`
@@ -188,7 +188,7 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
 
 
 def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Rows of `clips` in one partition (train, valid, test) of a split.
+    """Rows of `clips` in a partition (train, valid, test).
 
     Args:
         clips: manifest
@@ -199,7 +199,7 @@ def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFra
 
 
 def feature_ids(rows: pd.DataFrame) -> "pd.Series[str]":
-    """Ids by which the features of clips are kept; rows of `AUGMENTED`."""
+    """Ids under which shards store the features of clips, from rows of `AUGMENTED`."""
     return rows["id"].where(rows["generator"] != REPEATED, rows["source_id"])
 
 
@@ -212,7 +212,7 @@ def _seconds(time: float) -> str:
 
 
 def metadata(path: Path) -> dict[str, str]:
-    """Words kept with a table: schema version, labels, hash of the parameters, and what the stage added.
+    """Metadata of a table: schema version, labels, params hash, and additions of the stage.
 
     Raises:
         ManifestError: the file is missing

@@ -1,6 +1,5 @@
-"""Models on disk: weights as safetensors, what they are as JSON; never a pickle."""
+"""Files of a model: weights as safetensors and a configuration as JSON, never a pickle."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ import safetensors.numpy
 from pipeline.core.files import atomic_write, write_json
 
 if TYPE_CHECKING:
-    import pandas as pd
     from torch import Tensor
 
 WEIGHTS = "weights.safetensors"
@@ -21,11 +19,11 @@ CONFIG = "config.json"
 
 
 class ModelError(click.ClickException):
-    """A model is missing or is another than expected."""
+    """A model is missing, broken, or not the expected one."""
 
 
 def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) -> None:
-    """Write a model, which may have no weights; `folder` is replaced whole.
+    """Write a model, with or without weights, in place of `folder`.
 
     Raises:
         ModelError: some weights are NaN or infinite
@@ -33,7 +31,7 @@ def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) 
     if wild := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise ModelError(f"{folder}: training diverged, {wild[0]} is not finite; lower the learning rates")
     if tensors:
-        from safetensors.torch import save  # brings torch, which takes seconds; not all who import this need it
+        from safetensors.torch import save  # imports torch, which takes seconds
 
         weights = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     else:
@@ -48,13 +46,13 @@ def load(folder: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Tensors and configuration of a model.
 
     Raises:
-        ModelError: there is none, or its file is broken
+        ModelError: there is no model, or its file is broken
     """
     from safetensors.torch import load_file
 
-    about = config(folder)
+    found = config(folder)
     try:
-        return load_file(folder / WEIGHTS), about
+        return load_file(folder / WEIGHTS), found
     except safetensors.SafetensorError as error:
         raise ModelError(f"{folder / WEIGHTS}: cannot be read ({error}); `dvc repro --force` trains it again") from None
 
@@ -63,30 +61,9 @@ def config(folder: Path) -> dict[str, Any]:
     """Configuration of a model.
 
     Raises:
-        ModelError: there is none
+        ModelError: there is no model
     """
     if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
         raise ModelError(f"{folder}: no model here; `dvc repro` trains it")
     found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     return found
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 of a model, weights and configuration, which synthetic clips carry as `generator_sha256`."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes() + (folder / CONFIG).read_bytes()).hexdigest()
-
-
-def derived_seed(seed: int, *names: str) -> int:
-    """A seed of its own for each model of an experiment, so that none repeats another's chance; below 2³¹."""
-    return int.from_bytes(hashlib.sha256("/".join([str(seed), *names]).encode()).digest()[:4], "big") >> 1
-
-
-def clips_sha256(clips: "pd.DataFrame") -> str:
-    """Hash of the clips that a model saw, in any order; the leakage guard computes it again.
-
-    Args:
-        clips: rows of a table of clips; id, audio, emotion and, where there are any, weights count
-    """
-    columns = ["id", "sha256", "emotion", *(["weight"] if "weight" in clips else [])]
-    lines = sorted(" ".join(map(str, row)) for row in clips[columns].itertuples(index=False))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,6 +1,6 @@
-"""Numbers come from params.yaml, each from one place; a misspelt or missing key is an error that helps.
+"""Sections of params.yaml, validated; an error names the key, the value and the nearest spelling.
 
-A section is described by a frozen dataclass that stands beside its user and has no defaults.
+Each section is a frozen dataclass without defaults, defined beside the code that uses it.
 """
 
 import difflib
@@ -29,22 +29,22 @@ def _odd(number: int) -> int:
 _MISSING = ("missing", "missing_argument")  # types of problems
 
 Section = TypeVar("Section")
-Odd = Annotated[int, Field(ge=1), AfterValidator(_odd)]  # such as the width of a kernel, so that it has a middle
+Odd = Annotated[int, Field(ge=1), AfterValidator(_odd)]  # such as the width of a kernel with a centre
 
 
 class ParamsError(click.ClickException):
-    """params.yaml does not say what was expected of it."""
+    """params.yaml is missing, or invalid."""
 
 
 @dataclass_transform(frozen_default=True)
 def section(cls: type[Section]) -> type[Section]:
-    """Make a class a checked, frozen section of params.yaml: no unknown key, no missing one, right types."""
+    """Turn a class into a validated, frozen section of params.yaml: no unknown or missing key, right types."""
     decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
-    return decorated  # the same class, which pydantic's own type does not say
+    return decorated  # the same class; pydantic's annotation loses that
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Whole of params.yaml, read as DVC reads it (YAML 1.2: `2e-4` is a number, `no` a string)."""
+    """Content of params.yaml, read as DVC reads it (YAML 1.2: `2e-4` is a number, `no` a string)."""
     try:
         found = deepcopy(_parsed(path.read_bytes()))
     except FileNotFoundError:
@@ -56,18 +56,18 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-@lru_cache  # `emocycle check` reads every section, and parsing takes longer than all else that it does
+@lru_cache  # `emocycle check` reads every section, and parsing takes most of its time
 def _parsed(content: bytes) -> Any:
     return YAML(typ="safe").load(content)
 
 
 def load(path: Path, name: str, cls: type[Section]) -> Section:
-    """The part of params.yaml called `name`, checked against `cls`.
+    """The section `name` of params.yaml, validated against `cls`.
 
     Args:
         path: params.yaml
         name: its key, dots between levels (`split.scenarios`)
-        cls: what is expected there: a `section`, or any type that pydantic understands
+        cls: expected type: a `section`, or any type that pydantic supports
 
     Raises:
         ParamsError: names the file, the key, what was found, what was expected, and the nearest spelling
@@ -87,7 +87,7 @@ def load(path: Path, name: str, cls: type[Section]) -> Section:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'steps'?`, or the list of what is known where nothing is near."""
+    """`; did you mean 'steps'?`, or the list of known words if none is near."""
     known = sorted(str(item) for item in known)
     close = difflib.get_close_matches(word, known, n=1)
     if close:
@@ -96,7 +96,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def params_hash(*sections: Any) -> str:
-    """Short hash of the parameters that a stage declares, for the metadata of what it writes."""
+    """Short hash of the parameters that a stage declares, for the metadata of its outputs."""
     plain = [asdict(part) if is_dataclass(part) and not isinstance(part, type) else part for part in sections]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
@@ -108,19 +108,19 @@ def _explain(problem: Any, name: str, cls: Any, found: Any) -> str:
         return f"'{where}' is not known{nearest(place[-1], _keys_at(cls, place[:-1]))}"
     if problem["type"] in _MISSING:
         return f"'{where}' is missing"
-    if problem["type"] == "union_tag_not_found":  # which of several sections it is, a key of it says
+    if problem["type"] == "union_tag_not_found":  # a key selects one of several sections
         return f"'{where}.{problem['ctx']['discriminator'].strip(chr(39))}' is missing"
     if problem["type"] == "union_tag_invalid":
         tags = [tag.strip("'") for tag in problem["ctx"]["expected_tags"].split(", ")]
         key, tag = problem["ctx"]["discriminator"].strip("'"), problem["ctx"]["tag"]
         return f"'{where}.{key}' is '{tag}'{nearest(tag, tags)}"
-    if problem["type"] == "value_error" and isinstance(problem["input"], dict):  # a section, which says what is wrong
+    if problem["type"] == "value_error" and isinstance(problem["input"], dict):  # raised by a section
         return f"'{where}': {problem['ctx']['error']}"
     return f"'{where}' is {problem['input']!r}: {problem['msg']}"
 
 
 def _place(problem: Any, found: Any) -> list[str]:
-    """Keys that lead to a problem; pydantic adds names of types, where one of several is possible."""
+    """Keys that lead to a problem, without the names of types that pydantic adds for a union."""
     place = []
     for part in problem["loc"]:
         inside = part in found if isinstance(found, dict) else isinstance(found, list) and isinstance(part, int)
@@ -132,16 +132,16 @@ def _place(problem: Any, found: Any) -> list[str]:
 
 
 def _keys_at(expected: Any, place: list[str]) -> list[str]:
-    """Keys that the section at `place` inside `expected` knows."""
+    """Keys of the section at `place` inside `expected`."""
     sections = _sections(expected)
-    for key in place:  # a key of a section, or one of a mapping or list of sections, which changes nothing
+    for key in place:  # a key of a mapping or list of sections changes nothing
         hints = [hint for cls in sections if (hint := get_type_hints(cls).get(key))]
         sections = [inner for hint in hints for inner in _sections(hint)] if hints else sections
     return [key for cls in sections for key in get_type_hints(cls)]
 
 
 def _sections(expected: Any) -> list[type]:
-    """Sections that a type is made of: `dict[str, Full | LowData]` of two."""
+    """Sections that a type consists of; two for `dict[str, Full | LowData]`."""
     if is_dataclass(expected):
         return [expected if isinstance(expected, type) else type(expected)]
     return [cls for part in get_args(expected) for cls in _sections(part)]

@@ -14,11 +14,11 @@ from pipeline.core.files import atomic_write
 
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
-BY_SPEAKER = "+speaker_norm"  # added to the name of a classifier that normalises by the held-out speakers' own clips
-# In the metadata of a table, what `hardware.resolved` says, as JSON:
+BY_SPEAKER = "+speaker_norm"  # suffix of a classifier that normalises the features of each held-out speaker
+# Keys of the metadata, for `hardware.resolved` as JSON:
 MACHINE = "machine"  # of the classifiers
-GENERATORS = "generators_machines"  # of the models that made the synthetic clips, a list without repetition
-PREFIX = "p_"  # a class's column is called p_<emotion>
+GENERATORS = "generators_machines"  # of the models of the synthetic clips, a list without duplicates
+PREFIX = "p_"  # of the column of an emotion's probability
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
 _COLUMNS = [
@@ -33,7 +33,7 @@ _COLUMNS = [
 
 
 class PredictionsError(click.ClickException):
-    """A table of predictions is missing, or is not of the expected schema."""
+    """A table of predictions is missing or has another schema."""
 
 
 def schema(labels: Sequence[str]) -> pa.Schema:
@@ -47,14 +47,14 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_hash: s
 
     Args:
         frame: columns of `schema(labels)`, in any order
-        path: where to
+        path: of the Parquet file
         labels: the classes, in the order of their columns
         params_hash: hash of the parameters that the writing stage declares
-        metadata: further words to keep with the table
+        metadata: further metadata of the table
 
     Raises:
-        PredictionsError: a column is lacking or unknown, a value is missing, a probability is not in 0 … 1, a
-            partition is unknown, or a clip is predicted twice by one classifier and seed
+        PredictionsError: a column is missing or unknown, a value is missing, a probability is not in 0 … 1, a
+            partition is unknown, or a classifier predicts a clip twice with one seed
     """
     columns = schema(labels)
     wrong = sorted(set(frame.columns) ^ set(columns.names))
@@ -80,7 +80,7 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_hash: s
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Rows of a table of predictions, words as plain strings, classes in the order of writing.
+    """Rows of a table of predictions, with dictionary columns as strings and classes in the order of writing.
 
     Raises:
         PredictionsError: the file is missing or lacks columns
@@ -100,7 +100,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def predicted(frame: pd.DataFrame) -> np.ndarray:
-    """Most probable emotion of each row, (rows,); the first of the columns where two are equal."""
+    """Most probable emotion of each row, (rows,); the first column of equal ones."""
     columns = [name for name in frame.columns if name.startswith(PREFIX)]
     words = np.array([name.removeprefix(PREFIX) for name in columns], dtype=object)
     return words[frame[columns].to_numpy().argmax(axis=1)]

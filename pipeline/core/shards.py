@@ -1,8 +1,8 @@
-"""Arrays of many clips in one folder, memory-mapped: a `.npy` per array, and an index.
+"""Shards: arrays of many clips in one folder, memory-mapped, with one `.npy` file an array and an index.
 
-A clip's arrays may differ in length, in each array of the shard; their width is the same for all clips. What is read is
-float32, however it is stored. As uint8, each column of each clip has steps of its own, 255 from its lowest value to its
-highest; these two are kept beside it as an array of two rows.
+Arrays of a clip may differ in length. The width of an array is the same for all clips. Arrays are read as float32,
+however they are stored. As uint8, each column of each clip has 255 steps from its lowest to its highest value; a second
+array of two rows stores these two values.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 from pipeline.core.files import atomic_write
 
 INDEX = "index.parquet"
-MADE_WITH = "made_with"  # of the index's metadata
-RANGE = "_range"  # added to the name of an array of uint8: its lowest and highest values
+PARAMS = "made_with"  # key of the params hash in the metadata of the index
+RANGE = "_range"  # suffix of the array with the lowest and highest values of an array of uint8
 STEPS = 255  # of uint8
 
 Storage = Literal["float32", "float16", "uint8"]
@@ -33,20 +33,20 @@ class ShardError(click.ClickException):
 
 
 class Writer:
-    """Context that writes a shard clip by clip, whole or not at all; memory does not grow with the clips."""
+    """Context that writes a shard clip by clip, atomically; memory use does not grow with the number of clips."""
 
-    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None, made_with: str = "") -> None:
-        """Set up, without writing anything.
+    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None, params_hash: str = "") -> None:
+        """Set up without writing.
 
         Args:
             folder: to be written
-            storage: of arrays by name, where it is not float32
-            made_with: hash of the parameters, which `made_with` of what is read says again
+            storage: type of stored arrays by name; others are float32
+            params_hash: hash of the parameters on which the arrays depend
         """
         self._stack = ExitStack()
         self._folder = folder
         self._storage = storage or {}
-        self._made_with = made_with
+        self._params_hash = params_hash
         self._rows: dict[str, dict[str, object]] = {}
         self._files: dict[str, _NpyWriter] = {}
 
@@ -65,11 +65,11 @@ class Writer:
         """Append a clip.
 
         Args:
-            id_: its id
-            arrays: by name, each of shape (length, width); the same names and widths for every clip
+            id_: of the clip
+            arrays: by name, each (length, width), with the same names and widths for every clip
 
         Raises:
-            ValueError: the clip is here already, or its arrays are other than those of the clips before
+            ValueError: the clip was added before, or names or widths differ from those of the first clip
         """
         if id_ in self._rows:
             raise ValueError(f"clip '{id_}' is added twice")
@@ -85,7 +85,7 @@ class Writer:
         self._rows[id_] = row
 
     def _stored(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The arrays as they are written, ranges included."""
+        """Arrays as they are written, with ranges."""
         stored = dict(arrays)
         for name in arrays:
             if self._storage.get(name) == "uint8":
@@ -101,13 +101,13 @@ class Writer:
             bounds = [f"{name}_{bound}" for name in self._files for bound in ("start", "stop")]
             schema = pa.schema([("id", pa.string()), *((name, pa.int64()) for name in bounds)])
             table = pa.Table.from_pylist(list(self._rows.values()), schema)
-            if self._made_with:
-                table = table.replace_schema_metadata({MADE_WITH: self._made_with})
+            if self._params_hash:
+                table = table.replace_schema_metadata({PARAMS: self._params_hash})
             pq.write_table(table, self._temporary / INDEX, compression="zstd")
 
 
 class Shard:
-    """A shard opened for reading; arrays stay on disk until they are used."""
+    """A shard opened for reading; its arrays are memory-mapped."""
 
     def __init__(self, folder: Path) -> None:
         if not (folder / INDEX).is_file():
@@ -120,10 +120,10 @@ class Shard:
         return id_ in self._index.index
 
     def array(self, id_: str, name: str) -> np.ndarray:
-        """One array of one clip, (length, width), float32; if that is how it is stored, a read-only view of the file.
+        """An array of a clip, (length, width), float32; a read-only view of the file if it is stored as float32.
 
         Raises:
-            ShardError: the clip is not here
+            ShardError: the shard lacks the clip
         """
         if id_ not in self._index.index:
             raise ShardError(f"{self.folder}: has no features of '{id_}', only of {len(self._index)} other clips")
@@ -139,46 +139,46 @@ class Shard:
 
 
 class Shards:
-    """Several shards that are asked as if they were one."""
+    """Several shards, read like one."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._shards = [Shard(folder) for folder in folders]
 
-    def made_with(self) -> str:
-        """Hash of the parameters that the shards were made with, empty where none was kept.
+    def params_hash(self) -> str:
+        """Hash of the parameters on which the arrays depend; empty if none was stored.
 
         Raises:
-            ShardError: not all were made with the same
+            ShardError: the shards have different hashes
         """
-        said = {shard.folder: pq.read_schema(shard.folder / INDEX).metadata or {} for shard in self._shards}
-        found = {kept.get(MADE_WITH.encode(), b"").decode() for kept in said.values()}
+        stored = {shard.folder: pq.read_schema(shard.folder / INDEX).metadata or {} for shard in self._shards}
+        found = {kept.get(PARAMS.encode(), b"").decode() for kept in stored.values()}
         if len(found) > 1:
             raise ShardError(
-                f"{', '.join(map(str, said))}: made with different parameters; `dvc repro` makes them again"
+                f"{', '.join(map(str, stored))}: are of different parameters; `dvc repro` makes them again"
             )
         return found.pop() if found else ""
 
     def arrays(self, id_: str, names: Iterable[str]) -> dict[str, np.ndarray]:
-        """Some arrays of one clip by name, in memory.
+        """Copies of arrays of a clip by name.
 
         Raises:
-            ShardError: no shard has it
+            ShardError: no shard has the clip
         """
         return {name: np.array(self.array(id_, name)) for name in names}
 
     def rows(self, ids: Iterable[str], name: str) -> np.ndarray:
-        """Of clips an array that has one row for each, (clips, width).
+        """Array with one row a clip, (clips, width).
 
         Raises:
-            ShardError: no shard has one of them
+            ShardError: no shard has one of the clips
         """
         return np.concatenate([self.array(id_, name) for id_ in ids])
 
     def array(self, id_: str, name: str) -> np.ndarray:
-        """One array of one clip, from whichever shard has it.
+        """An array of a clip, (length, width), float32.
 
         Raises:
-            ShardError: none has it
+            ShardError: no shard has the clip
         """
         for shard in self._shards:
             if id_ in shard:
@@ -187,13 +187,13 @@ class Shards:
 
 
 def quantised(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An array in 255 equal steps a column: (length, width), uint8; and each column's lowest and highest value.
+    """Quantise each column of an array to 255 equal steps.
 
     Args:
         array: (length, width)
 
     Returns:
-        the steps, and the range (2, width), float32; zeros where the array has no rows
+        steps (length, width), uint8, and lowest and highest values (2, width), float32; zeros for an array without rows
     """
     array = array.astype(np.float32, copy=False)
     if not len(array):
@@ -204,14 +204,14 @@ def quantised(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def restored(steps: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """What `quantised` came from, each value at most half a step away: (length, width), float32."""
+    """Inverse of `quantised` up to half a step: (length, width), float32."""
     low, high = bounds
     array: np.ndarray = low + steps.astype(np.float32) * ((high - low) / np.float32(STEPS))
     return array
 
 
 class _NpyWriter:
-    """A .npy file that grows: NumPy's header leaves room for the final length of the first axis."""
+    """A .npy file that grows; NumPy's header has room for the final length of the first axis."""
 
     def __init__(self, path: Path, width: int, dtype: str) -> None:
         self._file: BinaryIO = path.open("wb")

@@ -1,4 +1,4 @@
-"""The same work on many items, spread over the cores, in order and with a progress bar."""
+"""One function on many items in parallel processes, in order and with a progress bar."""
 
 import ctypes
 import os
@@ -22,20 +22,20 @@ Result = TypeVar("Result")
 
 PR_SET_PDEATHSIG = 1  # of prctl(2)
 CHUNK = 8  # items handed to a process at once
-# A fork has all imports at once; starting afresh costs seconds. It is safe as long as it opens no parallel region
-# of OpenMP, which `_begin` sees to; torch's own DataLoader does the same.
+# A forked process has all imports; a spawned one needs seconds for them. A fork is safe as long as it opens no parallel
+# region of OpenMP, which `_begin` prevents. torch's DataLoader does the same.
 START = "fork" if sys.platform == "linux" else "spawn"
 NOTHING = -1
 
-_places: "memoryview[int]"  # of a process: its own id, and the number of the item that it is at work on
+_places: "memoryview[int]"  # of a process: its id, and the number of its current item
 
 
 class KilledError(click.ClickException):
-    """A process was ended from outside, most likely for lack of memory."""
+    """A process was killed, most likely for lack of memory."""
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -46,17 +46,17 @@ def in_parallel(
     total: int | None = None,
     name: Callable[[Item], object] = str,
 ) -> Iterator[Result]:
-    """Results of `function` on each item, in the items' order, whatever the number of processes.
+    """Results of `function` on each item, in the order of the items, for any number of processes.
 
     Args:
-        function: importable by a new process (no lambda), drawing no unseeded random numbers
-        items: any iterable; a sized one gives the bar its end
-        label: shown before the bar
-        total: how many, where `items` does not know
-        name: what an item is called where its process is killed, such as the clip's file
+        function: importable by a new process (no lambda), without unseeded random numbers
+        items: any iterable
+        label: of the progress bar
+        total: number of items, if `items` has no length
+        name: name of an item in the error of a killed process, such as the file of the clip
 
     Raises:
-        KilledError: a process was killed; names what it was at work on
+        KilledError: a process was killed; the message names its item
     """
     total = len(items) if isinstance(items, Sequence) else total
     bar = partial(tqdm, desc=label, total=total, mininterval=5.0, dynamic_ncols=True)
@@ -72,46 +72,46 @@ def in_parallel(
 
 
 class _Work:
-    """The processes of one pool, what they are at work on, and how they ended."""
+    """Processes of one pool, with their current items and exit codes."""
 
     def __init__(self) -> None:
         self._context = get_context(START)
         self._size = cores()
-        # Two numbers a process: its id, and that of its item.
+        # Two numbers a process: its id and its current item.
         self._work: Any = self._context.RawArray("q", [NOTHING] * (2 * self._size))
         self._others = active_children()
         self._processes: dict[int | None, BaseProcess] = {}
-        self._under_way: deque[tuple[Future[list[Any]], int, list[Any]]] = deque()
+        self._pending: deque[tuple[Future[list[Any]], int, list[Any]]] = deque()
 
     def pool(self) -> ProcessPoolExecutor:
         begun = self._context.Value("q", 0)
         return ProcessPoolExecutor(self._size, self._context, initializer=_begin, initargs=(self._work, begun))
 
     def results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
-        """Results in order, with few items under way, so that memory does not grow with their number."""
+        """Results in order, with few pending items, so that memory use does not grow with their number."""
         first = 0
         while chunk := list(islice(items, CHUNK)):
-            self._under_way.append((pool.submit(_each, function, first, chunk), first, chunk))
+            self._pending.append((pool.submit(_each, function, first, chunk), first, chunk))
             first += len(chunk)
             if len(self._processes) < self._size:
                 self._processes |= {child.pid: child for child in active_children() if child not in self._others}
-            if len(self._under_way) > 4 * self._size:
+            if len(self._pending) > 4 * self._size:
                 yield from self._next()
-        while self._under_way:
+        while self._pending:
             yield from self._next()
 
     def _next(self) -> list[Any]:
-        results = self._under_way[0][0].result()
-        self._under_way.popleft()
+        results = self._pending[0][0].result()
+        self._pending.popleft()
         return results
 
     def ending(self, label: str, name: Callable[[Any], object]) -> str:
-        """What was being done when processes ended, and why they most likely did; the pool has ended the others."""
-        items = {first + at: item for _, first, chunk in self._under_way for at, item in enumerate(chunk)}
+        """Message with the items of the processes that died, and the likely cause."""
+        items = {first + at: item for _, first, chunk in self._pending for at, item in enumerate(chunk)}
         codes = {pid: process.exitcode for pid, process in self._processes.items()}
         numbers = dict(zip(self._work[::2], self._work[1::2], strict=True))  # by process
-        at_work = {pid: number for pid, number in numbers.items() if number in items}
-        dead = {pid: at for pid, at in at_work.items() if codes.get(pid) not in (None, 0, -signal.SIGTERM)} or at_work
+        current = {pid: number for pid, number in numbers.items() if number in items}
+        dead = {pid: at for pid, at in current.items() if codes.get(pid) not in (None, 0, -signal.SIGTERM)} or current
         names = ", ".join(str(name(items[number])) for number in sorted(dead.values()))
         how = " and ".join(sorted({_how(codes.get(pid)) for pid in dead})) or "before its first clip"
         return f"{label}: a process ended {how}" + f" while at work on {names}" * bool(names)
@@ -129,7 +129,7 @@ def _how(code: int | None) -> str:
 
 
 def _each(function: Callable[[Item], Result], first: int, chunk: list[Item]) -> list[Result]:
-    """Results of a chunk, of which `first` is the number of the first item."""
+    """Results of a chunk; `first` is the number of its first item."""
     results = []
     for number, item in enumerate(chunk, first):
         _places[1] = number
@@ -139,13 +139,11 @@ def _each(function: Callable[[Item], Result], first: int, chunk: list[Item]) -> 
 
 
 def _begin(work: Any, begun: Any) -> None:
-    """A process a core, which ends with its parent, whatever ends that.
-
-    Libraries that start threads of their own would fight over the same cores.
+    """Set up a process to use one thread and to end with its parent, even if that is killed.
 
     Args:
-        work: of all processes, what they are at work on
-        begun: how many have begun
+        work: ids and current items of all processes
+        begun: number of processes that have started
     """
     global _places
     with begun.get_lock():

@@ -1,6 +1,6 @@
-"""The corpora whose names the pipeline knows: each is one file beside this with a `CORPUS`, and a line in the table.
+"""Corpora with labels in file names: each is a module here with a `CORPUS`, and an entry in `CORPORA`.
 
-Any other comes with a table of its own (`pipeline.corpora.table`).
+Any other corpus needs a table of its clips (`pipeline.corpora.table`).
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pipeline.corpora import cremad, demo, emodb, emovo, esd, nemo, ravdess, savee, tess
 from pipeline.corpora.corpus import Corpus, Folds
 
-DEMO = "demo"  # the corpus that a stage writes
+DEMO = "demo"  # written by the stage demo_corpus
 
 CORPORA: Mapping[str, Corpus] = {
     "demo": demo.CORPUS,
@@ -26,7 +26,7 @@ AGREED_FOLDS: Mapping[str, Folds] = {name: corpus.folds for name, corpus in CORP
 
 
 def expected(name: str) -> str:
-    """What should be in a corpus's folder, for an error; a corpus that is not in the table has one of its own."""
+    """Expected content of a corpus's folder, for an error; a corpus that is not in `CORPORA` has a table."""
     if name not in CORPORA:
         return "expected the table that describes the corpus there, and its audio, or a link to their folder"
     corpus = CORPORA[name]

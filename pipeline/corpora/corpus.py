@@ -1,4 +1,4 @@
-"""What the pipeline knows of a corpus."""
+"""Description of a corpus, and parsing of its file names."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -7,24 +7,24 @@ from pathlib import Path, PurePosixPath
 
 Folds = Mapping[int, tuple[str, ...]]  # fold → its test speakers
 
-MOST_LISTED = 15  # of the codes that an error lists
+MOST_LISTED = 15  # codes in an error
 
 
 class UnknownNameError(ValueError):
-    """A file's name does not follow its corpus's grammar."""
+    """A file name does not follow the grammar of its corpus."""
 
 
 def parts(name: re.Pattern[str], path: PurePosixPath, file: str, examples: str) -> tuple[str, ...]:
-    """Parts of a file's name, as the groups of a pattern; one that is not there is empty.
+    """Parts of a file name, as the groups of a pattern; a missing group is empty.
 
     Args:
-        name: what the name without its suffix must be
+        name: pattern of the name without its suffix
         path: of the file
         file: corpus and file, for the error
-        examples: of right names, for the error
+        examples: valid names, for the error
 
     Raises:
-        UnknownNameError: the name is another
+        UnknownNameError: the name does not match
     """
     match = name.fullmatch(path.stem)
     if match is None:
@@ -33,16 +33,16 @@ def parts(name: re.Pattern[str], path: PurePosixPath, file: str, examples: str) 
 
 
 def lookup(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
-    """What a code in a file's name stands for.
+    """Value of a code in a file name.
 
     Args:
         file: corpus and file, for the error: `RAVDESS: '03-01-09-02-01-02-07.wav'`
-        what: the code is of, such as `emotion`
-        code: as found
-        known: code → meaning
+        what: kind of code, such as `emotion`
+        code: in the file name
+        known: code → value
 
     Raises:
-        UnknownNameError: the code is not known
+        UnknownNameError: the code is unknown
     """
     if code not in known:
         codes = list(known)
@@ -53,10 +53,10 @@ def lookup(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Labels:
-    """What a file's name says of the clip; None where the corpus does not say."""
+    """Labels of a clip; None where the corpus has no such label."""
 
     name: str  # unique in the corpus, the same on every machine
-    speaker: str  # without the corpus's prefix
+    speaker: str  # without the prefix of the corpus
     emotion: str  # one of manifest.EMOTIONS
     emotion_raw: str
     intensity: str | None = None  # one of manifest.INTENSITIES
@@ -68,25 +68,25 @@ class Labels:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip file that anybody may download."""
+    """A zip file that can be downloaded without registration."""
 
     url: str
-    members: tuple[str, ...]  # which of its files to unpack: patterns of `fnmatch` on their paths
-    most_bytes: int  # that these may be, unpacked
-    size: int | None = None  # [bytes], where known
-    md5: str | None = None  # where known
-    lfs: str | None = None  # before the path of a file that the zip has only as a pointer of Git LFS: its URL
+    members: tuple[str, ...]  # files to unpack, as patterns of `fnmatch` on their paths
+    most_bytes: int  # limit of their unpacked size
+    size: int | None = None  # [bytes], if known
+    md5: str | None = None  # if known
+    lfs: str | None = None  # URL prefix of files that the zip has only as pointers of Git LFS
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A corpus: a grammar of names, and facts."""
+    """A corpus: a parser of file names, and facts."""
 
     title: str
     license: str
-    source: str  # where to get it, in words
-    parse: Callable[[PurePosixPath], Labels]  # path below the corpus's folder → labels, or UnknownNameError
-    complete: Mapping[tuple[str, str], int] = field(default_factory=dict)  # speaker, emotion → clips that there are
-    folds: Folds | None = None  # where the field has agreed on them
-    genders: Callable[[Iterable[Path]], Mapping[str, str]] | None = None  # files without audio → gender of speakers
-    archives: tuple[Archive, ...] = ()  # where it may be had without registration
+    source: str  # where to get it, as a text
+    parse: Callable[[PurePosixPath], Labels]  # path below the corpus's folder → labels; raises UnknownNameError
+    expected_counts: Mapping[tuple[str, str], int] = field(default_factory=dict)  # clips of (speaker, emotion)
+    folds: Folds | None = None  # published folds, if any
+    genders: Callable[[Iterable[Path]], Mapping[str, str]] | None = None  # files other than audio → gender of speakers
+    archives: tuple[Archive, ...] = ()  # downloads without registration

@@ -1,7 +1,7 @@
 """CREMA-D: 91 actors, twelve sentences, six emotions (Cao et al. 2014, IEEE Trans. Affective Computing 5(4)).
 
 A name is `1001_DFA_ANG_XX.wav`: actor, sentence, emotion and level. One sentence was acted at three levels, the
-others at none in particular (XX). Folders are not read; `VideoDemographics.csv`, wherever it lies, has the genders.
+others at an unspecified level (XX). Folder names are not used; `VideoDemographics.csv`, in any folder, has the genders.
 """
 
 import csv
@@ -41,13 +41,13 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `1001_IEO_ANG_HI.wav`: angry, at a high level, by actor 1001.
 
     Raises:
-        UnknownNameError: the name has not four parts, or one of them has no meaning in CREMA-D
+        UnknownNameError: the name does not have four parts, or one of them is unknown in CREMA-D
     """
     file = f"CREMA-D: '{path.name}'"
     actor, sentence, emotion, level = parts(NAME, path, file, "'1001_DFA_ANG_XX.wav'")
     lookup(file, "actor", actor, ACTORS)
     return Labels(
-        name="_".join((actor, sentence, emotion, "XX" if level == "X" else level)),  # as the corpus's own lists have it
+        name="_".join((actor, sentence, emotion, "XX" if level == "X" else level)),  # as in the lists of the corpus
         speaker=actor,
         emotion=lookup(file, "emotion", emotion, EMOTIONS),
         emotion_raw=emotion,
@@ -59,10 +59,10 @@ def parse(path: PurePosixPath) -> Labels:
 
 
 def genders(paths: Iterable[Path]) -> dict[str, str]:
-    """Gender of each actor, by `VideoDemographics.csv`; nothing where that is not among the files.
+    """Gender of each actor, from `VideoDemographics.csv`; empty if that is not among the files.
 
     Raises:
-        ClickException: the file is not what it is in CREMA-D
+        ClickException: the file is not that of CREMA-D
     """
     found: dict[str, str] = {}
     for path in paths:
@@ -87,17 +87,17 @@ def _genders_in(path: Path) -> dict[str, str]:
     return {row["ActorID"]: GENDERS[row["Sex"]] for row in rows}
 
 
-def _complete() -> Mapping[tuple[str, str], int]:
-    """Every sentence in every emotion, IEO at three levels but for neutral, less what was never published."""
+def _expected_counts() -> Mapping[tuple[str, str], int]:
+    """Every sentence in every emotion, IEO at three levels except neutral, without clips that were never published."""
     counts = Counter(
         {(actor, emotion): 12 if emotion == "neutral" else 14 for actor in ACTORS for emotion in EMOTIONS.values()}
     )
-    counts.subtract((actor, "neutral") for actor in ("1002", "1076"))  # TIE of the one, ITS of the other
+    counts.subtract((actor, "neutral") for actor in ("1002", "1076"))  # sentences TIE and ITS
     counts.subtract((actor, emotion) for actor in ("1008", "1009", "1019") for emotion in EMOTIONS.values())
     return dict(counts)
 
 
-EXPECTED_COUNTS = _complete()
+EXPECTED_COUNTS = _expected_counts()
 COMMIT = "1658cd342dff90010aa843eaeebd53610a08b1dc"
 
 ARCHIVE = Archive(
@@ -112,7 +112,7 @@ CORPUS = Corpus(
     license="ODbL 1.0",
     source="github.com/CheyneyComputerScience/CREMA-D, with Git LFS: AudioWAV/ and VideoDemographics.csv",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     genders=genders,
     archives=(ARCHIVE,),
 )

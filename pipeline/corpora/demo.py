@@ -1,11 +1,11 @@
-"""The embedded demo corpus: eSpeak NG reads short sentences in 16 voices, as if it had emotions.
+"""The demo corpus: short sentences, synthesised by eSpeak NG with 16 voices and settings for each emotion.
 
-`pipeline.stages.demo_corpus` writes it, so that the whole pipeline runs before any real corpus is at hand.
-What a classifier scores on it says nothing about real speech: the emotions are settings of a synthesiser.
+`pipeline.stages.demo_corpus` writes it, so that the pipeline runs without a real corpus. Scores on it do not carry over
+to real speech.
 
 Names are `<speaker>/<speaker>_<sentence>_<emotion>_<intensity>.flac`, such as `f03/f03_s2_angry_high.flac`:
 speaker is f (female) or m (male) and two digits, sentence is s and its number in params.yaml, emotion and
-intensity are the manifest's words. The folder is not read.
+intensity are those of the manifest. The folder name is not used.
 """
 
 import re
@@ -21,14 +21,14 @@ _GENDERS = {"f": "female", "m": "male"}
 
 @dataclass(frozen=True)
 class Voice:
-    """How eSpeak NG sounds for one speaker."""
+    """Voice of eSpeak NG for one speaker."""
 
-    language: str  # an English accent, by eSpeak's name
-    variant: str  # a file of eSpeak's voices/!v, all of different vocal tracts
-    pitch_st: float  # against the variant's own pitch [semitones]; most male variants start from the same one
+    language: str  # eSpeak's name of an English accent
+    variant: str  # a file of eSpeak's voices/!v; each has another vocal tract
+    pitch_st: float  # relative to the variant's pitch [semitones], which most male variants share
 
 
-# Speaker → voice. The first n of each gender speak, so neighbours differ in accent.
+# The first n voices of each gender are used, so neighbours differ in accent.
 VOICES = {
     "f01": Voice("en-us", "f1", 0.0),
     "f02": Voice("en-gb-x-rp", "f5", -1.0),

@@ -1,7 +1,7 @@
 """EmoDB: ten speakers, ten German sentences, seven emotions (Burkhardt et al. 2005, Interspeech).
 
 A name is `03a01Fa.wav`: speaker, text, emotion by its German initial, and a letter for the version where there are
-several. Folders (`wav/`) are not read.
+several. Folders (`wav/`) are not used.
 """
 
 import re
@@ -44,9 +44,9 @@ EMOTIONS = {  # Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral
     "N": "neutral",
 }
 
-FOLDS = {fold: (speaker,) for fold, speaker in enumerate(SPEAKERS, start=1)}  # one speaker is left out, as is usual
+FOLDS = {fold: (speaker,) for fold, speaker in enumerate(SPEAKERS, start=1)}  # leave one speaker out, as usual
 
-# Clips of each emotion, in the order of EMOTIONS: published were only those that listeners recognised.
+# Clips of each emotion, in the order of EMOTIONS; clips that listeners did not recognise were never published.
 COUNTS = {
     "03": (14, 5, 1, 4, 7, 7, 11),
     "08": (12, 10, 0, 6, 11, 9, 10),
@@ -71,7 +71,7 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `03a01Fa.wav`: happy, by speaker 03.
 
     Raises:
-        UnknownNameError: the name does not follow the grammar, or a part of it has no meaning in EmoDB
+        UnknownNameError: the name does not follow the grammar, or a part of it is unknown in EmoDB
     """
     file = f"EmoDB: '{path.name}'"
     speaker, text, emotion = parts(NAME, path, file, "'03a01Fa.wav'")
@@ -99,7 +99,7 @@ CORPUS = Corpus(
     license="CC BY 4.0",
     source="Zenodo, record 7447302, emodb.zip",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
     archives=(ARCHIVE,),
 )

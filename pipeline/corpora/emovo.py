@@ -1,6 +1,6 @@
 """EMOVO: six Italian speakers, 14 sentences, seven emotions (Costantini et al. 2014, LREC).
 
-A name is `dis-f1-b1.wav`: emotion by its Italian name, speaker and sentence. Folders (`f1/`) are not read.
+A name is `dis-f1-b1.wav`: emotion by its Italian name, speaker and sentence. Folders (`f1/`) are not used.
 """
 
 import re
@@ -27,7 +27,7 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `dis-f1-b1.wav`: disgust, by f1, sentence b1.
 
     Raises:
-        UnknownNameError: the name has not three parts, or one of them has no meaning in EMOVO
+        UnknownNameError: the name does not have three parts, or one of them is unknown in EMOVO
     """
     file = f"EMOVO: '{path.name}'"
     emotion, speaker, sentence = parts(NAME, path, file, "'dis-f1-b1.wav'")
@@ -49,5 +49,5 @@ CORPUS = Corpus(
     license="research; ask its authors",
     source="its authors (Costantini et al. 2014, LREC)",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
 )

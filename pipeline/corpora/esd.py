@@ -60,6 +60,6 @@ CORPUS = Corpus(
     license="research only, on a signed licence",
     source="github.com/HLTSingapore/Emotional-Speech-Data, on a signed licence",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
 )

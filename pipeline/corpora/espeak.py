@@ -1,14 +1,14 @@
-"""eSpeak NG reads sentences aloud: a program of its own, one voice a run.
+"""Synthesis by eSpeak NG in a separate process, one voice a run.
 
-eSpeak NG is GPL, so no module of the pipeline imports this one: `pipeline.stages.demo_corpus` runs it by
-`python -m pipeline.corpora.espeak` and speaks to it in JSON, on standard input:
+eSpeak NG is GPL, so no module of the pipeline imports this one. `pipeline.stages.demo_corpus` runs it by
+`python -m pipeline.corpora.espeak` with a JSON request on standard input:
 
     {"language": "en-us", "variant": "f2", "seed": 1, "utterances": [
         {"file": "1.wav", "text": "It is six o'clock.", "rate": 175, "pitch": 50, "range": 50}]}
 
-Rate is in words a minute; pitch and range are eSpeak's, 0-100, where 50 is the voice's own. Files are 16-bit
-WAV at eSpeak's rate, 22,050 Hz. The same request gives the same bytes, but only as a whole: what eSpeak says
-depends on what it said before.
+Rate is in words a minute; pitch and range are eSpeak's, 0-100, where 50 is the voice's default. Files are 16-bit
+WAV at eSpeak's rate, 22,050 Hz. The same request gives the same bytes, but a part of it gives others, because
+eSpeak's output depends on the utterances before.
 """
 
 import ctypes
@@ -20,28 +20,28 @@ from pathlib import Path
 from typing import Any
 
 # speak_lib.h of eSpeak NG 1.52
-_SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples go to the callback, none to a loudspeaker
+_SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples go to the callback only
 _DONT_EXIT = 0x8000  # report a missing data folder, do not exit
-_FLAGS = 1 | 0x1000  # text is UTF-8; the pause after a sentence shows that it was not cut
+_FLAGS = 1 | 0x1000  # text is UTF-8; pause after a sentence, to detect a cut
 _CHARACTERS = 1  # espeak_POSITION_TYPE
 _PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}  # espeak_PARAMETER
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 class EspeakError(Exception):
-    """eSpeak cannot do what was asked of it."""
+    """eSpeak cannot fulfil a request."""
 
 
 def speak(request: dict[str, Any]) -> None:
-    """Write the files of a request; once a process, for eSpeak keeps its state.
+    """Write the files of a request; once a process, because eSpeak keeps its state.
 
     Raises:
         EspeakError: the language or the variant is not among eSpeak's files, or eSpeak reports a fault
     """
     here = Path.cwd()
-    library, voices = _open_library()  # works in another folder
+    library, voices = _open_library()  # changes the working directory
     language, variant = request["language"], request["variant"]
-    if not (voices / "!v" / variant).is_file():  # eSpeak would use the plain voice, without a word
+    if not (voices / "!v" / variant).is_file():  # eSpeak would use its default voice without a warning
         raise EspeakError(f"eSpeak: no variant '{variant}', expected a file name of {voices / '!v'}")
     if library.espeak_SetVoiceByName(f"{language}+{variant}".encode()):
         raise EspeakError(f"eSpeak: no language '{language}', expected one such as 'en-us'")
@@ -58,17 +58,17 @@ def speak(request: dict[str, Any]) -> None:
 
 
 def _open_library() -> tuple[ctypes.CDLL, Path]:
-    """eSpeak, ready to speak, and its folder of voices."""
+    """Initialised library, and its folder of voices."""
     try:
         import espeakng_loader
     except ImportError:
         raise EspeakError(
-            "the demo corpus is spoken by eSpeak NG, which is not installed: install the `demo` extra "
-            "(`uv pip install --editable '.[demo]'`), or take `demo` out of `corpora` in params.yaml"
+            "the demo corpus needs eSpeak NG, which is not installed: install the `demo` extra "
+            "(`uv pip install --editable '.[demo]'`), or remove `demo` from `corpora` in params.yaml"
         ) from None
     library = ctypes.CDLL(espeakng_loader.get_library_path())
     data = Path(espeakng_loader.get_data_path())
-    os.chdir(data.parent)  # eSpeak cuts longer paths than 160 characters; a relative one is short
+    os.chdir(data.parent)  # eSpeak cuts paths after 160 characters; a relative one is short
     if library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(data.name), _DONT_EXIT) <= 0:
         raise EspeakError(f"eSpeak cannot read its data in {data}")
     return library, data / "voices"
@@ -81,7 +81,7 @@ def _spoken(library: ctypes.CDLL, text: str) -> bytes:
     def collect(samples: Any, count: int, _events: int | None) -> int:
         if samples and count:
             blocks.append(ctypes.string_at(samples, 2 * count))
-        return 0  # go on
+        return 0  # continue
 
     callback = _CALLBACK(collect)
     library.espeak_SetSynthCallback(callback)

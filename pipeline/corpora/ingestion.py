@@ -1,4 +1,4 @@
-"""What makes a file a clip: which files are there, whether they sound, and which of them are there twice."""
+"""Ingestion: find audio files, decode and check them, and remove duplicates."""
 
 import hashlib
 import math
@@ -14,7 +14,7 @@ import click
 import soundfile
 from pydantic import Field, PositiveFloat
 
-from pipeline.audio import containers, recordings
+from pipeline.audio import containers, decoding
 from pipeline.core.manifest import Segment
 from pipeline.core.params import section
 from pipeline.core.workers import in_parallel
@@ -25,16 +25,16 @@ Clip = dict[str, object]  # a row of a table of clips, by column
 
 @section
 class IngestParams:
-    """What is too little or too much to be a clip."""
+    """Limits of usable clips."""
 
     min_duration_s: Annotated[float, Field(ge=0)]
-    max_duration_s: PositiveFloat  # longer ones are not decoded: what analyses them would take too much memory
+    max_duration_s: PositiveFloat  # longer clips are not decoded, because their analysis needs too much memory
     silence_peak: Annotated[float, Field(ge=0, lt=1)]  # of full scale; RAVDESS has speech that peaks at 0.006
 
 
 @dataclass(frozen=True)
 class Sound:
-    """What is kept of a decoded file."""
+    """Facts of a decoded file or segment."""
 
     sampling_rate: int  # [Hz]
     duration: float  # [s]
@@ -44,16 +44,16 @@ class Sound:
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found in a clip's audio; what speaks against it is no exception, for it is nothing unusual."""
+    """Result of decoding a clip; errors are results too, because they are common."""
 
     segment: Segment
-    key: str | None  # hash of the file's bytes, and the segment's times; None where there is nothing to keep of it
-    found: Sound | recordings.AudioError
-    is_new: bool  # decoded, and not taken from the cache
+    key: str | None  # hash of the file and times of the segment; None if the result is not cached
+    found: Sound | decoding.AudioError
+    is_new: bool  # decoded, not from the cache
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Every file below `folder`, at any depth, sorted; links are followed, but not in circles, and not resolved.
+    """Every file below `folder`, at any depth, sorted; links are followed except in circles, and not resolved.
 
     Raises:
         ClickException: a folder cannot be read
@@ -68,7 +68,7 @@ def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Pa
     except OSError as error:
         raise click.ClickException(f"{folder}: cannot be read: {error.strerror}") from None
     here = (own.st_dev, own.st_ino)
-    if here in above:  # a link to a folder that it is in
+    if here in above:  # a link to a folder that contains it
         return
     for entry in inside:
         if entry.is_dir():
@@ -78,26 +78,26 @@ def _files_below(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Pa
 
 
 def is_audio(path: PurePath) -> bool:
-    """Whether a file's name says that it is audio."""
-    return path.suffix.lower() in recordings.SUFFIXES
+    """Whether a file has a suffix of audio."""
+    return path.suffix.lower() in decoding.SUFFIXES
 
 
 def decoder() -> str:
-    """Version of all that decodes: the libraries, and our own code."""
-    texts = [Path(str(module.__file__)).read_bytes() for module in (recordings, containers)]
+    """Version of the decoder: libraries and code."""
+    texts = [Path(str(module.__file__)).read_bytes() for module in (decoding, containers)]
     code = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
     kept = " ".join(field.name for field in fields(Sound))
     return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, our code {code}: {kept}"
 
 
 def examined(segments: Iterable[Segment], cache: Cache, longest_s: float, label: str) -> Iterator[Examined]:
-    """What each clip's audio holds, file by file; what the cache knows by a file's bytes is not decoded again.
+    """Results of decoding each clip, file by file; cached results are reused.
 
     Args:
         segments: audio files, or parts of them
-        cache: gets what it does not know yet, even where the work is interrupted
-        longest_s: what lasts longer is refused as too long, without being decoded [s]
-        label: shown before the progress bar
+        cache: receives new results, also after an interrupt
+        longest_s: longer audio is rejected as too long, without decoding [s]
+        label: of the progress bar
     """
     of_files: dict[Path, list[Segment]] = defaultdict(list)
     for segment in segments:
@@ -115,12 +115,12 @@ def examined(segments: Iterable[Segment], cache: Cache, longest_s: float, label:
 
 
 def _examine(segments: Sequence[Segment], cache: Cache, longest_s: float) -> list[Examined]:
-    """What segments of one file hold; its bytes are hashed once, in blocks."""
+    """Results of the segments of one file; the file is hashed once, in blocks."""
     try:
         with segments[0].path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        unreadable = recordings.AudioError("unreadable", str(error.strerror))
+        unreadable = decoding.AudioError("unreadable", str(error.strerror))
         return [Examined(segment, None, unreadable, is_new=True) for segment in segments]
     return [
         _examine_segment(segment, sha256 if segment.is_whole else f"{sha256} {segment.times}", cache, longest_s)
@@ -132,57 +132,57 @@ def _examine_segment(segment: Segment, key: str, cache: Cache, longest_s: float)
     known = cache.get(key)
     found = _found(segment, longest_s) if known is None else _from_plain(known)
     if isinstance(found, Sound) and found.duration > longest_s:
-        found = recordings.too_long(found.duration, longest_s)
-    is_lasting = not isinstance(found, recordings.AudioError) or found.reason != recordings.TOO_LONG
+        found = decoding.too_long(found.duration, longest_s)
+    is_lasting = not isinstance(found, decoding.AudioError) or found.reason != decoding.TOO_LONG
     return Examined(segment, key if is_lasting else None, found, is_new=known is None)
 
 
-def _found(segment: Segment, longest_s: float) -> Sound | recordings.AudioError:
+def _found(segment: Segment, longest_s: float) -> Sound | decoding.AudioError:
     try:
-        recording = recordings.read(*segment, longest_s)
-    except recordings.AudioError as error:
+        recording = decoding.read(*segment, longest_s)
+    except decoding.AudioError as error:
         return error
     return Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
 
 
-def accept(found: Sound | recordings.AudioError, params: IngestParams) -> Sound | recordings.AudioError:
-    """The sound, or what speaks against it: too short, or silent."""
-    if isinstance(found, recordings.AudioError):
+def accept(found: Sound | decoding.AudioError, params: IngestParams) -> Sound | decoding.AudioError:
+    """The sound, or an error if it is too short or silent."""
+    if isinstance(found, decoding.AudioError):
         return found
     if found.duration < params.min_duration_s:
         detail = f"lasts {found.duration:.3f} s, expected {params.min_duration_s:.3f} s or more"
-        return recordings.AudioError("too short", detail)
+        return decoding.AudioError("too short", detail)
     if found.peak < params.silence_peak:
-        return recordings.AudioError("silent", f"peaks at {found.peak:.1g}, expected {params.silence_peak:.1g}")
+        return decoding.AudioError("silent", f"peaks at {found.peak:.1g}, expected {params.silence_peak:.1g}")
     return found
 
 
-def _plain(found: Sound | recordings.AudioError) -> dict[str, object]:
-    if isinstance(found, recordings.AudioError):
+def _plain(found: Sound | decoding.AudioError) -> dict[str, object]:
+    if isinstance(found, decoding.AudioError):
         return {"reason": found.reason, "detail": found.detail}
     return {**vars(found)}
 
 
-def _from_plain(values: dict[str, Any]) -> Sound | recordings.AudioError:
-    return recordings.AudioError(**values) if "reason" in values else Sound(**values)
+def _from_plain(values: dict[str, Any]) -> Sound | decoding.AudioError:
+    return decoding.AudioError(**values) if "reason" in values else Sound(**values)
 
 
 def is_hidden(path: PurePath) -> bool:
-    """Whether it is a hidden file, or a resource fork in an archive of macOS (`__MACOSX/`, `._name.wav`)."""
+    """Whether a file is hidden, or a resource fork in an archive of macOS (`__MACOSX/`, `._name.wav`)."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
-    """Each recording once: the first of its copies; and none of a clip's copies where one is labelled otherwise.
+    """Keep one copy of each recording, and no copy if their labels differ.
 
-    Other audio under one name is mostly the same recording at another rate: the first is as good as any. To trust none
-    would lose all of a corpus that has a converted copy beside it.
+    Different audio with the same id is mostly one recording at another rate, so the first is kept. Rejecting both would
+    lose a corpus that has a resampled copy beside it.
 
     Args:
         clips: rows with `id`, `filepath`, `start`, `end`, `sha256`, `speaker` and `emotion`, in order of preference
 
     Returns:
-        the clips that are kept, and rows of the quarantine for the others
+        kept clips, and rows of the quarantine for the others
     """
     kept, left_out = list(clips), list[Clip]()
     for key, reason in (("sha256", "duplicate"), ("id", "name clash")):
@@ -212,32 +212,32 @@ def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:
 
 
 def overlapping(clips: Iterable[Clip]) -> tuple[int, int]:
-    """How many clips share samples of a file with another clip, and how many with one of another speaker or emotion."""
+    """Number of clips that share samples of a file with another clip, and with one of another speaker or emotion."""
     of_files: dict[object, list[Clip]] = defaultdict(list)
     for clip in clips:
         of_files[clip["filepath"]].append(clip)
     shared: set[object] = set()
     other: set[object] = set()
     for each in of_files.values():
-        under_way: list[tuple[float, Clip]] = []  # clips that have begun, and where they end
+        open_clips: list[tuple[float, Clip]] = []  # ends of clips that have begun, and the clips
         for clip in sorted(each, key=lambda clip: Segment.of(clip).start or 0.0):
             _, start, end = Segment.of(clip)
-            under_way = [(until, before) for until, before in under_way if until > (start or 0.0)]
-            for _, before in under_way:
+            open_clips = [(until, before) for until, before in open_clips if until > (start or 0.0)]
+            for _, before in open_clips:
                 shared |= {before["id"], clip["id"]}
                 if (before["speaker"], before["emotion"]) != (clip["speaker"], clip["emotion"]):
                     other |= {before["id"], clip["id"]}
-            under_way.append((math.inf if end is None else end, clip))
+            open_clips.append((math.inf if end is None else end, clip))
     return len(shared), len(other)
 
 
 def rejection(segment: Segment, reason: str, detail: object) -> Clip:
-    """Row of the quarantine; what is not UTF-8 in a path is escaped, for Parquet takes no such string."""
+    """Row of the quarantine; bytes of a path that are not UTF-8 are escaped for Parquet."""
     storable = segment.path.as_posix().encode("utf-8", "backslashreplace").decode()
     return {"filepath": storable, "start": segment.start, "end": segment.end, "reason": reason, "detail": str(detail)}
 
 
 def by_reason(left_out: Iterable[Mapping[str, object]]) -> str:
-    """`duplicate 12, silent 1`: the commonest first."""
+    """Counts by reason, the most frequent first, such as `duplicate 12, silent 1`."""
     counts = Counter(str(row["reason"]) for row in sorted(left_out, key=lambda row: str(row["reason"])))
     return ", ".join(f"{reason} {count:,}" for reason, count in counts.most_common())

@@ -1,7 +1,7 @@
 """nEMO: nine Polish actors, 90 sentences, six emotions (Christop 2024, LREC-COLING).
 
-A name is `WR0_anger_64.wav`: speaker, emotion and number of the sentence. `data.tsv` says the same and is not needed.
-Three speakers test in each fold.
+A name is `WR0_anger_64.wav`: speaker, emotion and number of the sentence. `data.tsv` has the same labels and is not
+used. Each fold tests three speakers.
 """
 
 import re
@@ -31,7 +31,7 @@ SPEAKERS = {
 }
 SENTENCES = 90
 FOLDS = {1: ("EB0", "KS0", "TP0"), 2: ("IC0", "MK0", "SM0"), 3: ("KD0", "MP0", "WR0")}
-# By the rows of data.tsv, speakers and emotions that do not have all 90 sentences.
+# Speakers and emotions without all 90 sentences, by data.tsv.
 INCOMPLETE = {
     ("EB0", "surprised"): 89,
     ("MK0", "surprised"): 0,
@@ -51,7 +51,7 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `WR0_anger_64.wav`: angry, by WR0, sentence 64.
 
     Raises:
-        UnknownNameError: the name has not three parts, or one of them has no meaning in nEMO
+        UnknownNameError: the name does not have three parts, or one of them is unknown in nEMO
     """
     file = f"nEMO: '{path.name}'"
     speaker, emotion, sentence = parts(NAME, path, file, "'WR0_anger_64.wav'")
@@ -76,6 +76,6 @@ CORPUS = Corpus(
     license="CC BY-NC-SA 4.0",
     source="the public repository amu-cai/nEMO (Christop 2024, LREC-COLING)",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
 )

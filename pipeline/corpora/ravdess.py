@@ -1,7 +1,7 @@
 """RAVDESS: 24 actors, two sentences, eight emotions (Livingstone & Russo 2018, PLoS ONE 13(5)).
 
 A name is seven numbers, `03-01-05-02-01-02-07.wav`: modality, channel, emotion, intensity, statement,
-repetition and actor. Folders (`Actor_07/`, or that below `Audio_Speech_Actors_01-24/`) are not read.
+repetition and actor. Folders (`Actor_07/`, or that below `Audio_Speech_Actors_01-24/`) are not used.
 """
 
 import re
@@ -42,7 +42,7 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `03-01-05-02-01-02-07.wav`: angry, strong, by actor 07.
 
     Raises:
-        UnknownNameError: the name is not seven numbers, or one of them has no meaning in RAVDESS's speech
+        UnknownNameError: the name is not seven numbers, or one of them is unknown in RAVDESS's speech
     """
     file = f"RAVDESS: '{path.name}'"
     modality, channel, emotion, intensity, statement, repetition, actor = parts(
@@ -67,7 +67,7 @@ def parse(path: PurePosixPath) -> Labels:
     return labels
 
 
-# Of an emotion two statements, two repetitions and, but for neutral, two intensities.
+# Two statements, two repetitions and, except for neutral, two intensities.
 EXPECTED_COUNTS = {
     (actor, emotion): 4 if emotion == "neutral" else 8 for actor in ACTORS for emotion in EMOTIONS.values()
 }
@@ -85,7 +85,7 @@ CORPUS = Corpus(
     license="CC BY-NC-SA 4.0",
     source="Zenodo, record 1188976, Audio_Speech_Actors_01-24.zip; unpack it there, in folders or flat",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
     archives=(ARCHIVE,),
 )

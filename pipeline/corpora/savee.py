@@ -1,8 +1,8 @@
 """SAVEE: four men, seven emotions (Haq & Jackson 2010, Machine Audition, IGI Global, ch. 17).
 
 A name is `DC/sa03.wav`, with the speaker's folder around it, or `DC_sa03.wav`: speaker, emotion and number. Numbers
-go to 15, of neutral to 30. They count afresh in each emotion, whose sentences are mostly its own, so no file's name
-tells what is said.
+go to 15, for neutral to 30. Each emotion has its own numbers and mostly its own sentences, so the sentence of a file is
+unknown.
 """
 
 import re
@@ -30,7 +30,7 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `DC/sa03.wav` or `DC_sa03.wav`: sad, by DC.
 
     Raises:
-        UnknownNameError: the name does not follow the grammar, or a part of it has no meaning in SAVEE
+        UnknownNameError: the name does not follow the grammar, or a part of it is unknown in SAVEE
     """
     file = f"SAVEE: '{path}'"
     speaker, code, number = parts(NAME, path, file, "'DC/sa03.wav' or 'DC_sa03.wav'")
@@ -56,6 +56,6 @@ CORPUS = Corpus(
     license="research only, on registration",
     source="University of Surrey, on registration: AudioData/, with a folder for each speaker",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
     folds=FOLDS,
 )

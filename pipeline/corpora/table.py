@@ -1,8 +1,8 @@
-"""Any other corpus: a CSV or Parquet table says who speaks in each file, or segment of one, and in what emotion.
+"""Corpora that are described by a CSV or Parquet table with a row for each file, or segment of a file.
 
-The columns `filepath` and `emotion` must be there; `start` and `end`, `intensity`, `speaker`, `gender`, `language` and
-`sentence` may be. The table's own words, and the names of its columns, become those of the manifest by the section
-`tables.<corpus>` of params.yaml.
+The columns `filepath` and `emotion` are required; `start` and `end`, `intensity`, `speaker`, `gender`, `language` and
+`sentence` are optional. The section `tables.<corpus>` of params.yaml maps the table's labels and columns to those of
+the manifest.
 """
 
 import csv
@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import AfterValidator, StringConstraints
 
-from pipeline.audio.recordings import SUFFIXES
+from pipeline.audio.decoding import SUFFIXES
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER, Segment
 from pipeline.core.params import nearest, section
 from pipeline.corpora.corpus import Labels
@@ -34,7 +34,7 @@ from pipeline.corpora.corpus import Labels
 REQUIRED = ("filepath", "emotion")
 TIMES = ("start", "end")
 COLUMNS = (*REQUIRED, *TIMES, "intensity", "speaker", "gender", "language", "sentence")
-# What other tables call the columns, in small letters and digits alone.
+# Other names of the columns, in lower case without punctuation.
 ALIASES = {
     "filepath": {"file", "fileid", "filename", "path", "pathname", "audio", "audiofile", "audiopath", "fname", "wav"}
     | {"wavfile", "wavpath"},
@@ -50,16 +50,16 @@ ALIASES = {
     "language": {"lang", "languagecode"},
     "sentence": {"sentenceid", "sentencetext"},
 }
-CUTOFF = 0.85  # from which on a longer word is taken to be another one, misspelt
+CUTOFF = 0.85  # similarity from which a longer word counts as a misspelling of another
 LONGER = 6  # letters
-UNIT = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of durations in Parquet, in a second
+UNIT = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # units of durations in Parquet, in a second
 NO_TIME = {"", "nan", "nat", "none", "null"}  # in any case
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
-NOBODY = {"", "-", "?", "n/a", "na", "nan", "none", "null", UNKNOWN_SPEAKER}  # what is no speaker's name, in any case
+NOBODY = {"", "-", "?", "n/a", "na", "nan", "none", "null", UNKNOWN_SPEAKER}  # not a speaker, in any case
 SEPARATORS = ",;\t"  # of CSV
-MOST_NAMES = 5  # of speakers that an error lists
+MOST_NAMES = 5  # speakers in an error
 EXPECTED = "expected CSV (UTF-8) or Parquet with the columns filepath and emotion"
-# How files begin that are no text, and what they are.
+# First bytes of files that are not text.
 MAGIC = {
     b"PK\x03\x04": "a spreadsheet, or another zip file",  # .xlsx, .ods
     b"\xd0\xcf\x11\xe0": "a spreadsheet of Excel",  # .xls
@@ -83,25 +83,25 @@ def _one_of(known: Sequence[str]) -> Callable[[str], str]:
 
 @section
 class TableParams:
-    """A corpus that comes with a table."""
+    """A corpus that is described by a table."""
 
-    table: str  # CSV or Parquet, from the corpus's folder in data/raw
-    base: str  # where its relative paths begin: from that folder too, or absolute, such as a mounted drive
+    table: str  # CSV or Parquet, relative to the corpus's folder in data/raw
+    base: str  # folder of its relative paths: relative to that folder too, or absolute
     license: str
-    emotions: dict[str, Annotated[str, AfterValidator(_one_of(EMOTIONS))]]  # its words → those of the manifest
+    emotions: dict[str, Annotated[str, AfterValidator(_one_of(EMOTIONS))]]  # label of the table → label of the manifest
     intensities: dict[str, Annotated[str, AfterValidator(_one_of(INTENSITIES))]]
-    # Where it is left out: the table calls every column as we do. A null: that column is not read.
-    columns: dict[Annotated[str, AfterValidator(_one_of(COLUMNS))], str | None] | None = None  # our name → the table's
-    # Where it is left out: the table's paths end as the files do.
-    suffix: Annotated[str, AfterValidator(_one_of(sorted(SUFFIXES)))] | None = None  # instead of that of its paths
+    # By default, names of columns are those of the manifest. A column with null is not read.
+    columns: dict[Annotated[str, AfterValidator(_one_of(COLUMNS))], str | None] | None = None  # manifest → table
+    # By default, the table's paths have the suffixes of the files.
+    suffix: Annotated[str, AfterValidator(_one_of(sorted(SUFFIXES)))] | None = None  # replaces the suffix of its paths
 
 
-Name = Annotated[str, StringConstraints(pattern="^[a-z0-9]+$")]  # it becomes part of paths, commands and ids
+Name = Annotated[str, StringConstraints(pattern="^[a-z0-9]+$")]  # part of paths, commands and ids
 Tables = dict[Name, TableParams]  # corpus → its table
 
 
 class RowError(ValueError):
-    """A row cannot be used; `reason` is one of few words, the message has the details."""
+    """A row cannot be used; `reason` is a category, the message has the details."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -109,10 +109,10 @@ class RowError(ValueError):
 
 
 class UnknownLabelError(RowError):
-    """A word of the table means nothing to us."""
+    """A label of the table is unknown."""
 
-    def __init__(self, column: str, word: str, meanings: Mapping[str, str], known: Sequence[str]) -> None:
-        words = sorted({*meanings, *known})
+    def __init__(self, column: str, word: str, mapping: Mapping[str, str], known: Sequence[str]) -> None:
+        words = sorted({*mapping, *known})
         close = difflib.get_close_matches(word, words, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         super().__init__("unknown label", f"{column} '{word}' is not known{hint}; known are {', '.join(words)}")
@@ -121,27 +121,27 @@ class UnknownLabelError(RowError):
 
 @dataclass(frozen=True)
 class Listed:
-    """What a table says; each of its rows is in `labelled` or in `left_out`.
+    """Content of a table; each row is in `labelled` or in `left_out`.
 
-    Files inside the table's base are below it, with its links unresolved, others as the table has them.
+    Paths of files inside the base begin with it, with links unresolved; others are those of the table.
     """
 
     labelled: Mapping[Segment, Labels]
-    left_out: Sequence[tuple[Segment, str, str]]  # with reason and detail
-    unknown: Mapping[tuple[str, str], int]  # column and word → rows, of labels that are not known
+    left_out: Sequence[tuple[Segment, str, str]]  # segment, reason, detail
+    unknown: Mapping[tuple[str, str], int]  # column and unknown label → number of rows
     unused: Sequence[str]  # columns
 
 
 def listed(raw: Path, params: TableParams) -> Listed:
-    """What the table says of each clip, and which of its rows cannot be used.
+    """Labels of each clip in a table, and the rows that cannot be used.
 
     Args:
-        raw: the corpus's folder, which has its name
-        params: where the table is, and what its words mean
+        raw: the corpus's folder, with its name
+        params: place of the table, and the mapping of its labels
 
     Raises:
-        ClickException: there is no such table, it cannot be read, lacks a column, or has no row; or its columns or
-            files are plainly there under another name
+        ClickException: the table is missing, cannot be read, lacks a column, or has no row; or its columns or files
+            exist under another name
     """
     table, base = raw / params.table, raw / params.base
     rows, unused = _rows(table, params, raw.name)
@@ -166,23 +166,23 @@ def listed(raw: Path, params: TableParams) -> Listed:
     labelled: dict[Segment, Labels] = {}
     for segment, several in labels_of.items():
         what = "file" if segment.is_whole else "segment"
-        said = {_said(labels) for labels in several}
-        if len(said) > 1:
-            detail = f"the rows for this {what} differ: " + "; ".join(sorted(said))
+        distinct = {_compared(labels) for labels in several}
+        if len(distinct) > 1:
+            detail = f"the rows for this {what} differ: " + "; ".join(sorted(distinct))
             left_out += [(segment, "conflicting labels", detail)] * len(several)
         else:
             labelled[segment] = several[0]
-            left_out += [(segment, "duplicate", f"another row says the same of this {what}")] * (len(several) - 1)
+            left_out += [(segment, "duplicate", f"another row labels this {what} equally")] * (len(several) - 1)
     return Listed(labelled, left_out, unknown, unused)
 
 
 def _segment(row: Row, file: Path) -> Segment:
-    """The segment that a row speaks of; one from 0 to no end is the whole file."""
+    """Segment of a row; without times, it is the whole file."""
     if not row["filepath"]:
         raise RowError("missing", "the row has no filepath")
-    if not os.path.isfile(file):  # unlike Path.is_file, it takes whatever stands in a table
-        beside = _beside(file)
-        hint = f"; but {beside.name} is there (see `suffix` in docs/corpora.md)" if beside else ""
+    if not os.path.isfile(file):  # unlike Path.is_file, it accepts any string
+        other = _other_suffix(file)
+        hint = f"; but {other.name} is there (see `suffix` in docs/corpora.md)" if other else ""
         raise RowError("missing", f"no such file: {file.absolute()}{hint}")
     start, end = (_time(name, row[name]) for name in TIMES)
     if end is not None and end <= (start or 0.0):
@@ -191,14 +191,14 @@ def _segment(row: Row, file: Path) -> Segment:
 
 
 def _time(column: str, text: str) -> float | None:
-    """Seconds that a number or a timedelta says, to the microsecond; None where the cell is empty."""
+    """Seconds of a number or a timedelta, to the microsecond; None for an empty cell."""
     if text.lower() in NO_TIME:
         return None
     try:
         seconds = float(text)
     except ValueError:
         try:
-            seconds = pd.Timedelta(text.replace(",", "?")).total_seconds()  # it would take 1,5 for 15 nanoseconds
+            seconds = pd.Timedelta(text.replace(",", "?")).total_seconds()  # otherwise 1,5 is 15 nanoseconds
         except ValueError:
             expected = "expected seconds, such as 1.5, or a time, such as 0 days 00:00:01.5"
             raise RowError("invalid times", f"the {column} is '{text}', {expected}") from None
@@ -208,7 +208,7 @@ def _time(column: str, text: str) -> float | None:
 
 
 def _labels(row: Row, segment: Segment, base: Path, params: TableParams, names_speakers: bool) -> Labels:
-    """Labels of a row; `names_speakers` says whether the table does."""
+    """Labels of a row; `names_speakers` if the table has speakers."""
     if names_speakers and not row["speaker"]:
         raise RowError("no speaker", "the row has no speaker, though others have one")
     intensity = row["intensity"]
@@ -225,31 +225,31 @@ def _labels(row: Row, segment: Segment, base: Path, params: TableParams, names_s
     )
 
 
-def _lookup(column: str, word: str, meanings: Mapping[str, str], known: Sequence[str]) -> str:
-    if word in meanings:
-        return meanings[word]
+def _lookup(column: str, word: str, mapping: Mapping[str, str], known: Sequence[str]) -> str:
+    if word in mapping:
+        return mapping[word]
     if word not in known:
-        raise UnknownLabelError(column, word, meanings, known)
+        raise UnknownLabelError(column, word, mapping, known)
     return word
 
 
-def _said(labels: Labels) -> str:
-    """What rows for one file, or segment, must agree on."""
+def _compared(labels: Labels) -> str:
+    """Labels that must be equal in all rows of a file or segment."""
     words = (labels.emotion, labels.intensity, labels.speaker, labels.gender, labels.language, labels.sentence)
     return " ".join(word or "-" for word in words)
 
 
 def _file(path: str, base: Path, suffix: str | None) -> Path:
-    """The file that a table's path means: as it stands, or else without blanks around it, or from Windows.
+    """File of a path in a table: unchanged, without surrounding blanks, or with separators of Windows.
 
     Args:
-        path: as the table has it
-        base: where it begins
-        suffix: instead of its own, or after it where that is none of audio; None: as it is
+        path: in the table
+        base: folder of relative paths
+        suffix: replaces a suffix of audio, or is appended to the path; None: no change
     """
     path = path if suffix is None else _renamed(path.strip(), suffix)
     spellings = [path, path.strip(), path.strip().replace("\\", "/")]
-    spellings += [unicodedata.normalize(form, spellings[-1]) for form in ("NFD", "NFC")]  # macOS, and the others
+    spellings += [unicodedata.normalize(form, spellings[-1]) for form in ("NFD", "NFC")]  # macOS, and other systems
     files = [base / spelling for spelling in spellings]
     for file in files:
         if os.path.isfile(file):
@@ -262,26 +262,26 @@ def _renamed(path: str, suffix: str) -> str:
     return (stem if f".{own.lower()}" in SUFFIXES else path) + suffix
 
 
-def _beside(file: Path) -> Path | None:
-    """A file of another suffix, where there is none of this."""
+def _other_suffix(file: Path) -> Path | None:
+    """An existing file that differs in its suffix only."""
     others = (_renamed(str(file), suffix) for suffix in sorted(SUFFIXES))
     return next((Path(other) for other in others if os.path.isfile(other)), None)
 
 
 def _check_suffix(files: Sequence[Path], table: Path, corpus: str) -> None:
-    """Raise ClickException where no file is there, but some are under another suffix."""
+    """Raise ClickException if no file exists, but some exist with another suffix."""
     if any(map(os.path.isfile, files)):
         return
     for file in files:
-        if beside := _beside(file):
+        if other := _other_suffix(file):
             raise click.ClickException(
-                f"{table}: none of its files is there, but some are with another suffix: not {file}, but {beside.name}"
-                f"; if these are meant, write in params.yaml, below 'tables.{corpus}': suffix: {beside.suffix}"
+                f"{table}: none of its files is there, but some are with another suffix: not {file}, but {other.name}"
+                f"; if these are meant, write in params.yaml, below 'tables.{corpus}': suffix: {other.suffix}"
             )
 
 
 def _below(base: Path, file: Path) -> Path | None:
-    """A file inside `base` as a path that begins with `base`."""
+    """Path of a file that begins with `base`, if the file is inside."""
     for inner, outer in ((file.absolute(), base.absolute()), (file.resolve(), base.resolve())):
         if inner.is_relative_to(outer) and ".." not in inner.relative_to(outer).parts:
             return base / inner.relative_to(outer)
@@ -289,7 +289,7 @@ def _below(base: Path, file: Path) -> Path | None:
 
 
 def _name(file: Path, base: Path) -> str:
-    """Path without suffix: from `base` where the file is inside, else from the root."""
+    """Path without suffix, relative to `base` if the file is inside, else absolute."""
     inside = _below(base, file)
     whole = inside.relative_to(base) if inside else file.resolve() if ".." in file.parts else file.absolute()
     name = whole.with_suffix("") if whole.suffix.lower() in SUFFIXES else whole
@@ -297,7 +297,7 @@ def _name(file: Path, base: Path) -> str:
 
 
 def _rows(table: Path, params: TableParams, corpus: str) -> tuple[list[Row], list[str]]:
-    """Rows of the table, and its columns that are not used."""
+    """Rows of the table, and its unused columns."""
     if not table.is_file():
         raise click.ClickException(f"{table}: no such table; {EXPECTED}")
     read = _of_parquet if _is_parquet(table) else _of_csv
@@ -315,7 +315,7 @@ def _rows(table: Path, params: TableParams, corpus: str) -> tuple[list[Row], lis
 
 
 def _is_parquet(table: Path) -> bool:
-    """Whether it is Parquet, whatever its name; raises ClickException where it is neither that nor text."""
+    """Whether a table is Parquet, by its content; raises ClickException if it is neither Parquet nor text."""
     try:
         with table.open("rb") as file:
             head = file.read(1024)
@@ -379,18 +379,18 @@ def _texts(column: pa.ChunkedArray) -> list[str]:
 
 
 def _row(found: Mapping[str, str]) -> Row:
-    """A row by our columns, without blanks around what is not a path."""
+    """A row with the columns of the manifest, without surrounding blanks except in paths."""
     row = {name: found.get(name, "").strip() for name in COLUMNS} | {"filepath": found["filepath"]}
-    for name in ("speaker", "sentence"):  # who and what are told apart
+    for name in ("speaker", "sentence"):  # identities
         row[name] = unicodedata.normalize("NFC", row[name])
     return row | ({"speaker": ""} if row["speaker"].lower() in NOBODY else {})
 
 
 def spelling(speaker: str) -> str:
-    """What all spellings of one name have in common.
+    """Canonical spelling of a speaker's name.
 
-    Capitals, Unicode forms, digits of other scripts, blanks, invisible characters, leading zeros, and the `.0`
-    that a spreadsheet adds to a number make no other person.
+    It ignores capitals, Unicode forms, digits of other scripts, blanks, invisible characters, leading zeros, and the
+    `.0` that a spreadsheet adds to a number.
     """
     plain = unicodedata.normalize("NFKC", speaker).casefold()
     visible = "".join(each for each in plain if unicodedata.category(each) != "Cf")
@@ -400,8 +400,8 @@ def spelling(speaker: str) -> str:
 
 
 def _check_speakers(rows: Sequence[Row], table: Path) -> None:
-    """Raise ClickException where one person has several names, for one of them could train and another test."""
-    spelt: dict[str, dict[str, None]] = defaultdict(dict)  # common spelling → spellings in the table
+    """Raise ClickException if a speaker has several spellings, because one could be in train and another in test."""
+    spelt: dict[str, dict[str, None]] = defaultdict(dict)  # canonical spelling → spellings in the table
     for row in rows:
         spelt[spelling(row["speaker"])].setdefault(row["speaker"])
     several = [" and ".join(f"'{each}'" for each in spellings) for spellings in spelt.values() if len(spellings) > 1]
@@ -409,16 +409,16 @@ def _check_speakers(rows: Sequence[Row], table: Path) -> None:
         more = f", and {len(several) - MOST_NAMES} more such names" * (len(several) > MOST_NAMES)
         raise click.ClickException(
             f"{table}: has speakers {'; '.join(several[:MOST_NAMES])}{more}: spellings of one name, expected one for "
-            "each person; correct the table (or, where they are different persons, tell them apart by more than "
+            "each person; correct the table (or give different persons names that differ by more than "
             "capitals, blanks and zeros)"
         )
 
 
 def _sources(headers: Sequence[str], table: Path, params: TableParams, corpus: str) -> dict[str, str]:
-    """Which column of the table each of ours is read from.
+    """Column of the table for each column of the manifest.
 
     Raises:
-        ClickException: one that must be there is not, or is plainly there under another name
+        ClickException: a required column is missing, or a column exists under another name
     """
     named, found = params.columns or {}, _shown(headers)
     for ours, theirs in named.items():
@@ -431,14 +431,14 @@ def _sources(headers: Sequence[str], table: Path, params: TableParams, corpus: s
     if near:
         looks = ", ".join(f"'{theirs}' looks like '{ours}'" for ours, theirs in near.items())
         line = ", ".join(f"{ours}: {_as_yaml(theirs)}" for ours, theirs in {**named, **near}.items())
-        optional = [f" (or null, such as `{ours}: null`, where it is not)" for ours in near if ours not in REQUIRED]
+        optional = [f" (or null, such as `{ours}: null`, if not)" for ours in near if ours not in REQUIRED]
         raise click.ClickException(
             f"{table}: has columns {found}, of which {looks}; if so, write in params.yaml, below 'tables.{corpus}': "
             f"columns: {{{line}}}{''.join(optional[:1])}"
         )
     for name in REQUIRED:
         if name not in sources:
-            hint = f"{EXPECTED} (or `columns` in params.yaml, which says what it is called: docs/corpora.md)"
+            hint = f"{EXPECTED} (or `columns` in params.yaml with its name: docs/corpora.md)"
             raise click.ClickException(f"{table}: lacks the column '{name}', found {found}; {hint}")
     for name in sources.values():
         if headers.count(name) > 1:
@@ -446,19 +446,19 @@ def _sources(headers: Sequence[str], table: Path, params: TableParams, corpus: s
     for name, other in (TIMES, TIMES[::-1]):
         if name in sources and other not in wanted:
             raise click.ClickException(
-                f"{table}: has a column for '{name}' and none for '{other}', found {found}, expected both; where it is "
-                f"the file's own, write in params.yaml, below 'tables.{corpus}': columns: {{{other}: null}}"
+                f"{table}: has a column for '{name}' and none for '{other}', found {found}, expected both; if it is "
+                f"that of the file, write in params.yaml, below 'tables.{corpus}': columns: {{{other}: null}}"
             )
     return sources
 
 
 def _near_misses(headers: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
-    """Our columns that a table plainly has under another name, and that name."""
+    """Columns that a table has under another name, and that name."""
     found = {}
     has_onset = any(_letters(header) == "onset" for header in headers)
     for name in ours:
         near = [header for header in headers if _is_near(header, name)]
-        if name == "end" and has_onset:  # elsewhere an offset may be where a segment starts
+        if name == "end" and has_onset:  # without an onset, an offset may be the start of a segment
             near += [header for header in headers if _letters(header) == "offset"]
         if near:
             found[name] = near[0]
@@ -466,7 +466,7 @@ def _near_misses(headers: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
 
 
 def _is_near(header: str, ours: str) -> bool:
-    """Whether a header is one of our columns, but for capitals, blanks, another usual name or a slip of the pen."""
+    """Whether a header is a column by another capitalisation, a usual other name, or a misspelling."""
     letters = _letters(header)
     if letters == ours or letters in ALIASES[ours]:
         return True
@@ -482,7 +482,7 @@ def _unused(headers: Sequence[str], sources: Mapping[str, str]) -> list[str]:
 
 
 def _shown(headers: Sequence[str]) -> str:
-    """Columns in an error, whatever is in them."""
+    """Names of columns for an error; characters that cannot be printed are replaced."""
     names = ["".join(each if each.isprintable() else "?" for each in header[:40]) for header in headers]
     return (
         ", ".join(names[:MOST_SHOWN]) + f" and {len(names) - MOST_SHOWN} more" * (len(names) > MOST_SHOWN) or "nothing"

@@ -1,7 +1,7 @@
 """TESS: two women, 200 words, seven emotions (Dupuis & Pichora-Fuller 2010, University of Toronto).
 
 A name is `OAF_back_angry.wav`: speaker (the older or the younger woman), word and emotion. Each word is said in "Say
-the word …". Folders (`OAF_angry/`), whose spellings differ, are not read.
+the word …". Folders (`OAF_angry/`), whose spellings differ, are not used.
 """
 
 import re
@@ -26,7 +26,7 @@ def parse(path: PurePosixPath) -> Labels:
     """Labels in a name such as `OAF_back_angry.wav`: angry, by the older woman.
 
     Raises:
-        UnknownNameError: the name has not three parts, or one of them has no meaning in TESS
+        UnknownNameError: the name does not have three parts, or one of them is unknown in TESS
     """
     file = f"TESS: '{path.name}'"
     speaker, word, emotion = parts(NAME, path, file, "'OAF_back_angry.wav'")
@@ -49,5 +49,5 @@ CORPUS = Corpus(
     license="CC BY-NC-ND 4.0",  # no derivatives: converted clips may not be passed on
     source="University of Toronto, tspace.library.utoronto.ca/handle/1807/24487",
     parse=parse,
-    complete=EXPECTED_COUNTS,
+    expected_counts=EXPECTED_COUNTS,
 )

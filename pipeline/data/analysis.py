@@ -1,4 +1,4 @@
-"""What the clips are like: counts and measures by corpus, emotion and partition, and warnings of what misleads.
+"""Description of corpora: counts and measures by corpus, emotion and partition, and warnings of confounds.
 
 Clips here are rows of the manifest with the columns of `MEASURES`.
 """
@@ -16,29 +16,29 @@ MEASURES = ("duration_s", "f0_median_hz", "f0_range_st", "voiced_share", "level_
 ATTRIBUTES = ("emotion", "gender", "intensity", "language")
 GENDERS = ("female", "male")
 UNKNOWN = "unknown"
-LEFT_OUT = "left out"  # the partition of clips that a split does without
+LEFT_OUT = "left out"  # partition of clips that are not in a split
 BINS = 24
 DECIMALS = 4
 
 
 @section
 class AnalyseParams:
-    """What is worth a warning."""
+    """Thresholds of the warnings."""
 
     min_speakers: Annotated[int, Field(ge=1)]  # of an emotion
     min_gender_share: Annotated[float, Field(ge=0, le=0.5)]  # of the speakers, and of the clips of an emotion
-    min_clips: Annotated[int, Field(ge=1)]  # of an emotion in a corpus, where another corpus has as many
+    min_clips: Annotated[int, Field(ge=1)]  # of an emotion in a corpus, if another corpus has as many
     level_db: Annotated[float, Field(ge=0)]  # between the medians of two corpora [dB]
     bandwidth: Annotated[float, Field(ge=0, le=1)]  # between the medians of two corpora, relative to the wider one
 
 
 def counts(clips: pd.DataFrame, by: list[str], attributes: Sequence[str] = ATTRIBUTES) -> pd.DataFrame:
-    """Clips, hours and speakers of each group, and in it of each value of each attribute; `all` is the whole group.
+    """Clips, hours and speakers of each group (`all`), and of each value of each attribute in the group.
 
     Args:
         clips: manifest with measures
-        by: columns whose values make a group
-        attributes: further columns; where they are null, their value is `unknown`
+        by: columns that define a group
+        attributes: further columns; nulls count as `unknown`
     """
     groups = _valued(clips, attributes).groupby([*by, "attribute", "value"])
     table = groups.agg(clips=("id", "size"), hours=("duration_s", "sum"), speakers=("speaker", "nunique"))
@@ -46,7 +46,7 @@ def counts(clips: pd.DataFrame, by: list[str], attributes: Sequence[str] = ATTRI
 
 
 def quartiles(clips: pd.DataFrame, by: list[str], attributes: Sequence[str] = ATTRIBUTES) -> pd.DataFrame:
-    """Quartiles of each measure in the same groups as `counts`; without rows for what no clip of a group has.
+    """Quartiles of each measure in the same groups as `counts`, without measures that no clip of a group has.
 
     Returns:
         columns of `by`, attribute, value, measure, q25, median, q75
@@ -59,7 +59,7 @@ def quartiles(clips: pd.DataFrame, by: list[str], attributes: Sequence[str] = AT
 
 
 def histogram(clips: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Distribution of a measure over the clips of each emotion of each corpus, in bins that all of them share.
+    """Distribution of a measure over the clips of each emotion of each corpus, in common bins.
 
     Returns:
         columns corpus, emotion, from, to (of the bin), clips, share (of the emotion's clips in the corpus that have the
@@ -75,13 +75,13 @@ def histogram(clips: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def intensities(clips: pd.DataFrame) -> pd.DataFrame:
-    """Clips of each emotion in each intensity: columns corpus, emotion, intensity, clips; without those of none."""
+    """Clips of each emotion and intensity: columns corpus, emotion, intensity, clips, without empty groups."""
     named = clips.assign(intensity=clips["intensity"].fillna(UNKNOWN))
     return named.groupby(["corpus", "emotion", "intensity"]).size().rename("clips").reset_index()
 
 
 def partitions(clips: pd.DataFrame, splits: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """All clips once for each split, with the columns `split` and `partition`; `left out` where it does without them.
+    """All clips once for each split, with the columns `split` and `partition` (`left out` if not in the split).
 
     Args:
         clips: manifest with measures
@@ -95,7 +95,7 @@ def partitions(clips: pd.DataFrame, splits: Mapping[str, pd.DataFrame]) -> pd.Da
 
 
 def examples(clips: pd.DataFrame) -> pd.DataFrame:
-    """The clip of median duration of each emotion of each corpus, sorted by both; the shorter of two."""
+    """Clip of median duration of each emotion of each corpus, sorted by both; the shorter of two middle ones."""
     ordered = clips.sort_values(["corpus", "emotion", "duration_s", "id"])
     groups = ordered.groupby(["corpus", "emotion"])
     middle = groups.cumcount() == (groups["id"].transform("size") - 1) // 2
@@ -103,7 +103,7 @@ def examples(clips: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_numbers(clips: pd.DataFrame) -> dict[str, dict[str, float | dict[str, float]]]:
-    """Clips, hours, speakers, clips of each emotion, and medians of each corpus; without medians that there are not."""
+    """Clips, hours, speakers, clips of each emotion, and existing medians of each corpus."""
     size, middle = counts(clips, ["corpus"]), quartiles(clips, ["corpus"], ())
     return {
         str(corpus): {
@@ -118,13 +118,13 @@ def in_numbers(clips: pd.DataFrame) -> dict[str, dict[str, float | dict[str, flo
 def warnings(
     clips: pd.DataFrame, splits: Mapping[str, pd.DataFrame], chosen: AnalyseParams, nyquist_hz: float
 ) -> dict[str, str]:
-    """What misleads a classifier or those who read its scores: a short name → a sentence, with what to do about it.
+    """Warnings of confounds in training or scores: short name → sentence with a remedy.
 
     Args:
         clips: manifest with measures
         splits: SCENARIO-FOLD → rows of `manifest.PARTITIONED`
-        chosen: from where on something is worth a warning
-        nyquist_hz: half the rate to which clips are prepared; higher frequencies are not heard
+        chosen: thresholds
+        nyquist_hz: half the sampling rate of prepared clips, which have no higher frequencies
     """
     return {
         **_few_speakers(clips, chosen),
@@ -140,7 +140,7 @@ def _few_speakers(clips: pd.DataFrame, chosen: AnalyseParams) -> dict[str, str]:
     speakers = clips.groupby("emotion")["speaker"].nunique()
     return {
         f"speakers_of_{emotion}": f"'{emotion}' has {found} speakers, not {chosen.min_speakers} or more, and a "
-        "classifier may learn their voices instead; add a corpus, or map or drop it (`emotion_map`, `emotions`)"
+        "classifier may learn the speakers instead; add a corpus, or map or drop it (`emotion_map`, `emotions`)"
         for emotion, found in speakers[speakers < chosen.min_speakers].items()
     }
 
@@ -154,7 +154,7 @@ def _genders(clips: pd.DataFrame, chosen: AnalyseParams) -> dict[str, str]:
     women = 100 * (speakers["gender"] == "female").mean()
     if min(women, 100 - women) < least:
         found["gender_of_speakers"] = (
-            f"{women:.0f} % of the {len(speakers)} speakers of known gender are women, and scores say little about a "
+            f"{women:.0f} % of the {len(speakers)} speakers of known gender are women, and scores are unreliable for a "
             f"gender with less than {least:.0f} %; add a corpus, or claim nothing for that gender"
         )
     of_emotions = 100 * (known["gender"] == "female").groupby(known["emotion"]).mean()
@@ -162,8 +162,8 @@ def _genders(clips: pd.DataFrame, chosen: AnalyseParams) -> dict[str, str]:
     if len(odd):
         shares = ", ".join(f"{share:.0f} % of '{emotion}'" for emotion, share in odd.items())
         found["gender_of_emotions"] = (
-            f"women speak {shares}, not {least:.0f} to {100 - least:.0f} %, and a classifier may tell an emotion by "
-            "the gender; add a corpus, or drop the emotion (`emotions`)"
+            f"women speak {shares}, not {least:.0f} to {100 - least:.0f} %, and a classifier may recognise an "
+            "emotion by the gender; add a corpus, or drop the emotion (`emotions`)"
         )
     return found
 
@@ -178,7 +178,7 @@ def _emotions_of_corpora(clips: pd.DataFrame, chosen: AnalyseParams) -> dict[str
             listed = ", ".join(f"{emotion} ({size})" for emotion, size in few.items())
             found[f"emotions_of_{corpus}"] = (
                 f"'{corpus}' has fewer than {chosen.min_clips} clips of {listed}, unlike another corpus, and a "
-                "classifier may tell these emotions by the corpus; map or drop them (`emotion_map`, `emotions`)"
+                "classifier may recognise these emotions by the corpus; map or drop them (`emotion_map`, `emotions`)"
             )
     return found
 
@@ -189,8 +189,8 @@ def _levels(clips: pd.DataFrame, chosen: AnalyseParams) -> dict[str, str]:
         return {}
     return {
         "level_of_corpora": f"speech is {high - low:.1f} dB louder in '{loud}' than in '{quiet}' (medians {high:.1f} "
-        f"and {low:.1f} dB); all that is learned here hears clips at one level (`audio.level_db`), but where you use "
-        "the files themselves, level them too"
+        f"and {low:.1f} dB); all models here use clips of one level (`audio.level_db`); if you use the "
+        "files themselves, level them too"
     }
 
 
@@ -199,39 +199,39 @@ def _bandwidths(clips: pd.DataFrame, chosen: AnalyseParams, nyquist_hz: float) -
     if high - low <= chosen.bandwidth * high:
         return {}
     return {
-        "bandwidth_of_corpora": f"'{narrow}' ends at {low:.0f} Hz and '{wide}' at {high:.0f} Hz (medians, of what "
-        f"{nyquist_hz:.0f} Hz let through), and a classifier may tell the corpora by it; drop one of them, or lower "
+        "bandwidth_of_corpora": f"'{narrow}' ends at {low:.0f} Hz and '{wide}' at {high:.0f} Hz (medians, up to "
+        f"{nyquist_hz:.0f} Hz), and a classifier may recognise the corpora by it; drop one of them, or lower "
         f"`audio.sampling_rate` to about {2 * low:.0f}, as far as the vocoder allows"
     }
 
 
 def _sentences(clips: pd.DataFrame, splits: Mapping[str, pd.DataFrame]) -> dict[str, str]:
-    """Test clips whose sentence trains, by scenario."""
-    said = clips.dropna(subset=["sentence"]).set_index("id")["sentence"]
-    found: dict[str, list[int]] = {}  # scenario → clips that test, of all folds; those whose sentence trains
+    """Test clips with a sentence of train clips, by scenario."""
+    sentences = clips.dropna(subset=["sentence"]).set_index("id")["sentence"]
+    found: dict[str, list[int]] = {}  # scenario → test clips of all folds, and those with a sentence of train clips
     for name, rows in splits.items():
-        sentence = rows["id"].map(said)
+        sentence = rows["id"].map(sentences)
         test = sentence[rows["partition"] == "test"]
         trained = test.notna() & test.isin(sentence[rows["partition"] == "train"])
         total = found.setdefault(name.rpartition("-")[0], [0, 0])
         total[0] += len(test)
         total[1] += int(trained.sum())
     return {
-        f"sentences_of_{scenario}": f"in scenario '{scenario}', {trained:,} of {tested:,} test clips speak a sentence "
-        "of train clips, and scores say nothing about new sentences; `split.sentence_groups` keeps them apart"
+        f"sentences_of_{scenario}": f"in scenario '{scenario}', {trained:,} of {tested:,} test clips have a sentence "
+        "of train clips, and scores do not apply to new sentences; `split.sentence_groups` separates them"
         for scenario, (tested, trained) in found.items()
         if trained
     }
 
 
 def _extremes(values: pd.Series, corpora: pd.Series) -> tuple[tuple[float, str], tuple[float, str]]:
-    """The lowest and the highest median of a corpus, each with the corpus."""
+    """Lowest and highest median of a corpus, each with the corpus."""
     medians = sorted((float(median), str(corpus)) for corpus, median in values.groupby(corpora).median().items())
     return medians[0], medians[-1]
 
 
 def _valued(clips: pd.DataFrame, attributes: Sequence[str]) -> pd.DataFrame:
-    """The clips once as `all`, and once for each attribute with its value."""
+    """Clips once as `all`, and once for each attribute with its value."""
     parts = [clips.assign(attribute="all", value="all")]
     parts += [clips.assign(attribute=name, value=clips[name].fillna(UNKNOWN)) for name in attributes]
     return pd.concat(parts, ignore_index=True)

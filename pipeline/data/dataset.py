@@ -1,4 +1,4 @@
-"""The export as a data set of PyTorch, for training code of one's own."""
+"""The exported table as a PyTorch data set, for other training code."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 
 PREPARED = AudioParams(sampling_rate=16_000, trim_db=30, level_db=-26)
@@ -18,23 +18,23 @@ class EmotionalSpeech(Dataset[tuple[Tensor, int]]):
     """Clips of one partition of a table in data/augmented, and their emotions.
 
     An item is samples (samples,) at the rate of `prepared`, of any length, and the number of the emotion among
-    `emotions`. Draw clips by `weights` (`torch.utils.data.WeightedRandomSampler`), which has synthetic ones count as
-    much as `augment.mix` says.
+    `emotions`. Sample clips with `weights` (`torch.utils.data.WeightedRandomSampler`) for the share of synthetic clips
+    in `augment.mix`.
     """
 
     def __init__(
         self, table: Path | str, partition: str = "train", root: Path | str = ".", prepared: AudioParams = PREPARED
     ) -> None:
-        """Read the table; clips are read when they are asked for.
+        """Read the table; clips are decoded on access.
 
         Args:
             table: data/augmented/<split>/<arm>.parquet
-            partition: train, valid or test; synthetic clips are in train alone
-            root: folder that the table's paths start from
-            prepared: rate, trim and level of all clips, real or synthetic, so that none of them tells an emotion
+            partition: train, valid or test; synthetic clips are only in train
+            root: folder to which the table's paths are relative
+            prepared: rate, trim and level of all clips, real or synthetic
 
         Raises:
-            ManifestError: the table is missing or not an export, or has no clip of that partition
+            ManifestError: the table is missing, has another schema, or has no clip of the partition
         """
         rows = manifest.read(Path(table), manifest.AUGMENTED)
         self.emotions: list[str] = json.loads(manifest.metadata(Path(table))["labels"])
@@ -50,5 +50,5 @@ class EmotionalSpeech(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         path, start, end = self._segments[index]
-        samples = recordings.prepared(path, self._prepared, start, end)
+        samples = preparation.prepared(path, self._prepared, start, end)
         return torch.from_numpy(samples), self.emotions.index(self.rows["emotion"].iloc[index])

@@ -1,4 +1,4 @@
-"""Which clips train, which validate, which test. Speakers never cross."""
+"""Partitions of clips into train, valid and test, without common speakers."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from pydantic import Field
 from pipeline.core.manifest import UNKNOWN_SPEAKER
 from pipeline.core.params import section
 
-Folds = Mapping[int, Sequence[str]]  # fold → its test speakers, without the corpus's prefix
+Folds = Mapping[int, Sequence[str]]  # fold → test speakers, without the prefix of the corpus
 Share = Annotated[float, Field(gt=0, le=1)]
 
 PARTITIONS = ("train", "valid", "test")
@@ -21,14 +21,14 @@ NEUTRAL = "neutral"
 
 @section
 class Full:
-    """Train on all that is neither validation nor test."""
+    """All clips that are neither in valid nor in test are in train."""
 
     kind: Literal["full"]
 
 
 @section
 class LowData:
-    """Fewer speakers train and validate. A smaller share's speakers are among a larger one's."""
+    """Fewer speakers in train and valid; those of a smaller share are a subset of those of a larger one."""
 
     kind: Literal["low_data"]
     share: Share
@@ -37,7 +37,7 @@ class LowData:
 
 @section
 class NeutralOnly:
-    """Few train speakers have every emotion; of the others only neutral clips are there."""
+    """Few train speakers have all emotions; the others have only neutral clips."""
 
     kind: Literal["neutral_only"]
     complete_speakers: Annotated[int, Field(ge=1)]
@@ -46,7 +46,7 @@ class NeutralOnly:
 
 @section
 class Imbalanced:
-    """Of some emotions only a share of the train clips is there, of each speaker about as many."""
+    """Some emotions have only a share of their train clips, balanced over speakers."""
 
     kind: Literal["imbalanced"]
     keep: dict[str, Share]  # emotion → share
@@ -55,50 +55,50 @@ class Imbalanced:
 
 @section
 class Cross:
-    """Train on some corpora or languages, test on all speakers of others; the fold chooses who validates."""
+    """Train on some corpora or languages, test on all speakers of others; the fold selects the valid speakers."""
 
     kind: Literal["cross_corpus", "cross_language"]
     train: tuple[str, ...]
     test: tuple[str, ...]
 
 
-# A further kind joins here and in `partitions` or `_trained`.
+# Add another kind here and in `partitions` or `_trained`.
 Scenario = Annotated[Full | LowData | NeutralOnly | Imbalanced | Cross, Field(discriminator="kind")]
 
 
 @section
 class SplitParams:
-    """How corpora are cut into folds, and what the training partitions are like."""
+    """Folds of the corpora, and scenarios of the train partition."""
 
-    n_folds: Annotated[int, Field(ge=4, multiple_of=2)] | Literal["speakers"]  # of corpora without agreed folds
-    sentence_groups: Annotated[int, Field(ge=1)]  # fold n tests on the nth group of sentences alone; 1: on all
+    n_folds: Annotated[int, Field(ge=4, multiple_of=2)] | Literal["speakers"]  # of corpora without published folds
+    sentence_groups: Annotated[int, Field(ge=1)]  # fold n tests only the nth group of sentences; 1: all
     train_only: tuple[str, ...]  # corpora
     scenarios: dict[str, Scenario]
 
 
 class SplitError(click.ClickException):
-    """The clips cannot be split as asked."""
+    """The clips cannot be split by the parameters."""
 
 
 def partitions(
-    clips: pd.DataFrame, fold: int, scenario: Scenario, params: SplitParams, agreed: Mapping[str, Folds]
+    clips: pd.DataFrame, fold: int, scenario: Scenario, params: SplitParams, published: Mapping[str, Folds]
 ) -> pd.DataFrame:
-    """The partition of each clip; clips that have no part in the scenario are not there.
+    """Partition of each clip of the scenario.
 
-    Each corpus is cut by its own folds. A speaker whom no fold names trains in all of them.
+    Each corpus has its own folds. A speaker in no fold is always in train.
 
     Args:
         clips: manifest of real clips
-        fold: whose speakers test; those of its partner validate
-        scenario: what the training partition is like
-        params: how corpora are cut
-        agreed: folds on which the field has agreed, of each corpus that has some
+        fold: its speakers are in test; those of its partner are in valid
+        scenario: of the train partition
+        params: of the folds
+        published: folds of corpora that have published ones
 
     Returns:
-        `id` and `partition`, sorted by id, whatever the order of `clips`
+        `id` and `partition`, sorted by id, for any order of `clips`
 
     Raises:
-        SplitError: no such fold, fewer speakers than folds, or a partition without clips
+        SplitError: the fold does not exist, there are fewer speakers than folds, or a partition is empty
     """
     clips = clips.sort_values("id", ignore_index=True)
     absent = set(params.train_only) - set(clips["corpus"])
@@ -107,7 +107,7 @@ def partitions(
     if isinstance(scenario, Cross):
         split = _crossed(clips, fold, scenario, params)
     else:
-        split = _folded(clips, fold, params, agreed)
+        split = _folded(clips, fold, params, published)
     if params.sentence_groups > 1:
         split = _sentences_apart(split, fold, params.sentence_groups)
     split = _trained(split, scenario)
@@ -121,42 +121,42 @@ def partitions(
 
 
 def speaker_folds(corpus: str, clips: pd.DataFrame, n_folds: int | Literal["speakers"]) -> Folds:
-    """Speakers of a corpus dealt out to folds, women and men apart, so that each fold has as many of both.
+    """Assign the speakers of a corpus to folds, women and men separately, for an equal share in each fold.
 
     Args:
         corpus: its name
         clips: of that corpus
-        n_folds: how many; `speakers` for one speaker a fold
+        n_folds: number of folds; `speakers` for one speaker a fold
 
     Raises:
-        SplitError: there are fewer speakers than folds, or it is not known who speaks
+        SplitError: there are fewer speakers than folds, or the speakers are unknown
     """
-    if _nobody(clips):
-        raise SplitError(f"{corpus}: it is not known who speaks, so it can only train; name it in split.train_only")
+    if _unknown_speakers(clips):
+        raise SplitError(f"{corpus}: its speakers are unknown, so it can only train; add it to split.train_only")
     gender = clips["gender"].fillna("").groupby(clips["speaker"]).min()
     count = len(gender) if n_folds == "speakers" else n_folds
     if len(gender) < max(count, 3):
         raise SplitError(
             f"{corpus}: has {len(gender)} speakers, expected one or more for each of {max(count, 3)} folds; "
-            "with so few it can only train: name it in split.train_only"
+            "with so few it can only train: add it to split.train_only"
         )
-    dealt = sorted(gender.index, key=lambda speaker: (gender[speaker], speaker))
-    return {fold + 1: [speaker.removeprefix(f"{corpus}_") for speaker in dealt[fold::count]] for fold in range(count)}
+    ordered = sorted(gender.index, key=lambda speaker: (gender[speaker], speaker))
+    return {fold + 1: [speaker.removeprefix(f"{corpus}_") for speaker in ordered[fold::count]] for fold in range(count)}
 
 
 def partner(fold: int, n_folds: int) -> int:
-    """The fold whose test speakers validate: 1↔2, 3↔4, 5↔6; the last of an odd number takes the first."""
+    """The fold whose test speakers are in valid: 1↔2, 3↔4, 5↔6; 1 for the last fold of an odd number."""
     return fold - 1 if fold % 2 == 0 else fold + 1 if fold < n_folds else 1
 
 
-def _folded(clips: pd.DataFrame, fold: int, params: SplitParams, agreed: Mapping[str, Folds]) -> pd.DataFrame:
-    """Clips with their partition; the same test clips in every scenario."""
+def _folded(clips: pd.DataFrame, fold: int, params: SplitParams, published: Mapping[str, Folds]) -> pd.DataFrame:
+    """Clips with their partition; test clips are the same in every scenario."""
     parts = []
     for corpus, own in _by_corpus(clips):
         if corpus in params.train_only:
             parts.append(own.assign(partition="train"))
             continue
-        folds = agreed.get(corpus) or speaker_folds(corpus, own, params.n_folds)
+        folds = published.get(corpus) or speaker_folds(corpus, own, params.n_folds)
         named = _speakers_of(corpus, fold, folds)
         split = own.assign(partition=own["speaker"].map(_by_speaker(named)).fillna("train"))
         for part in PARTITIONS:
@@ -171,7 +171,7 @@ def _folded(clips: pd.DataFrame, fold: int, params: SplitParams, agreed: Mapping
 
 
 def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParams) -> pd.DataFrame:
-    """Clips of one side train and validate, all clips of the other test; of a speaker on both sides none trains."""
+    """Clips of one side are in train and valid, all others in test; a speaker on both sides is only in test."""
     column = "corpus" if scenario.kind == "cross_corpus" else "language"
     for side in (scenario.train, scenario.test):
         for value in side:
@@ -179,12 +179,12 @@ def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParam
                 known = ", ".join(sorted(clips[column].dropna().unique())) or "none"
                 raise SplitError(f"'{scenario.kind}': no clip has {column} '{value}', found {known}")
     if both := set(scenario.train) & set(scenario.test):
-        raise SplitError(f"'{scenario.kind}': {', '.join(sorted(both))} is to train and to test")
+        raise SplitError(f"'{scenario.kind}': {', '.join(sorted(both))} is in train and in test")
     test = clips[clips[column].isin(scenario.test)]
-    if _nobody(test):
-        raise SplitError(f"{', '.join(_nobody(test))}: it is not known who speaks, so it cannot test")
+    if _unknown_speakers(test):
+        raise SplitError(f"{', '.join(_unknown_speakers(test))}: its speakers are unknown, so it cannot test")
     if barred := set(test["corpus"]) & set(params.train_only):
-        raise SplitError(f"'{scenario.kind}' tests {', '.join(sorted(barred))}, which split.train_only lets only train")
+        raise SplitError(f"'{scenario.kind}' tests {', '.join(sorted(barred))}, which is in split.train_only")
     train = clips[clips[column].isin(scenario.train) & ~clips["speaker"].isin(test["speaker"])]
     parts = [test.assign(partition="test")]
     for corpus, own in _by_corpus(train):
@@ -195,8 +195,8 @@ def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParam
     return pd.concat(parts, ignore_index=True)
 
 
-def _nobody(clips: pd.DataFrame) -> list[str]:
-    """Corpora of which it is not known who speaks."""
+def _unknown_speakers(clips: pd.DataFrame) -> list[str]:
+    """Corpora with unknown speakers."""
     unknown = clips["speaker"] == clips["corpus"] + f"_{UNKNOWN_SPEAKER}"
     return sorted(clips.loc[unknown, "corpus"].unique())
 
@@ -206,7 +206,7 @@ def _by_corpus(clips: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
 
 
 def _speakers_of(corpus: str, fold: int, folds: Folds) -> dict[str, list[str]]:
-    """Speakers who validate and who test in a fold."""
+    """Valid and test speakers of a fold."""
     if fold not in folds:
         raise SplitError(f"{corpus}: has no fold {fold}, expected {min(folds)} to {max(folds)}")
     named = {"valid": folds[partner(fold, len(folds))], "test": folds[fold]}
@@ -218,31 +218,31 @@ def _by_speaker(named: Mapping[str, Iterable[str]]) -> dict[str, str]:
 
 
 def _sentences_apart(split: pd.DataFrame, fold: int, groups: int) -> pd.DataFrame:
-    """Test clips with sentences of the fold's group alone; train and valid clips with any of the others."""
+    """Test clips with sentences of the fold's group; train and valid clips with all other sentences."""
     unknown = split.loc[split["sentence"].isna(), "corpus"].unique()
     if len(unknown):
-        raise SplitError(f"split.sentence_groups: {', '.join(sorted(unknown))} does not say which sentence is spoken")
-    dealt: dict[str, int] = {}  # sentence → group; one that several corpora have is in one group
+        raise SplitError(f"split.sentence_groups: {', '.join(sorted(unknown))} has clips without a sentence")
+    groups_of: dict[str, int] = {}  # sentence → group, the same in all corpora
     for corpus, own in _by_corpus(split):
         sizes = Counter({group: 0 for group in range(groups)})
-        sizes.update(dealt[sentence] for sentence in set(own["sentence"]) if sentence in dealt)
-        for sentence in sorted(set(own["sentence"]) - set(dealt)):
-            dealt[sentence] = min(sizes, key=lambda group: (sizes[group], group))
-            sizes[dealt[sentence]] += 1
+        sizes.update(groups_of[sentence] for sentence in set(own["sentence"]) if sentence in groups_of)
+        for sentence in sorted(set(own["sentence"]) - set(groups_of)):
+            groups_of[sentence] = min(sizes, key=lambda group: (sizes[group], group))
+            sizes[groups_of[sentence]] += 1
         if not all(sizes.values()):
             raise SplitError(f"split.sentence_groups: {corpus} has no sentence of its own for each of {groups} groups")
-    group = split["sentence"].map(dealt)
+    group = split["sentence"].map(groups_of)
     return split[(group == (fold - 1) % groups) == (split["partition"] == "test")]
 
 
 def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
-    """What the scenario leaves of the train clips, and of the valid ones."""
+    """Apply the scenario to the train and valid clips."""
     is_train = split["partition"] == "train"
     match scenario:
-        case LowData() | NeutralOnly() if _nobody(split[is_train]):
+        case LowData() | NeutralOnly() if _unknown_speakers(split[is_train]):
             raise SplitError(
-                f"'{scenario.kind}' chooses speakers, but of {', '.join(_nobody(split[is_train]))} it is not known who "
-                "speaks"
+                f"'{scenario.kind}' selects speakers, but those of {', '.join(_unknown_speakers(split[is_train]))} are "
+                "unknown"
             )
         case LowData():
             chosen: list[str] = []
@@ -254,14 +254,14 @@ def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
             speakers = _shuffled_speakers(split[is_train], scenario.seed)
             if len(speakers) < scenario.complete_speakers:
                 raise SplitError(
-                    f"complete_speakers is {scenario.complete_speakers}, but only {len(speakers)} speakers train"
+                    f"complete_speakers is {scenario.complete_speakers}, but train has only {len(speakers)} speakers"
                 )
             complete = split["speaker"].isin(speakers[: scenario.complete_speakers])
             return split[~is_train | complete | (split["emotion"] == NEUTRAL)]
         case Imbalanced():
             unknown = set(scenario.keep) - set(split["emotion"])
             if unknown:
-                raise SplitError(f"'imbalanced' is to keep some of {', '.join(sorted(unknown))}, which no clip is")
+                raise SplitError(f"'imbalanced' keeps a share of {', '.join(sorted(unknown))}, but no clip has it")
             dropped = [
                 row
                 for emotion, share in scenario.keep.items()
@@ -273,7 +273,7 @@ def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
 
 
 def _shuffled_speakers(clips: pd.DataFrame, seed: int) -> list[str]:
-    """Speakers in an order of chance in which corpora, and women and men, take turns."""
+    """Speakers in random order, with corpora and genders alternating."""
     known = clips.drop_duplicates("speaker").sort_values("speaker")
     order = np.random.default_rng(seed).permutation(len(known))
     known = known.iloc[order].assign(gender=known["gender"].fillna(""))
@@ -282,7 +282,7 @@ def _shuffled_speakers(clips: pd.DataFrame, seed: int) -> list[str]:
 
 
 def _thinned_out(clips: pd.DataFrame, share: float, seed: int) -> list[int]:
-    """Rows to leave out, so that a share of the clips stays (one at least), speakers taking turns."""
+    """Rows to remove, so that a share of the clips stays (at least one), balanced over speakers."""
     shuffled = clips.iloc[np.random.default_rng(seed).permutation(len(clips))]
     turn = shuffled.groupby("speaker").cumcount()
     order = shuffled.assign(turn=turn).sort_values("turn", kind="stable")

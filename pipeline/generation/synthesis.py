@@ -9,9 +9,10 @@ import click
 import numpy as np
 import pandas as pd
 
-from pipeline.audio import measures, recordings
+from pipeline.audio import decoding, measures, preparation
+from pipeline.audio.decoding import AudioError
 from pipeline.audio.intelligibility import intelligibility
-from pipeline.audio.recordings import AudioError, AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, shards
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
@@ -53,17 +54,17 @@ class Synthesiser(Generic[Content]):
             ClickException: the source cannot be read, or what is made is no sound
         """
         synthesis, path = wanted
-        samples = recordings.level(self.synthesise(synthesis.content), self.prepared.level_db)
+        samples = preparation.level(self.synthesise(synthesis.content), self.prepared.level_db)
         try:
-            recordings.write(path, samples, self.prepared.sampling_rate)
+            preparation.write(path, samples, self.prepared.sampling_rate)
         except AudioError as error:
             raise click.ClickException(f"{path.name}: {error}; did the training of what makes it diverge?") from None
-        recording = recordings.read(path)
+        recording = decoding.read(path)
         rate = recording.sampling_rate
         source = None
         if synthesis.source is not None:
             original, start, end = synthesis.source
-            source = recordings.prepared(original, self.prepared, start, end)
+            source = preparation.prepared(original, self.prepared, start, end)
         facts: Facts = {
             "sampling_rate": rate,
             "duration": recording.duration,
@@ -72,7 +73,7 @@ class Synthesiser(Generic[Content]):
             "clipping": clipping(recording.samples),
             "intelligibility": None if source is None else intelligibility(recording.samples, source, rate),
         }
-        again = recordings.prepare(recording.samples, rate, self.prepared)
+        again = preparation.prepare(recording.samples, rate, self.prepared)
         judged = {judge.NAME: judge.statistics(again, rate)[None] for judge in (gate, speakers)}
         return facts, self.heard(again, rate) | judged
 

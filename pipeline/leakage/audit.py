@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline.augmentation.arms import LEARNS_NOTHING
-from pipeline.core import manifest, models, predictions
+from pipeline.core import manifest, models, predictions, provenance
 from pipeline.core.manifest import REPEATED
 from pipeline.leakage import rules
 from pipeline.leakage.rules import Leak
@@ -57,7 +57,7 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
     )
     train = partitioned[partitioned["partition"] == "train"]
     fitted_on = {rules.GATE: said.get(rules.GATE, "")}
-    allowed = dict.fromkeys((rules.GATE, rules.VOCODER, rules.EMOTION_CLASSIFIER), models.clips_sha256(train))
+    allowed = dict.fromkeys((rules.GATE, rules.VOCODER, rules.EMOTION_CLASSIFIER), provenance.clips_sha256(train))
     made = rows[rows["is_synthetic"]]
     learns = ~made["generator"].isin(LEARNS_NOTHING)
     harmless = set(made.loc[~learns, "generator_sha256"]) - set(made.loc[learns, "generator_sha256"])
@@ -70,14 +70,14 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
         sha256, config = clips["generator_sha256"].iloc[0], {}
         if clips["generator"].iloc[0] not in LEARNS_NOTHING:
             model = _model_of(table)
-            config, sha256 = models.config(model), models.fingerprint(model)
+            config, sha256 = models.config(model), provenance.fingerprint(model)
             fitted_on[sha256] = config["train_clips_sha256"]
-            allowed[sha256] = models.clips_sha256(train[train["emotion"].isin(config["emotions"])])
+            allowed[sha256] = provenance.clips_sha256(train[train["emotion"].isin(config["emotions"])])
         if config.get("classifier_trained_on"):
             fitted_on[rules.EMOTION_CLASSIFIER + sha256] = config["classifier_trained_on"]
         if "vocoder" in voice:
             learned = models.config(Path(voice["vocoder"]))["train_clips_sha256"]
-            is_same = models.fingerprint(Path(voice["vocoder"])) == voice["vocoder_sha256"]
+            is_same = provenance.fingerprint(Path(voice["vocoder"])) == voice["vocoder_sha256"]
             fitted_on[rules.VOCODER + sha256] = learned if is_same else ""
     apart = manifest.metadata(split_path).get("sentences") == "apart"
     return rules.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
@@ -121,7 +121,7 @@ def uses(rows: pd.DataFrame, classifiers: Iterable[str]) -> dict[str, str]:
     by_speaker = bool(names) and all(name.endswith(predictions.BY_SPEAKER) for name in names)
     scaling = is_real if by_speaker else is_train & is_real
     allowed = {"trained_on": is_train, "scaled_by": scaling, "selected_on": rows["partition"] == "valid"}
-    return {use: models.clips_sha256(rows[clips]) for use, clips in allowed.items()}
+    return {use: provenance.clips_sha256(rows[clips]) for use, clips in allowed.items()}
 
 
 def _model_of(table: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Listeners that are made here: they judge converted clips, and are none of the classifiers under test."""
+"""Models that score converted clips; none of them is a classifier under test."""
 
 import numpy as np
 
@@ -6,6 +6,6 @@ from pipeline.scorers import evaluation_classifier, gate, speakers
 
 
 def scorer_features(samples: np.ndarray, sampling_rate: int) -> dict[str, np.ndarray]:
-    """What each judge goes by, of a prepared clip (samples,), as a shard keeps it: one row (1, features) each."""
-    made = {judge.NAME: judge.statistics(samples, sampling_rate) for judge in (gate, evaluation_classifier, speakers)}
-    return {name: row[None].astype(np.float32) for name, row in made.items()}
+    """Statistics of a prepared clip (samples,) for each scorer, as stored in a shard, one row (1, features) each."""
+    scorers = (gate, evaluation_classifier, speakers)
+    return {scorer.NAME: scorer.statistics(samples, sampling_rate)[None].astype(np.float32) for scorer in scorers}

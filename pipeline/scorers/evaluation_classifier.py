@@ -1,9 +1,9 @@
-"""The examiner, which says how often a converted clip is heard as what it should be.
+"""The evaluation classifier, which predicts the emotion of converted clips.
 
 Linear discriminant analysis with a shrunken covariance, on prosody, spectral tilt and modulation. It shares neither
-model nor features with the gate, so that a clip which the gate let through has still to convince it. There is no chance
-in it. Refit it where it is needed: that takes less than a second, its features 15 ms a clip. Go by its choices: its
-probabilities are too sure of themselves.
+model nor features with the gate, so a clip that passed the gate has no advantage here. A fit is deterministic and takes
+less than a second, the statistics 15 ms a clip. So it is refitted where it is needed. Use its predicted emotions, not
+its probabilities, which are overconfident.
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,17 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pipeline.audio.speech import is_speech
 from pipeline.scorers import spectra
 from pipeline.scorers.scorer import Scorer
 
-NAME = "examiner"  # of its statistics in a shard
+NAME = "evaluation_classifier"  # of the array in a shard
 WINDOW_S = 0.04  # three periods of the lowest F0
 F0_RANGE_HZ = (75, 600)
 HARMONIC = 0.6  # autocorrelation above which a frame is voiced
 LARGEST_STEP = 2  # semitones a frame; larger ones are octave errors
-OCTAVE_COST = 0.02  # of autocorrelation, for each octave down: two periods are as alike as one
-# Bands of power [Hz] whose ratio in a voiced frame says how hard a voice is pressed
+OCTAVE_COST = 0.02  # of autocorrelation, for each octave down, because two periods correlate as well as one
+# Bands of power [Hz]; their ratio in a voiced frame rises with vocal effort
 TILTS_HZ = (
     ((50, 1000), (1000, 5000)),  # alpha ratio of eGeMAPS (Eyben et al. 2016)
     ((50, 500), (500, 1500)),
@@ -33,7 +34,7 @@ TILTS_HZ = (
 HARMONICS = (2, 3)  # compared with the first
 MODULATED_BANDS = 20
 MODULATION_HZ = (0.5, 1, 2, 4, 8, 16, 32)  # edges of the bands of modulation
-MODULATION_RANGE = 9.0  # log power below the loudest that still counts, 39 dB
+MODULATION_RANGE = 9.0  # log power below the highest at which the envelope is clipped, 39 dB
 MODULATION_SIZE = 1024  # frames; shorter clips are padded
 SHRINKAGE = 0.5
 
@@ -51,7 +52,7 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     power, frequencies = _power_spectra(samples, sampling_rate)
     f0_hz, harmonicity = _pitch(power, sampling_rate)
     energy = power.mean(axis=1)
-    speech = spectra.is_speech(energy)
+    speech = is_speech(energy)
     voiced = speech & (harmonicity > HARMONIC)
     level = _decibels(energy)
     level -= level.max()
@@ -65,24 +66,24 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 
 class EvaluationClassifier(Scorer):
-    """An examiner that has heard clips of each emotion."""
+    """The fitted evaluation classifier."""
 
     @classmethod
-    def fit(cls, heard: np.ndarray, emotions: Sequence[str]) -> "EvaluationClassifier":
-        """Learn from real clips; every emotion is as likely as any other.
+    def fit(cls, features: np.ndarray, emotions: Sequence[str]) -> "EvaluationClassifier":
+        """Fit on real clips with equal prior probabilities of the emotions.
 
         Args:
-            heard: `statistics` of each clip, (clips, features)
-            emotions: of each clip, two different ones or more
+            features: `statistics` of each clip, (clips, features)
+            emotions: of each clip, at least two different ones
         """
         words = np.asarray(emotions, dtype=str)
         count = len(np.unique(words))
         analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=np.full(count, 1 / count))
-        return cls(make_pipeline(StandardScaler(), analysis).fit(heard, words))
+        return cls(make_pipeline(StandardScaler(), analysis).fit(features, words))
 
 
 def _power_spectra(samples: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of frames of 40 ms, every 10 ms, (frames, bins), and the bins' frequencies [Hz]."""
+    """Power of frames of 40 ms, every 10 ms, (frames, bins), and the frequencies of the bins [Hz]."""
     length = round(WINDOW_S * sampling_rate)
     size = 2 << (length - 1).bit_length()  # twice the window or more, for an autocorrelation that does not wrap
     wave = np.pad(np.asarray(samples, np.float64), length // 2)
@@ -105,7 +106,7 @@ def _pitch(power: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarra
 def _prosody(
     semitones: np.ndarray, level: np.ndarray, harmonicity: np.ndarray, speech: np.ndarray, voiced: np.ndarray
 ) -> np.ndarray:
-    """Melody, loudness, roughness and timing; all arguments (frames,)."""
+    """F0, level, harmonicity and timing in one row; all arguments (frames,)."""
     steps = np.diff(semitones)[voiced[1:] & voiced[:-1]]
     steps = steps[np.abs(steps) < LARGEST_STEP]
     changes = np.abs(np.diff(level))[speech[1:]]
@@ -130,18 +131,18 @@ def _tilt(power: np.ndarray, frequencies: np.ndarray, f0_hz: np.ndarray) -> np.n
 
 
 def _modulation(log_mel: np.ndarray) -> np.ndarray:
-    """How much each mel band's log power (frames, bands) moves at each speed, (bands · speeds,) [log power]."""
+    """Modulation of the log power of mel bands (frames, bands) at each rate, (bands · rates,) [log power]."""
     envelope = np.maximum(log_mel, log_mel.max() - MODULATION_RANGE)
     size = max(MODULATION_SIZE, len(envelope))
     power = np.abs(np.fft.rfft(envelope - envelope.mean(axis=0), size, axis=0)) ** 2 / len(envelope)
-    speeds_hz = np.fft.rfftfreq(size, spectra.HOP_S)
+    rates_hz = np.fft.rfftfreq(size, spectra.HOP_S)
     edges = zip(MODULATION_HZ, MODULATION_HZ[1:], strict=False)
-    moved = [power[(speeds_hz >= low) & (speeds_hz < high)].mean(axis=0) for low, high in edges]
-    return np.log(np.concatenate(moved) + 1e-6)
+    modulation = [power[(rates_hz >= low) & (rates_hz < high)].mean(axis=0) for low, high in edges]
+    return np.log(np.concatenate(modulation) + 1e-6)
 
 
 def _statistics(tracks: np.ndarray) -> np.ndarray:
-    """Mean and deviation of each column of (frames, tracks), in one row; zeros without a frame."""
+    """Mean and standard deviation of each column of (frames, tracks), in one row; zeros without a frame."""
     if not len(tracks):
         return np.zeros(2 * tracks.shape[1])
     return np.concatenate([tracks.mean(axis=0), tracks.std(axis=0)])

@@ -1,6 +1,6 @@
-"""The judge at the gate, which lets a converted clip join the training set: logistic regression on cepstral statistics.
+"""The scorer of the quality gate: logistic regression on cepstral statistics.
 
-There is no chance in it. Refit it where it is needed: that takes less than a second, its features 3 ms a clip.
+A fit is deterministic and takes less than a second, the statistics 3 ms a clip. So it is refitted where it is needed.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from sklearn.preprocessing import StandardScaler
 from pipeline.scorers import spectra
 from pipeline.scorers.scorer import Scorer
 
-NAME = "gate"  # of its statistics in a shard
+NAME = "gate"  # of the array in a shard
 BANDS = 40
 CEPSTRA = 13
 DELTA_FRAMES = 9
-PENALTY = 0.005  # inverse strength of the L2 penalty; on RAVDESS, 0.003 to 0.01 are as good
+PENALTY = 0.005  # inverse strength of the L2 penalty; on RAVDESS, 0.003 to 0.01 work as well
 
 
 def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
@@ -40,15 +40,15 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 
 
 class Gate(Scorer):
-    """A judge that has heard clips of each emotion."""
+    """The fitted scorer of the quality gate."""
 
     @classmethod
-    def fit(cls, heard: np.ndarray, emotions: Sequence[str]) -> "Gate":
-        """Learn from real clips; every emotion counts the same.
+    def fit(cls, features: np.ndarray, emotions: Sequence[str]) -> "Gate":
+        """Fit on real clips; all emotions have the same total weight.
 
         Args:
-            heard: `statistics` of each clip, (clips, features)
-            emotions: of each clip, two different ones or more
+            features: `statistics` of each clip, (clips, features)
+            emotions: of each clip, at least two different ones
         """
         regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000)
-        return cls(make_pipeline(StandardScaler(), regression).fit(heard, np.asarray(emotions, dtype=str)))
+        return cls(make_pipeline(StandardScaler(), regression).fit(features, np.asarray(emotions, dtype=str)))

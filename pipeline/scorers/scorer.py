@@ -1,4 +1,4 @@
-"""What the judges of emotions have in common once they have heard some."""
+"""Common part of the scorers of emotions."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from sklearn.pipeline import Pipeline
 
 @dataclass(frozen=True)
 class Scorer:
-    """A judge that has heard clips of each emotion."""
+    """A fitted model that predicts emotions from the statistics of clips."""
 
-    machine: Pipeline
+    model: Pipeline
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """What it tells apart, alphabetical: the columns of `probabilities`."""
-        return tuple(self.machine.classes_.tolist())
+        """Emotions in alphabetical order, as in the columns of `probabilities`."""
+        return tuple(self.model.classes_.tolist())
 
-    def probabilities(self, heard: np.ndarray) -> np.ndarray:
-        """Of each emotion, (clips, emotions), from its `statistics` of clips (clips, features)."""
-        found: np.ndarray = self.machine.predict_proba(heard)
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Probability of each emotion, (clips, emotions), from `statistics` of clips (clips, features)."""
+        found: np.ndarray = self.model.predict_proba(features)
         return found

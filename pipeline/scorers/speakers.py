@@ -1,8 +1,8 @@
-"""Who is speaking: an embedding of the timbre in which speakers are far apart and their emotions are not.
+"""The scorer of speakers: an embedding that separates speakers and not their emotions.
 
-Mean mel-cepstra of the frames of speech, without the 0th and hence without the level, projected so that known speakers
-differ most for what a speaker's own clips differ (Fisher's discriminants). It does not know F0, which a conversion of
-emotion has to move. The mean holds the recording's channel as well: compare clips of one corpus.
+Mean mel-cepstra of the frames of speech, without the 0th and so without the level, projected on Fisher's discriminants
+of the speakers. F0 is no part of it, because a conversion of emotion has to change F0. The mean also contains the
+channel of the recording, so only clips of one corpus can be compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,10 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from pipeline.audio.speech import is_speech
 from pipeline.scorers import spectra
 
-NAME = "voice"  # of its statistics in a shard
+NAME = "speakers"  # of the array in a shard
 BANDS = 40
 CEPSTRA = 20  # with the 0th
 SHRINKAGE = 0.1
@@ -30,54 +31,54 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
         sampling_rate: [Hz]
     """
     mel = spectra.log_mel(samples, sampling_rate, BANDS)
-    speech = mel[spectra.is_speech(np.exp(mel).sum(axis=1))]
+    speech = mel[is_speech(np.exp(mel).sum(axis=1))]
     mean: np.ndarray = dct(speech, axis=1, norm="ortho")[:, 1:CEPSTRA].mean(axis=0)
     return mean
 
 
 @dataclass(frozen=True)
 class SpeakerSpace:
-    """A space of voices, fitted on some speakers, to compare others in."""
+    """An embedding fitted on some speakers, for comparing others."""
 
     projection: Pipeline
 
     @classmethod
-    def fit(cls, heard: np.ndarray, speakers: Sequence[str]) -> "SpeakerSpace":
-        """Learn what distinguishes speakers and what does not.
+    def fit(cls, features: np.ndarray, speakers: Sequence[str]) -> "SpeakerSpace":
+        """Fit the discriminants of some speakers.
 
         Args:
-            heard: `statistics` of each clip, (clips, features)
-            speakers: of each clip; two different ones or more, with several clips of different emotions each
+            features: `statistics` of each clip, (clips, features)
+            speakers: of each clip; at least two, with several clips of different emotions each
         """
         words = np.asarray(speakers, dtype=str)
         count = len(np.unique(words))
         analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE, priors=np.full(count, 1 / count))
-        return cls(make_pipeline(StandardScaler(), analysis).fit(heard, words))
+        return cls(make_pipeline(StandardScaler(), analysis).fit(features, words))
 
-    def embeddings(self, heard: np.ndarray) -> np.ndarray:
-        """Of each clip, of length 1, (clips, speakers fitted − 1 or fewer), from `statistics` (clips, features)."""
-        return _unit(self.projection.transform(heard))
+    def embeddings(self, features: np.ndarray) -> np.ndarray:
+        """Embedding of each clip, of length 1, (clips, at most speakers − 1), from `statistics` (clips, features)."""
+        return _unit(self.projection.transform(features))
 
 
 def enrolled(embeddings: np.ndarray, speakers: Sequence[str]) -> dict[str, np.ndarray]:
     """Mean embedding of each speaker, of length 1, (dimensions,) each, in the order of their names.
 
     Args:
-        embeddings: of real clips, (clips, dimensions); not of the clip to be identified, nor of what it was made from
+        embeddings: of real clips, (clips, dimensions); without the clip to be identified and its source
         speakers: of each clip
     """
     words = np.asarray(speakers, dtype=str)
     return {str(speaker): _unit(embeddings[words == speaker].mean(axis=0)) for speaker in np.unique(words)}
 
 
-def similarities(embedding: np.ndarray, voices: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Cosine between a clip's embedding (dimensions,) and that of each speaker, −1 … 1."""
-    return {speaker: float(embedding @ voice) for speaker, voice in voices.items()}
+def similarities(embedding: np.ndarray, speakers: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Cosine similarity of a clip's embedding (dimensions,) to that of each speaker, −1 … 1."""
+    return {speaker: float(embedding @ mean) for speaker, mean in speakers.items()}
 
 
-def identify(embedding: np.ndarray, voices: Mapping[str, np.ndarray]) -> str:
-    """The speaker whose enrolled voice is most like a clip's embedding (dimensions,)."""
-    found = similarities(embedding, voices)
+def identify(embedding: np.ndarray, speakers: Mapping[str, np.ndarray]) -> str:
+    """The enrolled speaker with the highest similarity to a clip's embedding (dimensions,)."""
+    found = similarities(embedding, speakers)
     return max(found, key=lambda speaker: found[speaker])
 
 

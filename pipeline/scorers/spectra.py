@@ -1,23 +1,22 @@
-"""What all judges start from: a mel spectrogram, and which of its frames are speech."""
+"""The mel spectrogram from which the scorers compute their statistics."""
 
 import librosa
 import numpy as np
 
 WINDOW_S = 0.025
 HOP_S = 0.01
-FLOOR = 1e-8  # of the loudest power, before a logarithm: 80 dB below
-SPEECH = 1e-3  # frames of speech have this share of the loudest one's power, or more: 30 dB
+FLOOR = 1e-8  # relative to the highest power, before a logarithm: 80 dB below
 
 
 def log_mel(samples: np.ndarray, sampling_rate: int, bands: int) -> np.ndarray:
-    """Log power in bands of equal width on the mel scale, relative to the loudest, (frames, bands), every 10 ms.
+    """Log power in mel bands relative to the highest, (frames, bands), every 10 ms.
 
-    At least one frame; silence is all `log(FLOOR)`.
+    There is at least one frame. Silence is `log(FLOOR)` everywhere.
 
     Args:
         samples: prepared clip, (samples,)
         sampling_rate: [Hz]
-        bands: how many, up to half the sampling rate
+        bands: number of bands up to half the sampling rate
     """
     window = round(WINDOW_S * sampling_rate)
     size = 1 << (window - 1).bit_length()
@@ -27,13 +26,3 @@ def log_mel(samples: np.ndarray, sampling_rate: int, bands: int) -> np.ndarray:
     ).T
     relative: np.ndarray = np.log(np.maximum(power / max(power.max(), 1e-30), FLOOR))
     return relative
-
-
-def is_speech(power: np.ndarray) -> np.ndarray:
-    """Which frames are within 30 dB of the loudest, (frames,); one at least.
-
-    Args:
-        power: of the frames, (frames,)
-    """
-    loud: np.ndarray = power >= SPEECH * power.max()
-    return loud

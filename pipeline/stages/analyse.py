@@ -1,4 +1,4 @@
-"""Describe the data: tables and plots of what the clips are like, and warnings of what misleads."""
+"""Describe the corpora: tables and plots of the clips, and warnings of confounds."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from pipeline.audio import measures
 from pipeline.audio.acoustics import AcousticsParams
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.shards import Shards
@@ -20,32 +20,34 @@ from pipeline.data.analysis import AnalyseParams
 
 COLUMNS = 2  # of spectrograms
 RANGE_DB = 60  # of their colours, below the loudest
-COLOURS = 20  # few, so that the picture stays small
+COLOURS = 20  # few, for small files
 TICKS_HZ = (250, 500, 1000, 2000, 4000, 8000, 16000)
+
+PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
-@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--splits", "splits_path", type=click.Path(path_type=Path), required=True, help="Folder of their tables.")
-@click.option("--vocoder-features", type=click.Path(path_type=Path), required=True, help="Folder of shards with F0.")
-@click.option("--classifier-features", type=click.Path(path_type=Path), required=True, help="The same with log-mel.")
+@click.option("--params", "params_path", type=PATH, default="params.yaml")
 @click.option(
-    "--recording-features", type=click.Path(path_type=Path), required=True, help="The same with level and such."
+    "--manifest", "clips_path", type=PATH, default="data/manifest.parquet", help="Parquet table of all real clips."
 )
-@click.option("--metrics", type=click.Path(path_type=Path), required=True)
-@click.option("--plots", type=click.Path(path_type=Path), required=True)
+@click.option("--splits", type=PATH, required=True, help="Folder of the Parquet tables of the splits.")
+@click.option("--vocoder-features", type=PATH, required=True, help="Folder of the shards with F0.")
+@click.option("--classifier-features", type=PATH, required=True, help="Folder of the shards with spectrograms.")
+@click.option("--recording-features", type=PATH, required=True, help="Folder of the shards with measures.")
+@click.option("--metrics", type=PATH, required=True, help="JSON file of totals to write.")
+@click.option("--plots", type=PATH, required=True, help="Folder of CSV tables and spectrograms to write.")
 def main(
     params_path: Path,
     clips_path: Path,
-    splits_path: Path,
+    splits: Path,
     vocoder_features: Path,
     classifier_features: Path,
     recording_features: Path,
     metrics: Path,
     plots: Path,
 ) -> None:
-    """Describe the data: tables and plots of what the clips are like, and warnings of what misleads."""
+    """Describe the corpora: tables and plots of the clips, and warnings of confounds."""
     chosen = params.load(params_path, "analyse", AnalyseParams)
     prepared = params.load(params_path, "audio", AudioParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
@@ -54,36 +56,22 @@ def main(
     names = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
     if not names:
         raise click.ClickException(f"{params_path}: 'scenarios' or 'folds' is empty")
-    splits = {name: manifest.read(splits_path / f"{name}.parquet", manifest.PARTITIONED) for name in names}
+    partitions = {name: manifest.read(splits / f"{name}.parquet", manifest.PARTITIONED) for name in names}
     clips = manifest.read(clips_path, manifest.CLIPS)
     corpora = sorted(clips["corpus"].unique())
-    voices = Shards(vocoder_features / corpus for corpus in corpora)
-    heard = Shards(classifier_features / corpus for corpus in corpora)
-
-    recorded = Shards(recording_features / corpus for corpus in corpora)
-    measured = [
-        {name: recorded.array(id_, name).item() for name in measures.OF_RECORDING}
-        | measures.voice(voices.array(id_, "f0_hz"))
-        for id_ in clips["id"]
-    ]
-    clips = clips.assign(duration_s=clips["duration"].astype(float)).join(pd.DataFrame(measured, clips.index))
-    parts = analysis.partitions(clips, splits)
-    tables = {
-        "counts": analysis.counts(clips, ["corpus"]),
-        "quartiles": analysis.quartiles(clips, ["corpus"]),
-        "intensities": analysis.intensities(clips),
-        "durations": analysis.histogram(clips, "duration_s"),
-        "f0": analysis.histogram(clips, "f0_median_hz"),
-        "partition_counts": analysis.counts(parts, ["split", "partition"], ("corpus", "emotion", "gender")),
-        "partition_quartiles": analysis.quartiles(parts, ["split", "partition"], ()),
-    }
-    warnings = analysis.warnings(clips, splits, chosen, prepared.sampling_rate / 2)
+    of_vocoder, of_classifiers, recordings = (
+        Shards(folder / corpus for corpus in corpora)
+        for folder in (vocoder_features, classifier_features, recording_features)
+    )
+    clips = _measured(clips, recordings, of_vocoder)
+    tables = _tables(clips, analysis.partitions(clips, partitions))
+    warnings = analysis.warnings(clips, partitions, chosen, prepared.sampling_rate / 2)
     with atomic_write(plots) as folder:
         (folder / "spectrograms").mkdir(parents=True)
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
         for corpus, shown in analysis.examples(clips).groupby("corpus"):
-            figure = _spectrograms(shown, heard, acoustics, prepared.sampling_rate)
+            figure = _spectrograms(shown, of_classifiers, acoustics, prepared.sampling_rate)
             figure.savefig(folder / "spectrograms" / f"{corpus}.png", dpi=80, metadata={"Software": None})
     write_json(metrics, {"corpora": analysis.in_numbers(clips), "warnings": {"count": len(warnings), **warnings}})
 
@@ -93,8 +81,31 @@ def main(
     click.echo(f"{', '.join(corpora)}: {size}; {len(warnings)} warning{'s' * (len(warnings) != 1)}")
 
 
-def _spectrograms(shown: pd.DataFrame, heard: Shards, acoustics: AcousticsParams, sampling_rate: int) -> Figure:
-    """What classifiers hear of some clips, a panel each, on the same axes and colours."""
+def _measured(clips: pd.DataFrame, recordings: Shards, of_vocoder: Shards) -> pd.DataFrame:
+    """Clips with the columns of `analysis.MEASURES`."""
+    found = [
+        {name: recordings.array(id_, name).item() for name in measures.OF_RECORDING}
+        | measures.f0_summary(of_vocoder.array(id_, "f0_hz"))
+        for id_ in clips["id"]
+    ]
+    return clips.assign(duration_s=clips["duration"].astype(float)).join(pd.DataFrame(found, clips.index))
+
+
+def _tables(clips: pd.DataFrame, parts: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables by name, from the clips, and from the clips of each split with their partitions."""
+    return {
+        "counts": analysis.counts(clips, ["corpus"]),
+        "quartiles": analysis.quartiles(clips, ["corpus"]),
+        "intensities": analysis.intensities(clips),
+        "durations": analysis.histogram(clips, "duration_s"),
+        "f0": analysis.histogram(clips, "f0_median_hz"),
+        "partition_counts": analysis.counts(parts, ["split", "partition"], ("corpus", "emotion", "gender")),
+        "partition_quartiles": analysis.quartiles(parts, ["split", "partition"], ()),
+    }
+
+
+def _spectrograms(shown: pd.DataFrame, stored: Shards, acoustics: AcousticsParams, sampling_rate: int) -> Figure:
+    """Spectrograms of some clips, one panel each, with the same axes and colours."""
     looks = {"cmap": colormaps["magma"].resampled(COLOURS), "vmin": -RANGE_DB, "vmax": 0, "interpolation": "nearest"}
     bands_hz = librosa.mel_frequencies(acoustics.n_mels + 2, fmax=sampling_rate / 2)[1:-1]
     ticks = [tick for tick in TICKS_HZ if bands_hz[0] <= tick <= bands_hz[-1]]
@@ -103,7 +114,7 @@ def _spectrograms(shown: pd.DataFrame, heard: Shards, acoustics: AcousticsParams
     panels = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False)
     longest_s = 0.0
     for panel, id_, speaker, emotion in zip(panels.flat, shown["id"], shown["speaker"], shown["emotion"], strict=False):
-        log_mel = heard.array(id_, "log_mel")  # (frames, n_mels) [natural log of power]
+        log_mel = stored.array(id_, "log_mel")  # (frames, n_mels) [natural log of power]
         duration_s = len(log_mel) * acoustics.frame_ms / 1000
         longest_s = max(longest_s, duration_s)
         ends = (0, duration_s, -0.5, acoustics.n_mels - 0.5)

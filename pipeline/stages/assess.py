@@ -10,7 +10,7 @@ import torch
 from pipeline.assessment.figures import ASSESSED
 from pipeline.assessment.measurement import AssessedClip, Assessor, parallel_utterances, rows
 from pipeline.assessment.scores import ConversionScorers
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
 from pipeline.core import hardware, manifest, models, params
@@ -72,7 +72,7 @@ def main(
 
     def subjects() -> Iterator[AssessedClip]:
         def spoken(id_: str) -> Features:
-            return Features.from_arrays(stored.arrays(id_, Features.names()))
+            return Features.load(stored, id_)
 
         columns = (paired["id"], manifest.segments(paired), paired["emotion"], paired["intensity"])
         for id_, segment, emotion, level in zip(*columns, strict=True):

@@ -11,10 +11,11 @@ from pipeline.audio.acoustics import pitch
 from pipeline.augmentation import arms, quality_gate
 from pipeline.augmentation.arms import ARMS, COPIES, MixParams
 from pipeline.augmentation.quality_gate import GateParams
-from pipeline.core import manifest, models, params, predictions
+from pipeline.core import manifest, params, predictions, provenance
 from pipeline.core.manifest import REPEATED
 from pipeline.core.shards import Shards
 from pipeline.leakage import audit, rules
+from pipeline.scorers import gate, speakers
 
 
 @click.command()
@@ -56,7 +57,7 @@ def main(
         pairs = params.load(params_path, "pairs", tuple[str, ...])
         seed = params.load(params_path, "seed", int)
         declared = [mix, gate, vocode_real, seed]
-        said = {rules.GATE: models.clips_sha256(train)}
+        said = {rules.GATE: provenance.clips_sha256(train)}
         if generators == (REPEATED,):
             candidates = arms.repeated(train, split, mix)
         else:
@@ -118,6 +119,6 @@ def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:
     return clips.assign(
         **voices,
         silence=[quality_gate.silence(heard.array(id_, "log_mel")) for id_ in clips["id"]],
-        emotion_confidence=quality_gate.emotion_confidences(clips, judged.rows(clips["id"], "gate")),
-        speaker_similarity=quality_gate.speaker_similarities(clips, judged.rows(clips["id"], "voice")),
+        emotion_confidence=quality_gate.emotion_confidences(clips, judged.rows(clips["id"], gate.NAME)),
+        speaker_similarity=quality_gate.speaker_similarities(clips, judged.rows(clips["id"], speakers.NAME)),
     )

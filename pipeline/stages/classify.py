@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.classification import budget, runs
 from pipeline.classification.normalisation import by_speaker
 from pipeline.classification.runs import ArmFeatures, Run
 from pipeline.classification.ssl import Encoder, SslParams
 from pipeline.classification.svm import SvmParams
 from pipeline.classification.training import CnnParams
-from pipeline.core import hardware, manifest, models, params, predictions
+from pipeline.core import hardware, manifest, params, predictions, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
-from pipeline.core.models import derived_seed
 from pipeline.core.params import section
+from pipeline.core.provenance import derived_seed
 from pipeline.core.shards import Shards
 
 Classifier = Literal["svm", "cnn", "ssl"]
@@ -132,7 +132,7 @@ def _layers(clips: pd.DataFrame, listener: Encoder, prepared: AudioParams) -> It
     at_its_rate = replace(prepared, sampling_rate=listener.sampling_rate)
     for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
         key = hashlib.sha256(f"{sha256} {params.params_hash(at_its_rate)}".encode()).hexdigest()
-        yield listener.features(key, partial(recordings.prepared, path, at_its_rate, start, end))
+        yield listener.features(key, partial(preparation.prepared, path, at_its_rate, start, end))
 
 
 def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:
@@ -140,7 +140,7 @@ def _about(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:
     train, real = clips["partition"] == "train", ~clips["is_synthetic"]
     scaling = real if normalisation == "speaker" else train & real
     used = {"trained_on": train, "scaled_by": scaling, "selected_on": clips["partition"] == "valid"}
-    return {use: models.clips_sha256(clips[chosen]) for use, chosen in used.items()}
+    return {use: provenance.clips_sha256(clips[chosen]) for use, chosen in used.items()}
 
 
 def extra(clips: pd.DataFrame) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Write the embedded demo corpus: short sentences spoken by eSpeak NG in many voices and acted emotions."""
+"""Write the demo corpus: short sentences, synthesised by eSpeak NG with the voices and prosody of demo_acting."""
 
 import json
 import subprocess
@@ -13,70 +13,72 @@ import click
 import numpy as np
 import soundfile
 
-from pipeline.audio import recordings
+from pipeline.audio import preparation
 from pipeline.core import params
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import cores
 from pipeline.corpora.demo import VOICES
 from pipeline.corpora.demo_acting import DemoCorpusParams, Utterance, espeak_settings, utterances, with_effort
 
-DURATION_S = (0.7, 5.0)  # a sentence's, with the pause after it
-LEVEL_DB = (-50.0, -3.0)  # root mean square, of full scale: no speech is outside
-END_S = 0.02  # at the end of a sentence eSpeak is silent, unless it was cut [s]
-END_DB = -50.0  # as silent as this, of full scale
+DURATION_S = (0.7, 5.0)  # of a sentence with the pause after it
+LEVEL_DB = (-50.0, -3.0)  # root mean square of speech, of full scale
+END_S = 0.02  # eSpeak ends a sentence with silence, unless it was cut [s]
+END_DB = -50.0  # highest level of that silence, of full scale
+
+PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the corpus.")
+@click.option("--params", "params_path", type=PATH, default="params.yaml", show_default=True)
+@click.option("--out", type=PATH, required=True, help="Folder of the corpus to write.")
 def main(params_path: Path, out: Path) -> None:
-    """Write the demo corpus, or an empty folder where `corpora` does without it."""
+    """Write the demo corpus, or an empty folder if it is not in `corpora`."""
     with atomic_write(out) as folder:
         folder.mkdir()
         if "demo" not in params.load(params_path, "corpora", tuple[str, ...]):
             click.echo("demo: not among `corpora`, an empty folder")
             return
         demo = params.load(params_path, "demo_corpus", DemoCorpusParams)
-        spoken = utterances(demo)
+        by_speaker = utterances(demo)
         with ThreadPoolExecutor(cores()) as pool:  # a thread only waits for its process
-            counts = list(pool.map(partial(speak, spoken, demo.seed, folder), spoken))
+            counts = list(pool.map(partial(speak, by_speaker, demo.seed, folder), by_speaker))
     click.echo(f"demo: {sum(counts)} clips of {len(counts)} speakers")
 
 
-def speak(spoken: Mapping[str, list[Utterance]], seed: int, folder: Path, speaker: str) -> int:
-    """Number of clips that one speaker's process has spoken into `folder`."""
+def speak(by_speaker: Mapping[str, list[Utterance]], seed: int, folder: Path, speaker: str) -> int:
+    """Write the clips of one speaker into `folder`; returns their number."""
     voice = VOICES[speaker]
     (folder / speaker).mkdir()
     with tempfile.TemporaryDirectory() as temporary:
-        files = [str(Path(temporary, f"{number}.wav")) for number in range(len(spoken[speaker]))]
+        files = [str(Path(temporary, f"{number}.wav")) for number in range(len(by_speaker[speaker]))]
         request = {
             "language": voice.language,
             "variant": voice.variant,
             "seed": seed,
             "utterances": [
                 {"file": file, "text": utterance.text, **espeak_settings(utterance.prosody, voice.pitch_st)}
-                for file, utterance in zip(files, spoken[speaker], strict=True)
+                for file, utterance in zip(files, by_speaker[speaker], strict=True)
             ],
         }
         program = [sys.executable, "-m", "pipeline.corpora.espeak"]
         result = subprocess.run(program, input=json.dumps(request), text=True, capture_output=True, check=False)
         if result.returncode:
             raise click.ClickException(f"demo: {speaker}: {result.stderr.strip() or result.returncode}")
-        for file, utterance in zip(files, spoken[speaker], strict=True):
+        for file, utterance in zip(files, by_speaker[speaker], strict=True):
             plain, sampling_rate = soundfile.read(file)
             samples = with_effort(plain, sampling_rate, utterance.prosody)
             check(samples, sampling_rate, utterance.path)
-            recordings.write(folder / utterance.path, samples, sampling_rate)
+            preparation.write(folder / utterance.path, samples, sampling_rate)
     return len(files)
 
 
 def check(samples: np.ndarray, sampling_rate: int, path: PurePosixPath) -> None:
-    """Raise click.ClickException for a clip that is silent, noise or cut.
+    """Raise ClickException for a clip that is silent, noise or cut.
 
     Args:
         samples: (samples,), full scale is ±1
         sampling_rate: [Hz]
-        path: names the clip
+        path: of the clip, for the error
     """
     duration_s = len(samples) / sampling_rate
     for what, value, unit, (low, high) in (

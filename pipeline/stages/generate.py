@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audio.acoustics import AcousticsParams, classifier_features
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
-from pipeline.core import hardware, manifest, models, params
+from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import INTENSITIES
 from pipeline.core.params import section
@@ -65,7 +65,7 @@ def main(
     sources = manifest.partition(clips, split, "train")
     sources = sources[sources["emotion"].isin((a, b))]
     rows = synthetic_rows(sources, (a, b), f"{split_path.stem}/{generator}", out, prosody.intensities, chosen.intensity)
-    rows = rows.assign(generator=generator, generator_sha256=models.fingerprint(model), seed=config["seed"])
+    rows = rows.assign(generator=generator, generator_sha256=provenance.fingerprint(model), seed=config["seed"])
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
     bounds = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
 
@@ -74,14 +74,14 @@ def main(
         known = zip(by_id["intensity"], manifest.segments(by_id), strict=True)
         wanted = rows[["source_id", "source_emotion", "emotion", "intensity"]]
         for (id_, source, target, intensity), (own, segment) in zip(wanted.itertuples(index=False), known, strict=True):
-            spoken = Features.from_arrays(stored.arrays(id_, Features.names()))
+            spoken = Features.load(stored, id_)
             levels = (_known(own), _known(intensity))
             made = converter.convert(spoken, source, target, bounds, *levels, by=SPECTRA[generator])
             yield Synthesis(made, segment)
 
     network = vocoder_params.model(trained)
     voice = vocoder(vocoder_params, prepared.sampling_rate, network)
-    learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)} if network else {}
+    learned = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
     made = synthesis.write(
         out,
         rows,

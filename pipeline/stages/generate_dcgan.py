@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 from pydantic import NonNegativeInt
 
-from pipeline.audio import recordings
+from pipeline.audio import preparation
 from pipeline.audio.acoustics import AcousticsParams, classifier_features, mel_transform
-from pipeline.audio.recordings import AudioParams
-from pipeline.core import hardware, models, params
+from pipeline.audio.preparation import AudioParams
+from pipeline.core import hardware, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.params import section
 from pipeline.generation import synthesis
@@ -45,8 +45,8 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     maker = Maker.from_tensors(tensors, config["size"], hardware.device(machine))
     split, seed = config["split"], config["seed"]
     rows = synthetic_rows(config["train_clips"], split, out, config["licenses"])
-    rows = rows.assign(generator_sha256=models.fingerprint(model), seed=seed)
-    own_seed = models.derived_seed(seed, split, GENERATOR, "noise")
+    rows = rows.assign(generator_sha256=provenance.fingerprint(model), seed=seed)
+    own_seed = provenance.derived_seed(seed, split, GENERATOR, "noise")
     numbers = torch.tensor([config["emotions"].index(emotion) for emotion in rows["emotion"]])
     voice = partial(spoken, prepared=prepared, acoustics=acoustics, iterations=chosen.iterations, seed=own_seed)
     made = synthesis.write(
@@ -94,4 +94,4 @@ def spoken(
 ) -> np.ndarray:
     """Samples of a log-mel spectrogram (frames, n_mels), without the silence at its ends."""
     mel = mel_transform(prepared.sampling_rate, acoustics)
-    return recordings.prepare(griffin_lim(log_mel, mel, iterations, seed), prepared.sampling_rate, prepared)
+    return preparation.prepare(griffin_lim(log_mel, mel, iterations, seed), prepared.sampling_rate, prepared)

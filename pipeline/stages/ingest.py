@@ -1,33 +1,41 @@
-"""Read one corpus: a row for each clip, and a row with the reason for each file or segment that is left out."""
+"""Read one corpus: a row for each clip, and a row with the reason for each unusable file or segment."""
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import click
 
-from pipeline.audio.recordings import LOSSY, AudioError
+from pipeline.audio.decoding import LOSSY, AudioError
 from pipeline.core import manifest, params
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, Segment
 from pipeline.corpora import CORPORA, expected, ingestion, table
 from pipeline.corpora.cache import Cache
-from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.ingestion import Clip, IngestParams, Sound
-from pipeline.corpora.table import Listed, Tables
+from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
+from pipeline.corpora.ingestion import Clip, Examined, IngestParams, Sound
+from pipeline.corpora.table import Listed, TableParams, Tables
 
-MOST_WORDS = 12  # of a table, in a line
+MOST_WORDS = 12  # of a table, in a message
+
+PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
-@click.option("--corpus", "name", required=True, help="A key of pipeline.corpora.CORPORA, or of `tables`.")
-@click.option("--raw", type=click.Path(path_type=Path), required=True, help="Folder of the audio files.")
-@click.option("--cache", "cache_path", type=click.Path(path_type=Path), default=".cache/decoded.sqlite")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--quarantine", type=click.Path(path_type=Path), required=True)
+@click.option("--params", "params_path", type=PATH, default="params.yaml")
+@click.option("--corpus", "name", required=True, help="Key of pipeline.corpora.CORPORA, or of `tables` in params.yaml.")
+@click.option("--raw", type=PATH, required=True, help="Folder of the audio files.")
+@click.option(
+    "--cache",
+    "cache_path",
+    type=PATH,
+    default=".cache/decoded.sqlite",
+    help="SQLite file with the results of earlier decoding.",
+)
+@click.option("--out", type=PATH, required=True, help="Parquet table of the clips to write.")
+@click.option("--quarantine", type=PATH, required=True, help="Parquet table of unusable clips to write.")
 def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, quarantine: Path) -> None:
-    """Read one corpus: a row for each clip, and a row with the reason for each file or segment that is left out."""
+    """Read one corpus: a row for each clip, and a row with the reason for each unusable file or segment."""
     chosen = params.load(params_path, "ingest", IngestParams)
     tables = params.load(params_path, "tables", Tables)
     if name not in {**CORPORA, **tables}:
@@ -35,52 +43,65 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     if not raw.is_dir():
         raise click.ClickException(f"{raw}: no such folder; {expected(name)}")
     folder = Path(os.path.relpath(raw))  # relative to the project, with its links unresolved
-    labelled: Mapping[Segment, Labels]
-    said: list[str] = []  # of the table, besides the counts
-    if name in tables:
-        listed = table.listed(folder, tables[name])
-        labelled, left_out, ignored = _of_table(folder, listed)
-        said += _unknown(listed, name)
-    else:
-        labelled, left_out, ignored = _of_names(folder, name)
-
-    clips: list[Clip] = []
-    licensed = tables[name].license if name in tables else CORPORA[name].license
+    found = _of_table(folder, tables[name]) if name in tables else _of_names(folder, CORPORA[name])
     cache = Cache(cache_path, ingestion.decoder())
-    examined = {each.segment: each for each in ingestion.examined(labelled, cache, chosen.max_duration_s, name)}
-    for segment, labels in labelled.items():  # in order of preference
+    examined = {each.segment: each for each in ingestion.examined(found.labelled, cache, chosen.max_duration_s, name)}
+    clips, left_out = _accepted(found.labelled, examined, chosen, name, found.license)
+    left_out = [*found.left_out, *left_out]
+
+    reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
+    others = f"; ignored {found.ignored:,} files of {'no row' if name in tables else 'other kinds'}"
+    counts = f"kept {len(clips):,} of {len(clips) + len(left_out):,} clips{reasons}{others * bool(found.ignored)}"
+    notes = [*found.unknown_words, *_overlaps(clips), *found.unused_columns]
+    if not clips:
+        example = [f"{row['filepath']}: {row['detail']}" for row in left_out[:1]]
+        raise click.ClickException("; ".join([f"{raw}: {counts}", *example, *notes, expected(name)]))
+    params_hash = params.params_hash(chosen, tables.get(name))
+    by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
+    manifest.write(by_path, quarantine, manifest.QUARANTINE, params_hash)
+    manifest.write(sorted(clips, key=lambda clip: str(clip["id"])), out, manifest.CLIPS, params_hash)
+    click.echo(f"{name}: {counts}")
+    decoded = sum(each.is_new for each in examined.values())
+    if decoded < len(found.labelled):
+        click.echo(f"{name}: decoded {decoded:,} clips; what is in the others was known ({cache_path})")
+    for line in notes:
+        click.echo(f"{name}: {line}")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Labels and files of a corpus, before decoding."""
+
+    license: str
+    labelled: Mapping[Segment, Labels]  # in order of preference
+    left_out: list[Clip]  # rows of the quarantine
+    ignored: int  # files
+    unknown_words: list[str]  # messages
+    unused_columns: list[str]  # messages
+
+
+def _accepted(
+    labelled: Mapping[Segment, Labels],
+    examined: Mapping[Segment, Examined],
+    chosen: IngestParams,
+    name: str,
+    licensed: str,
+) -> tuple[list[Clip], list[Clip]]:
+    """Rows of the usable clips, each recording once, and rows of the quarantine."""
+    clips: list[Clip] = []
+    left_out: list[Clip] = []
+    for segment, labels in labelled.items():
         sound = ingestion.accept(examined[segment].found, chosen)
         if isinstance(sound, AudioError):
             left_out.append(ingestion.rejection(segment, sound.reason, sound))
         else:
             clips.append(_row(name, licensed, segment, labels, sound))
     clips, twins = ingestion.distinct(clips)
-    left_out += twins
-
-    reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
-    others = f"; ignored {ignored:,} files of {'no row' if name in tables else 'other kinds'}" * bool(ignored)
-    counts = f"kept {len(clips):,} of {len(clips) + len(left_out):,} clips{reasons}{others}"
-    said += _overlaps(clips)
-    if name in tables:
-        said.append(f"columns that are not used: {', '.join(listed.unused) or 'none'}")
-    if not clips:
-        example = [f"{row['filepath']}: {row['detail']}" for row in left_out[:1]]
-        raise click.ClickException("; ".join([f"{raw}: {counts}", *example, *said, expected(name)]))
-    digest = params.params_hash(chosen, tables.get(name))
-    by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
-    manifest.write(by_path, quarantine, manifest.QUARANTINE, digest)
-    manifest.write(sorted(clips, key=lambda clip: str(clip["id"])), out, manifest.CLIPS, digest)
-    click.echo(f"{name}: {counts}")
-    decoded = sum(each.is_new for each in examined.values())
-    if decoded < len(labelled):
-        click.echo(f"{name}: decoded {decoded:,} clips; what is in the others was known ({cache_path})")
-    for line in said:
-        click.echo(f"{name}: {line}")
+    return clips, left_out + twins
 
 
-def _of_names(folder: Path, corpus_name: str) -> tuple[dict[Segment, Labels], list[Clip], int]:
-    """Labels that the names of files say, quarantine rows of the other audio files, and how many are no audio."""
-    corpus = CORPORA[corpus_name]
+def _of_names(folder: Path, corpus: Corpus) -> _Found:
+    """Labels from the names of audio files; files that are not audio are ignored."""
     files = ingestion.files_below(folder)
     audio_files = sorted((path for path in files if ingestion.is_audio(path)), key=_is_lossy)
     genders = corpus.genders(path for path in files if not ingestion.is_audio(path)) if corpus.genders else {}
@@ -100,26 +121,29 @@ def _of_names(folder: Path, corpus_name: str) -> tuple[dict[Segment, Labels], li
             left_out.append(ingestion.rejection(Segment(path), "unknown name", "the path is not UTF-8"))
         except UnknownNameError as error:
             left_out.append(ingestion.rejection(Segment(path), "unknown name", error))
-    return labelled, left_out, len(files) - len(audio_files)
+    return _Found(corpus.license, labelled, left_out, len(files) - len(audio_files), [], [])
 
 
-def _of_table(folder: Path, listed: Listed) -> tuple[Mapping[Segment, Labels], list[Clip], int]:
-    """Labels that the rows of a table say, quarantine rows of the others, and how many audio files have no row."""
+def _of_table(folder: Path, chosen: TableParams) -> _Found:
+    """Labels from the rows of a table; audio files without a row are ignored."""
+    listed = table.listed(folder, chosen)
     named = {segment.path for segment in (*listed.labelled, *(segment for segment, _, _ in listed.left_out))}
     others = [path for path in ingestion.files_below(folder) if ingestion.is_audio(path) and path not in named]
     left_out = [ingestion.rejection(*row) for row in listed.left_out]
-    return listed.labelled, left_out, len(others)
+    columns = f"columns that are not used: {', '.join(listed.unused) or 'none'}"
+    unknown = list(_unknown(listed, folder.name))
+    return _Found(chosen.license, listed.labelled, left_out, len(others), unknown, [columns])
 
 
 def _unknown(listed: Listed, name: str) -> Iterator[str]:
-    """Which words a table has that mean nothing to us, the commonest first, and where to say what they mean."""
+    """Messages about unknown words of a table, the most frequent first, with the key of params.yaml to map them."""
     for column, key in (("emotion", "emotions"), ("intensity", "intensities")):
         words = sorted((-count, word) for (of, word), count in listed.unknown.items() if of == column)
         if words:
             some = ", ".join(f"'{word}' {-count:,}" for count, word in words[:MOST_WORDS])
             more = f" and {len(words) - MOST_WORDS} more" * (len(words) > MOST_WORDS)
             known = ", ".join(EMOTIONS if column == "emotion" else INTENSITIES)
-            yield f"unknown {key}: {some}{more}; say in 'tables.{name}.{key}' which of these they are: {known}"
+            yield f"unknown {key}: {some}{more}; map them in 'tables.{name}.{key}' to one of: {known}"
 
 
 def _overlaps(clips: list[Clip]) -> Iterator[str]:
@@ -133,10 +157,10 @@ def _is_lossy(path: Path) -> bool:
 
 
 def _row(name: str, licensed: str, segment: Segment, labels: Labels, sound: Sound) -> Clip:
-    said = {**vars(labels), **vars(sound)}
-    said.pop("name")
-    said.pop("peak")
-    return said | {
+    facts = {**vars(labels), **vars(sound)}
+    facts.pop("name")
+    facts.pop("peak")
+    return facts | {
         "id": f"{name}/{labels.name}",
         "filepath": segment.path.as_posix(),
         "start": segment.start,

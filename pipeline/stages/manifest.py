@@ -1,4 +1,4 @@
-"""Put the corpora together: map emotions, keep those asked for; no two may share a recording."""
+"""Combine the corpora: map emotions, select emotions, and check that no two corpora share a recording."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -16,14 +16,16 @@ from pipeline.corpora.ingestion import Clip
 
 COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
 
+PATH = click.Path(path_type=Path)
+
 
 @click.command()
-@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
-@click.option("--corpora", "folder", type=click.Path(path_type=Path), default="data/corpora")
-@click.option("--out", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--csv", type=click.Path(path_type=Path), default="data/data.csv")
+@click.option("--params", "params_path", type=PATH, default="params.yaml")
+@click.option("--corpora", "folder", type=PATH, default="data/corpora", help="Folder of the corpora's tables.")
+@click.option("--out", type=PATH, default="data/manifest.parquet", help="Parquet table to write.")
+@click.option("--csv", type=PATH, default="data/data.csv", help="CSV file to write.")
 def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
-    """Put the corpora together: map emotions, keep those asked for; no two may share a recording."""
+    """Combine the corpora: map emotions, select emotions, and check that no two corpora share a recording."""
     corpora = params.load(params_path, "corpora", list[str])
     emotions = params.load(params_path, "emotions", list[str])
     emotion_map = params.load(params_path, "emotion_map", dict[str, str])
@@ -37,10 +39,10 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
         rows += cast("list[Clip]", table.to_dict("records"))
     for row in rows:
         row["emotion"] = emotion_map.get(str(row["emotion"]), row["emotion"])
-    _refuse_shared(rows)
+    _check_shared(rows)
     clips = sorted((row for row in rows if row["emotion"] in emotions), key=lambda row: str(row["id"]))
     left_out = [
-        ingestion.rejection(Segment.of(row), f"emotion {row['emotion']}", "is not asked for")
+        ingestion.rejection(Segment.of(row), f"emotion {row['emotion']}", "is not selected")
         for row in rows
         if row["emotion"] not in emotions
     ]
@@ -59,21 +61,21 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
     click.echo("manifest: " + ", ".join(f"{emotion} {counts[emotion]:,}" for emotion in emotions))
 
 
-def _refuse_shared(rows: list[Clip]) -> None:
-    """Raise ClickException where two corpora have a recording in common, and so a speaker, under two names."""
+def _check_shared(rows: list[Clip]) -> None:
+    """Raise ClickException if two corpora share a recording, because its speaker then has two names."""
     first: dict[object, Clip] = {}
     for row in rows:
         other = first.setdefault(row["sha256"], row)
         if other is not row:
             raise click.ClickException(
-                f"{Segment.of(other)} and {Segment.of(row)} are the same recording, so that {other['speaker']} is "
-                f"{row['speaker']}, who might train under the one name and test under the other; "
-                f"take '{other['corpus']}' or '{row['corpus']}' out of `corpora`"
+                f"{Segment.of(other)} and {Segment.of(row)} are the same recording, so {other['speaker']} is "
+                f"{row['speaker']} and could be in train under one name and in test under the other; "
+                f"remove '{other['corpus']}' or '{row['corpus']}' from `corpora`"
             )
 
 
 def _check(place: str, words: Collection[str], known: Collection[str], may_be_empty: bool = False) -> None:
-    """Words of params.yaml must be known ones, each there once."""
+    """Raise ParamsError for unknown or repeated words."""
     if not words and not may_be_empty:
         raise params.ParamsError(f"{place}: is empty{params.nearest('', known)}")
     for word, count in Counter(words).items():

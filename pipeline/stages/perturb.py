@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from pydantic import PositiveInt
 
-from pipeline.audio import recordings
+from pipeline.audio import preparation
 from pipeline.audio.acoustics import AcousticsParams, classifier_features
-from pipeline.audio.recordings import AudioParams
-from pipeline.core import manifest, models, params
+from pipeline.audio.preparation import AudioParams
+from pipeline.core import manifest, params, provenance
 from pipeline.core.manifest import Segment
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
@@ -61,7 +61,7 @@ def main(
     rows = synthetic_rows(sources, generator, 1 if generator == COPY else chosen.copies, split, out)
     by_id = dict(zip(sources["id"], manifest.segments(sources), strict=True))
     segments = [by_id[id_] for id_ in rows["source_id"]]
-    seeds = [models.derived_seed(seed, split, id_) for id_ in rows["id"]]
+    seeds = [provenance.derived_seed(seed, split, id_) for id_ in rows["id"]]
     declared: tuple[object, ...] = (chosen, prepared, vocoder_params, acoustics, seed)
     learned: dict[str, str] = {}
     synthesise: Callable[[Any], np.ndarray]
@@ -86,7 +86,7 @@ def main(
         contents = spoken(rows, features)
         digest = params.params_hash(COPY, vocoder_params, prepared)
         if network:
-            learned = {"vocoder": network.as_posix(), "vocoder_sha256": models.fingerprint(network)}
+            learned = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)}
     made = synthesis.write(
         out,
         rows.assign(generator_sha256=digest),
@@ -130,13 +130,13 @@ def synthetic_rows(sources: pd.DataFrame, generator: str, copies: int, split: st
 def spoken(rows: pd.DataFrame, features: Path) -> Iterator[Features]:
     """Features of the source of each row, from the corpora's shards."""
     stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-    return (Features.from_arrays(stored.arrays(id_, Features.names())) for id_ in rows["source_id"])
+    return (Features.load(stored, id_) for id_ in rows["source_id"])
 
 
 def perturbed(content: tuple[Segment, Perturbation], prepared: AudioParams) -> np.ndarray:
     """Samples of a clip, prepared as all are and then changed."""
     (path, start, end), perturbation = content
-    return perturbation.apply(recordings.prepared(path, prepared, start, end), prepared.sampling_rate)
+    return perturbation.apply(preparation.prepared(path, prepared, start, end), prepared.sampling_rate)
 
 
 def in_voice(content: tuple[Features, Vtlp], vocoder: World) -> np.ndarray:

@@ -18,7 +18,7 @@ from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassi
 from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.parallel import ParallelUtterance, with_parallel_targets
 from pipeline.conversion.prosody import Prosody, ProsodyParams
-from pipeline.core import hardware, manifest, models, params
+from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
@@ -85,13 +85,13 @@ def main(
         undone[emotion] = [styles.target(emotion, other, styles.level(other, one.intensity)) for one in acted]
     device = hardware.device(machine)
     autocast = hardware.autocast(machine, device)
-    own_seed = models.derived_seed(seed, split_path.stem, pair)
+    own_seed = provenance.derived_seed(seed, split_path.stem, pair)
     a, b = emotions
     classifier_loss = None
     about: dict[str, Any] = {}  # of the emotion classifier, where it is used
     if chosen.classifier_weight:
         weights, about = models.load(classifier_path)
-        if about["train_clips_sha256"] != models.clips_sha256(in_train):
+        if about["train_clips_sha256"] != provenance.clips_sha256(in_train):
             raise click.ClickException(
                 f"{classifier_path}: has heard other clips than the train partition of {split_path}"
             )
@@ -117,11 +117,11 @@ def main(
         "emotions": list(emotions),
         "size": generator_size(takes[a][0].normalised.shape[1], chosen),
         "prosody": prosody.to_config(),
-        "features": stored.made_with(),
+        "features": stored.params_hash(),
         "seed": seed,
         "machine": hardware.resolved(machine),
         "train_clips": len(train),
-        "train_clips_sha256": models.clips_sha256(train),
+        "train_clips_sha256": provenance.clips_sha256(train),
         "classifier_trained_on": about.get("train_clips_sha256"),
         "params": asdict(chosen),
     }

@@ -7,7 +7,7 @@ import click
 import pandas as pd
 import torch
 
-from pipeline.core import hardware, manifest, models, params
+from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
@@ -41,7 +41,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     emotions = torch.tensor([names.index(emotion) for emotion in train["emotion"]])
     normalisation = Normalisation.fit(mels, emotions)
     device = hardware.device(machine)
-    own_seed = models.derived_seed(seed, split_path.stem, "dcgan")
+    own_seed = provenance.derived_seed(seed, split_path.stem, "dcgan")
     images = normalisation.images(mels, emotions, chosen.frames)
     generator, losses = training.train(images, emotions, chosen, own_seed, device, hardware.autocast(machine, device))
 
@@ -53,7 +53,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "seed": seed,
         "machine": hardware.resolved(machine),
         "train_clips": {emotion: int((train["emotion"] == emotion).sum()) for emotion in names},
-        "train_clips_sha256": models.clips_sha256(train),
+        "train_clips_sha256": provenance.clips_sha256(train),
         "licenses": sorted(train["license"].dropna().unique()),
         "params": asdict(chosen),
     }

@@ -9,7 +9,7 @@ from pipeline.conversion.clips import spoken
 from pipeline.conversion.emotion_classifier import trained_classifier
 from pipeline.conversion.pair import CycleGanParams
 from pipeline.conversion.prosody import ProsodyParams
-from pipeline.core import hardware, manifest, models, params
+from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
 
@@ -35,7 +35,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         frames = [torch.from_numpy(clip.features.spectrum) for clip in spoken(train, stored).values()]
         emotions, speakers = list(train["emotion"]), list(train["speaker"])
         device = hardware.device(machine)
-        own_seed = models.derived_seed(seed, split, "guide")  # its earlier name; another one gives other weights
+        own_seed = provenance.derived_seed(seed, split, "guide")  # its earlier name; another one gives other weights
         masked = () if prosody.energy == "cyclegan" else (0,)
         classifier = trained_classifier(
             frames, emotions, speakers, chosen.emotion_classifier, chosen.frames, own_seed, device, masked
@@ -47,7 +47,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "emotions": sorted(train["emotion"].unique()),
         "seed": seed,
         "machine": hardware.resolved(machine),
-        "train_clips_sha256": models.clips_sha256(train),
+        "train_clips_sha256": provenance.clips_sha256(train),
         "params": params.params_hash(chosen, prosody),
     }
     models.save(out, tensors, config)

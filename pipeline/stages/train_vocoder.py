@@ -1,4 +1,4 @@
-"""Train the neural vocoder of a split on its train partition."""
+"""Train the neural vocoder on the train partition of a split."""
 
 from dataclasses import asdict
 from functools import partial
@@ -7,60 +7,63 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
-from pipeline.core import hardware, manifest, models, params
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
+from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
 from pipeline.vocoder import ISTFT, VocoderParams, training
-from pipeline.vocoder.mel import Mel, heard, transform
+from pipeline.vocoder.mel import Mel, analysis, transform
+
+PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
-@click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--params", "params_path", type=PATH, default="params.yaml")
+@click.option(
+    "--manifest", "clips_path", type=PATH, default="data/manifest.parquet", help="Parquet table of all real clips."
+)
+@click.option("--split", "split_path", type=PATH, required=True, help="Parquet table of the split.")
+@click.option("--out", type=PATH, required=True, help="Folder of the model to write.")
 def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> None:
-    """Train the neural vocoder of a split on its train partition."""
-    voice = params.load(params_path, "vocoder", VocoderParams)
+    """Train the neural vocoder on the train partition of a split."""
+    chosen = params.load(params_path, "vocoder", VocoderParams)
     prepared = params.load(params_path, "audio", AudioParams)
-    if not voice.learns:
-        raise params.ParamsError(f"{params_path}: 'vocoder.kind: {voice.kind}' has nothing to train")
-    machine = params.load(params_path, "hardware", HardwareParams)
+    if not chosen.learns:
+        raise params.ParamsError(f"{params_path}: 'vocoder.kind: {chosen.kind}' has nothing to train")
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     seed = params.load(params_path, "seed", int)
     split = manifest.read(split_path, manifest.PARTITIONED)
     clips = manifest.partition(manifest.read(clips_path, manifest.CLIPS), split, "train")
-    mel = Mel(voice.mel, prepared.sampling_rate, voice.world)
-    prepare = partial(_spoken, prepared=prepared, mel=mel)
-    spoken = list(in_parallel(prepare, manifest.segments(clips), split_path.stem))
-    analysis = transform(voice.mel, prepared.sampling_rate)
-    device = hardware.device(machine)
+    vocoder = Mel(chosen.mel, prepared.sampling_rate, chosen.world)
+    prepare = partial(_samples_and_f0, prepared=prepared, vocoder=vocoder)
+    examples = list(in_parallel(prepare, manifest.segments(clips), split_path.stem))
+    mel = transform(chosen.mel, prepared.sampling_rate)
+    device = hardware.device(hardware_params)
     network, losses = training.train(
-        spoken,
-        analysis,
-        voice.mel.istft,
-        models.derived_seed(seed, split_path.stem, "vocoder"),
+        examples,
+        mel,
+        chosen.mel.istft,
+        provenance.derived_seed(seed, split_path.stem, "vocoder"),
         device,
-        hardware.autocast(machine, device),
+        hardware.autocast(hardware_params, device),
     )
     config = {
         "kind": ISTFT,
         "split": split_path.stem,
-        "size": training.network_size(analysis, voice.mel.istft),
-        "heard": heard(voice.mel, prepared.sampling_rate),
+        "size": training.network_size(mel, chosen.mel.istft),
+        "analysis": analysis(chosen.mel, prepared.sampling_rate),
         "seed": seed,
-        "machine": hardware.resolved(machine),
+        "machine": hardware.resolved(hardware_params),
         "train_clips": len(clips),
-        "train_clips_sha256": models.clips_sha256(clips),
-        "params": asdict(voice.mel.istft),
+        "train_clips_sha256": provenance.clips_sha256(clips),
+        "params": asdict(chosen.mel.istft),
     }
     models.save(out, network.state_dict(), config)
-    click.echo(f"{split_path.stem}: loss {losses[0]:.3f} … {losses[-1]:.3f} in {voice.mel.istft.steps} steps")
+    click.echo(f"{split_path.stem}: loss {losses[0]:.3f} … {losses[-1]:.3f} in {chosen.mel.istft.steps} steps")
 
 
-def _spoken(segment: Segment, prepared: AudioParams, mel: Mel) -> tuple[np.ndarray, np.ndarray]:
-    """A clip's samples and F0."""
-    samples = recordings.prepared(segment.path, prepared, segment.start, segment.end)
-    return samples, mel.f0(samples)
+def _samples_and_f0(segment: Segment, prepared: AudioParams, vocoder: Mel) -> tuple[np.ndarray, np.ndarray]:
+    samples = preparation.prepared(segment.path, prepared, segment.start, segment.end)
+    return samples, vocoder.f0(samples)

@@ -29,61 +29,61 @@ class VocoderParams:
 
     @property
     def learns(self) -> bool:
-        """Whether it needs to be trained."""
+        """Whether the vocoder has to be trained."""
         return self.kind == "mel" and self.mel.inversion == ISTFT
 
     @property
     def analysis(self) -> dict[str, object]:
-        """What the features of a clip depend on."""
+        """Parameters that determine the features of a clip."""
         own: dict[str, object] = {"kind": self.kind, "storage": self.storage, "world": asdict(self.world)}
         if self.kind == "mel":
             own |= {"n_mels": self.mel.n_mels, "frame_ms": self.mel.frame_ms, "window_ms": self.mel.window_ms}
         return own
 
     def model(self, folder: Path) -> Path | None:
-        """The network of a split, in the folder of its trained vocoders; None where there is nothing to learn."""
+        """Folder of the network, inside the folder of a split's vocoders; None if there is nothing to train."""
         return folder / ISTFT if self.learns else None
 
     def unlisted(self, vocoders: Collection[str]) -> str:
-        """What is wrong with `vocoders` of params.yaml; empty where nothing is."""
+        """Error in `vocoders` of params.yaml; empty if there is none."""
         expected = [ISTFT] if self.learns else []
         if list(vocoders) == expected:
             return ""
-        asked = f"vocoder.kind: {self.kind}" + f", mel.inversion: {self.mel.inversion}" * (self.kind == "mel")
-        return f"'vocoders' is {list(vocoders)}, expected {expected} with '{asked}'"
+        where = f"vocoder.kind: {self.kind}" + f", mel.inversion: {self.mel.inversion}" * (self.kind == "mel")
+        return f"'vocoders' is {list(vocoders)}, expected {expected} with '{where}'"
 
     def params_error(self, f0: str) -> str:
-        """Why F0 cannot be converted as `prosody.f0` says; empty where it can."""
+        """Error if F0 cannot be converted by `prosody.f0`; empty if it can."""
         if self.kind != "mel" or f0 == "none":
             return ""
         return f"'prosody.f0' is '{f0}', but with 'vocoder.kind' mel F0 is part of the spectrum; expected 'none'"
 
     def vtlp_error(self) -> str:
-        """Why there can be no `voices`; empty where there can."""
+        """Error if the vocoder does not allow VTLP; empty if it does."""
         if self.kind == "world":
             return ""
         return f"'vocoder.kind' is '{self.kind}', but 'voices' move the envelope apart from F0; expected 'world'"
 
 
 class Vocoder(Protocol):
-    """Analysis and synthesis; an object of plain numbers, so that it can be sent to another process."""
+    """Analysis and synthesis; picklable, for other processes."""
 
     def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
-        """Features of a prepared clip (samples,); aperiodicity, which takes long, can be left out: (frames, 0)."""
+        """Features of a prepared clip (samples,); without aperiodicity, which is slow, that array is (frames, 0)."""
         ...
 
     def synthesise(self, features: Features) -> np.ndarray:
-        """Samples of shape (samples,), from features."""
+        """Samples, (samples,), from features."""
         ...
 
 
 def vocoder(params: VocoderParams, sampling_rate: int, model: Path | None = None) -> Vocoder:
-    """The vocoder that params.yaml names.
+    """The vocoder that params.yaml selects.
 
     Args:
-        params: which one
+        params: the section `vocoder`
         sampling_rate: [Hz]
-        model: folder of what `train_vocoder` made; without it, a vocoder that learns can analyse, not synthesise
+        model: folder of the network; without it, a neural vocoder can analyse, but not synthesise
     """
     match params.kind:
         case "world":

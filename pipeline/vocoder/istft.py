@@ -1,9 +1,9 @@
-"""A compact neural vocoder: its network says magnitude and phase of every frame, the inverse STFT does the rest.
+"""A compact neural vocoder: a network predicts magnitude and phase of each frame, followed by an inverse STFT.
 
-As in iSTFTNet (Kaneko et al. 2022) and Vocos (Siuzdak 2024), at the frame rate and with ConvNeXt blocks. It says what
-to add to something that works already, so that little training is enough: to magnitudes that have these mel bands (as
-in FreeV, Lv et al. 2024), and to the phases of an excitation at the clip's F0 (as in HiFTNet, Li et al. 2023). From
-the spectrogram of a steady tone, which stands still, no network could tell how its phases turn.
+As in iSTFTNet (Kaneko et al. 2022) and Vocos (Siuzdak 2024), it works at the frame rate with ConvNeXt blocks. It
+predicts corrections, so that little training is enough: of magnitudes with the given mel bands (as in FreeV, Lv et al.
+2024), and of the phases of an excitation at the clip's F0 (as in HiFTNet, Li et al. 2023). The excitation is needed
+because the spectrogram of a steady tone is constant and does not determine its phases.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 EXPANSION = 3  # of the channels inside a block
 LAYER_SCALE = 0.2  # at the start
-SEED = 0  # of the excitation's noise
+SEED = 0  # of the noise in the excitation
 
 
 class Block(nn.Module):
@@ -38,14 +38,14 @@ class Block(nn.Module):
         self.scale = nn.Parameter(torch.full((channels,), LAYER_SCALE))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, frames), same out."""
+        """(batch, channels, frames) → same shape."""
         y = self.norm(self.along(x).transpose(1, 2))  # (B, C, T) -> (B, T, C)
         y = self.scale * self.narrower(nn.functional.gelu(self.wider(y)))
         return x + y.transpose(1, 2)
 
 
 class Network(nn.Module):
-    """Says what to add to magnitudes and phases; before training, nothing."""
+    """Predicts corrections of magnitudes and phases; zero before training."""
 
     def __init__(self, n_mels: int, frequencies: int, channels: int, blocks: int, kernel: int) -> None:
         super().__init__()
@@ -58,13 +58,13 @@ class Network(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
-        """What to add, of a log-mel spectrogram.
+        """Corrections for a log-mel spectrogram.
 
         Args:
             log_mel: natural log of power, (batch, frames, n_mels), any number of frames
 
         Returns:
-            to the log magnitude and to the phase [rad], (batch, frequencies, frames) each
+            of the log magnitude and of the phase [rad], (batch, frequencies, frames) each
         """
         x = self.enter(log_mel.transpose(1, 2))  # (B, T, C) -> (B, C, T)
         x = self.blocks(self.norm(x.transpose(1, 2)).transpose(1, 2))
@@ -75,14 +75,14 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class Istft:
-    """A network, and the transform whose log spectrograms it takes, both on the same device."""
+    """A network, and the transform to its input spectrograms, on the same device."""
 
     network: Network
     mel: "MelSpectrogram"
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], size: Mapping[str, int], mel: "MelSpectrogram") -> Self:
-        """A trained one: the network's weights, and its arguments."""
+        """Vocoder from the weights and arguments of a trained network."""
         network = Network(**size)
         network.load_state_dict(dict(tensors))
         return cls(network.eval(), mel)
@@ -91,7 +91,7 @@ class Istft:
         self,
         log_mel: Tensor,
         f0_hz: Tensor,
-        chance: torch.Generator,
+        rng: torch.Generator,
         autocast: AbstractContextManager[None],
     ) -> Tensor:
         """Complex spectrum of clips, (batch, frequencies, frames).
@@ -99,14 +99,14 @@ class Istft:
         Args:
             log_mel: natural log of power, (batch, frames, n_mels)
             f0_hz: (batch, frames), 0 where unvoiced [Hz]
-            chance: of the excitation's noise, on the CPU
+            rng: for the noise in the excitation, on the CPU
             autocast: precision of the network
         """
-        source = excitation(f0_hz, self.mel.hop_length, self.mel.sample_rate, chance)
+        source = excitation(f0_hz, self.mel.hop_length, self.mel.sample_rate, rng)
         with autocast:
-            more, turned = self.network(log_mel)
-        magnitude = torch.exp(log_magnitude(log_mel, self.mel) + more)
-        return torch.polar(magnitude, spectrum(source, self.mel).angle() + turned)
+            magnitudes, phases = self.network(log_mel)
+        magnitude = torch.exp(log_magnitude(log_mel, self.mel) + magnitudes)
+        return torch.polar(magnitude, spectrum(source, self.mel).angle() + phases)
 
     @torch.no_grad()
     def synthesise(self, log_mel: np.ndarray, f0_hz: np.ndarray, iterations: int) -> np.ndarray:
@@ -115,10 +115,10 @@ class Istft:
         Args:
             log_mel: (frames, n_mels)
             f0_hz: (frames,)
-            iterations: of Griffin and Lim's search, from the phases that the network says
+            iterations: of Griffin-Lim, starting from the predicted phases
         """
-        chance = torch.Generator().manual_seed(SEED)
-        heard, pitch = (torch.from_numpy(array).float()[None] for array in (log_mel, f0_hz))
-        start = self.spectrum(heard, pitch, chance, nullcontext())
+        rng = torch.Generator().manual_seed(SEED)
+        spectrogram, f0 = (torch.from_numpy(array).float()[None] for array in (log_mel, f0_hz))
+        start = self.spectrum(spectrogram, f0, rng, nullcontext())
         samples: np.ndarray = waveform(refined(start, self.mel, iterations), self.mel)[0].numpy()
         return samples

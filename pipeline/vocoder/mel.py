@@ -1,7 +1,7 @@
-"""Log-mel spectrograms, made waveforms by Griffin and Lim's search or by a compact neural vocoder.
+"""The mel vocoder: log-mel spectrograms, inverted by Griffin-Lim or by a compact neural vocoder.
 
-The spectrum is coded as WORLD's is, a cosine transform of log power over the mel axis, but whole: what converts or
-measures the one does so with the other. Its harmonics are in it, so F0 cannot be moved apart from it.
+The spectrum is coded like WORLD's, as a cosine transform of log power over the mel axis, but with all coefficients. So
+conversion and assessment work on either. It contains the harmonics, so F0 cannot be changed separately.
 """
 
 from dataclasses import dataclass, replace
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
     from pipeline.vocoder.istft import Istft
 
 FLOOR = 1e-8  # of power, before a logarithm
-SEED = 0  # of the phases from which a search starts
+SEED = 0  # of the initial phases
 
 
 @section
 class IstftParams:
-    """The network of the neural vocoder, and how it is trained."""
+    """Network and training of the neural vocoder."""
 
     channels: PositiveInt
     blocks: PositiveInt
     kernel: Odd
     steps: PositiveInt
-    batch: PositiveInt  # crops in a step
+    batch: PositiveInt  # crops a step
     frames: PositiveInt  # of a crop
     learning_rate: PositiveFloat
-    iterations: NonNegativeInt  # of Griffin and Lim's search, from the phases that the network says
+    iterations: NonNegativeInt  # of Griffin-Lim, starting from the predicted phases
 
 
 @section
 class MelParams:
-    """How spectrograms are made, and waveforms of them."""
+    """Spectrograms and their inversion."""
 
     n_mels: PositiveInt
-    frame_ms: PositiveFloat  # one frame each [ms]
+    frame_ms: PositiveFloat  # from one frame to the next [ms]
     window_ms: PositiveFloat
     inversion: Literal["griffin_lim", "istft"]
-    iterations: NonNegativeInt  # of Griffin and Lim's search, from random phases
+    iterations: NonNegativeInt  # of Griffin-Lim, starting from random phases
     istft: IstftParams
 
     def __post_init__(self) -> None:
-        """Frames must overlap by half, or nothing can be said of the samples between them."""
+        """Frames must overlap by half, or samples between them are lost."""
         if self.window_ms < 2 * self.frame_ms:
             raise ValueError(f"window_ms is {self.window_ms}: expected at least twice frame_ms, {self.frame_ms}")
 
@@ -67,7 +67,7 @@ class Mel:
 
     params: MelParams
     sampling_rate: int
-    world: WorldParams  # how F0 is found, which statistics, distances and the neural vocoder need
+    world: WorldParams  # of the F0 estimation, for statistics, distances and the neural vocoder
     model: Path | None = None  # folder of the neural vocoder
 
     def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
@@ -75,7 +75,7 @@ class Mel:
 
         Args:
             samples: (samples,), mono
-            aperiodicity: makes no difference; a spectrogram says what is noise
+            aperiodicity: not used; the spectrogram contains the noise
 
         Returns:
             spectrum: cosine transform of the log-mel spectrogram, (frames, n_mels)
@@ -88,7 +88,7 @@ class Mel:
         """Samples from features, (samples,), float32.
 
         Raises:
-            ModelError: the neural vocoder is asked for, and is not there
+            ModelError: the neural vocoder is selected, but has no model
         """
         spectrogram = decoded(features.spectrum)
         if self.params.inversion == "griffin_lim":
@@ -97,7 +97,7 @@ class Mel:
         return self._istft.synthesise(spectrogram, features.f0_hz[:, 0], self.params.istft.iterations)
 
     def f0(self, samples: np.ndarray) -> np.ndarray:
-        """F0 of a clip's frames as WORLD finds it, (frames,), float32, 0 where unvoiced [Hz].
+        """F0 of a clip's frames, estimated by WORLD, (frames,), float32, 0 where unvoiced [Hz].
 
         Args:
             samples: (samples,)
@@ -107,23 +107,23 @@ class Mel:
         wave = np.ascontiguousarray(samples, dtype=np.float64)
         f0_hz, _ = World(world, self.sampling_rate).f0(wave, world.f0)
         frames = np.arange(1 + len(samples) // hop)
-        return f0_hz[np.minimum(frames, len(f0_hz) - 1)].astype(np.float32)  # rounding may cost WORLD the last frame
+        return f0_hz[np.minimum(frames, len(f0_hz) - 1)].astype(np.float32)  # WORLD may lack the last frame by rounding
 
     @cached_property
     def _istft(self) -> "Istft":
         from pipeline.vocoder.istft import Istft
 
         if self.model is None:
-            raise ModelError("vocoder.mel.inversion is 'istft', which needs a model that `train_vocoder` makes")
+            raise ModelError("vocoder.mel.inversion is 'istft', which needs a model of `train_vocoder`")
         tensors, config = models.load(self.model)
-        found, expected = config.get("heard"), heard(self.params, self.sampling_rate)
+        found, expected = config.get("analysis"), analysis(self.params, self.sampling_rate)
         if found != expected:
-            raise ModelError(f"{self.model}: heard {found}, expected {expected}; `dvc repro` trains it again")
+            raise ModelError(f"{self.model}: trained with {found}, expected {expected}; `dvc repro` trains it again")
         return Istft.from_tensors(tensors, config["size"], transform(self.params, self.sampling_rate))
 
 
-def heard(params: MelParams, sampling_rate: int) -> dict[str, float]:
-    """What a network is trained for, and can be used for alone."""
+def analysis(params: MelParams, sampling_rate: int) -> dict[str, float]:
+    """Parameters of the spectrograms that a network inverts; it cannot invert others."""
     return {
         "n_mels": params.n_mels,
         "frame_ms": params.frame_ms,
@@ -154,5 +154,5 @@ def decoded(code: np.ndarray) -> np.ndarray:
 
 
 def transform(params: MelParams, sampling_rate: int) -> "MelSpectrogram":
-    """What makes power in mel bands of samples."""
+    """Transform from samples to power in mel bands."""
     return mel_power(sampling_rate, params.n_mels, params.frame_ms, params.window_ms)

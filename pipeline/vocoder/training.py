@@ -1,4 +1,4 @@
-"""Training of the neural vocoder: crops of clips are analysed, synthesised again, and compared with what they were."""
+"""Training of the neural vocoder on random crops of clips, by copy synthesis."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -15,11 +15,11 @@ from pipeline.vocoder.mel import FLOOR, IstftParams
 
 Clip = tuple[np.ndarray, np.ndarray]  # samples (samples,), and F0 of the frames (frames,), 0 where unvoiced [Hz]
 
-WINDOWS = (256, 512, 1024)  # of the spectra that are compared, samples; each hops a quarter
-SMALLEST = 1e-4  # magnitude, below which differences do not count
-BETAS = (0.8, 0.99)  # of Adam, as vocoders have them since HiFi-GAN (Kong et al. 2020)
+WINDOWS = (256, 512, 1024)  # of the spectra in the loss, samples; the hop is a quarter
+SMALLEST = 1e-4  # lowest magnitude in the loss
+BETAS = (0.8, 0.99)  # of Adam, as in HiFi-GAN (Kong et al. 2020)
 LARGEST_GRADIENT = 5.0  # norm
-CONSTANT_SHARE = 0.5  # of the steps; after them the rate falls to nothing, linearly
+CONSTANT_SHARE = 0.5  # of the steps, before the learning rate falls to 0, linearly
 LOG_EVERY = 100
 
 
@@ -35,30 +35,30 @@ def train(
 
     Args:
         clips: prepared, each with its F0 at the frames of `mel`
-        mel: whose spectrograms it learns to invert
+        mel: transform to the spectrograms that the network inverts
         params: of network and training
         seed: of weights, crops and noise
-        device: to train on
+        device: for training
         autocast: precision of the network's forward pass
 
     Returns:
-        the network, on the CPU, and the mean loss of each 100 steps
+        the network, on the CPU, and the mean loss of every 100 steps
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(**network_size(mel, params)).to(device)
     mel = deepcopy(mel).to(device)
     istft = Istft(network, mel)
-    chance = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     adam = torch.optim.AdamW(network.parameters(), params.learning_rate, BETAS)
     rate = torch.optim.lr_scheduler.LambdaLR(
         adam, lambda step: min(1.0, (1 - step / params.steps) / (1 - CONSTANT_SHARE))
     )
     losses = []
-    for samples, f0_hz in _crops(clips, mel.hop_length, params, chance):
+    for samples, f0_hz in _crops(clips, mel.hop_length, params, rng):
         real = samples.to(device)
-        made = istft.spectrum(log_power(mel, real), f0_hz.to(device), chance, autocast)
-        loss = magnitude_loss(spectrum(real, mel).abs(), made.abs()) + spectral_loss(real, waveform(made, mel))
+        fake = istft.spectrum(log_power(mel, real), f0_hz.to(device), rng, autocast)
+        loss = magnitude_loss(spectrum(real, mel).abs(), fake.abs()) + spectral_loss(real, waveform(fake, mel))
         adam.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
@@ -85,21 +85,21 @@ def log_power(mel: MelSpectrogram, samples: Tensor) -> Tensor:
     return torch.log(mel(samples) + FLOOR).transpose(1, 2)  # (B, C, T) -> (B, T, C)
 
 
-def spectral_loss(real: Tensor, made: Tensor) -> Tensor:
-    """Multi-resolution STFT loss (Yamamoto et al. 2020, eq. 6): mean of `magnitude_loss` over some windows.
+def spectral_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Multi-resolution STFT loss (Yamamoto et al. 2020, eq. 6): mean of `magnitude_loss` over `WINDOWS`.
 
     Args:
         real: (batch, samples)
-        made: same shape
+        fake: same shape
     """
-    losses = [magnitude_loss(_magnitude(real, window), _magnitude(made, window)) for window in WINDOWS]
+    losses = [magnitude_loss(_magnitude(real, window), _magnitude(fake, window)) for window in WINDOWS]
     return torch.stack(losses).mean()
 
 
-def magnitude_loss(real: Tensor, made: Tensor) -> Tensor:
+def magnitude_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Spectral convergence and mean difference of logarithms (same source, eqs. 4 and 5), of magnitudes."""
-    real, made = real.clamp(min=SMALLEST), made.clamp(min=SMALLEST)
-    return (real - made).norm() / real.norm() + (real.log() - made.log()).abs().mean()
+    real, fake = real.clamp(min=SMALLEST), fake.clamp(min=SMALLEST)
+    return (real - fake).norm() / real.norm() + (real.log() - fake.log()).abs().mean()
 
 
 def _magnitude(samples: Tensor, window: int) -> Tensor:
@@ -108,17 +108,17 @@ def _magnitude(samples: Tensor, window: int) -> Tensor:
 
 
 def _crops(
-    clips: Sequence[Clip], hop: int, params: IstftParams, chance: torch.Generator
+    clips: Sequence[Clip], hop: int, params: IstftParams, rng: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of random crops: samples (batch, frames * hop - 1), F0 (batch, frames); short clips end in silence."""
+    """Batches of random crops: samples (batch, frames * hop - 1), F0 (batch, frames); short clips are padded."""
     length = params.frames * hop - 1
-    starts = np.cumsum([0] + [max(1, len(f0_hz) - params.frames + 1) for _, f0_hz in clips])  # of all crops, by clip
+    starts = np.cumsum([0] + [max(1, len(f0_hz) - params.frames + 1) for _, f0_hz in clips])  # of each clip's crops
     for _ in range(params.steps):
-        drawn = torch.randint(int(starts[-1]), (params.batch,), generator=chance).numpy()
+        drawn = torch.randint(int(starts[-1]), (params.batch,), generator=rng).numpy()
         numbers = np.searchsorted(starts, drawn, side="right") - 1
         samples, f0_hz = (np.zeros((params.batch, width), np.float32) for width in (length, params.frames))
         for row, (number, start) in enumerate(zip(numbers, drawn - starts[numbers], strict=True)):
-            wave, pitch = clips[number]
-            crop, contour = wave[start * hop :][:length], pitch[start:][: params.frames]
+            wave, f0 = clips[number]
+            crop, contour = wave[start * hop :][:length], f0[start:][: params.frames]
             samples[row, : len(crop)], f0_hz[row, : len(contour)] = crop, contour
         yield torch.from_numpy(samples), torch.from_numpy(f0_hz)

@@ -15,16 +15,16 @@ SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are 
 
 @section
 class WorldParams:
-    """How WORLD analyses."""
+    """Analysis by WORLD."""
 
-    frame_ms: PositiveFloat  # one frame each [ms]
-    order: PositiveInt  # coefficients of the mel-cepstrum, with the 0th
-    f0: Literal["dio", "harvest"]  # dio, refined by StoneMask, is 20 times faster; harvest voices more frames
-    f0_floor_hz: PositiveFloat  # F0 is nowhere lower, and voices down to here get the envelope of voiced frames
+    frame_ms: PositiveFloat  # from one frame to the next [ms]
+    order: PositiveInt  # coefficients of the mel-cepstrum, including the 0th
+    f0: Literal["dio", "harvest"]  # dio with StoneMask is 20 times faster; harvest finds more voiced frames
+    f0_floor_hz: PositiveFloat  # lowest F0; frames down to this F0 get the envelope of voiced frames
     f0_ceil_hz: PositiveFloat
 
     def __post_init__(self) -> None:
-        """Some F0 must be possible."""
+        """The range of F0 must not be empty."""
         if self.f0_floor_hz >= self.f0_ceil_hz:
             raise ValueError(f"f0_floor_hz is {self.f0_floor_hz}: expected less than f0_ceil_hz, {self.f0_ceil_hz}")
 
@@ -38,9 +38,9 @@ class World:
 
     @property
     def fft_size(self) -> int:
-        """Samples of CheapTrick's transform; it takes frames whose F0 is 3 · rate / (size - 3) or lower for unvoiced.
+        """Samples of CheapTrick's transform; it treats frames with an F0 of 3 · rate / (size - 3) or lower as unvoiced.
 
-        WORLD's own size for a lowest F0 can be one power of two too small by that rule.
+        WORLD's own size for a lowest F0 can be too small by one power of two.
         """
         size = pyworld.get_cheaptrick_fft_size(self.sampling_rate, self.params.f0_floor_hz)
         if pyworld.get_cheaptrick_f0_floor(self.sampling_rate, size) >= self.params.f0_floor_hz:
@@ -52,7 +52,7 @@ class World:
 
         Args:
             samples: (samples,), mono
-            aperiodicity: False to leave it out, (frames, 0), in a third of the time
+            aperiodicity: False for an array (frames, 0), in a third of the time
 
         Returns:
             spectrum: mel-cepstrum of the envelope's log power, (frames, order)
@@ -69,14 +69,14 @@ class World:
         return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
     def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
-        """Samples from features, (samples,), float64; the envelope's frequencies, not the noise's, times `formants`."""
+        """Samples from features, (samples,), float64; the frequencies of the envelope are multiplied by `formants`."""
         coded, f0_hz, bands = (
             np.ascontiguousarray(array, dtype=np.float64)
             for array in (features.spectrum, features.f0_hz[:, 0], features.aperiodicity)
         )
         envelope = pyworld.decode_spectral_envelope(coded, self.sampling_rate, self.fft_size)
         if formants != 1:
-            envelope = _moved(envelope, formants)
+            envelope = _warped(envelope, formants)
         aperiodicity = pyworld.decode_aperiodicity(bands, self.sampling_rate, self.fft_size)
         samples: np.ndarray = pyworld.synthesize(
             f0_hz, envelope, aperiodicity, self.sampling_rate, self.params.frame_ms
@@ -86,12 +86,12 @@ class World:
     def f0(self, samples: np.ndarray, estimator: Literal["dio", "harvest"]) -> tuple[np.ndarray, np.ndarray]:
         """F0 of samples, within the bounds.
 
-        StoneMask moves what DIO has found by up to a fifth, beyond the bounds too. Such frames are voiced, and no more
-        than out of range: they get the bound itself, as `prosody` does it after conversion.
+        StoneMask changes F0 of DIO by up to a fifth, also beyond the bounds. Such frames are voiced, so they are
+        clipped to the bound, like F0 after a conversion.
 
         Args:
             samples: (samples,), float64
-            estimator: which one
+            estimator: of F0
 
         Returns:
             F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,)
@@ -106,8 +106,8 @@ class World:
         return f0_hz, times
 
 
-def _moved(envelope: np.ndarray, factor: float) -> np.ndarray:
-    """What was at a frequency is at `factor` times it, (frames, bins); above what was moved the last bin goes on."""
+def _warped(envelope: np.ndarray, factor: float) -> np.ndarray:
+    """Envelope with its frequencies multiplied by `factor`, (frames, bins); the last bin fills bins above."""
     last = envelope.shape[1] - 1
     places = np.minimum(np.arange(last + 1) / factor, last)
     below = np.minimum(places.astype(int), last - 1)

@@ -22,7 +22,7 @@ from pipeline.assessment.measurement import (
     parallel_utterances,
     rows,
 )
-from pipeline.audio.recordings import AudioParams, prepare
+from pipeline.audio.preparation import AudioParams, prepare
 from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.vocoder import Features

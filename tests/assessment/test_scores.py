@@ -37,7 +37,7 @@ def convene(tmp_path: Path) -> Convene:
         draw = np.random.default_rng(0)
         with shards.Writer(tmp_path / "x") as shard:
             for row in pd.concat([train, others]).itertuples():
-                points = {"examiner": EMOTIONS[row.tone], "voice": PLACES[row.voice]}
+                points = {"evaluation_classifier": EMOTIONS[row.tone], "speakers": PLACES[row.voice]}
                 noisy = {name: point + 0.3 * draw.standard_normal((1, len(point))) for name, point in points.items()}
                 shard.add(row.id, noisy)
         return ConversionScorers(

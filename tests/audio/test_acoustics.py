@@ -120,7 +120,7 @@ def test_pitch_is_that_of_the_voiced_frames() -> None:
     sound = np.concatenate([voice(melody), np.zeros(RATE // 2, np.float32)])
     wave = sound.astype(np.float64)
     f0_hz = pyworld.stonemask(wave, *pyworld.dio(wave, RATE, 71, 600, frame_period=10), RATE)
-    expected = measures.voice(f0_hz[:, None])
+    expected = measures.f0_summary(f0_hz[:, None])
     found = pitch(classifier_features(sound, RATE, PARAMS)["functionals"])
     assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-3)
     assert found["f0_median_hz"] == pytest.approx(180, rel=0.03) and 9 < found["f0_range_st"] < 11

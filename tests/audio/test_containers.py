@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioError
+from pipeline.audio import decoding
+from pipeline.audio.decoding import AudioError
 
 RATE = 16_000
 LENGTH = 8_001  # an odd number, so that samples of 8 and 24 bits end with a byte of padding
@@ -48,12 +48,12 @@ def encoded(kind: tuple[str, str], seconds: float = LENGTH / RATE, **more: str) 
 
 
 def length(data: bytes) -> int:
-    return len(recordings.decoded(BytesIO(data)).samples)
+    return len(decoding.decoded(BytesIO(data)).samples)
 
 
-def params_error(data: bytes) -> tuple[str, str]:
+def fault_of(data: bytes) -> tuple[str, str]:
     with pytest.raises(AudioError) as caught:
-        recordings.decoded(BytesIO(data))
+        decoding.decoded(BytesIO(data))
     return caught.value.reason, caught.value.detail
 
 
@@ -96,7 +96,7 @@ def pages(data: bytes) -> list[int]:
 @pytest.mark.parametrize("before", [tag(100), tag(10_000), tag(300, flags=0x10), tag(50) + tag(5000)])
 def test_a_tag_before_a_file_takes_nothing_from_it(kind: tuple[str, str], before: bytes) -> None:
     whole = encoded(kind)
-    assert recordings.decoded(BytesIO(before + whole)).sha256 == recordings.decoded(BytesIO(whole)).sha256
+    assert decoding.decoded(BytesIO(before + whole)).sha256 == decoding.decoded(BytesIO(whole)).sha256
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,18 +104,18 @@ def test_a_tag_before_a_file_takes_nothing_from_it(kind: tuple[str, str], before
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9, 0.99])
 def test_a_cut_file_is_refused(kind: tuple[str, str], before: bytes, share: float) -> None:
     whole = encoded(kind, seconds=4)
-    assert params_error(before + whole[: int(share * len(whole))])[0] == "truncated"
+    assert fault_of(before + whole[: int(share * len(whole))])[0] == "truncated"
 
 
 def test_a_file_that_ends_within_its_tag() -> None:
-    assert params_error(tag(3000)[:2000])[0] == "unreadable"
+    assert fault_of(tag(3000)[:2000])[0] == "unreadable"
 
 
 @pytest.mark.parametrize("kind", CHUNKED)
 @pytest.mark.parametrize("behind", [b"", COVER])
 def test_a_size_of_0_with_audio_behind_it(kind: tuple[str, str], behind: bytes) -> None:
     whole = encoded(kind) + behind
-    found, detail = params_error(with_size(whole, offset(whole)))
+    found, detail = fault_of(with_size(whole, offset(whole)))
     assert found == "unfinished"
     assert detail.startswith("the header counts 0 bytes of samples, but ")
 
@@ -126,7 +126,7 @@ def test_no_samples_but_other_chunks(kind: tuple[str, str]) -> None:
     none = encoded(kind, seconds=0)
     for behind in (b"", cover[:6008], cover[:900], bytes(512)):
         if kind[1] != "MS_ADPCM":  # whose encoder writes a first block of nothing
-            assert params_error(none + behind) == ("empty", "the header is followed by no samples")
+            assert fault_of(none + behind) == ("empty", "the header is followed by no samples")
 
 
 @pytest.mark.parametrize("kind", CHUNKED)
@@ -141,7 +141,7 @@ def test_a_size_one_byte_too_large(kind: tuple[str, str]) -> None:
 def test_a_size_that_is_too_large(kind: tuple[str, str]) -> None:
     whole = encoded(kind)
     more = size_of(whole) + 1000
-    found, detail = params_error(with_size(whole, more))
+    found, detail = fault_of(with_size(whole, more))
     assert found == "truncated"
     assert detail.startswith(f"the header promises {more - offset(whole):,} bytes of samples, ")
 
@@ -151,7 +151,7 @@ def test_a_size_that_is_too_large(kind: tuple[str, str]) -> None:
 def test_a_size_that_is_too_small(kind: tuple[str, str], share: float) -> None:
     """As a recorder leaves it that was stopped between two of its updates of the header."""
     whole = encoded(kind)
-    assert params_error(with_size(whole, int(share * size_of(whole))))[0] == "unfinished"
+    assert fault_of(with_size(whole, int(share * size_of(whole))))[0] == "unfinished"
 
 
 @pytest.mark.parametrize("kind", CHUNKED)
@@ -177,8 +177,8 @@ def test_a_chunk_of_odd_length_before_the_samples() -> None:
     for chunk in (b"note\3\0\0\0abc\0", b"LIST\4\0\0\0INFO"):
         more = whole[:36] + chunk + whole[36:]
         assert length(more) == LENGTH
-        assert params_error(more[:-100])[0] == "truncated"
-    assert params_error(whole[:36] + b"note\3\0\0\0abc" + whole[36:])[0] == "unreadable"  # without its byte of padding
+        assert fault_of(more[:-100])[0] == "truncated"
+    assert fault_of(whole[:36] + b"note\3\0\0\0abc" + whole[36:])[0] == "unreadable"  # without its byte of padding
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_the_size_of_rf64(size: int, said: str | None) -> None:
     whole = encoded(("RF64", "PCM_16"))
     place = whole.index(b"ds64") + 16
     data = whole[:place] + struct.pack("<Q", size) + whole[place + 8 :]
-    assert (params_error(data)[0] if said else length(data)) == (said or LENGTH)
+    assert (fault_of(data)[0] if said else length(data)) == (said or LENGTH)
 
 
 @pytest.mark.parametrize(("more", "said"), [(1, None), (2, "truncated"), (1000, "truncated")])
@@ -203,19 +203,19 @@ def test_the_size_of_w64(more: int, said: str | None) -> None:
     whole = encoded(("W64", "PCM_16"))
     place = whole.index(b"data") + 16
     data = whole[:place] + struct.pack("<Q", 24 + 2 * LENGTH + more) + whole[place + 8 :]
-    assert (params_error(data)[0] if said else length(data)) == (said or LENGTH)
+    assert (fault_of(data)[0] if said else length(data)) == (said or LENGTH)
 
 
 def test_big_endian_wav() -> None:
     whole = encoded(("WAV", "PCM_16"), endian="BIG")
     assert whole.startswith(b"RIFX")
     assert length(whole) == LENGTH
-    assert params_error(whole[:-1000])[0] == "truncated"
+    assert fault_of(whole[:-1000])[0] == "truncated"
 
 
 @pytest.mark.parametrize("kind", [("AU", "PCM_16"), ("VOC", "PCM_16"), ("SVX", "PCM_16"), ("IRCAM", "PCM_16")])
 def test_a_format_that_may_be_cut_without_a_sign(kind: tuple[str, str]) -> None:
-    found, detail = params_error(encoded(kind))
+    found, detail = fault_of(encoded(kind))
     assert found == "unreadable"
     assert f"of the format {kind[0]}" in detail
 
@@ -229,8 +229,8 @@ def test_a_cut_ogg(subtype: str) -> None:
     assert length(whole) == 10 * RATE
     for start, stop in pairwise(places[2:]):
         for cut in (start, start + 1, start + 26, start + 30, (start + stop) // 2, stop - 1):
-            assert params_error(whole[:cut])[0] == "truncated", cut
-    detail = params_error(whole[: places[-2]])[1]
+            assert fault_of(whole[:cut])[0] == "truncated", cut
+    detail = fault_of(whole[: places[-2]])[1]
     assert "not marked as the end" in detail and "ffmpeg" in detail
 
 
@@ -239,7 +239,7 @@ def test_an_ogg_without_some_pages(subtype: str) -> None:
     whole = encoded(("OGG", subtype), seconds=10)
     places = pages(whole)
     expected = ("truncated", f"Ogg pages are missing before byte {places[4]:,}")
-    assert params_error(whole[: places[4]] + whole[places[5] :]) == expected
+    assert fault_of(whole[: places[4]] + whole[places[5] :]) == expected
 
 
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
@@ -251,18 +251,18 @@ def test_what_is_behind_the_last_page_does_no_harm(subtype: str, behind: bytes) 
 def test_chained_ogg_is_read_to_the_end() -> None:
     """One file after another is a valid file; libsndfile reads the first."""
     one, two = encoded(("OGG", "VORBIS")), encoded(("OGG", "VORBIS"), seconds=2)
-    chained = recordings.decoded(BytesIO(one + two))
-    parts = [recordings.decoded(BytesIO(data)).samples for data in (one, two)]
+    chained = decoding.decoded(BytesIO(one + two))
+    parts = [decoding.decoded(BytesIO(data)).samples for data in (one, two)]
     np.testing.assert_array_equal(chained.samples, np.concatenate(parts))
-    assert params_error(one[:-10] + two)[0] == "truncated"
-    assert params_error(one[: pages(one)[-2]] + two)[0] == "truncated"
-    assert params_error(one + two[:-10])[0] == "truncated"
+    assert fault_of(one[:-10] + two)[0] == "truncated"
+    assert fault_of(one[: pages(one)[-2]] + two)[0] == "truncated"
+    assert fault_of(one + two[:-10])[0] == "truncated"
 
 
 def test_chained_ogg_of_several_rates() -> None:
     other = BytesIO()
     soundfile.write(other, np.zeros(8000), 8000, format="OGG", subtype="VORBIS")
-    assert "several rates" in params_error(encoded(("OGG", "VORBIS")) + other.getvalue())[1]
+    assert "several rates" in fault_of(encoded(("OGG", "VORBIS")) + other.getvalue())[1]
 
 
 def test_multiplexed_ogg() -> None:
@@ -278,7 +278,7 @@ def test_multiplexed_ogg() -> None:
     mixed = first + foreign(2, 0) + rest[: places[3] - places[1]] + foreign(0, 1) + rest[places[3] - places[1] :]
     for end in (b"", foreign(4, 2), foreign(0, 2)):
         assert length(mixed + end) == 4 * RATE
-    assert params_error(mixed[: -(places[-1] - places[-2])] + foreign(4, 2))[0] == "truncated"
+    assert fault_of(mixed[: -(places[-1] - places[-2])] + foreign(4, 2))[0] == "truncated"
 
 
 def _summed(page: bytes) -> bytes:
@@ -296,4 +296,4 @@ def test_one_tag_more_makes_no_other_recording(tmp_path: Path) -> None:
     plain, tagged = tmp_path / "plain.wav", tmp_path / "tagged.wav"
     plain.write_bytes(encoded(("WAV", "PCM_16")))
     tagged.write_bytes(tag(777) + plain.read_bytes())
-    assert recordings.read(plain).sha256 == recordings.read(tagged).sha256
+    assert decoding.read(plain).sha256 == decoding.read(tagged).sha256

@@ -5,7 +5,7 @@ import pytest
 import soxr
 from scipy.signal import butter, sosfilt
 
-from pipeline.audio import measures, recordings
+from pipeline.audio import decoding, measures
 
 RATE = 16_000
 RATES = (8_000, 16_000, 22_050, 48_000)
@@ -111,7 +111,7 @@ def test_odd_recordings_have_finite_measures(samples: np.ndarray) -> None:
 
 def test_voice() -> None:
     track = np.array([0, 0, 100, 100, 200, 0, 0, 0], np.float32)[:, None]
-    found = measures.voice(track)
+    found = measures.f0_summary(track)
     assert found["f0_median_hz"] == 100
     assert found["voiced_share"] == 3 / 8
     assert 11 < found["f0_range_st"] < 12  # an octave, but for the outer 5 %
@@ -119,20 +119,20 @@ def test_voice() -> None:
 
 def test_an_octave_error_does_not_widen_the_range() -> None:
     steady = np.full((100, 1), 150.0)
-    assert measures.voice(steady)["f0_range_st"] == 0
+    assert measures.f0_summary(steady)["f0_range_st"] == 0
     steady[50:53] = 300
-    assert measures.voice(steady)["f0_range_st"] == 0
+    assert measures.f0_summary(steady)["f0_range_st"] == 0
 
 
 def test_a_clip_without_voice_has_no_f0() -> None:
-    found = measures.voice(np.zeros((10, 1), np.float32))
+    found = measures.f0_summary(np.zeros((10, 1), np.float32))
     assert np.isnan(found["f0_median_hz"]) and np.isnan(found["f0_range_st"]) and found["voiced_share"] == 0
 
 
 def test_ravdess_is_measured_alike_at_both_of_its_rates(shared) -> None:
     name = "Actor_01/03-01-05-01-01-01-01"
-    original = recordings.read(shared / f"corpora/ravdess_original/{name}.wav")
-    resampled = recordings.read(shared / f"corpora/ravdess/{name}.flac")
+    original = decoding.read(shared / f"corpora/ravdess_original/{name}.wav")
+    resampled = decoding.read(shared / f"corpora/ravdess/{name}.flac")
     assert (original.sampling_rate, resampled.sampling_rate) == (48_000, 16_000)
     wide, narrow = (measures.recording(clip.samples, clip.sampling_rate) for clip in (original, resampled))
     assert wide["level_db"] == pytest.approx(narrow["level_db"], abs=0.5)

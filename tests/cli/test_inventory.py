@@ -38,7 +38,7 @@ MINI = Corpus(
     license="CC0",
     source="nowhere",
     parse=parse,
-    complete={(speaker, emotion): 2 for speaker in SPEAKERS for emotion in EMOTIONS.values()},
+    expected_counts={(speaker, emotion): 2 for speaker in SPEAKERS for emotion in EMOTIONS.values()},
 )
 
 
@@ -125,7 +125,7 @@ def test_much_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
         "and 2 more speakers lack clips",
     ]
     many = {(f"{number}", "sad"): 1 for number in range(20)}
-    know(monkeypatch, replace(MINI, complete=dict(MINI.complete) | many))
+    know(monkeypatch, replace(MINI, expected_counts=dict(MINI.expected_counts) | many))
     assert said()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
 
 
@@ -167,7 +167,7 @@ def test_pointers() -> None:
 
 
 def test_nobody_knows_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    know(monkeypatch, replace(MINI, complete={}))
+    know(monkeypatch, replace(MINI, expected_counts={}))
     fill(*NAMES)
     assert said() == ["data/raw/mini: 28 clips in 28 audio files"]
 
@@ -432,7 +432,7 @@ def test_what_the_corpora_say_of_their_archives(name: str) -> None:
         assert archive.lfs is None or (archive.lfs.startswith("https://") and archive.lfs.endswith("/"))
         assert archive.md5 is None or len(archive.md5) == 32
         assert archive.most_bytes > (archive.size or 0)
-    assert CORPORA[name].complete
+    assert CORPORA[name].expected_counts
 
 
 def test_no_pointer_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

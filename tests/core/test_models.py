@@ -1,15 +1,14 @@
-"""What is saved is loaded, no pickle is involved, and seeds and hashes are what they were."""
+"""Models are loaded as they were saved, without pickles."""
 
-import hashlib
 import json
 import struct
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 
-from pipeline.core.models import CONFIG, WEIGHTS, ModelError, clips_sha256, derived_seed, fingerprint, load, save
+from pipeline.core.models import CONFIG, WEIGHTS, ModelError, load, save
+from pipeline.core.provenance import fingerprint
 
 TENSORS = {
     "generator.weight": torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)),
@@ -38,7 +37,7 @@ def test_model_without_weights(tmp_path: Path) -> None:
     assert fingerprint(tmp_path / "none") != fingerprint(tmp_path / "other")
 
 
-def test_files_are_no_pickles(tmp_path: Path) -> None:
+def test_files_are_safetensors_and_json(tmp_path: Path) -> None:
     save(tmp_path / "model", TENSORS, CONFIGURATION)
     assert {path.name for path in (tmp_path / "model").iterdir()} == {WEIGHTS, CONFIG}
     content = (tmp_path / "model" / WEIGHTS).read_bytes()
@@ -60,18 +59,18 @@ def test_same_model_same_bytes_and_fingerprint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wild", [float("nan"), float("inf")])
-def test_a_training_that_diverged_leaves_no_model(tmp_path: Path, wild: float) -> None:
+def test_diverged_training_leaves_the_old_model(tmp_path: Path, wild: float) -> None:
     save(tmp_path / "model", TENSORS, CONFIGURATION)
     before = fingerprint(tmp_path / "model")
-    with pytest.raises(ModelError, match=r"model: training diverged, trained is not finite; lower the learning rates"):
+    with pytest.raises(ModelError, match="training diverged, trained is not finite"):
         save(tmp_path / "model", {**TENSORS, "trained": torch.tensor([1.0, wild])}, CONFIGURATION)
     assert fingerprint(tmp_path / "model") == before
 
 
-def test_weights_that_are_broken(tmp_path: Path) -> None:
+def test_broken_weights(tmp_path: Path) -> None:
     save(tmp_path / "model", TENSORS, CONFIGURATION)
     (tmp_path / "model" / WEIGHTS).write_bytes((tmp_path / "model" / WEIGHTS).read_bytes()[:-9])
-    with pytest.raises(ModelError, match=r"weights.safetensors: cannot be read \(.*`dvc repro --force` trains it"):
+    with pytest.raises(ModelError, match="weights.safetensors: cannot be read"):
         load(tmp_path / "model")
 
 
@@ -80,7 +79,7 @@ def test_missing(tmp_path: Path, lost: str | None) -> None:
     if lost:
         save(tmp_path / "model", TENSORS, CONFIGURATION)
         (tmp_path / "model" / lost).unlink()
-    with pytest.raises(ModelError, match=r"model: no model here; `dvc repro` trains it"):
+    with pytest.raises(ModelError, match="model: no model here"):
         load(tmp_path / "model")
 
 
@@ -90,24 +89,3 @@ def test_failed_save_leaves_the_old_model(tmp_path: Path) -> None:
         save(tmp_path / "model", {"weight": torch.zeros(1)}, {"shift": float("nan")})
     assert load(tmp_path / "model")[0].keys() == TENSORS.keys()
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_seed_of_each_model() -> None:
-    assert derived_seed(1, "full-1", "angry-happy") == 1_180_678_248  # another number retrains everybody's models
-    seeds = {
-        derived_seed(seed, split, pair)
-        for seed in range(10)
-        for split in ("full-1", "full-2")
-        for pair in ("angry-happy", "angry-sad", "happy-sad")
-    }
-    assert len(seeds) == 60
-    assert all(0 <= seed < 2**31 for seed in seeds)
-
-
-def test_hash_of_clips() -> None:
-    clips = pd.DataFrame({"id": ["demo/b", "demo/a"], "sha256": ["2", "1"], "emotion": ["sad", "angry"]})
-    assert clips_sha256(clips) == hashlib.sha256(b"demo/a 1 angry\ndemo/b 2 sad").hexdigest()
-    assert clips_sha256(clips) == clips_sha256(clips.iloc[::-1].assign(speaker="f01"))  # in any order
-    others = (clips[:1], clips.assign(sha256="3"), clips.assign(emotion="happy"), clips.assign(weight=1.0))
-    hashes = {clips_sha256(other) for other in (clips, *others, clips.assign(weight=0.5))}
-    assert len(hashes) == 6

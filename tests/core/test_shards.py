@@ -1,4 +1,4 @@
-"""What is written clip by clip comes back as it was, and a shard that failed never replaces one that did not."""
+"""Shards: round trip, storage types, and errors that leave the old shard."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +11,8 @@ from pipeline.core.shards import INDEX, Shard, ShardError, Shards, Storage, Writ
 WIDTHS = {"spectrum": 3, "f0_hz": 1}
 
 
-def made_up(lengths: dict[str, tuple[int, int]]) -> dict[str, dict[str, np.ndarray]]:
-    """Clips by id, whose spectrum and F0 have the given lengths."""
+def random_clips(lengths: dict[str, tuple[int, int]]) -> dict[str, dict[str, np.ndarray]]:
+    """Random clips by id; the lengths are those of spectrum and F0."""
     rng = np.random.default_rng(0)
     return {
         id_: {
@@ -29,10 +29,10 @@ def write(folder: Path, clips: dict[str, dict[str, np.ndarray]], storage: Mappin
             writer.add(id_, arrays)
 
 
-RAGGED = made_up({"demo/b": (5, 2), "demo/empty": (0, 3), "demo/a": (70_000, 1), "demo/last": (1, 0)})
+RAGGED = random_clips({"demo/b": (5, 2), "demo/empty": (0, 3), "demo/a": (70_000, 1), "demo/last": (1, 0)})
 
 
-@pytest.mark.parametrize("clips", [RAGGED, made_up({"nothing": (0, 0)})], ids=["ragged", "without any frame"])
+@pytest.mark.parametrize("clips", [RAGGED, random_clips({"nothing": (0, 0)})], ids=["ragged", "without any frame"])
 def test_round_trip(tmp_path: Path, clips: dict[str, dict[str, np.ndarray]]) -> None:
     folder = tmp_path / "features" / "demo"
     write(folder, clips)
@@ -93,7 +93,7 @@ def test_one_array_is_stored_with_less(tmp_path: Path, storage: Storage, dtype: 
         np.testing.assert_array_equal(shard.array(id_, "f0_hz"), arrays["f0_hz"])
 
 
-def test_a_column_that_does_not_move_is_kept_exactly() -> None:
+def test_a_constant_column_is_exact() -> None:
     array = np.array([[1.5, -3], [1.5, 7], [1.5, 2]], np.float32)
     steps, bounds = quantised(array)
     np.testing.assert_array_equal(steps, [[0, 0], [0, 255], [0, 128]])  # of (2 + 3) / 10 · 255 = 127.5, the even one
@@ -117,7 +117,7 @@ def test_shard_without_clips(tmp_path: Path) -> None:
 
 def test_missing_clip(tmp_path: Path) -> None:
     write(tmp_path / "shard", RAGGED)
-    with pytest.raises(ShardError, match=r"shard: has no features of 'demo/c', only of 4 other clips"):
+    with pytest.raises(ShardError, match="no features of 'demo/c'"):
         Shard(tmp_path / "shard").array("demo/c", "spectrum")
 
 
@@ -126,13 +126,13 @@ def test_missing_folder(tmp_path: Path, leftover: bool) -> None:
     if leftover:  # a folder without an index
         write(tmp_path / "demo", RAGGED)
         (tmp_path / "demo" / INDEX).unlink()
-    with pytest.raises(ShardError, match=r"demo: no features here; `dvc repro` makes them"):
+    with pytest.raises(ShardError, match="demo: no features here"):
         Shard(tmp_path / "demo")
 
 
 def test_several_shards(tmp_path: Path) -> None:
     ids = {"one": ["a", "b"], "two": ["c"]}
-    clips = made_up({"a": (2, 2), "b": (3, 3), "c": (4, 4)})
+    clips = random_clips({"a": (2, 2), "b": (3, 3), "c": (4, 4)})
     for name, own in ids.items():
         write(tmp_path / name, {id_: clips[id_] for id_ in own})
     shards = Shards(tmp_path / name for name in ids)
@@ -163,7 +163,7 @@ def test_wrong_clip_leaves_the_old_shard(
     folder = tmp_path / "shard"
     write(folder, RAGGED)
     with pytest.raises(ValueError, match=message), Writer(folder) as writer:
-        writer.add("a", made_up({"a": (4, 4)})["a"])
+        writer.add("a", random_clips({"a": (4, 4)})["a"])
         writer.add(id_, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     assert list(tmp_path.iterdir()) == [folder]
     np.testing.assert_array_equal(Shard(folder).array("demo/b", "spectrum"), RAGGED["demo/b"]["spectrum"])
@@ -171,22 +171,22 @@ def test_wrong_clip_leaves_the_old_shard(
 
 def test_exception_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), Writer(tmp_path / "shard") as writer:
-        writer.add("a", made_up({"a": (4, 4)})["a"])
+        writer.add("a", random_clips({"a": (4, 4)})["a"])
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
 
 
 def test_index_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(TypeError), Writer(tmp_path / "shard") as writer:
-        writer.add(7, made_up({"a": (4, 4)})["a"])  # type: ignore[arg-type]
+        writer.add(7, random_clips({"a": (4, 4)})["a"])  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
-def test_parameters_are_kept_and_must_be_the_same(tmp_path: Path) -> None:
-    for name, made_with in (("a", "one"), ("b", "one"), ("c", "other"), ("d", "")):
-        with Writer(tmp_path / name, made_with=made_with):
+def test_shards_of_different_parameters(tmp_path: Path) -> None:
+    for name, params_hash in (("a", "one"), ("b", "one"), ("c", "other"), ("d", "")):
+        with Writer(tmp_path / name, params_hash=params_hash):
             pass
-    assert Shards([tmp_path / "a", tmp_path / "b"]).made_with() == "one"
-    assert Shards([tmp_path / "d"]).made_with() == ""
-    with pytest.raises(ShardError, match="made with different parameters"):
-        Shards([tmp_path / "a", tmp_path / "c"]).made_with()
+    assert Shards([tmp_path / "a", tmp_path / "b"]).params_hash() == "one"
+    assert Shards([tmp_path / "d"]).params_hash() == ""
+    with pytest.raises(ShardError, match="different parameters"):
+        Shards([tmp_path / "a", tmp_path / "c"]).params_hash()

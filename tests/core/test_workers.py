@@ -75,7 +75,7 @@ def test_processes_end_with_their_parent() -> None:
     """Even where it is killed, and cannot end them itself; else each keeps its memory."""
     script = """if True:
         import time
-        from pipeline import workers
+        from pipeline.core import workers
         workers.cores = lambda: 2
         found = workers.in_parallel(abs, range(99), "numbers")
         next(found)

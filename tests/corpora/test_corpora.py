@@ -26,9 +26,9 @@ NAMES = {
 
 @pytest.mark.parametrize("corpus", REAL)
 def test_words_are_those_of_the_manifest(corpus: str) -> None:
-    assert {emotion for _, emotion in CORPORA[corpus].complete} <= set(EMOTIONS)
+    assert {emotion for _, emotion in CORPORA[corpus].expected_counts} <= set(EMOTIONS)
     labels = CORPORA[corpus].parse(PurePosixPath(NAMES[corpus]))
-    assert (labels.speaker, labels.emotion) in CORPORA[corpus].complete
+    assert (labels.speaker, labels.emotion) in CORPORA[corpus].expected_counts
     assert labels.emotion in EMOTIONS
     assert labels.intensity in (None, *INTENSITIES)
     assert labels.gender in (None, "male", "female")
@@ -52,7 +52,7 @@ def test_names_of_the_others_are_unknown(corpus: str) -> None:
 
 @pytest.mark.parametrize("corpus", REAL)
 def test_complete_has_clips(corpus: str) -> None:
-    assert min(CORPORA[corpus].complete.values()) > 0
+    assert min(CORPORA[corpus].expected_counts.values()) > 0
 
 
 @pytest.mark.parametrize("corpus", [corpus for corpus in REAL if CORPORA[corpus].folds])
@@ -61,7 +61,7 @@ def test_every_speaker_tests_once(corpus: str) -> None:
     assert folds is not None
     assert list(folds) == list(range(1, len(folds) + 1))
     tested = sorted(speaker for speakers in folds.values() for speaker in speakers)
-    assert tested == sorted({speaker for speaker, _ in CORPORA[corpus].complete})
+    assert tested == sorted({speaker for speaker, _ in CORPORA[corpus].expected_counts})
 
 
 @pytest.mark.parametrize("corpus", REAL)
@@ -100,7 +100,7 @@ def test_all_names_of_three_corpora(shared: Path, tmp_path: Path) -> None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).touch()
         labels = [CORPORA[corpus].parse(PurePosixPath(path.relative_to(folder))) for path in files_below(folder)]
-        assert len({label.name for label in labels}) == sum(CORPORA[corpus].complete.values())
+        assert len({label.name for label in labels}) == sum(CORPORA[corpus].expected_counts.values())
         found += len(labels)
     assert found == 9362
 

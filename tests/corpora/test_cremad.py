@@ -78,7 +78,7 @@ def test_malformed_names(name: str, message: str) -> None:
 
 def test_complete() -> None:
     emotions = Counter[str]()
-    for (_, emotion), count in CORPUS.complete.items():
+    for (_, emotion), count in CORPUS.expected_counts.items():
         emotions[emotion] += count
     assert emotions == {"neutral": 1087} | dict.fromkeys(("angry", "disgust", "fearful", "happy", "sad"), 1271)
 
@@ -92,7 +92,7 @@ def test_agrees_with_emobox(shared: Path) -> None:
         assert (labels.emotion_raw, f"{labels.name}.wav") == (row.label, row.file)
         counts[labels.speaker, labels.emotion] += 1
         levels[labels.intensity] += 1
-    assert counts == CORPUS.complete
+    assert counts == CORPUS.expected_counts
     assert levels == {"low": 455, "medium": 455, "high": 455, None: 6077}
 
 

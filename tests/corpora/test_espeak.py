@@ -29,6 +29,7 @@ def test_speaks_16_bits_at_22050_hz(tmp_path: Path) -> None:
         assert file.getnframes() > 5_000
 
 
+@pytest.mark.slow
 def test_every_speaker_has_a_sound_of_its_own(tmp_path: Path) -> None:
     sounds = set()
     for speaker, voice in VOICES.items():

@@ -1,4 +1,4 @@
-"""Tables of corpora that the pipeline does not know: what is read, what is left out and why, what is an error."""
+"""Tables of corpora: labels, rows that are left out with their reasons, and errors."""
 
 import csv
 import re
@@ -39,7 +39,7 @@ def described(table: str = "list.csv", base: str = "audio") -> TableParams:
 
 
 def of_files(raw: Path, params: TableParams) -> tuple[dict[Path, Labels], list[tuple[Path, str, str]]]:
-    """What `listed` finds in a table of whole files."""
+    """Content of a table without segments, by path."""
     found = listed(raw, params)
     assert all(segment.is_whole for segment in found.labelled)
     by_path = {segment.path: labels for segment, labels in found.labelled.items()}
@@ -70,7 +70,7 @@ def test_rows() -> None:
     assert not left_out
 
 
-def test_only_what_must_be_there() -> None:
+def test_required_columns_only() -> None:
     labelled, left_out = read("filepath,emotion\na.wav,joy\nb.wav,happy\n")
     assert labelled[RAW / "audio/a.wav"] == Labels("a", "unknown", "happy", "joy")
     assert labelled[RAW / "audio/b.wav"] == Labels("b", "unknown", "happy", "happy")
@@ -178,7 +178,7 @@ def test_speakers_may_all_be_unknown() -> None:
 
 
 def test_a_speaker_in_two_spellings_of_the_same_letters() -> None:
-    """As macOS writes names, and as others do: one person, who must not be on both sides of a split."""
+    """As written by macOS and by other systems; both are one speaker."""
     labelled, _ = read("filepath,emotion,speaker\na.wav,joy,Zoe\u0308\nb.wav,joy,Zo\u00eb\n")
     assert {labels.speaker for labels in labelled.values()} == {"Zo\u00eb"}
 
@@ -199,7 +199,7 @@ def test_a_speaker_in_two_spellings_of_the_same_letters() -> None:
         ("Anna", "Anna\u200b"),  # a blank of no width
     ],
 )
-def test_one_person_under_two_names(one: str, other: str) -> None:
+def test_spellings_of_one_speaker(one: str, other: str) -> None:
     with pytest.raises(click.ClickException) as caught:
         read(f"filepath,emotion,speaker\na.wav,joy,{one}\nb.wav,joy,{other}\nc.wav,joy,else\n")
     assert f"'{one}' and '{other}'" in caught.value.message
@@ -219,7 +219,7 @@ def test_one_person_under_two_names(one: str, other: str) -> None:
         ("ab", "a b"),
     ],
 )
-def test_two_persons(one: str, other: str) -> None:
+def test_different_speakers(one: str, other: str) -> None:
     labelled, _ = read(f"filepath,emotion,speaker\na.wav,joy,{one}\nb.wav,joy,{other}\n")
     assert {labels.speaker for labels in labelled.values()} == {one, other}
 
@@ -237,7 +237,7 @@ def test_paths_from_windows() -> None:
     assert reasons(left_out) == [("x.wav", "missing")]
 
 
-def test_links_stay_as_they_are(tmp_path: Path) -> None:
+def test_links_are_not_resolved(tmp_path: Path) -> None:
     drive, project = tmp_path / "drive", tmp_path / "project"
     touch(drive / "audio", "a.wav", "b.wav")
     (project / "data/raw").mkdir(parents=True)
@@ -247,7 +247,7 @@ def test_links_stay_as_they_are(tmp_path: Path) -> None:
     labelled, _ = of_files(raw, described())
     assert {path: labels.name for path, labels in labelled.items()} == {
         raw / "audio/a.wav": "a",
-        raw / "audio/b.wav": "b",  # the table has it by another way
+        raw / "audio/b.wav": "b",  # by its absolute path in the table
     }
 
 
@@ -266,7 +266,7 @@ def test_audio_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["a\0.wav", "x" * 300 + ".wav", "x/" * 3000 + ".wav"])
-def test_paths_that_no_file_system_takes(path: str) -> None:
+def test_impossible_paths(path: str) -> None:
     pd.DataFrame({"filepath": [path, "a.wav"], "emotion": "joy"}).to_parquet(RAW / "list.parquet")
     labelled, left_out = of_files(RAW, described("list.parquet"))
     assert [path.name for path in labelled] == ["a.wav"]
@@ -445,7 +445,7 @@ def test_the_same_segment_twice() -> None:
     found = listed(RAW, described())
     assert [labels.name for labels in found.labelled.values()] == ["a@1-2", "b@1-3", "c"]
     assert [(str(segment.path.name), segment.times, reason, detail) for segment, reason, detail in found.left_out] == [
-        ("a.wav", "1-2", "duplicate", "another row says the same of this segment"),
+        ("a.wav", "1-2", "duplicate", "another row labels this segment equally"),
         *[
             (
                 "b.wav",
@@ -455,13 +455,13 @@ def test_the_same_segment_twice() -> None:
             )
         ]
         * 2,
-        ("c.wav", "0-end", "duplicate", "another row says the same of this file"),
+        ("c.wav", "0-end", "duplicate", "another row labels this file equally"),
     ]
 
 
 @pytest.mark.parametrize(("there", "missing"), [("start", "end"), ("end", "start")])
 def test_a_start_without_an_end(there: str, missing: str) -> None:
-    """Such as a start and a duration: each clip would go on to the file's end."""
+    """Such as a start and a duration: each clip would end with its file."""
     (RAW / "list.csv").write_text(f"filepath,{there},duration,emotion\na.wav,1,2,joy\n")
     with pytest.raises(click.ClickException, match=f"a column for '{there}' and none for '{missing}'") as caught:
         listed(RAW, described())
@@ -472,8 +472,8 @@ def test_a_start_without_an_end(there: str, missing: str) -> None:
 # Columns under other names
 
 
-def proposed(message: str, change: str) -> TableParams:
-    """The section with the line that an error proposes."""
+def suggested(message: str, change: str) -> TableParams:
+    """The section with the line that an error suggests."""
     line = re.search(rf"below 'tables.mine': ({change}: .*?)(?: \(or null|$)", message)
     assert line, message
     indented = SECTION.replace("    intensities: {}", f"    intensities: {{}}\n    {line[1]}")
@@ -499,7 +499,7 @@ def proposed(message: str, change: str) -> TableParams:
     ],
 )
 @pytest.mark.parametrize("separator", [",", ";"])
-def test_near_misses_are_errors_that_say_what_to_write(header: str, columns: dict[str, str], separator: str) -> None:
+def test_other_names_of_columns_are_errors_with_a_remedy(header: str, columns: dict[str, str], separator: str) -> None:
     names = next(csv.reader([header]))
     count = len(names)
     row = ["a.wav", "joy", "anna", "", ""][:count]
@@ -509,7 +509,7 @@ def test_near_misses_are_errors_that_say_what_to_write(header: str, columns: dic
         listed(RAW, described())
     for ours, theirs in columns.items():
         assert f"'{theirs}' looks like '{ours}'" in caught.value.message
-    section = proposed(caught.value.message, "columns")
+    section = suggested(caught.value.message, "columns")
     assert section.columns is not None and columns.items() <= section.columns.items()
     found = listed(RAW, section)
     assert [(labels.speaker, labels.emotion) for labels in found.labelled.values()] == [("anna", "happy")]
@@ -520,7 +520,7 @@ def test_near_misses_are_errors_that_say_what_to_write(header: str, columns: dic
     "unused",
     ["level", "subject_matter", "text", "duration", "offset", "emotional", "age", "end_of_day", "tender"],
 )
-def test_other_columns_are_none_of_ours(unused: str) -> None:
+def test_other_columns_are_unused(unused: str) -> None:
     (RAW / "list.csv").write_text(f"filepath,emotion,{unused}\na.wav,joy,x\n")
     found = listed(RAW, described())
     assert len(found.labelled) == 1
@@ -562,7 +562,7 @@ def test_files_of_another_suffix() -> None:
     with pytest.raises(click.ClickException, match="but a.wav; if these are meant, write in params.yaml") as caught:
         listed(RAW, described())
     assert caught.value.message.endswith("below 'tables.mine': suffix: .wav")
-    found = listed(RAW, proposed(caught.value.message, "suffix"))
+    found = listed(RAW, suggested(caught.value.message, "suffix"))
     assert [labels.name for labels in found.labelled.values()] == ["a", "deep/d", "b"]
     assert [(segment.path.name, reason) for segment, reason, _ in found.left_out] == [("z.wav", "missing")]
 
@@ -592,7 +592,7 @@ def test_parquet_under_any_name(name: str) -> None:
         (b"\x1f\x8b\x08\x00\x00", "binary"),
     ],
 )
-def test_files_that_are_no_tables(content: bytes, what: str) -> None:
+def test_files_that_are_not_tables(content: bytes, what: str) -> None:
     (RAW / "list.xlsx").write_bytes(content)
     with pytest.raises(click.ClickException, match="save it as one of these$") as caught:
         listed(RAW, described("list.xlsx"))
@@ -600,7 +600,7 @@ def test_files_that_are_no_tables(content: bytes, what: str) -> None:
     assert caught.value.message.isprintable()
 
 
-def test_labels_that_are_not_known_are_counted() -> None:
+def test_unknown_labels_are_counted() -> None:
     (RAW / "list.csv").write_text("filepath,emotion,intensity\na.wav,7,\nb.wav,7,\nc.wav,joy,very\n")
     found = listed(RAW, described())
     assert found.unknown == {("emotion", "7"): 2, ("intensity", "very"): 1}
@@ -608,7 +608,7 @@ def test_labels_that_are_not_known_are_counted() -> None:
 
 
 def test_nemo_as_published(shared: Path) -> None:
-    """Speakers padded with blanks, names of .wav where the audio is FLAC, words of its own."""
+    """Speakers padded with blanks, paths with .wav for FLAC files, other labels."""
     raw = shared / "corpora/nemo"
     words = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
     section = TableParams("data.tsv", "samples", "CC BY-NC-SA 4.0", words, {})

@@ -1,4 +1,4 @@
-"""Tables add up, and each warning is seen where it is due and nowhere else."""
+"""Tables add up, and each warning appears only for its confound."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,20 +45,20 @@ def corpus(name: str = "a", speakers: int = 8) -> Clips:
 
 
 def split(clips: Clips, test: Callable[[Clips], pd.Series], train: Callable[[Clips], pd.Series] | None = None) -> Clips:
-    """Table of a split; clips that neither test nor train are not in it, those that may do both test."""
+    """Table of a split; clips in neither partition are not in it, clips in both are in test."""
     testing = test(clips)
     training = ~testing if train is None else train(clips) & ~testing
     named = clips.assign(partition=np.where(testing, "test", "train"))
     return named.loc[testing | training, ["id", "partition"]]
 
 
-def in_order(clips: Clips) -> dict[str, Clips]:
+def without_shared_sentences(clips: Clips) -> dict[str, Clips]:
     """A split that shares no sentences."""
     return {"full-1": split(clips, lambda c: c["sentence"] == "1")}
 
 
 def warned(clips: Clips, splits: dict[str, Clips] | None = None, chosen: AnalyseParams = CHOSEN) -> dict[str, str]:
-    return analysis.warnings(clips, in_order(clips) if splits is None else splits, chosen, NYQUIST_HZ)
+    return analysis.warnings(clips, without_shared_sentences(clips) if splits is None else splits, chosen, NYQUIST_HZ)
 
 
 def two() -> Clips:
@@ -83,7 +83,7 @@ def test_counts_add_up() -> None:
             assert parts["hours"].sum() == pytest.approx(whole["hours"].item(), abs=5e-4)
 
 
-def test_what_is_not_known_is_unknown() -> None:
+def test_nulls_are_unknown() -> None:
     clips = corpus().assign(gender=None)
     table = analysis.counts(clips, ["corpus"])
     assert table.loc[table["attribute"] == "gender", "value"].tolist() == ["unknown"]
@@ -103,7 +103,7 @@ def test_quartiles() -> None:
     assert found.tolist() == pytest.approx(angry.quantile([0.25, 0.5, 0.75]).tolist())
 
 
-def test_what_no_clip_has_makes_no_row_and_no_key() -> None:
+def test_measures_that_no_clip_has() -> None:
     clips = corpus()
     clips.loc[clips["emotion"] == "sad", "f0_median_hz"] = np.nan
     table = analysis.quartiles(clips, ["corpus"])
@@ -137,7 +137,7 @@ def test_histogram_adds_up() -> None:
     assert analysis.histogram(clips.assign(f0_median_hz=np.nan), "f0_median_hz").empty
 
 
-def test_clips_that_a_split_does_without_are_left_out() -> None:
+def test_clips_outside_a_split_are_left_out() -> None:
     clips = corpus()
     splits = {
         "full-1": split(clips, lambda c: c["speaker"] == "a_0"),
@@ -173,7 +173,7 @@ def test_examples_are_of_median_duration() -> None:
 
 
 @pytest.mark.parametrize("clips", [corpus(), two()], ids=["one corpus", "two corpora"])
-def test_nothing_is_said_of_clips_in_order(clips: Clips) -> None:
+def test_no_warnings(clips: Clips) -> None:
     assert warned(clips) == {}
 
 
@@ -212,7 +212,7 @@ def test_an_emotion_of_one_gender() -> None:
 
 
 @pytest.mark.parametrize("left", [0, 3])
-def test_an_emotion_that_one_corpus_hardly_has(left: int) -> None:
+def test_an_emotion_rare_in_one_corpus(left: int) -> None:
     clips = two()
     of_b = clips[(clips["corpus"] == "b") & (clips["emotion"] == "sad")]
     clips = clips.drop(of_b.index[left:])
@@ -245,35 +245,35 @@ def test_corpora_of_different_bandwidth() -> None:
     assert "`audio.sampling_rate` to about 7700" in found["bandwidth_of_corpora"]
 
 
-def test_bandwidth_that_the_prepared_rate_cuts_off_does_not_count() -> None:
+def test_bandwidth_above_nyquist_is_ignored() -> None:
     clips = two()
     clips.loc[clips["corpus"] == "b", "bandwidth_hz"] = 20_000
     assert warned(clips) == {}
-    assert list(analysis.warnings(clips, in_order(clips), CHOSEN, 24_000)) == ["bandwidth_of_corpora"]
+    assert list(analysis.warnings(clips, without_shared_sentences(clips), CHOSEN, 24_000)) == ["bandwidth_of_corpora"]
 
 
-def test_sentences_that_train_and_test() -> None:
+def test_sentences_in_train_and_test() -> None:
     clips = corpus()
-    splits = in_order(clips) | {
+    splits = without_shared_sentences(clips) | {
         "full-2": split(clips, lambda c: c["speaker"] == "a_0"),
         "other-1": split(clips, lambda c: c["speaker"] == "a_0", lambda c: c["sentence"] == "2"),
         "other_still-1": split(clips, lambda c: c["sentence"] == "3"),
     }
     found = warned(clips, splits)
     assert list(found) == ["sentences_of_full", "sentences_of_other"]
-    assert found["sentences_of_full"].startswith("in scenario 'full', 9 of 33 test clips speak a sentence of train")
+    assert found["sentences_of_full"].startswith("in scenario 'full', 9 of 33 test clips have a sentence of train")
     assert found["sentences_of_other"].startswith("in scenario 'other', 3 of 9 test clips")
     assert warned(clips.assign(sentence=None), splits) == {}
 
 
 def test_valid_clips_may_share_sentences() -> None:
     clips = corpus()
-    table = in_order(clips)["full-1"]
+    table = without_shared_sentences(clips)["full-1"]
     table.loc[table["id"].str.startswith("a/1-"), "partition"] = "valid"
     assert warned(clips, {"full-1": table}) == {}
 
 
-def test_a_sentence_that_two_corpora_have_is_one() -> None:
+def test_corpora_share_sentences() -> None:
     clips = two()
     splits = {"cross_corpus-1": split(clips, lambda c: c["corpus"] == "b")}
     assert list(warned(clips, splits)) == ["sentences_of_cross_corpus"]

@@ -1,4 +1,4 @@
-"""Speakers never cross, folds cover everybody once, and the order of rows does not matter."""
+"""No speaker is in two partitions, folds test each speaker once, and the order of rows has no effect."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +23,7 @@ from pipeline.data.splits import (
 )
 
 FULL = Full("full")
-AGREED = {"ravdess": ravdess.FOLDS, "esd": esd.FOLDS}
+PUBLISHED = {"ravdess": ravdess.FOLDS, "esd": esd.FOLDS}
 
 
 def clips(
@@ -33,7 +33,7 @@ def clips(
     sentences: Iterable[str | None] = (None,),
     language: str = "en",
 ) -> pd.DataFrame:
-    """Some emotions of each speaker; one called f… is female, m… male, others have no gender."""
+    """Clips of each speaker; the first letter of a speaker, f or m, is the gender."""
     rows = [
         {
             "id": f"{corpus}/{speaker}-{emotion}-{sentence}",
@@ -52,9 +52,9 @@ def clips(
 
 
 def cut(frame: pd.DataFrame, fold: int, scenario: Scenario = FULL, **changes: Any) -> pd.DataFrame:
-    """Rows of the frame that have a partition, with it; the index is the id."""
+    """Rows with their partition, by id."""
     params = {"n_folds": 6, "sentence_groups": 1, "train_only": (), "scenarios": {}} | changes
-    split = partitions(frame, fold, scenario, SplitParams(**params), AGREED)
+    split = partitions(frame, fold, scenario, SplitParams(**params), PUBLISHED)
     assert split["id"].is_monotonic_increasing
     return split.merge(frame, on="id", validate="1:1").set_index("id")
 
@@ -74,7 +74,7 @@ def speakers_by_partition(frame: pd.DataFrame, fold: int, n_folds: int = 6) -> d
     return {str(part): set(own["speaker"]) for part, own in rows.groupby("partition")}
 
 
-@pytest.mark.parametrize("frame", [RAVDESS, DEMO, BOTH], ids=["agreed", "grouped", "both"])
+@pytest.mark.parametrize("frame", [RAVDESS, DEMO, BOTH], ids=["published", "grouped", "both"])
 def test_speakers_never_cross(frame: pd.DataFrame) -> None:
     tested: list[str] = []
     for fold in range(1, 7):
@@ -85,7 +85,7 @@ def test_speakers_never_cross(frame: pd.DataFrame) -> None:
     assert sorted(tested) == sorted(frame["speaker"].unique())
 
 
-def test_agreed_fold() -> None:
+def test_published_fold() -> None:
     parts = speakers_by_partition(RAVDESS, 2)
     assert parts["test"] == {"ravdess_04", "ravdess_10", "ravdess_12", "ravdess_14"}
     assert parts["valid"] == {"ravdess_01", "ravdess_11", "ravdess_20", "ravdess_21"}
@@ -122,13 +122,13 @@ def test_partners() -> None:
     assert [partner(fold, 5) for fold in range(1, 6)] == [2, 1, 4, 3, 1]
 
 
-def test_part_of_an_agreed_fold_is_enough() -> None:
+def test_part_of_a_published_fold_is_enough() -> None:
     some = RAVDESS[RAVDESS["speaker"].isin(["ravdess_01", "ravdess_04", "ravdess_05", "ravdess_06"])]
     parts = speakers_by_partition(some, 1)
     assert parts == {"train": {"ravdess_05", "ravdess_06"}, "valid": {"ravdess_04"}, "test": {"ravdess_01"}}
 
 
-def test_speaker_of_no_agreed_fold_trains() -> None:
+def test_speaker_of_no_fold_trains() -> None:
     parts = speakers_by_partition(pd.concat([RAVDESS, clips("ravdess", ["99"])]), 1)
     assert "ravdess_99" in parts["train"]
 
@@ -155,7 +155,7 @@ def test_speaker_of_no_agreed_fold_trains() -> None:
         (pd.concat([RAVDESS, clips("ravdess", ["01"], ["calm"])]), 1, "no training clip is calm"),
     ],
 )
-def test_what_cannot_be_split(frame: pd.DataFrame, fold: int, message: str) -> None:
+def test_errors(frame: pd.DataFrame, fold: int, message: str) -> None:
     with pytest.raises(SplitError, match=message):
         cut(frame, fold)
 
@@ -258,7 +258,7 @@ def test_cross_language(fold: int) -> None:
     assert len(speakers(rows, "test")) == 10
 
 
-def test_who_speaks_on_both_sides_does_not_train() -> None:
+def test_speakers_on_both_sides_do_not_train() -> None:
     bilingual = pd.concat([ESD, clips("esd", ["0001"], ["angry"], language="en").assign(id="esd/0001-english")])
     rows = cut(bilingual, 1, Cross("cross_language", ("en",), ("zh",)))
     assert "esd/0001-english" not in rows.index
@@ -269,20 +269,20 @@ def test_who_speaks_on_both_sides_does_not_train() -> None:
 @pytest.mark.parametrize("scenario", [FULL, LOW], ids=lambda scenario: scenario.kind)
 def test_sentences_apart(fold: int, scenario: Scenario) -> None:
     rows = cut(ACTED, fold, scenario, sentence_groups=2)
-    said = rows.groupby("partition")["sentence"].unique().map(set).to_dict()
+    sentences = rows.groupby("partition")["sentence"].unique().map(set).to_dict()
     here, other = ({"dogs"}, {"kids"}) if fold % 2 else ({"kids"}, {"dogs"})
-    assert said == {"test": here, "train": other, "valid": other}
+    assert sentences == {"test": here, "train": other, "valid": other}
     whole = cut(ACTED, fold, scenario)
     for part in ("train", "valid", "test"):
         assert speakers(rows, part) == speakers(whole, part)
 
 
-def test_a_sentence_that_two_corpora_have_is_in_one_group() -> None:
+def test_corpora_share_groups_of_sentences() -> None:
     others = clips("demo", [f"m{number:02}" for number in range(12)], ALL, ("kids", "zebras"))
     for fold in (1, 2):
         rows = cut(pd.concat([ACTED, others]), fold, sentence_groups=2)
-        heard = set(rows.loc[rows["partition"] == "test", "sentence"])
-        assert not heard & set(rows.loc[rows["partition"] != "test", "sentence"])
+        tested = set(rows.loc[rows["partition"] == "test", "sentence"])
+        assert not tested & set(rows.loc[rows["partition"] != "test", "sentence"])
         assert rows.groupby("corpus")["partition"].nunique().eq(3).all()
 
 
@@ -319,47 +319,45 @@ def test_corpora_that_only_train() -> None:
             clips("tess", ["f1", "f2"]),
             FULL,
             {"n_folds": "speakers"},
-            "tess: has 2 speakers.*name it in split.train_only",
+            "tess: has 2 speakers.*add it to split.train_only",
         ),
-        (clips("mine", ["unknown"]), FULL, {}, "mine: it is not known who speaks.*split.train_only"),
+        (clips("mine", ["unknown"]), FULL, {}, "mine: its speakers are unknown.*split.train_only"),
         (DEMO, FULL, {"train_only": ("tess",)}, "train_only: no clip is of tess"),
         (DEMO, FULL, {"train_only": ("demo",)}, "fold 1 of 'full' has no valid clip"),
-        (DEMO, FULL, {"sentence_groups": 2}, "demo does not say which sentence is spoken"),
+        (DEMO, FULL, {"sentence_groups": 2}, "demo has clips without a sentence"),
         (ACTED, FULL, {"sentence_groups": 3}, "ravdess has no sentence of its own for each of 3 groups"),
-        (ACTED, NeutralOnly("neutral_only", 17, 1), {}, "complete_speakers is 17, but only 16 speakers train"),
-        (ACTED, Imbalanced("imbalanced", {"calm": 0.1}, 1), {}, "keep some of calm, which no clip is"),
+        (ACTED, NeutralOnly("neutral_only", 17, 1), {}, "complete_speakers is 17, but train has only 16"),
+        (ACTED, Imbalanced("imbalanced", {"calm": 0.1}, 1), {}, "keeps a share of calm, but no clip has it"),
         (
             pd.concat([DEMO, clips("mine", ["unknown"])]),
             LOW,
             {"train_only": ("mine",)},
-            "'low_data' chooses speakers, but of mine it is not known who speaks",
+            "'low_data' selects speakers, but those of mine are unknown",
         ),
         (
             BOTH,
             Cross("cross_corpus", ("demo",), ("ravdess",)),
             {"train_only": ("ravdess",)},
-            "'cross_corpus' tests ravdess, which split.train_only lets only train",
+            "'cross_corpus' tests ravdess, which is in split.train_only",
         ),
         (BOTH, Cross("cross_corpus", ("demo",), ("savee",)), {}, "no clip has corpus 'savee', found demo, ravdess"),
-        (BOTH, Cross("cross_corpus", ("demo",), ("demo",)), {}, "demo is to train and to test"),
+        (BOTH, Cross("cross_corpus", ("demo",), ("demo",)), {}, "demo is in train and in test"),
         (ESD, Cross("cross_language", ("en",), ("de",)), {}, "no clip has language 'de', found en, zh"),
         (
             pd.concat([DEMO, clips("mine", ["unknown"])]),
             Cross("cross_corpus", ("demo",), ("mine",)),
             {},
-            "mine: it is not known who speaks, so it cannot test",
+            "mine: its speakers are unknown, so it cannot test",
         ),
     ],
 )
-def test_what_a_scenario_cannot_have(
-    frame: pd.DataFrame, scenario: Scenario, changes: dict[str, Any], message: str
-) -> None:
+def test_scenario_errors(frame: pd.DataFrame, scenario: Scenario, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SplitError, match=message):
         cut(frame, 1, scenario, **changes)
 
 
-def test_not_even_neutral_clips_of_an_emotion() -> None:
-    """An emotion that no complete speaker acts cannot be learned."""
-    only = ACTED[(ACTED["emotion"] != "sad") | (ACTED["speaker"] == "ravdess_01")]  # who tests in fold 1
+def test_an_emotion_that_no_train_speaker_has() -> None:
+    """Clips of such an emotion cannot test."""
+    only = ACTED[(ACTED["emotion"] != "sad") | (ACTED["speaker"] == "ravdess_01")]  # who is in test in fold 1
     with pytest.raises(SplitError, match="no training clip is sad"):
         cut(only, 1, NEUTRAL_ONLY)

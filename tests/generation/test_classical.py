@@ -4,8 +4,8 @@ import librosa
 import numpy as np
 import pytest
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.generation.classical import CHANGES, ClassicalParams, Perturbation, faded
 
 RATE = 16_000
@@ -75,7 +75,7 @@ def spoken(seed: int) -> np.ndarray:
         parts += [10 ** (-draw.uniform(0, 1.2)) * bump, np.full(round(draw.uniform(0, 0.3) * RATE), 1e-3)]
     parts.append(10 ** (-1.3) * np.linspace(1, 0, RATE // 4))
     envelope = np.concatenate(parts)
-    return recordings.prepare(envelope * draw.standard_normal(len(envelope)), RATE, PREPARED)
+    return preparation.prepare(envelope * draw.standard_normal(len(envelope)), RATE, PREPARED)
 
 
 @pytest.mark.parametrize("gain_db", [-6.0, 6.0])
@@ -88,7 +88,7 @@ def test_neither_levelling_nor_trimming_takes_a_fade_away(gain_db: float) -> Non
         gains_db = 20 * np.log10(factors)
         shares = [power[np.abs(gains_db - end_db) < 3.01].sum() / power.sum() for end_db in (0, gain_db)]
         assert min(shares) > 0.15, seed
-        before, after = (len(recordings.prepare(each, RATE, PREPARED)) for each in (clip, clip * factors))
+        before, after = (len(preparation.prepare(each, RATE, PREPARED)) for each in (clip, clip * factors))
         assert before - after <= 256, seed  # two steps of trimming, 16 ms
 
 

@@ -12,9 +12,9 @@ import soundfile
 import soxr
 
 from pipeline import scorers
-from pipeline.audio import recordings
+from pipeline.audio import decoding, preparation
 from pipeline.audio.acoustics import AcousticsParams, classifier_features
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, workers
 from pipeline.core.manifest import Segment
 from pipeline.core.shards import Shard
@@ -75,11 +75,11 @@ def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> No
     assert (said["params"], said["split"], said["model"]) == ("0123", "full-1", "models/dcgan")
     shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
     for row in rows.itertuples():
-        recording = recordings.read(Path(row.filepath))
+        recording = decoding.read(Path(row.filepath))
         assert recording.sha256 == row.sha256
-        again = recordings.prepare(recording.samples, RATE, PREPARED)
+        again = preparation.prepare(recording.samples, RATE, PREPARED)
         expected = classifier_features(again, RATE, ACOUSTICS) | scorers.scorer_features(again, RATE)
-        for name in ("log_mel", "functionals", "gate", "voice"):
+        for name in ("log_mel", "functionals", "gate", "speakers"):
             np.testing.assert_allclose(shard.array(row.id, name), expected[name], rtol=1e-5)
 
 
@@ -92,7 +92,7 @@ def test_words_against_the_source(make: Callable[..., pd.DataFrame], rate: int) 
     """The source's ends are trimmed, as they were before its features went into a generator."""
     silence = np.zeros(rate // 2)
     path = source(np.concatenate([silence, 0.1 * soxr.resample(voice(), RATE, rate), silence]), rate)
-    trimmed = recordings.prepare(recordings.read(*path).samples, rate, PREPARED)
+    trimmed = preparation.prepare(decoding.read(*path).samples, rate, PREPARED)
     noise = np.random.default_rng(0).standard_normal(RATE)
     same, other, none = make(*map(Synthesis, (trimmed, noise, trimmed), (path, path, None)))["intelligibility"]
     assert same > 0.99 and other < 0.3 and np.isnan(none)

@@ -1,4 +1,4 @@
-"""Toy voices that the judges' tests share."""
+"""Synthetic speech for the tests of the scorers."""
 
 from collections.abc import Callable
 
@@ -12,9 +12,9 @@ Speak = Callable[..., np.ndarray]
 
 @pytest.fixture(scope="session")
 def speak() -> Speak:
-    """Function that makes a clip of a toy voice, (samples,) at 16 kHz."""
+    """Function that synthesises a clip, (samples,) at 16 kHz."""
 
-    def say(
+    def synthesise(
         f0_hz: float = 150.0,
         tilt_db: float = -9.0,
         syllables_hz: float = 4.0,
@@ -22,7 +22,7 @@ def speak() -> Speak:
         seed: int = 0,
         duration_s: float = 1.0,
     ) -> np.ndarray:
-        """Falling harmonics (dB an octave) under formants, with vibrato, in syllables; no two seeds are alike."""
+        """Falling harmonics (dB an octave) with formants, vibrato and syllables; each seed gives another clip."""
         draw = np.random.default_rng(seed)
         f0_hz *= 2 ** (draw.normal(0, 0.5) / 12)
         time = np.arange(round(duration_s * RATE)) / RATE
@@ -35,7 +35,7 @@ def speak() -> Speak:
         sound *= 0.05 + np.sin(np.pi * rate_hz * time + draw.uniform(0, 3)) ** 2
         return (0.05 * sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
 
-    return say
+    return synthesise
 
 
 @pytest.fixture(

@@ -1,4 +1,4 @@
-"""The examiner's pitch; what it hears in emotions is in test_judge.py."""
+"""F0 in the evaluation classifier; its predictions are tested in test_scorer.py."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Toy speakers are known again by their formants, whatever their pitch, tilt and level."""
+"""Synthetic speakers are identified by their formants, for any F0, tilt and level."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ STYLES = ((110.0, -12.0), (140.0, -9.0), (190.0, -5.0))  # F0 [Hz] and tilt [dB 
 
 
 @pytest.fixture(scope="module")
-def heard(speak):
+def statistics(speak):
     """Function from speakers to the statistics of nine clips of each, three of each style, and who speaks."""
 
-    def listen(people: dict[str, tuple[float, ...]], gain: float = 1.0) -> tuple[np.ndarray, list[str]]:
+    def compute(people: dict[str, tuple[float, ...]], gain: float = 1.0) -> tuple[np.ndarray, list[str]]:
         rows, names = [], []
         for number, (name, formants_hz) in enumerate(people.items()):
             for seed in range(9):
@@ -26,17 +26,17 @@ def heard(speak):
                 names.append(name)
         return np.array(rows), names
 
-    return listen
+    return compute
 
 
 @pytest.fixture(scope="module")
-def voices(heard) -> SpeakerSpace:
-    return SpeakerSpace.fit(*heard(KNOWN))
+def space(statistics) -> SpeakerSpace:
+    return SpeakerSpace.fit(*statistics(KNOWN))
 
 
-def test_new_speakers_are_known_again(heard, voices: SpeakerSpace) -> None:
-    rows, names = heard(NEW)
-    embeddings = voices.embeddings(rows)
+def test_new_speakers_are_identified(statistics, space: SpeakerSpace) -> None:
+    rows, names = statistics(NEW)
+    embeddings = space.embeddings(rows)
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1)
     for number, name in enumerate(names):
         others = [other for other in range(len(names)) if other != number]
@@ -44,9 +44,9 @@ def test_new_speakers_are_known_again(heard, voices: SpeakerSpace) -> None:
         assert identify(embeddings[number], known) == name
 
 
-def test_by_clips_of_another_style(heard, voices: SpeakerSpace) -> None:
-    rows, names = heard(NEW)
-    embeddings, words = voices.embeddings(rows), np.array(names)
+def test_by_clips_of_another_style(statistics, space: SpeakerSpace) -> None:
+    rows, names = statistics(NEW)
+    embeddings, words = space.embeddings(rows), np.array(names)
     style = np.arange(len(names)) % 3
     for other in range(3):
         known = enrolled(embeddings[style != other], words[style != other].tolist())
@@ -54,8 +54,10 @@ def test_by_clips_of_another_style(heard, voices: SpeakerSpace) -> None:
         assert found == words[style == other].tolist()
 
 
-def test_level_does_not_matter(heard, voices: SpeakerSpace) -> None:
-    np.testing.assert_allclose(voices.embeddings(heard(NEW)[0]), voices.embeddings(heard(NEW, gain=0.5)[0]), atol=1e-3)
+def test_level_does_not_matter(statistics, space: SpeakerSpace) -> None:
+    np.testing.assert_allclose(
+        space.embeddings(statistics(NEW)[0]), space.embeddings(statistics(NEW, gain=0.5)[0]), atol=1e-3
+    )
 
 
 def test_enrolment() -> None:
@@ -69,12 +71,12 @@ def test_enrolment() -> None:
     assert identify(np.array([1.0, 0.0]), known) == "a"
 
 
-def test_same_clips_same_bytes(heard) -> None:
-    once, again = (SpeakerSpace.fit(*heard(KNOWN)).embeddings(heard(NEW)[0]).tobytes() for _ in range(2))
+def test_same_clips_same_bytes(statistics) -> None:
+    once, again = (SpeakerSpace.fit(*statistics(KNOWN)).embeddings(statistics(NEW)[0]).tobytes() for _ in range(2))
     assert once == again
 
 
-def test_clips_without_speech(odd: np.ndarray, voices: SpeakerSpace) -> None:
+def test_clips_without_speech(odd: np.ndarray, space: SpeakerSpace) -> None:
     row = speakers.statistics(odd, RATE)
     assert row.shape == (speakers.CEPSTRA - 1,)
-    assert np.isfinite(voices.embeddings(row[None])).all()
+    assert np.isfinite(space.embeddings(row[None])).all()

@@ -1,4 +1,4 @@
-"""A tiny project on which the stages have run, by the very commands of dvc.yaml, for the tests of the later ones."""
+"""Tiny projects on which stages have run by the commands of dvc.yaml."""
 
 import shlex
 import shutil
@@ -17,21 +17,26 @@ from pipeline.core import workers
 
 ROOT = Path(__file__).parents[2]
 RATE = 16_000
-SPEAKERS = {"f01": 150.0, "f02": 160.0, "m01": 140.0, "m02": 155.0}  # F0 [Hz]; fold 1 tests f01, and f02 validates
-EMOTIONS = {"neutral": (1.0, 0.05), "angry": (1.18, 0.05), "sad": (0.9, 0.03)}  # of the F0: its level and movement
+SPEAKERS = {
+    "f01": 150.0,
+    "f02": 160.0,
+    "m01": 140.0,
+    "m02": 155.0,
+}  # F0 [Hz]; fold 1: f01 test, f02 valid
+EMOTIONS = {"neutral": (1.0, 0.05), "angry": (1.18, 0.05), "sad": (0.9, 0.03)}  # level and movement of F0
 SENTENCES = (1, 2, 3)
 PAIRS = ("angry-neutral", "neutral-sad")
 SPLIT = {"scenario": "full", "fold": "1"}
 CYCLEGAN = {"generator": "cyclegan"}
 
-# What is changed of the repository's params.yaml, so that each key is always there.
+# Changes of the repository's params.yaml.
 TINY = {
     "folds": [1, 3],
     "pairs": list(PAIRS),
     "arms": ["none", "cyclegan"],
     "emotions": list(EMOTIONS),
     "hardware.device": "cpu",
-    "hardware.threads": 1,  # threads of a tiny network would wait for each other on busy cores
+    "hardware.threads": 1,  # more threads are slower for a tiny network
     "hardware.precision": "float32",
     "split.n_folds": 4,
     "vocoder.world.order": 16,
@@ -60,7 +65,7 @@ TINY = {
     "classify.cnn.checkpoints": 2,
 }
 
-# What is changed for a neural vocoder.
+# Further changes for a neural vocoder.
 NEURAL = {
     "prosody.f0": "none",
     "vocoders": ["istft"],
@@ -91,7 +96,7 @@ def run_stage(name: str, *more: str, **item: str) -> Result:
 
 
 def record(folder: Path) -> None:
-    """Write a demo corpus: voices with two formants whose pitch says the emotion, a little noise between silences."""
+    """Write a demo corpus: harmonics with a formant, F0 by emotion, a little noise, and silent ends."""
     draw = np.random.default_rng(0)
     for speaker, f0_hz in SPEAKERS.items():
         for emotion, (level, movement) in EMOTIONS.items():
@@ -117,10 +122,7 @@ def run_all(stages: Iterable[tuple[str, dict[str, str]]]) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[dict[str, Any]], None]) -> Path:
-    """Project with all that comes before `augment` on fold 1, and a pair of fold 3, which tests m01; not to be changed.
-
-    What trains in the one fold tests or validates in the other.
-    """
+    """Project before `augment` on fold 1, with one pair of fold 3, where m01 is in test; do not change it."""
     folder = tmp_path_factory.mktemp("finished")
     other = {"scenario": "full", "fold": "3"}
     with pytest.MonkeyPatch.context() as patch:
@@ -141,7 +143,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
 
 @pytest.fixture(scope="session")
 def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
-    """Project with all that comes before `evaluate`, of fold 1; not to be changed."""
+    """Project before `evaluate`, of fold 1; do not change it."""
     folder = tmp_path_factory.mktemp("classified")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -153,7 +155,7 @@ def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_
 
 @pytest.fixture(scope="session")
 def with_dcgan(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished project with a DC-GAN of fold 1 and its clips; not to be changed."""
+    """The finished project with a DC-GAN of fold 1 and its clips; do not change it."""
     folder = tmp_path_factory.mktemp("with_dcgan")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -165,7 +167,7 @@ def with_dcgan(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="session")
 def assessed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Project in which fold 1 was assessed; not to be changed."""
+    """Project with fold 1 assessed; do not change it."""
     folder = tmp_path_factory.mktemp("assessed")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -177,7 +179,7 @@ def assessed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
-    """Project with a pair of fold 1 whose clips a neural vocoder made, and one more of these; not to be changed."""
+    """Project with a pair of fold 1 that uses a neural vocoder, and another vocoder; do not change it."""
     folder = tmp_path_factory.mktemp("spoken")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     pair = {**SPLIT, **CYCLEGAN, "pair": PAIRS[0]}
@@ -193,7 +195,7 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
 
 @pytest.fixture
 def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the finished project as current directory, to do with as one likes."""
+    """A copy of the finished project as current directory."""
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "cores", lambda: 1)

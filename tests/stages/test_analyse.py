@@ -28,7 +28,7 @@ TABLES = {
 
 @pytest.fixture
 def analyse(stage: Stage) -> Callable[[], str]:
-    """Function that runs the stage and returns what it said, but for the bar."""
+    """Function that runs the stage and returns its standard output."""
 
     def run() -> str:
         result = stage("analyse")
@@ -71,7 +71,7 @@ def test_metrics(project: Path, analyse: Callable[[], str]) -> None:
     assert all(f"warning: {sentence}" in said for name, sentence in warnings.items() if name != "count")
 
 
-def test_metrics_hold_only_words_and_numbers(project: Path, analyse: Callable[[], str]) -> None:
+def test_metrics_have_no_nulls(project: Path, analyse: Callable[[], str]) -> None:
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     nothing = clips.assign(gender=None, intensity=None, language=None, sentence=None)
     manifest.write(nothing, Path("data/manifest.parquet"), manifest.CLIPS, "abc")
@@ -98,7 +98,7 @@ def test_tables(project: Path, analyse: Callable[[], str]) -> None:
     assert medians["angry", "f0_median_hz"] > medians["neutral", "f0_median_hz"] > medians["sad", "f0_median_hz"]
 
 
-def test_clips_that_a_split_does_without(project: Path, analyse: Callable[[], str]) -> None:
+def test_clips_outside_a_split(project: Path, analyse: Callable[[], str]) -> None:
     path = Path("data/splits/full-1.parquet")
     rows = manifest.read(path, manifest.PARTITIONED)
     manifest.write(rows[rows["partition"] == "test"], path, manifest.PARTITIONED, "abc")
@@ -117,7 +117,7 @@ def test_spectrograms(project: Path, analyse: Callable[[], str]) -> None:
     assert b"Software" not in (PLOTS / "spectrograms/demo.png").read_bytes()
 
 
-def test_same_bytes_again_whatever_the_number_of_processes(
+def test_same_bytes_for_any_number_of_processes(
     project: Path, analyse: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analyse()
@@ -127,17 +127,17 @@ def test_same_bytes_again_whatever_the_number_of_processes(
     assert len(first) == len(TABLES) + 2 and outputs() == first
 
 
-def test_what_is_warned_of_is_up_to_params(
+def test_thresholds_of_warnings(
     project: Path, analyse: Callable[[], str], params: Callable[[dict[str, Any]], None]
 ) -> None:
     params({"analyse.min_speakers": 4, "analyse.min_gender_share": 0.5})
     usual = analyse()
-    assert "test clips speak a sentence of train clips" in usual and "has 4 speakers" not in usual
+    assert "test clips have a sentence of train clips" in usual and "has 4 speakers" not in usual
     params({"analyse.min_speakers": 5})
     assert analyse().count("has 4 speakers, not 5 or more") == 3
 
 
-def test_splits_that_params_do_not_name_are_ignored(
+def test_other_splits_are_ignored(
     project: Path, analyse: Callable[[], str], params: Callable[[dict[str, Any]], None]
 ) -> None:
     Path("data/splits/full-9.parquet").write_bytes(b"no table at all")
@@ -184,7 +184,7 @@ def test_a_clip_without_features_is_named(project: Path, stage: Stage) -> None:
         ({"analyse.min_speakers": 0}, "'analyse.min_speakers' is 0"),
     ],
 )
-def test_params_that_do_not_fit_are_explained(
+def test_wrong_params(
     project: Path, stage: Stage, params: Callable[[dict[str, Any]], None], changes: dict[str, Any], message: str
 ) -> None:
     params(changes)

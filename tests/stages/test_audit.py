@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.cli import main
-from pipeline.core import hardware, manifest, models
+from pipeline.core import hardware, manifest, models, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.leakage import audit as auditing
 
@@ -104,7 +104,7 @@ def test_evaluate_says_where_arms_were_made_on_other_machines(stage: Callable[..
 def test_evaluate_depends_on_what_its_audit_opens(stage: Callable[..., Result], monkeypatch: Any) -> None:
     deps = YAML(typ="safe").load(Path(__file__).parents[2] / "dvc.yaml")["stages"]["evaluate"]["deps"]
     opened: list[Path] = []
-    for module, name in ((manifest, "read"), (manifest, "metadata"), (models, "config"), (models, "fingerprint")):
+    for module, name in ((manifest, "read"), (manifest, "metadata"), (models, "config"), (provenance, "fingerprint")):
         real = getattr(module, name)
 
         def spy(path: Path, *more: Any, real: Any = real) -> Any:
@@ -215,7 +215,7 @@ def test_every_split_and_arm_is_audited(
 )
 def test_test_clips_used_for_another_end(stage: Callable[..., Result], use: str, rule: str) -> None:
     rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
-    tested = models.clips_sha256(rows[rows["partition"] == "test"])
+    tested = provenance.clips_sha256(rows[rows["partition"] == "test"])
     for said in (tested, ""):
         change(PREDICTIONS, **{use: said})
         assert rule in audit().output
@@ -248,7 +248,7 @@ def test_generator_that_heard_others(stage: Callable[..., Result]) -> None:
 
 def test_gate_that_heard_others(stage: Callable[..., Result]) -> None:
     tested = manifest.read(TRAINING_SET, manifest.AUGMENTED).query("partition == 'test'")
-    for said in (models.clips_sha256(tested), ""):
+    for said in (provenance.clips_sha256(tested), ""):
         change(TRAINING_SET, gated_by=said)
         for result in (audit(), stage("evaluate")):
             assert result.exit_code == 1

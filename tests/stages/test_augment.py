@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from pipeline.core import manifest, models
+from pipeline.core import manifest, provenance
 from pipeline.core.shards import Shard, Writer
 
 SPLIT = Path("data/splits/full-1.parquet")
@@ -175,7 +175,10 @@ def test_judges_hear_nothing_but_real_train_clips(augment: Callable[..., Result]
     augment()
     before = CYCLEGAN.read_bytes()
     split = manifest.read(SPLIT, manifest.PARTITIONED).set_index("id")["partition"]
-    for kind, names in (("scorers", ("gate", "voice", "examiner")), ("classifier", ("log_mel", "functionals"))):
+    for kind, names in (
+        ("scorers", ("gate", "speakers", "evaluation_classifier")),
+        ("classifier", ("log_mel", "functionals")),
+    ):
         folder = Path("data/features") / kind / "demo"
         shard = Shard(folder)
         arrays = {id_: {name: np.array(shard.array(id_, name)) for name in names} for id_ in split.index}
@@ -187,12 +190,12 @@ def test_judges_hear_nothing_but_real_train_clips(augment: Callable[..., Result]
     assert CYCLEGAN.read_bytes() == before
     clips = manifest.read(CLIPS, manifest.CLIPS)
     train = clips[clips["id"].map(split) == "train"]
-    assert manifest.metadata(CYCLEGAN)["gated_by"] == models.clips_sha256(train)
+    assert manifest.metadata(CYCLEGAN)["gated_by"] == provenance.clips_sha256(train)
 
 
 def test_judges_that_heard_test_clips(augment: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     """A stage that hands them more than the train partition is not believed."""
-    right = models.clips_sha256
+    right = provenance.clips_sha256
     clips = manifest.read(CLIPS, manifest.CLIPS)
     heard: list[pd.DataFrame] = []
 
@@ -200,7 +203,7 @@ def test_judges_that_heard_test_clips(augment: Callable[..., Result], monkeypatc
         heard.append(rows)
         return right(clips) if len(heard) == 1 else right(rows)  # the first is what the gate learned from
 
-    monkeypatch.setattr(models, "clips_sha256", leaky)
+    monkeypatch.setattr(provenance, "clips_sha256", leaky)
     refused(augment(), "quality gate learned from other clips than the real train ones: full-1/cyclegan/demo/")
 
 

@@ -204,7 +204,7 @@ def test_synthetic_clips_do_not_standardise(classify: Classify) -> None:
     """Outlandish ones that weigh next to nothing change next to nothing, whatever their features."""
     for folder in Path("data/synthetic/full-1/cyclegan").glob("*/features"):
         shard, ids = Shard(folder), list(pd.read_parquet(folder / "index.parquet")["id"])
-        names = ("log_mel", "functionals", "gate", "voice")
+        names = ("log_mel", "functionals", "gate", "speakers")
         arrays = {id_: {name: 10 + 10 * shard.array(id_, name) for name in names} for id_ in ids}
         shutil.rmtree(folder)
         with Writer(folder) as writer:

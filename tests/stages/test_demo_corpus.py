@@ -1,4 +1,4 @@
-"""The stage on a tiny corpus that eSpeak NG really speaks."""
+"""The stage demo_corpus on a tiny corpus, with eSpeak NG."""
 
 import re
 import subprocess
@@ -50,11 +50,12 @@ def clips(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def speaking() -> None:
+def espeak() -> None:
     pytest.importorskip("espeakng_loader")
 
 
-@pytest.mark.usefixtures("speaking")
+@pytest.mark.slow
+@pytest.mark.usefixtures("espeak")
 def test_writes_every_clip_and_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(tmp_path, "first")
     assert result.exit_code == 0, result.output
@@ -75,7 +76,8 @@ def test_writes_every_clip_and_repeats_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert not set(clips(tmp_path / "other").values()) & set(written.values())
 
 
-@pytest.mark.usefixtures("speaking")
+@pytest.mark.slow
+@pytest.mark.usefixtures("espeak")
 def test_speakers_do_not_depend_on_their_number(tmp_path: Path) -> None:
     run(tmp_path, "two", emotions={"neutral": NONE})
     run(tmp_path, "four", emotions={"neutral": NONE}, speakers=4)
@@ -92,7 +94,7 @@ def test_empty_folder_without_demo(tmp_path: Path) -> None:
     assert not list((tmp_path / "demo").iterdir())
 
 
-@pytest.mark.usefixtures("speaking")
+@pytest.mark.usefixtures("espeak")
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -111,7 +113,7 @@ def test_faulty_clips_are_found_and_nothing_is_written(tmp_path: Path, changed: 
     assert not (tmp_path / "demo").exists()
 
 
-@pytest.mark.usefixtures("speaking")
+@pytest.mark.usefixtures("espeak")
 def test_cut_clip_is_found(tmp_path: Path) -> None:
     run(tmp_path)
     samples, sampling_rate = soundfile.read(tmp_path / "demo" / "f01" / "f01_s1_neutral_high.flac")
@@ -133,14 +135,14 @@ def test_cut_clip_is_found(tmp_path: Path) -> None:
         ({"clip_sd": {**NONE, "speed": 1}}, "'demo_corpus.clip_sd.speed' is not known"),
     ],
 )
-def test_params_that_are_not_understood(tmp_path: Path, changed: Any, message: str) -> None:
+def test_wrong_params(tmp_path: Path, changed: Any, message: str) -> None:
     result = run(tmp_path, **changed)
     assert result.exit_code == 1
     assert message in result.output
 
 
 def test_missing_espeak_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "espeakng_loader.py").write_text("raise ImportError")  # stands before the installed one
+    (tmp_path / "espeakng_loader.py").write_text("raise ImportError")  # precedes the installed one
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     result = run(tmp_path)
     assert result.exit_code == 1
@@ -148,15 +150,15 @@ def test_missing_espeak_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not (tmp_path / "demo").exists()
 
 
-def test_espeak_stays_outside() -> None:
+def test_stage_does_not_import_espeak() -> None:
     program = "import sys, pipeline.stages.demo_corpus; print([m for m in sys.modules if 'espeak' in m])"
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"
 
 
 def test_intensity_is_a_share_of_the_emotion(tmp_path: Path) -> None:
     quiet = {"speaker_sd": NONE, "acting_sd": NONE, "clip_sd": NONE, "expressiveness_sd": 0.0}
-    spoken = utterances(load(params_file(tmp_path, **quiet), "demo_corpus", DemoCorpusParams))
-    angry = {clip.path.stem: clip.prosody for clip in spoken["m01"] if "angry" in clip.path.stem}
+    by_speaker = utterances(load(params_file(tmp_path, **quiet), "demo_corpus", DemoCorpusParams))
+    angry = {clip.path.stem: clip.prosody for clip in by_speaker["m01"] if "angry" in clip.path.stem}
     assert angry["m01_s1_angry_high"] == Prosody(25, 2, 0, 4, 0)
     assert angry["m01_s1_angry_medium"].tilt_db == pytest.approx(0.7 * 4)
 
@@ -167,7 +169,7 @@ def test_settings_of_espeak() -> None:
     assert espeak_settings(Prosody(-90, -40, 900, 0, 0), 0) == {"rate": 80, "pitch": 0, "range": 35}
 
 
-@pytest.mark.usefixtures("speaking")
+@pytest.mark.usefixtures("espeak")
 def test_tilt_makes_a_clip_brighter(tmp_path: Path) -> None:
     run(tmp_path, speaker_sd=NONE, acting_sd=NONE, clip_sd=NONE, intensities={"high": 1.0})
 

@@ -1,4 +1,4 @@
-"""Features of a tiny corpus: all clips, frames that fit their durations, the same bytes each time."""
+"""Features of a tiny corpus: all clips, numbers of frames, same bytes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import decoding, preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 from pipeline.core.params import load
 from pipeline.core.shards import Shard
 from pipeline.scorers import evaluation_classifier, gate, speakers
 
-VOCODER, CLASSIFIER, JUDGES = (Path("data/features", whose, "demo") for whose in ("vocoder", "classifier", "scorers"))
+VOCODER, CLASSIFIER, SCORERS = (Path("data/features", kind, "demo") for kind in ("vocoder", "classifier", "scorers"))
 TABLE = Path("data/corpora/demo.parquet")
 Stage = Callable[..., Result]
 
@@ -32,20 +32,20 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_shards_have_the_clips(project: Path) -> None:
     clips = manifest.read(TABLE, manifest.CLIPS)
     assert len(clips) == 36
-    assert ids(VOCODER) == ids(CLASSIFIER) == ids(JUDGES) == list(clips["id"])
+    assert ids(VOCODER) == ids(CLASSIFIER) == ids(SCORERS) == list(clips["id"])
     assert set(contents(VOCODER)) == {"index.parquet", "spectrum.npy", "f0_hz.npy", "aperiodicity.npy"}
     assert set(contents(CLASSIFIER)) == {"index.parquet", "log_mel.npy", "functionals.npy"}
-    assert set(contents(JUDGES)) == {"index.parquet", "gate.npy", "examiner.npy", "voice.npy"}
+    assert set(contents(SCORERS)) == {"index.parquet", "gate.npy", "evaluation_classifier.npy", "speakers.npy"}
 
 
-def test_each_judge_goes_by_its_own_statistics_of_the_prepared_clip(project: Path) -> None:
+def test_scorers_have_statistics_of_the_prepared_clip(project: Path) -> None:
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     clip = manifest.read(TABLE, manifest.CLIPS).iloc[5]
-    recording = recordings.read(Path(clip["filepath"]))
-    samples = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
-    for name, judge in (("gate", gate), ("examiner", evaluation_classifier), ("voice", speakers)):
-        row = Shard(JUDGES).array(clip["id"], name)
-        np.testing.assert_array_equal(row, [judge.statistics(samples, prepared.sampling_rate).astype(np.float32)])
+    recording = decoding.read(Path(clip["filepath"]))
+    samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
+    for scorer in (gate, evaluation_classifier, speakers):
+        row = Shard(SCORERS).array(clip["id"], scorer.NAME)
+        np.testing.assert_array_equal(row, [scorer.statistics(samples, prepared.sampling_rate).astype(np.float32)])
 
 
 def test_frames_fit_the_prepared_clips(project: Path) -> None:
@@ -53,8 +53,8 @@ def test_frames_fit_the_prepared_clips(project: Path) -> None:
     of_vocoder, of_classifiers = Shard(VOCODER), Shard(CLASSIFIER)
     lengths = set()
     for clip in manifest.read(TABLE, manifest.CLIPS).itertuples():
-        recording = recordings.read(Path(clip.filepath))
-        samples = len(recordings.prepare(recording.samples, recording.sampling_rate, prepared))
+        recording = decoding.read(Path(clip.filepath))
+        samples = len(preparation.prepare(recording.samples, recording.sampling_rate, prepared))
         assert samples < len(recording.samples)  # of the corpus's silent ends
         spectrum, f0_hz, bands = (of_vocoder.array(clip.id, name) for name in ("spectrum", "f0_hz", "aperiodicity"))
         assert spectrum.shape == (samples // 80 + 1, 16)  # 5 ms, as params.yaml says
@@ -69,7 +69,7 @@ def test_frames_fit_the_prepared_clips(project: Path) -> None:
 
 
 def test_each_clip_has_its_own_features(project: Path) -> None:
-    """The voices' F0, as the corpus was made."""
+    """The median F0 is that of the synthetic voice."""
     shard = Shard(VOCODER)
     for speaker, f0_hz in (("f01", 150), ("m01", 140)):
         for emotion, level in (("neutral", 1.0), ("angry", 1.18), ("sad", 0.9)):
@@ -78,11 +78,11 @@ def test_each_clip_has_its_own_features(project: Path) -> None:
 
 
 def test_same_bytes_twice(stage: Stage) -> None:
-    before = contents(VOCODER), contents(CLASSIFIER), contents(JUDGES)
+    before = contents(VOCODER), contents(CLASSIFIER), contents(SCORERS)
     result = stage("features", corpus="demo")
     assert result.exit_code == 0, result.output
     assert "demo: features of 36 clips, 0.01 hours" in result.output
-    assert (contents(VOCODER), contents(CLASSIFIER), contents(JUDGES)) == before
+    assert (contents(VOCODER), contents(CLASSIFIER), contents(SCORERS)) == before
 
 
 @pytest.mark.parametrize(
@@ -105,4 +105,4 @@ def test_wrong_params(stage: Stage, params: Callable[..., None], changes: dict[s
 def test_missing_corpus(stage: Stage) -> None:
     result = stage("features", corpus="ravdess")
     assert result.exit_code == 1
-    assert "data/corpora/ravdess.parquet: not found; `dvc repro` makes it" in result.output
+    assert "data/corpora/ravdess.parquet: not found" in result.output

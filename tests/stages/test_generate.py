@@ -11,11 +11,11 @@ import soundfile
 from click.testing import Result
 
 from pipeline import scorers
-from pipeline.audio import recordings
+from pipeline.audio import decoding, preparation
 from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.intelligibility import intelligibility
-from pipeline.audio.recordings import AudioParams
-from pipeline.core import manifest, models
+from pipeline.audio.preparation import AudioParams
+from pipeline.core import manifest, models, provenance
 from pipeline.core.params import load
 from pipeline.core.shards import Shard
 from pipeline.stages.generate import synthetic_rows
@@ -74,7 +74,7 @@ def test_provenance(rows: pd.DataFrame) -> None:
     assert rows["id"].is_monotonic_increasing
     assert rows["is_synthetic"].all()
     assert set(rows["generator"]) == {"cyclegan"}
-    assert set(rows["generator_sha256"]) == {models.fingerprint(MODEL)}
+    assert set(rows["generator_sha256"]) == {provenance.fingerprint(MODEL)}
     assert set(rows["seed"]) == {models.load(MODEL)[1]["seed"]}
     assert rows["parameters"].isna().all()
     unknown = (
@@ -115,12 +115,12 @@ def test_audio(rows: pd.DataFrame) -> None:
         assert Path(row.filepath).parent == OUT
         about = soundfile.info(row.filepath)
         assert (about.format, about.subtype, about.channels) == ("FLAC", "PCM_16", 1)
-        recording = recordings.read(Path(row.filepath))
+        recording = decoding.read(Path(row.filepath))
         assert recording.sha256 == row.sha256
         assert recording.sampling_rate == row.sampling_rate == prepared.sampling_rate
         assert recording.duration == pytest.approx(row.duration)
         assert 0.3 < recording.duration < 0.6
-        assert np.abs(recording.samples).max() <= recordings.PEAK + 2**-15
+        assert np.abs(recording.samples).max() <= preparation.PEAK + 2**-15
         level_db = 20 * np.log10(np.sqrt(np.mean(recording.samples.astype(float) ** 2)))
         assert level_db == pytest.approx(prepared.level_db, abs=0.5)
 
@@ -129,9 +129,9 @@ def test_loud_clips_are_lowered_not_clipped(stage: Stage, params: Callable[..., 
     params({"audio.level_db": 0})
     assert stage("generate", **ITEM).exit_code == 0
     for path in OUT.glob("*.flac"):
-        samples = recordings.read(path).samples
-        assert np.abs(samples).max() == pytest.approx(recordings.PEAK, abs=2**-15)
-        assert np.count_nonzero(np.abs(samples) > 0.98 * recordings.PEAK) < 0.02 * len(samples)
+        samples = decoding.read(path).samples
+        assert np.abs(samples).max() == pytest.approx(preparation.PEAK, abs=2**-15)
+        assert np.count_nonzero(np.abs(samples) > 0.98 * preparation.PEAK) < 0.02 * len(samples)
 
 
 def test_conversion_moves_f0_as_the_emotions_differ(rows: pd.DataFrame) -> None:
@@ -148,12 +148,12 @@ def test_conversion_moves_f0_as_the_emotions_differ(rows: pd.DataFrame) -> None:
 
 def test_features_are_those_of_the_files(rows: pd.DataFrame) -> None:
     prepared, acoustics = load(PARAMS, "audio", AudioParams), load(PARAMS, "acoustics", AcousticsParams)
-    judged = ("gate", "voice")  # the examiner hears converted clips only to assess them
+    judged = ("gate", "speakers")  # the evaluation classifier hears converted clips only to assess them
     shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
     assert list(pd.read_parquet(OUT / manifest.SYNTHETIC_FEATURES / "index.parquet")["id"]) == list(rows["id"])
     for row in rows.itertuples():
-        recording = recordings.read(Path(row.filepath))
-        samples = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
+        recording = decoding.read(Path(row.filepath))
+        samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
         of_judges = scorers.scorer_features(samples, prepared.sampling_rate)
         audible = classifier_features(samples, prepared.sampling_rate, acoustics) | {
             name: of_judges[name] for name in judged
@@ -164,9 +164,9 @@ def test_features_are_those_of_the_files(rows: pd.DataFrame) -> None:
 
 def test_words_are_compared_with_each_clips_own_source(rows: pd.DataFrame, clips: pd.DataFrame) -> None:
     prepared = load(PARAMS, "audio", AudioParams)
-    made = [recordings.read(Path(path)).samples for path in rows["filepath"]]
-    sources = [recordings.read(Path(path)) for path in clips.loc[rows["source_id"], "filepath"]]
-    spoken = [recordings.prepare(source.samples, source.sampling_rate, prepared) for source in sources]
+    made = [decoding.read(Path(path)).samples for path in rows["filepath"]]
+    sources = [decoding.read(Path(path)) for path in clips.loc[rows["source_id"], "filepath"]]
+    spoken = [preparation.prepare(source.samples, source.sampling_rate, prepared) for source in sources]
     expected = [intelligibility(*pair, prepared.sampling_rate) for pair in zip(made, spoken, strict=True)]
     assert rows["intelligibility"].tolist() == pytest.approx(expected)
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
-from pipeline.core import manifest, models, workers
+from pipeline.audio import decoding, preparation
+from pipeline.audio.preparation import AudioParams
+from pipeline.core import manifest, provenance, workers
 from pipeline.core.params import load
 from pipeline.core.shards import Shard
 from pipeline.stages import generate_dcgan
@@ -62,7 +62,7 @@ def test_provenance() -> None:
     assert not set(found["speaker"]) & set(clips["speaker"])
     assert found[["source_id", "source_emotion", "intensity", "sentence", "gender"]].isna().all().all()
     assert set(found["license"]) == set(clips["license"])
-    assert set(found["generator_sha256"]) == {models.fingerprint(MODEL)}
+    assert set(found["generator_sha256"]) == {provenance.fingerprint(MODEL)}
     said = manifest.metadata(TABLE)
     assert (said["split"], said["emotions"], said["model"]) == ("full-1", "all", MODEL.as_posix())
 
@@ -71,9 +71,9 @@ def test_audio_begins_and_ends_with_sound() -> None:
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
     for row in rows().itertuples():
-        recording = recordings.read(Path(row.filepath))
+        recording = decoding.read(Path(row.filepath))
         assert (recording.sha256, recording.sampling_rate) == (row.sha256, prepared.sampling_rate)
-        again = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
+        again = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
         assert len(again) == pytest.approx(len(recording.samples), abs=512)
         assert np.isfinite(shard.array(row.id, "log_mel")).all()
 
@@ -89,7 +89,7 @@ def test_a_spectrogram_is_spoken_without_its_silent_end() -> None:
     mel = log_mel(np.concatenate([vowel, np.zeros(8000)]), prepared.sampling_rate, acoustics)
     samples = generate_dcgan.spoken(mel, prepared, acoustics, iterations=4, seed=1)
     assert len(samples) == pytest.approx(8000, abs=800)
-    assert recordings.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
+    assert preparation.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
 
 
 def test_same_bytes_twice(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Ingest by its command, on good files and on everything that real folders hold besides."""
+"""The stage ingest on good files, and on the odd files of real folders."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from pipeline.audio import containers, recordings
+from pipeline.audio import containers, decoding
 from pipeline.core import manifest, workers
 from pipeline.core.manifest import Segment
 from pipeline.corpora import ingestion
@@ -30,7 +30,7 @@ RATE = 16_000
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty project as current directory, and one process, as starting more takes longer than the work."""
+    """An empty project as current directory, and one process."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "cores", lambda: 1)
     Path("params.yaml").write_text(PARAMS)
@@ -43,7 +43,7 @@ def ingest(raw: Path | str = RAW, corpus: str = "ravdess") -> Result:
 
 
 def noise(seed: int) -> np.ndarray:
-    """A sound that no other seed gives."""
+    """Noise of a seed."""
     return 0.1 * np.random.default_rng(seed).standard_normal(RATE // 2)
 
 
@@ -138,9 +138,9 @@ def test_bad_files_are_quarantined_with_a_reason(ravdess_tree: Callable[..., Pat
     assert "'1001_DFA_ANG_XX.wav' is not named like" in details["unknown name"]
 
 
-def test_of_copies_the_first_is_kept(ravdess_tree: Callable[..., Path]) -> None:
+def test_duplicates_keep_the_first(ravdess_tree: Callable[..., Path]) -> None:
     ravdess_tree(RAW, actors=(1, 2))
-    shutil.copytree(RAW, RAW / "nested")  # as public copies of RAVDESS have it
+    shutil.copytree(RAW, RAW / "nested")  # as in public copies of RAVDESS
     repetition = RAW / "Actor_02/03-01-05-01-01-02-02.wav"
     shutil.copy(RAW / "Actor_02/03-01-05-01-01-01-02.wav", repetition)
     clips, rejected = tables(ingest())
@@ -153,7 +153,7 @@ def test_of_copies_the_first_is_kept(ravdess_tree: Callable[..., Path]) -> None:
 
 
 @pytest.mark.parametrize("name", ["03-01-04-01-01-01-01.wav", "03-01-05-01-01-01-03.wav"])
-def test_copies_that_contradict_each_other_all_go(ravdess_tree: Callable[..., Path], name: str) -> None:
+def test_copies_with_conflicting_labels(ravdess_tree: Callable[..., Path], name: str) -> None:
     ravdess_tree(RAW, actors=(1,))
     shutil.copy(RAW / "Actor_01/03-01-05-01-01-01-01.wav", RAW / name)  # another emotion, another speaker
     clips, rejected = tables(ingest())
@@ -164,7 +164,7 @@ def test_copies_that_contradict_each_other_all_go(ravdess_tree: Callable[..., Pa
     }
 
 
-def test_of_one_name_with_other_audio_the_first_is_kept(ravdess_tree: Callable[..., Path]) -> None:
+def test_name_clash_keeps_the_first(ravdess_tree: Callable[..., Path]) -> None:
     ravdess_tree(RAW / "16k", actors=(1,))
     ravdess_tree(RAW / "48k", actors=(1,), sampling_rate=48_000)
     clips, rejected = tables(ingest())
@@ -185,7 +185,7 @@ def test_links_in_circles(ravdess_tree: Callable[..., Path]) -> None:
 
 
 def test_lossy_copies_beside_the_original() -> None:
-    """As CREMA-D's repository has them; the WAV counts, and what it contradicts is not believed of the MP3 either."""
+    """As in CREMA-D's repository; the WAV is preferred, and its conflicts also exclude the MP3."""
     raw = Path("data/raw/cremad")
     names = ("1001_DFA_ANG_XX", "1006_TIE_HAP_XX", "1006_TIE_NEU_XX")
     for folder in ("AudioMP3", "AudioWAV"):
@@ -223,7 +223,7 @@ def test_path_that_is_not_utf8(ravdess_tree: Callable[..., Path]) -> None:
     assert set(rejected.values()) == {"unknown name"}
 
 
-def test_same_bytes_whatever_the_processes(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_bytes_with_more_processes(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     ravdess_tree(RAW, actors=range(1, 6))
     shutil.copy(RAW / "Actor_05/03-01-05-01-01-01-05.wav", RAW / "03-01-05-01-01-02-05.wav")
     ingest()
@@ -241,15 +241,15 @@ def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypat
     assert "decoded" not in first.output
     before = OUT.read_bytes(), QUARANTINE.read_bytes()
     decoded: list[object] = []
-    decode = recordings.decoded
-    monkeypatch.setattr(recordings, "decoded", lambda file, *rest: decoded.append(file) or decode(file, *rest))
+    decode = decoding.decoded
+    monkeypatch.setattr(decoding, "decoded", lambda file, *rest: decoded.append(file) or decode(file, *rest))
     result = ingest()
     assert "ravdess: decoded 0 clips; what is in the others was known" in result.output
     assert not decoded
     assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
 
     ravdess_tree(RAW, actors=(3,))
-    shutil.move(RAW / "Actor_01", RAW / "moved")  # the bytes count, not the name
+    shutil.move(RAW / "Actor_01", RAW / "moved")  # the key is the hash of the bytes
     clips, rejected = tables(ingest())
     assert len(decoded) == 2
     assert len(clips) == 6
@@ -259,10 +259,8 @@ def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypat
     pd.testing.assert_frame_equal(clips, fresh)
 
 
-def test_what_is_known_does_not_outlive_a_change(
-    ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Other thresholds, other bytes under the same name, size and date, and another decoder."""
+def test_cache_after_a_change(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of thresholds, of bytes with the same name, size and date, or of the decoder."""
     ravdess_tree(RAW, actors=(1,))
     before, _ = tables(ingest())
     path = RAW / "Actor_01/03-01-05-01-01-01-01.wav"
@@ -280,10 +278,8 @@ def test_what_is_known_does_not_outlive_a_change(
     assert "was known" not in ingest().output
 
 
-def test_a_clip_that_is_too_long_is_not_decoded(
-    ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever its format; and what is known of it says nothing of another limit."""
+def test_too_long_clips_are_not_decoded(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In any format; a cached result does not depend on the limit."""
     ravdess_tree(RAW, actors=(1,))
     long = np.tile(noise(1), 8)  # 4 s
     for take, (suffix, kind) in enumerate((("wav", "WAV"), ("flac", "FLAC"), ("mp3", "MP3"), ("ogg", "OGG")), start=1):
@@ -316,33 +312,31 @@ def test_a_clip_that_is_too_long_is_not_decoded(
 
 
 @pytest.mark.parametrize("library", ["__version__", "__libsndfile_version__"])
-def test_the_decoders_version_is_of_its_libraries(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+def test_decoder_version_depends_on_libraries(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
     before = ingestion.decoder()
     monkeypatch.setattr(soundfile, library, "another")
     assert ingestion.decoder() != before
 
 
-def test_what_is_kept_is_part_of_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoder_version_depends_on_the_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     before = ingestion.decoder()
     other = make_dataclass("Sound", [("sampling_rate", int), ("channels", int)])
     monkeypatch.setattr(ingestion, "Sound", other)
     assert ingestion.decoder() != before
 
 
-def test_what_was_decoded_before_an_interruption_is_kept(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
+def test_cache_after_an_interrupt(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.sqlite", "1")
     clips = [Segment(path) for path in ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))]
     decoding = ingestion.examined(clips, cache, 45, "test")
     assert next(decoding).is_new
-    decoding.close()  # what an exception or Ctrl-C does
+    decoding.close()  # like an exception or Ctrl-C
     again = list(ingestion.examined(clips, cache, 45, "test"))
     assert [each.is_new for each in again] == [False, True, True, True]
 
 
-@pytest.mark.parametrize("module", [recordings, containers])
-def test_the_decoders_version_is_of_its_code(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType
-) -> None:
+@pytest.mark.parametrize("module", [decoding, containers])
+def test_decoder_version_depends_on_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType) -> None:
     before = ingestion.decoder()
     other = tmp_path / "changed.py"
     other.write_text(Path(str(module.__file__)).read_text() + "# changed")
@@ -364,7 +358,7 @@ tables:
 """
 
 
-def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
+def test_corpus_with_a_table(tmp_path: Path) -> None:
     Path("params.yaml").write_text(MINE)
     raw = Path("data/raw/mine")
     (raw / "audio/sub").mkdir(parents=True)
@@ -377,7 +371,7 @@ def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1" in result.output
     assert "; ignored 1 files of no row\n" in result.output
-    assert "\nmine: unknown emotions: 'bored' 1; say in 'tables.mine.emotions' which of these they are: neutral, " in (
+    assert "\nmine: unknown emotions: 'bored' 1; map them in 'tables.mine.emotions' to one of: neutral, " in (
         result.output
     )
     assert result.stdout.endswith("\nmine: columns that are not used: none\n")
@@ -390,7 +384,7 @@ def test_a_corpus_that_a_table_describes(tmp_path: Path) -> None:
 
 
 def talk(seconds: float, name: str = "talk.wav", rate: int = RATE) -> Path:
-    """A long file of noise that nowhere repeats."""
+    """Write a long file of noise."""
     path = Path("data/raw/mine/audio") / name
     path.parent.mkdir(parents=True, exist_ok=True)
     draw = np.random.default_rng(0)
@@ -435,7 +429,7 @@ def test_segments_of_a_long_file() -> None:
     for id_, first, last in (("0.5-2.25", 0.5, 2.25), ("30-60.004", 30, 60), ("44-end", 44, 60)):
         row = clips.loc[f"mine/talk@{id_}"]
         soundfile.write("part.wav", whole[round(first * RATE) : round(last * RATE)], RATE, subtype="FLOAT")
-        assert row["sha256"] == recordings.read(Path("part.wav")).sha256
+        assert row["sha256"] == decoding.read(Path("part.wav")).sha256
         assert row["duration"] == pytest.approx(last - first)
     rejected = manifest.read(QUARANTINE, manifest.QUARANTINE)
     assert set(rejected["filepath"]) == {path.as_posix()}
@@ -448,7 +442,7 @@ def test_segments_of_a_long_file() -> None:
     assert details[40.0] == "lasts 0.050 s, expected 0.100 s or more"
 
 
-def test_segments_that_are_known_are_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_segments_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("params.yaml").write_text(MINE)
     path = talk(10)
     table = path.parents[1] / "clips.csv"
@@ -456,8 +450,8 @@ def test_segments_that_are_known_are_not_decoded_again(monkeypatch: pytest.Monke
     ingest(path.parents[1], "mine")
     before = OUT.read_bytes(), QUARANTINE.read_bytes()
     read: list[tuple[object, ...]] = []
-    decode = recordings.read
-    monkeypatch.setattr(recordings, "read", lambda *segment: read.append(segment) or decode(*segment))
+    decode = decoding.read
+    monkeypatch.setattr(decoding, "read", lambda *segment: read.append(segment) or decode(*segment))
     assert "mine: decoded 0 clips; what is in the others was known" in ingest(path.parents[1], "mine").output
     assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
     table.write_text("filepath,emotion,start,end\ntalk.wav,wut,1,2\ntalk.wav,wut,3,4.5\n")
@@ -473,7 +467,8 @@ print(max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, re
 """
 
 
-def test_a_long_file_takes_no_more_memory_than_a_short_one() -> None:
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file() -> None:
     """Ten minutes at 48 kHz would be 115 MB of samples."""
     Path("params.yaml").write_text(MINE)
     peaks = {}
@@ -489,7 +484,7 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one() -> None:
     assert peaks[600] < peaks[30] + 30_000  # kB
 
 
-def test_what_is_not_used_is_named_where_nothing_is_kept() -> None:
+def test_unused_columns_are_named_in_the_error() -> None:
     Path("params.yaml").write_text(MINE)
     path = talk(1)
     (path.parents[1] / "clips.csv").write_text("filepath,emotion,affect\ntalk.wav,7,wut\n")
@@ -499,7 +494,7 @@ def test_what_is_not_used_is_named_where_nothing_is_kept() -> None:
     assert "columns that are not used: affect" in result.output
 
 
-def test_a_table_of_files_on_a_mounted_drive(tmp_path: Path) -> None:
+def test_files_outside_the_project(tmp_path: Path) -> None:
     drive = tmp_path.parent / f"{tmp_path.name}-drive"
     drive.mkdir()
     Path("params.yaml").write_text(MINE.replace("base: audio", f"base: {drive}"))

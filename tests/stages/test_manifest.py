@@ -1,4 +1,4 @@
-"""The manifest by its command: which clips of which corpora, under which emotion."""
+"""The stage manifest: selection and mapping of emotions, and shared recordings."""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ def run() -> Result:
     return CliRunner().invoke(main, [])
 
 
-def test_maps_keeps_and_merges() -> None:
+def test_manifest_and_csv() -> None:
     corpora(
         [clip("ravdess", "b", "calm"), clip("ravdess", "a", "angry", intensity="high")],
         [clip("demo", "c", "neutral"), clip("demo", "d", "happy")],
@@ -78,8 +78,7 @@ def test_other_tables_in_the_folder_are_not_read() -> None:
     assert set(manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)["corpus"]) == {"ravdess"}
 
 
-def test_a_recording_that_two_corpora_hold() -> None:
-    """Its speaker would have two names, and might train under the one and test under the other."""
+def test_recording_in_two_corpora() -> None:
     corpora(
         [clip("ravdess", "a", "calm", sha256="a"), clip("ravdess", "b", "angry")],
         [clip("demo", "same", "happy", sha256="a"), clip("demo", "own", "angry")],
@@ -87,10 +86,10 @@ def test_a_recording_that_two_corpora_hold() -> None:
     result = run()
     assert result.exit_code == 1
     assert (
-        "data/raw/ravdess/a.wav and data/raw/demo/same.wav are the same recording, so that ravdess_1 is demo_1"
+        "data/raw/ravdess/a.wav and data/raw/demo/same.wav are the same recording, so ravdess_1 is demo_1"
         in result.output
     )
-    assert "take 'ravdess' or 'demo' out of `corpora`" in result.output
+    assert "remove 'ravdess' or 'demo' from `corpora`" in result.output
     assert not Path("data/manifest.parquet").exists()
 
 
@@ -134,4 +133,4 @@ def test_wrong_params(old: str, new: str, message: str) -> None:
 def test_missing_table() -> None:
     result = run()
     assert result.exit_code == 1
-    assert "data/corpora/ravdess.parquet: not found; `dvc repro` makes it" in result.output
+    assert "data/corpora/ravdess.parquet: not found" in result.output

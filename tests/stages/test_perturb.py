@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio import decoding, preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 from pipeline.core.params import load
 from pipeline.core.shards import Shard
@@ -59,11 +59,11 @@ def test_recorded_parameters_make_the_clip_again(stage: Stage, train: pd.DataFra
     stage("perturb", **CLASSICAL)
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     for row in rows(MADE).head(6).itertuples():
-        recording = recordings.read(Path(train.loc[row.source_id, "filepath"]))
-        source = recordings.prepare(recording.samples, recording.sampling_rate, prepared)
+        recording = decoding.read(Path(train.loc[row.source_id, "filepath"]))
+        source = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
         again = Perturbation(**json.loads(row.parameters)).apply(source, prepared.sampling_rate)
-        found = recordings.read(Path(row.filepath)).samples
-        np.testing.assert_allclose(found, recordings.level(again, prepared.level_db), atol=2**-15)
+        found = decoding.read(Path(row.filepath)).samples
+        np.testing.assert_allclose(found, preparation.level(again, prepared.level_db), atol=2**-15)
 
 
 def test_same_bytes_twice_and_others_of_another_seed(stage: Stage, params: Callable[..., None]) -> None:
@@ -109,10 +109,10 @@ def test_voices_are_written_down_and_each_clip_has_its_own(
     world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), prepared.sampling_rate)
     real = Shard(Path("data/features/vocoder/demo"))
     for row in made.head(4).itertuples():
-        features = Features.from_arrays({name: real.array(row.source_id, name) for name in Features.names()})
+        features = Features.load(real, row.source_id)
         again = Vtlp(**json.loads(row.parameters)).speak(features, world)
-        found = recordings.read(Path(row.filepath)).samples
-        np.testing.assert_allclose(found, recordings.level(again, prepared.level_db), atol=2**-15)
+        found = decoding.read(Path(row.filepath)).samples
+        np.testing.assert_allclose(found, preparation.level(again, prepared.level_db), atol=2**-15)
 
 
 def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable[..., None]) -> None:

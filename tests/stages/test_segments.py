@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams, Recording
+from pipeline.audio import decoding, preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, workers
 from pipeline.core.shards import Shard
 from pipeline.data.dataset import EmotionalSpeech
@@ -64,7 +64,7 @@ def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_p
         columns = {"columns": {"filepath": "file", "speaker": "speaker_id"}}
         change_params({"corpora": ["mine"], "tables": {"mine": mine | columns}, "pairs": ["angry-neutral"]})
         run_all([("ingest", {"corpus": "mine"}), ("manifest", {}), ("features", {"corpus": "mine"})])
-        run_all((name, SPLIT) for name in ("split", "pretrain", "train_vocoder"))
+        run_all((name, SPLIT) for name in ("split", "train_emotion_classifier"))
         run_all((name, PAIR) for name in ("train_cyclegan", "generate"))
         run_all([("perturb", {**SPLIT, "generator": "classical"}), ("assess", SPLIT)])
     return folder
@@ -80,15 +80,15 @@ def project(segmented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def refuse_whole_files(patch: pytest.MonkeyPatch) -> None:
-    """A reader that forgets the times decodes the whole file."""
-    read = recordings.read
+    """Fail where a reader leaves out the times of a segment."""
+    decoded = decoding.decoded
 
-    def checked(path: Path, start: float | None = None, end: float | None = None, *rest: float) -> Recording:
+    def checked(file: Any, start: float | None = None, end: float | None = None, *more: float) -> Any:
         is_whole = start is None and end is None
-        assert not is_whole or path.name not in [talk.name for talk in TALKS], f"{path} is read whole"
-        return read(path, start, end, *rest)
+        assert not (is_whole and Path(file.name).name in [talk.name for talk in TALKS]), f"{file.name} is read whole"
+        return decoded(file, start, end, *more)
 
-    patch.setattr(recordings, "read", checked)
+    patch.setattr(decoding, "decoded", checked)
 
 
 def clips() -> pd.DataFrame:
@@ -120,7 +120,7 @@ def test_synthetic_clips_are_files_of_their_own(project: Path, folder: str) -> N
     assert set(made["source_id"]) <= set(clips()["id"])
     assert made["intelligibility"].notna().all()
     for row in made.itertuples():
-        assert recordings.read(Path(str(row.filepath))).sha256 == row.sha256
+        assert decoding.read(Path(str(row.filepath))).sha256 == row.sha256
         assert not set(Path(str(row.filepath)).name) & set('<>:"/\\|?*')  # what some system takes in no name
 
 
@@ -137,26 +137,26 @@ def test_assess_compares_with_the_segment(project: Path, finished: Path) -> None
 
 
 def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the ssl hears, and what a neural vocoder learns from."""
+    """The readers of the ssl and of the training of a neural vocoder."""
     refuse_whole_files(monkeypatch)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
     some = clips().iloc[[3, 20]]
-    expected = [recordings.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
+    expected = [preparation.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
 
-    class Ears:
+    class Model:
         sampling_rate = RATE
 
         def features(self, key: str, samples: Callable[[], np.ndarray]) -> np.ndarray:
             return samples()
 
-    class Throat:
+    class Vocoder:
         def f0(self, samples: np.ndarray) -> int:
             return len(samples)
 
-    heard: Any = classify._layers(some, cast(Any, Ears()), prepared)
-    for wanted, found, segment in zip(expected, heard, manifest.segments(some), strict=True):
+    layers: Any = classify._layers(some, cast(Any, Model()), prepared)
+    for wanted, found, segment in zip(expected, layers, manifest.segments(some), strict=True):
         np.testing.assert_array_equal(found, wanted)
-        samples, length = train_vocoder._spoken(segment, prepared, cast(Any, Throat()))
+        samples, length = train_vocoder._samples_and_f0(segment, prepared, cast(Any, Vocoder()))
         np.testing.assert_array_equal(samples, wanted)
         assert length == len(wanted) < 1.5 * RATE
 

@@ -41,11 +41,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Calla
     monkeypatch.setattr(workers, "cores", lambda: 1)
     Path("params.yaml").write_text(PARAMS)
     ravdess_tree(Path("data/raw/ravdess"), actors=ACTORS)
-    remake()
+    rebuild()
 
 
-def remake() -> None:
-    """Ingest what is in data/raw, and put the manifest together."""
+def rebuild() -> None:
+    """Ingest data/raw and write the manifest."""
     table = "data/corpora/ravdess.parquet"
     arguments = [
         "--corpus",
@@ -79,19 +79,19 @@ def test_split() -> None:
     assert OUT.read_bytes() == before
 
 
-@pytest.mark.parametrize(("groups", "said"), [(1, "shared"), (2, "apart")])
-def test_whether_sentences_are_apart_is_said(groups: int, said: str) -> None:
-    """The leakage guard asks for it."""
+@pytest.mark.parametrize(("groups", "expected"), [(1, "shared"), (2, "apart")])
+def test_metadata_has_whether_sentences_are_shared(groups: int, expected: str) -> None:
+    """The leakage audit uses it."""
     raw = Path("data/raw/ravdess")
-    for actor in ACTORS:  # who also say the second sentence
+    for actor in ACTORS:  # with the second sentence too
         for code in ("01", "05"):
             name = f"03-01-{code}-01-{{}}-01-{actor:02}.wav"
             data = (raw / f"Actor_{actor:02}" / name.format("01")).read_bytes()
             (raw / f"Actor_{actor:02}" / name.format("02")).write_bytes(data[:-4] + bytes(4))
-    remake()
+    rebuild()
     Path("params.yaml").write_text(PARAMS.replace("sentence_groups: 1", f"sentence_groups: {groups}"))
     assert run().exit_code == 0
-    assert manifest.metadata(OUT)["sentences"] == said
+    assert manifest.metadata(OUT)["sentences"] == expected
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_wrong_params(old: str, new: str, message: str) -> None:
     assert message in result.output
 
 
-def test_folders_that_stay_empty() -> None:
-    """Made anew, whatever was there."""
+def test_empty_folders() -> None:
+    """Existing content is removed."""
     Path("models/none").mkdir(parents=True)
     Path("models/none/old").touch()
-    assert run("full", 1, "--none", "data/synthetic/none", "--none", "models/none").exit_code == 0
+    assert run("full", 1, "--empty-folder", "data/synthetic/none", "--empty-folder", "models/none").exit_code == 0
     assert [list(Path(folder).iterdir()) for folder in ("data/synthetic/none", "models/none")] == [[], []]

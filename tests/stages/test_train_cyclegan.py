@@ -15,8 +15,8 @@ from pipeline.conversion.checkpoints import Checkpoints
 from pipeline.conversion.converter import Converter
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.training import train
-from pipeline.core import manifest, models
-from pipeline.core.models import clips_sha256
+from pipeline.core import manifest, models, provenance
+from pipeline.core.provenance import clips_sha256
 from pipeline.core.shards import Writer
 from pipeline.stages import train_cyclegan as stage
 from pipeline.stages import train_emotion_classifier
@@ -206,12 +206,12 @@ def test_same_bytes_twice() -> None:
 
 def test_other_seed_and_other_split_give_other_weights() -> None:
     run()
-    seen = {models.fingerprint(OUT)}
+    seen = {provenance.fingerprint(OUT)}
     run(split="full-2")  # the same clips under another name
-    seen.add(models.fingerprint(OUT))
+    seen.add(provenance.fingerprint(OUT))
     Path("params.yaml").write_text(PARAMS.replace("seed: 3", "seed: 4"))
     run()
-    seen.add(models.fingerprint(OUT))
+    seen.add(provenance.fingerprint(OUT))
     assert len(seen) == 3
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import Result
 
-from pipeline.core import manifest, models
+from pipeline.core import manifest, models, provenance
 from pipeline.core.shards import Shard, Writer
 
 ITEM = {"scenario": "full", "fold": "1"}
@@ -52,7 +52,7 @@ def test_model_is_written(train: Callable[[], Result]) -> None:
     assert (config["kind"], config["split"]) == ("dcgan", "full-1")
     assert config["emotions"] == ["angry", "neutral", "sad"]
     assert config["train_clips"] == {"angry": 6, "neutral": 6, "sad": 6}
-    assert config["train_clips_sha256"] == models.clips_sha256(train_clips())
+    assert config["train_clips_sha256"] == provenance.clips_sha256(train_clips())
     assert config["licenses"] == sorted(train_clips()["license"].unique())
     curve = pd.read_csv(CURVE)
     assert list(curve.columns) == ["step", "generator", "discriminator"]

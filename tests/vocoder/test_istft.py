@@ -1,4 +1,4 @@
-"""The network adds to a start that works already, frame by frame, and comes back from disk as it was."""
+"""The network corrects the excitation and the magnitudes frame by frame, and is saved without loss."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ SIZE = {"n_mels": 80, "frequencies": 257, "channels": 16, "blocks": 2, "kernel":
 
 @pytest.fixture
 def network() -> Network:
-    """One that has something to say."""
+    """A network with corrections other than zero."""
     torch.manual_seed(0)
     network = Network(**SIZE)
     torch.nn.init.normal_(network.leave.weight, std=0.1)
@@ -26,27 +26,27 @@ def network() -> Network:
 
 
 def test_untrained_is_the_excitation_shaped_by_the_spectrogram(sound: np.ndarray, mel: Any) -> None:
-    heard = torch.from_numpy(log_mel(sound, mel))[None]
-    f0_hz = torch.full((1, heard.shape[1]), 120.0)
-    found = Istft(Network(**SIZE), mel).synthesise(heard[0].numpy(), f0_hz[0].numpy(), 0)
+    features = torch.from_numpy(log_mel(sound, mel))[None]
+    f0_hz = torch.full((1, features.shape[1]), 120.0)
+    found = Istft(Network(**SIZE), mel).synthesise(features[0].numpy(), f0_hz[0].numpy(), 0)
     source = spectrum(excitation(f0_hz, 80, 16_000, torch.Generator().manual_seed(0)), mel)
-    magnitude = torch.exp(log_magnitude(heard, mel))
+    magnitude = torch.exp(log_magnitude(features, mel))
     expected = torch.istft(magnitude * source / source.abs(), 512, 80, 320, mel.spectrogram.window, length=len(found))
     np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 31])
 def test_shapes(network: Network, frames: int, mel: Any) -> None:
-    more, turned = network(torch.zeros(3, frames, 80))
-    assert more.shape == turned.shape == (3, 257, frames)
+    magnitude, phase = network(torch.zeros(3, frames, 80))
+    assert magnitude.shape == phase.shape == (3, 257, frames)
     samples = Istft(network, mel).synthesise(np.zeros((frames, 80), np.float32), np.zeros(frames, np.float32), 1)
     assert samples.shape == (frames * 80 - 1,)
     assert np.isfinite(samples).all()
 
 
 def test_every_weight_learns(network: Network) -> None:
-    more, turned = network(torch.randn(2, 9, 80, generator=torch.Generator().manual_seed(0)))
-    (more.square().sum() + turned.square().sum()).backward()
+    magnitude, phase = network(torch.randn(2, 9, 80, generator=torch.Generator().manual_seed(0)))
+    (magnitude.square().sum() + phase.square().sum()).backward()
     for name, weight in network.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.abs().sum() > 0, name
@@ -54,17 +54,17 @@ def test_every_weight_learns(network: Network) -> None:
 
 def test_only_near_frames_count(network: Network) -> None:
     reach = 3 * (3 // 2)  # of three convolutions with a kernel of 3
-    heard = torch.zeros(1, 21, 80)
-    other = heard.clone()
+    features = torch.zeros(1, 21, 80)
+    other = features.clone()
     other[:, 10] = 1
     with torch.no_grad():
-        changed = (network(heard)[1] - network(other)[1]).abs().amax(dim=(0, 1)) > 1e-6
+        changed = (network(features)[1] - network(other)[1]).abs().amax(dim=(0, 1)) > 1e-6
     assert changed.nonzero().flatten().tolist() == list(range(10 - reach, 11 + reach))
 
 
 def test_round_trip_over_disk(network: Network, tmp_path: Path, sound: np.ndarray, mel: Any) -> None:
     models.save(tmp_path / "model", network.state_dict(), {"size": SIZE})
     tensors, config = models.load(tmp_path / "model")
-    heard = log_mel(sound, mel), np.full(101, 120, np.float32)
+    features = log_mel(sound, mel), np.full(101, 120, np.float32)
     again = Istft.from_tensors(tensors, config["size"], mel)
-    assert again.synthesise(*heard, 2).tobytes() == Istft(network, mel).synthesise(*heard, 2).tobytes()
+    assert again.synthesise(*features, 2).tobytes() == Istft(network, mel).synthesise(*features, 2).tobytes()

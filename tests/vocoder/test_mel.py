@@ -1,4 +1,4 @@
-"""The mel vocoder's code loses nothing and is WORLD's in kind; copies sound alike; odd clips do no harm."""
+"""The coding of the mel vocoder is lossless and like WORLD's; copy synthesis is close; odd clips do no harm."""
 
 import pickle
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from pipeline.core import models
 from pipeline.core.models import ModelError
 from pipeline.vocoder import VocoderParams, vocoder
 from pipeline.vocoder.istft import Network
-from pipeline.vocoder.mel import FLOOR, IstftParams, Mel, MelParams, coded, decoded, heard, log_mel
+from pipeline.vocoder.mel import FLOOR, IstftParams, Mel, MelParams, analysis, coded, decoded, log_mel
 from pipeline.vocoder.training import network_size
 from pipeline.vocoder.world import World, WorldParams
 
@@ -32,11 +32,11 @@ def voice(params: MelParams) -> Mel:
 
 @pytest.fixture
 def trained(params: MelParams, mel: Any, tmp_path: Path) -> Callable[..., Mel]:
-    """Function that makes a neural vocoder, whose network has not learned anything."""
+    """Function that builds a neural vocoder with an untrained network."""
 
     def make(**changes: Any) -> Mel:
         network = Network(**network_size(mel, params.istft))
-        config = {"size": network_size(mel, params.istft), "heard": heard(params, RATE)}
+        config = {"size": network_size(mel, params.istft), "analysis": analysis(params, RATE)}
         models.save(tmp_path / "model", network.state_dict(), config)
         return Mel(replace(params, inversion="istft", **changes), RATE, WORLD, tmp_path / "model")
 
@@ -115,7 +115,7 @@ def test_copies_sound_alike(sound: np.ndarray, voice: Mel, trained: Callable[...
     assert copy.tobytes() == pickle.loads(pickle.dumps(copier)).synthesise(features).tobytes()
 
 
-def test_f0_is_heard_by_the_network_alone(sound: np.ndarray, voice: Mel, trained: Callable[..., Mel]) -> None:
+def test_f0_of_the_excitation_by_the_network_alone(sound: np.ndarray, voice: Mel, trained: Callable[..., Mel]) -> None:
     features = voice.analyse(sound)
     moved = replace(features, f0_hz=features.f0_hz * 1.1)
     assert voice.synthesise(features).tobytes() == voice.synthesise(moved).tobytes()
@@ -136,16 +136,14 @@ def test_short_and_silent(voice: Mel, trained: Callable[..., Mel], inversion: st
     assert np.abs(copier.synthesise(copier.analyse(np.zeros(samples, np.float32)))).max() < 1e-3
 
 
-def test_network_that_is_not_there_or_heard_something_else(
-    sound: np.ndarray, trained: Callable[..., Mel], tmp_path: Path
-) -> None:
+def test_missing_network_or_other_analysis(sound: np.ndarray, trained: Callable[..., Mel], tmp_path: Path) -> None:
     neural = trained()
     features = neural.analyse(sound)
-    with pytest.raises(ModelError, match="'istft', which needs a model that `train_vocoder` makes"):
+    with pytest.raises(ModelError, match="needs a model of `train_vocoder`"):
         replace(neural, model=None).synthesise(features)
     with pytest.raises(ModelError, match="elsewhere: no model here"):
         replace(neural, model=tmp_path / "elsewhere").synthesise(features)
-    with pytest.raises(ModelError, match=r"model: heard .*'window_ms': 20.*, expected .*'window_ms': 25"):
+    with pytest.raises(ModelError, match=r"trained with .*'window_ms': 20.*, expected .*'window_ms': 25"):
         trained(window_ms=25).synthesise(features)
 
 
@@ -157,7 +155,7 @@ def test_named_vocoder(params: MelParams, tmp_path: Path) -> None:
         VocoderParams("wrold", "uint8", WORLD, params)
 
 
-def test_what_learns_and_what_cannot_convert_f0(params: MelParams) -> None:
+def test_learns_and_params_error(params: MelParams) -> None:
     griffin_lim = VocoderParams("mel", "float32", WORLD, params)
     istft = replace(griffin_lim, mel=replace(params, inversion="istft"))
     assert [each.learns for each in (griffin_lim, istft, replace(istft, kind="world"))] == [False, True, False]

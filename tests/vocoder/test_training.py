@@ -1,4 +1,4 @@
-"""Training brings synthesis nearer to what it was given, repeats exactly, and leaves nobody else's chance changed."""
+"""Training lowers the loss, repeats exactly, and does not change the global random state."""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -45,13 +45,13 @@ def test_same_seed_same_weights(clips: list[Clip], mel: Any, params: MelParams) 
 
 
 def test_crops_are_of_the_clips_with_their_f0(mel: Any, params: MelParams) -> None:
-    """Samples and F0 of made-up clips say where they are."""
+    """Samples and F0 of these clips encode their position."""
     long = np.arange(8001, dtype=np.float32), np.arange(101, dtype=np.float32) * 80
     short = -np.arange(1001, dtype=np.float32), -np.arange(13, dtype=np.float32) * 80
     numbers = replace(params.istft, steps=40)
-    chance = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     starts = set()
-    for samples, f0_hz in training._crops([long, short], 80, numbers, chance):
+    for samples, f0_hz in training._crops([long, short], 80, numbers, rng):
         assert samples.shape == (4, 32 * 80 - 1)
         assert f0_hz.shape == (4, 32)
         for wave, contour in zip(samples, f0_hz, strict=True):
