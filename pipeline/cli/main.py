@@ -102,7 +102,7 @@ class Stages(click.Group):
 @click.version_option(package_name="emocycle")
 def main() -> None:
     """Generate emotional speech, and measure what it is worth to a classifier."""
-    _refuse_other_code(Path(__file__).parent, Path())
+    _refuse_other_code(Path(__file__).parents[1], Path())
 
 
 @main.command()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.conversion.prosody import Prosody, ProsodyParams, ClipProsody, Statistics, nearest
+from pipeline.conversion.prosody import ClipProsody, Prosody, ProsodyParams, Statistics, nearest
 
 Make = Callable[..., ClipProsody]
 
