@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.conversion.converter import Converter, Normalisation, Styles
 from pipeline.conversion.networks import Generator
-from pipeline.conversion.prosody import Prosody, ProsodyParams, ClipProsody
+from pipeline.conversion.prosody import ClipProsody, Prosody, ProsodyParams
 from pipeline.core import models
 from pipeline.core.models import ModelError
 from pipeline.vocoder import Features

@@ -16,8 +16,8 @@ from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.conversion.networks import Discriminator, Generator
 from pipeline.conversion.pair import CycleGan, CycleGanParams, Discriminators
-from pipeline.core.progress import Optimiser
 from pipeline.conversion.training import train
+from pipeline.core.progress import Optimiser
 
 CPU = torch.device("cpu")
 ORDER = 3

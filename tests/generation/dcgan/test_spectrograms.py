@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.generation.dcgan.networks import Generator
-from pipeline.generation.dcgan.spectrograms import BATCH, SpectrogramGenerator, Normalisation
+from pipeline.generation.dcgan.spectrograms import BATCH, Normalisation, SpectrogramGenerator
 
 EMOTIONS = torch.tensor([0, 1, 0])
 CPU = torch.device("cpu")
