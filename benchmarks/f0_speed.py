@@ -1,4 +1,4 @@
-"""How long WORLD's two F0 estimators take on the demo's clips: why `vocoder.world.f0` is `dio`.
+"""Time of WORLD's two F0 estimators on clips of the demo: the reason why `vocoder.world.f0` is `dio`.
 
 python benchmarks/f0_speed.py
 """

@@ -2,9 +2,9 @@
 
 python benchmarks/generate_speed.py [--model models/cyclegan/full-1/angry-happy]
 
-Run it where the pair was trained. Both directions, one process a core; the two kinds of work take turns, so that a
-noisy machine slows both. Copy-synthesis: analysis and synthesis. Conversion: analysis, networks and prosody,
-synthesis, a FLAC file written.
+Run it in a workspace where the pair is trained. Both directions are timed, with one process for each core. The two
+kinds of work alternate, so that other load slows both. Copy-synthesis: analysis and synthesis. Conversion: analysis,
+networks and prosody, synthesis, and writing of a FLAC file.
 """
 
 import tempfile
@@ -26,27 +26,27 @@ from pipeline.core.workers import cores, in_parallel
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
 
 PARAMS = Path("params.yaml")
-Job = tuple[np.ndarray, str, str, str]  # prepared samples (samples,), emotion, emotion to make, name of the file
+Job = tuple[np.ndarray, str, str, str]  # prepared samples (samples,), source emotion, target emotion, file name
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is done to a clip."""
+    """The two kinds of work on a clip."""
 
     prepared: AudioParams
-    voice: Vocoder
+    vocoder: Vocoder
     bounds_hz: tuple[float, float]
     converter: Converter
 
     def copy(self, job: Job) -> None:
         """Copy-synthesis."""
-        self.voice.synthesise(self.voice.analyse(job[0]))
+        self.vocoder.synthesise(self.vocoder.analyse(job[0]))
 
     def convert(self, job: Job, folder: Path) -> None:
         """Conversion, to a file."""
         samples, source, target, name = job
-        made = self.converter.convert(self.voice.analyse(samples), source, target, self.bounds_hz)
-        levelled = preparation.level(self.voice.synthesise(made), self.prepared.level_db)
+        converted = self.converter.convert(self.vocoder.analyse(samples), source, target, self.bounds_hz)
+        levelled = preparation.level(self.vocoder.synthesise(converted), self.prepared.level_db)
         preparation.write(folder / name, levelled, self.prepared.sampling_rate)
 
 
@@ -59,18 +59,18 @@ def seconds(work: Callable[[Job], None], jobs: list[Job]) -> float:
 
 @click.command()
 @click.option("--model", type=click.Path(path_type=Path), default="models/cyclegan/full-1/angry-happy")
-@click.option("--count", default=64, show_default=True, help="Clips, evenly spaced.")
+@click.option("--count", default=64, show_default=True, help="Number of clips, evenly spaced.")
 @click.option("--rounds", default=5, show_default=True)
 def main(model: Path, count: int, rounds: int) -> None:
-    """Print seconds of each, and their ratio in each round."""
+    """Print the seconds of both, and their ratio, in each round."""
     prepared = params.load(PARAMS, "audio", AudioParams)
-    voice = params.load(PARAMS, "vocoder", VocoderParams)
+    settings = params.load(PARAMS, "vocoder", VocoderParams)
     device = hardware.device(params.load(PARAMS, "hardware", HardwareParams))
     a, b = model.name.split("-")
     converter = Converter.from_tensors(*models.load(model), device)
-    bounds_hz = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
+    bounds_hz = (settings.world.f0_floor_hz, settings.world.f0_ceil_hz)
     trained = Path("models/vocoder") / model.parent.name
-    work = Work(prepared, vocoder(voice, prepared.sampling_rate, voice.model(trained)), bounds_hz, converter)
+    work = Work(prepared, vocoder(settings, prepared.sampling_rate, settings.model(trained)), bounds_hz, converter)
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     clips = clips[clips["emotion"].isin((a, b))]
     chosen = clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)]

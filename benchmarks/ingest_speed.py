@@ -1,9 +1,9 @@
-"""What `ingest` takes beyond reading, decoding and hashing every file.
+"""Time of `ingest` relative to reading, decoding and hashing every file.
 
 python benchmarks/ingest_speed.py ravdess FOLDER
 
-The bare work is done in the same number of processes, in turns with the command, so that a noisy machine
-slows both. `again` is a second run, which finds every file in the cache.
+The bare work uses the same number of processes and alternates with the command, so that other load slows both.
+`again` is a second run, which finds every file in the cache.
 """
 
 import hashlib

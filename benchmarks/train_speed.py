@@ -1,14 +1,13 @@
-"""How fast a CycleGAN trains, against what the machine's matrix products reach.
+"""Speed of training a CycleGAN, relative to the speed of matrix products on the same machine.
 
 python benchmarks/train_speed.py
-python benchmarks/train_speed.py --parts  # also without any of the parts that can be switched, and with each
+python benchmarks/train_speed.py --parts  # also without any optional loss, and with each
 
-Target: at least 15,000 frames (of both emotions together) a second on two cores, with the settings of params.yaml.
-The limit is measured in the same run, right before and right after: products of large matrices in the precision that
-training uses. The ratio counts the arithmetic of convolutions and products alone, by their shapes; norms
-and the optimisers' steps count nothing and take their time. Making the networks is part of the time; where
-steps are short, as on a GPU, take more of them. Other work on the same cores spoils the figures: threads wait for each
-other in every layer.
+Target: at least 15,000 frames (of both emotions together) per second on two cores, with the settings of params.yaml.
+The limit is measured in the same run, before and after: products of large matrices in the precision of the training.
+The ratio counts the arithmetic of convolutions and products alone, by their shapes, not that of norms and optimisers.
+The time includes the initialisation of the networks; use more steps where they are short, as on a GPU. Other load on
+the same cores distorts the figures, since threads wait for each other in every layer.
 """
 
 import time
@@ -29,7 +28,7 @@ from pipeline.conversion.training import train
 from pipeline.core import hardware, params
 from pipeline.core.hardware import HardwareParams
 
-# What params.yaml has of the parts that can be switched is replaced by this, and this by one part or all of them.
+# Optional losses switched off; `PARTS` switches them on one by one.
 OFF: dict[str, Any] = {
     "identity_share": 1,
     "parallel_weight": 0,
@@ -37,9 +36,9 @@ OFF: dict[str, Any] = {
 }
 PARTS: dict[str, dict[str, Any]] = {
     "none": {},
-    "no judges": {"adversarial_weight": 0},
+    "no discriminators": {"adversarial_weight": 0},
     "identity for half": {"identity_share": 0.5},
-    "parallel takes": {"parallel_weight": 20},
+    "parallel loss": {"parallel_weight": 20},
     "classifier": {"classifier_weight": 1},
 }
 
@@ -48,10 +47,10 @@ PARTS: dict[str, dict[str, Any]] = {
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--warm-up", default=5, help="Steps before the clock starts.")
 @click.option("--steps", default=30, help="Steps that are timed.")
-@click.option("--size", type=int, help="Of the square matrices; 8192 on a GPU, else 2048.")
-@click.option("--parts", is_flag=True, help="Each part that can be switched, by itself.")
+@click.option("--size", type=int, help="Size of the square matrices; 8192 on a GPU, else 2048.")
+@click.option("--parts", is_flag=True, help="Time each optional loss by itself.")
 def main(params_path: Path, warm_up: int, steps: int, size: int | None, parts: bool) -> None:
-    """Print frames a second, arithmetic a second, and the share of what matrix products reach."""
+    """Print frames and arithmetic per second, and their share of the speed of matrix products."""
     machine = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     order = params.load(params_path, "vocoder.world.order", int)
@@ -64,14 +63,14 @@ def main(params_path: Path, warm_up: int, steps: int, size: int | None, parts: b
         return Domain.of(list(torch.randn(100, 500, width, generator=generator)), ["one"] * 100)
 
     a, b = clips(order), clips(order)
-    with_aims = clips(2 * order), clips(2 * order)
+    with_targets = clips(2 * order), clips(2 * order)
     plain = Normalisation(torch.zeros(order), torch.ones(order))
     classifier = EmotionClassifier(order, chosen.emotion_classifier.channels, ("a", "b"))
     classifier_loss = ClassifierLoss(classifier, ("a", "b"), [plain] * 100, [plain] * 100)
 
     def run(own: CycleGanParams, count: int) -> None:
         own = replace(own, steps=count, log_every=count)
-        train(*(with_aims if own.parallel_weight else (a, b)), own, 0, device, autocast, classifier_loss)
+        train(*(with_targets if own.parallel_weight else (a, b)), own, 0, device, autocast, classifier_loss)
         synchronise(device)
 
     settings = {"params.yaml": chosen}
@@ -101,7 +100,7 @@ def main(params_path: Path, warm_up: int, steps: int, size: int | None, parts: b
 def product_flops_per_s(
     size: int, device: torch.device, precision: AbstractContextManager[None]
 ) -> tuple[float, torch.dtype]:
-    """Best rate of ten products of square matrices, and the precision that training would give them."""
+    """Best rate of ten products of square matrices, and the precision of training on this device."""
     x, y = (torch.randn(size, size, device=device) for _ in range(2))
     with precision:
         dtype = torch.mm(x[:1], y[:, :1]).dtype
@@ -117,7 +116,7 @@ def product_flops_per_s(
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -1,10 +1,10 @@
-"""What each part of the conversion is worth: the defaults with one thing changed at a time, on *valid* speakers.
+"""Ablation of the conversion: the defaults with one change at a time, assessed on *valid* speakers.
 
 python experiments/ablation.py [--variant NAME …] full-1 full-2
 
-Run it where `dvc repro features split train_vocoder` was run for a corpus. Networks and tables stay in .cache/ablation
-and are not made again with the same params.yaml: remove it after other code. Results go to ablation.csv, and as a
-Markdown table to the terminal. One thread a split.
+Run it in a workspace where `dvc repro features split train_vocoder` is done for a corpus. Networks and tables stay in
+.cache/ablation and are used again with the same params.yaml: remove it after a change of code. Results go to
+ablation.csv, and as a Markdown table to the terminal. Each split has one thread.
 """
 
 import json
@@ -22,10 +22,10 @@ from pipeline.core import manifest, params
 
 CACHE = Path(".cache/ablation")
 DEFAULTS = "defaults"
-# Changes of params.yaml. A variant that changes prosody alone has the networks of the defaults.
+# Changes of params.yaml. A variant that changes prosody alone uses the networks of the defaults.
 VARIANTS: dict[str, dict[str, Any]] = {
     DEFAULTS: {},
-    "statistics": {},  # of the spectrum, mean and variance are moved, by no network
+    "statistics": {},  # mean and variance of the spectrum change, without a network
     "f0_only": {},  # the spectrum stays
     "plain CycleGAN": {
         "train_cyclegan.parallel_weight": 0,
@@ -33,12 +33,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "train_cyclegan.residual_mean_removal": 0,
         "train_cyclegan.variance_compensation": 0,
     },
-    "without parallel takes": {"train_cyclegan.parallel_weight": 0},
+    "without parallel utterances": {"train_cyclegan.parallel_weight": 0},
     "without discriminators": {"train_cyclegan.adversarial_weight": 0},
     "without classifier loss": {"train_cyclegan.classifier_weight": 0},
     "four times the classifier loss": {"train_cyclegan.classifier_weight": 4},
-    "without keeping the mean": {"train_cyclegan.residual_mean_removal": 0},
-    "without keeping the variance": {"train_cyclegan.variance_compensation": 0},
+    "without residual mean removal": {"train_cyclegan.residual_mean_removal": 0},
+    "without variance compensation": {"train_cyclegan.variance_compensation": 0},
     "without cycle and identity": {"train_cyclegan.cycle_weight": 0, "train_cyclegan.identity_weight": 0},
     "a quarter of the steps": {"train_cyclegan.steps": 25},
     "half the steps": {"train_cyclegan.steps": 50},
@@ -54,13 +54,13 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "seed 2": {"seed": 2},
     "seed 3": {"seed": 3},
 }
-GENERATORS = ("statistics", "f0_only")  # variants that are generators of their own; the others are `cyclegan`
+GENERATORS = ("statistics", "f0_only")  # variants with a generator of their own; that of the others is `cyclegan`
 NETWORKS_OF_DEFAULTS = (*GENERATORS, "F0: as it was", "duration: as it was")
 
 
 @click.command()
 @click.argument("splits", nargs=-1, required=True)
-@click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)), help="All, if none is named.")
+@click.option("--variant", "names", multiple=True, type=click.Choice(list(VARIANTS)), help="Default: all.")
 def main(splits: tuple[str, ...], names: tuple[str, ...]) -> None:
     """Train and assess each variant in each split."""
     chosen = [DEFAULTS, *(name for name in names or VARIANTS if name != DEFAULTS)]
@@ -73,7 +73,7 @@ def main(splits: tuple[str, ...], names: tuple[str, ...]) -> None:
 
 
 def assessed(name: str, split: str) -> pd.DataFrame:
-    """Rows of `assessment.ASSESSED` of a variant on the valid speakers of a split."""
+    """Rows of `figures.ASSESSED` of a variant on the valid speakers of a split."""
     folder = place(CACHE, name, VARIANTS[name]) / split
     out = folder / "assessed.parquet"
     if not out.is_file():
@@ -92,15 +92,15 @@ def assessed(name: str, split: str) -> pd.DataFrame:
             elif not model.is_dir():
                 curve = folder / f"{pair}.csv"
                 run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)
-        voice = ("--scorers", "data/features/scorers", "--vocoder", f"models/vocoder/{split}")
+        scored = ("--scorers", "data/features/scorers", "--vocoder", f"models/vocoder/{split}")
         generator = name if name in GENERATORS else "cyclegan"
-        heard = ("--partition", "valid", "--models", folder / "models", "--generator", generator)
-        run("assess", *given, *features, *voice, *heard, "--out", out)
+        chosen_clips = ("--partition", "valid", "--models", folder / "models", "--generator", generator)
+        run("assess", *given, *features, *scored, *chosen_clips, "--out", out)
     return manifest.read(out, figures.ASSESSED)
 
 
 def borrow(model: Path, to: Path, prosody: dict[str, Any]) -> None:
-    """A copy of a model that converts prosody in another way."""
+    """Copy a model with another conversion of prosody."""
     shutil.copytree(model, to, dirs_exist_ok=True)
     config = json.loads((to / "config.json").read_text(encoding="utf-8"))
     config["prosody"]["params"] = prosody
@@ -108,7 +108,7 @@ def borrow(model: Path, to: Path, prosody: dict[str, Any]) -> None:
 
 
 def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
-    """What the table shows of a variant: means over the directions of all splits."""
+    """Row of the table for a variant: means over the directions of all splits."""
     numbers = [figures.in_numbers(table) for table in tables]
     directions = [block for split in numbers for name, block in split.items() if name != "mean"]
     gains = [block["mcd_db"]["source"] - block["mcd_db"]["converted"] for block in directions]
@@ -126,7 +126,7 @@ def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
 
 
 def mean(values: Any) -> float:
-    """Of some numbers."""
+    """Arithmetic mean."""
     return float(pd.Series(list(values)).mean())
 
 

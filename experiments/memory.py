@@ -1,10 +1,10 @@
-"""How much nearer to real takes conversions come on the speakers that networks learned from than on others.
+"""How much better conversions are for speakers that the networks were trained on.
 
 python experiments/memory.py models/cyclegan/full-1/angry-neutral models/cyclegan/low_data_25-1/angry-neutral
 
-Run it where these pairs are trained; name splits of developing folds. Printed is, by split and direction, the share of
-the distance between zero effort and a second real take that conversions close (mel-cepstral distortion; design.md,
-"Assessment"), on *valid* speakers, and on *train* speakers, whose conversions a classifier learns from.
+Run it in a workspace where these pairs are trained; name splits of development folds. It prints the share of the gap
+between the unconverted clip and a second reference that conversions close, in mel-cepstral distortion, by split and
+direction: for *valid* speakers, and for *train* speakers, whose conversions train a classifier.
 """
 
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def main(folders: tuple[Path, ...]) -> None:
 
 
 def closed_by(folder: Path) -> Iterator[tuple[str, "pd.Series[float]"]]:
-    """Each partition, and the share closed by direction."""
+    """Each partition, and the share of the gap that is closed, by direction."""
     tensors, config = models.load(folder)
     converter = Converter.from_tensors(tensors, config, torch.device("cpu"))
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
@@ -53,16 +53,16 @@ def closed_by(folder: Path) -> Iterator[tuple[str, "pd.Series[float]"]]:
 
 
 class Compared:
-    """Distances of a clip and of its conversion to takes of the target, and to others of its own emotion."""
+    """Distances of a clip and of its conversion to parallel utterances of the target, and of second references."""
 
     def __init__(self, rows: pd.DataFrame, converter: Converter, bounds_hz: tuple[float, float]) -> None:
-        self.rows, self.takes = rows.set_index("id"), parallel_utterances(rows)
+        self.rows, self.parallel = rows.set_index("id"), parallel_utterances(rows)
         self.levels = dict(zip(rows["id"], rows["intensity"].astype(object).fillna(""), strict=True))
         self.converter, self.bounds_hz = converter, bounds_hz
         self.stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(rows["corpus"].unique()))
 
     def __call__(self, id_: str) -> list[dict[str, Any]]:
-        """Rows as `gap_closed` wants them: the clip as what is to be converted, and as a take of the target."""
+        """Rows for `gap_closed`: the clip as a source, and as a second reference of the target."""
         own = self.features(id_)
         own_level = self.levels[id_] or None
         found = []
@@ -70,18 +70,19 @@ class Compared:
             if self.rows.at[id_, "emotion"] == target:
                 found.append(self.row(own, id_, source, target, SECOND_REFERENCE))
                 continue
-            made = converted(self.converter, own, source, target, self.bounds_hz, own_level)
-            found += [self.row(own, id_, source, target, UNCONVERTED), self.row(made, id_, source, target, CONVERTED)]
+            conversion = converted(self.converter, own, source, target, self.bounds_hz, own_level)
+            found.append(self.row(own, id_, source, target, UNCONVERTED))
+            found.append(self.row(conversion, id_, source, target, CONVERTED))
         return found
 
-    def row(self, heard: Features, id_: str, source: str, target: str, what: str) -> dict[str, Any]:
-        """What is made of a clip, by its mean distance to the takes of the target."""
-        takes = [self.features(take) for take in self.takes[id_].get(target, ())]
+    def row(self, clip: Features, id_: str, source: str, target: str, what: str) -> dict[str, Any]:
+        """Mean distance of a clip to the parallel utterances of the target."""
+        parallel = [self.features(other) for other in self.parallel[id_].get(target, ())]
         about = {name: self.rows.at[id_, name] for name in ("speaker", "sentence", "intensity")}
-        return {"source": source, "target": target, "what": what, **about, **mean_distances(heard, takes)}
+        return {"source": source, "target": target, "what": what, **about, **mean_distances(clip, parallel)}
 
     def features(self, id_: str) -> Features:
-        """Of a real clip."""
+        """Vocoder features of a real clip."""
         return Features.load(self.stored, id_)
 
 

@@ -1,14 +1,17 @@
-"""How much of a gain is the luck of trainings: spread over generator seeds and classifier seeds, in points of UAR.
+"""How much of a gain is due to random seeds: its variance over generator and classifier seeds, in points of UAR.
 
     python experiments/seed_noise.py experiments/ravdess-confirm{,-seed2,-seed3}
 
-The records differ in `seed` alone; the scenarios, folds and arms that all of them have are looked at, with the cnn. A
-score is a fold's mean over speakers. `training`: standard deviation over the classifier's seeds, at the same clips.
-`generator`: over generator seeds, less what `training` explains of it (nested analysis of variance; 0 where that is
-more). `fold noise`: what the luck of both arms adds to a fold's gain over `none`, all seeds averaged. `speakers`:
-standard deviation of the gains of a fold's speakers. `ratio`: of the last two; the fold noise of
-experiments/simulation.py, as far as it comes from seeds. `claimed`: the true gain that, with such deviations, is
-claimed in four simulated experiments of five, where a claim takes intervals above zero, over speakers and over folds.
+The records differ in `seed` alone. Scenarios, folds and arms that all records share are used, with the cnn. A score is
+the mean over the speakers of a fold. Columns:
+
+- `training`: standard deviation over the classifier's seeds, on the same clips.
+- `generator`: standard deviation over generator seeds without `training` (nested analysis of variance; at least 0).
+- `fold noise`: standard deviation of a fold's gain over `none` due to the seeds of both arms, all seeds averaged.
+- `speakers`: standard deviation of the gains of a fold's speakers.
+- `ratio`: of the last two, as in experiments/simulation.py, as far as it comes from seeds.
+- `claimed`: the true gain that is claimed in 80 % of simulated experiments with these deviations. A claim needs
+  intervals above zero, over speakers and over folds.
 """
 
 from pathlib import Path
@@ -28,7 +31,7 @@ EXPERIMENTS = 20_000
 
 
 def components(scores: np.ndarray) -> tuple[float, float]:
-    """Variances that classifier seeds and generator seeds add to a fold's score.
+    """Variances of a fold's score due to classifier seeds and to generator seeds.
 
     Args:
         scores: of an arm, (folds, generator seeds, classifier seeds)
@@ -39,17 +42,17 @@ def components(scores: np.ndarray) -> tuple[float, float]:
 
 
 def claimed(speakers: float, noise: float, folds: int, of_each: int) -> float:
-    """The true gain that is claimed with `POWER`; what speakers and folds add to it is normal.
+    """The true gain that is claimed with probability `POWER`; effects of speakers and folds are normal.
 
     Args:
-        speakers: standard deviation of what they add
-        noise: of what folds add
-        folds: their number
+        speakers: standard deviation of the effects of speakers
+        noise: standard deviation of the effects of folds
+        folds: number of folds
         of_each: speakers of a fold
     """
-    luck = speakers * differences(EXPERIMENTS, folds, of_each, noise / speakers, shared=False, seed=0)
-    lows = [t_interval(gains, CONFIDENCE)[0] for gains in (luck.reshape(EXPERIMENTS, -1), luck.mean(axis=2))]
-    return float(np.quantile(-np.minimum(*lows), POWER))  # a true gain moves both
+    noises = speakers * differences(EXPERIMENTS, folds, of_each, noise / speakers, shared=False, seed=0)
+    lows = [t_interval(gains, CONFIDENCE)[0] for gains in (noises.reshape(EXPERIMENTS, -1), noises.mean(axis=2))]
+    return float(np.quantile(-np.minimum(*lows), POWER))  # a true gain shifts both
 
 
 def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str) -> "pd.Series[float]":
@@ -63,7 +66,7 @@ def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str) -> "
 
 
 def table(records: list[Path]) -> pd.DataFrame:
-    """A row a scenario and arm, but for the baseline; in points."""
+    """One row for each scenario and arm other than the baseline, in points."""
     listed = [params.read(record / "params.yaml") for record in records]
     scenarios, folds, arms = (
         [word for word in listed[0][key] if all(word in found[key] for found in listed)]
@@ -74,7 +77,7 @@ def table(records: list[Path]) -> pd.DataFrame:
     rows = []
     for scenario in scenarios:
         plain = by_seed(records[:1], scenario, folds, BASELINE)
-        luck = plain.groupby(["fold", "seed"]).mean().groupby("fold").var(ddof=1).mean()
+        baseline = plain.groupby(["fold", "seed"]).mean().groupby("fold").var(ddof=1).mean()
         for arm in (arm for arm in arms if arm != BASELINE):
             scores = by_seed(records, scenario, folds, arm)
             fold_means = scores.groupby(levels).mean()
@@ -83,7 +86,7 @@ def table(records: list[Path]) -> pd.DataFrame:
             gains = scores.groupby(["fold", "speaker"]).mean() - plain.groupby(["fold", "speaker"]).mean()
             speakers = gains.groupby("fold").var(ddof=1).mean()
             seeds = plain.index.get_level_values("seed").nunique()
-            noise = generator / sizes[1] + training / (sizes[1] * sizes[2]) + luck / seeds
+            noise = generator / sizes[1] + training / (sizes[1] * sizes[2]) + baseline / seeds
             points = {"training": training, "generator": generator, "fold noise": noise, "speakers": speakers}
             deviations = {name: 100 * variance**0.5 for name, variance in points.items()}
             of_each = round(gains.groupby("fold").size().mean())
@@ -98,7 +101,7 @@ def table(records: list[Path]) -> pd.DataFrame:
 def main(records: tuple[Path, ...]) -> None:
     """Print a table in Markdown."""
     if len(records) < 2:
-        raise click.UsageError("expected two or more records, one a generator seed")
+        raise click.UsageError("expected two or more records, one for each generator seed")
     print(table(list(records)).to_markdown(index=False, floatfmt=".2f"))
 
 

@@ -1,11 +1,11 @@
-"""How often the intervals and the test of pipeline/evaluation/significance.py find an effect where there is none.
+"""Type-I errors of the intervals and the test of pipeline/evaluation/significance.py.
 
     python experiments/simulation.py
 
-Each simulated experiment has a paired difference for every speaker: what the speaker adds, normal with a standard
-deviation of 1, and what the models of the fold add to all its speakers, normal with one of `NOISES`. The true effect
-is 0. `shared`: partner folds (1 and 2, 3 and 4, …), which have the same train speakers, have all of the fold noise in
-common; the truth is between that and none of it.
+Each simulated experiment has a paired difference for every speaker. It is the sum of an effect of the speaker, normal
+with a standard deviation of 1, and an effect of the fold's models, normal with one of `NOISES`. The true effect is 0.
+`shared`: partner folds (1 and 2, 3 and 4, …), which have the same train speakers, share all of the fold noise; in
+reality they share a part of it.
 """
 
 import click
@@ -15,7 +15,7 @@ from pipeline.evaluation.significance import sign_flip, t_interval
 
 CONFIDENCE = 0.95
 SIZES = ((6, 4), (4, 4), (2, 4))  # folds, speakers in each
-NOISES = (0.0, 0.25, 0.5, 1.0)  # standard deviation of what a fold adds, in those of what a speaker adds
+NOISES = (0.0, 0.25, 0.5, 1.0)  # standard deviation of the fold effect, relative to that of the speaker effect
 COLUMNS = ("t over speakers", "sign-flip", "t over folds")
 
 
@@ -32,7 +32,7 @@ def found(gains: np.ndarray, resamples: int) -> np.ndarray:
 
     Args:
         gains: (experiments, folds, speakers)
-        resamples: of the sign-flip test, as `sign_flip` means it
+        resamples: of the sign-flip test
     """
     of_speakers, of_folds = gains.reshape(len(gains), -1), gains.mean(axis=2)
     intervals = (t_interval(values, CONFIDENCE) for values in (of_speakers, of_folds))
@@ -43,7 +43,7 @@ def found(gains: np.ndarray, resamples: int) -> np.ndarray:
 
 @click.command()
 @click.option("--experiments", default=2000, show_default=True)
-@click.option("--resamples", default=1999, show_default=True, help="Of each sign-flip test.")
+@click.option("--resamples", default=1999, show_default=True, help="Resamples of each sign-flip test.")
 @click.option("--seed", default=0, show_default=True)
 def main(experiments: int, resamples: int, seed: int) -> None:
     """Print a table in Markdown."""

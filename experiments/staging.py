@@ -1,4 +1,4 @@
-"""Stages run by hand, with changed parameters: for what is tried beside the workspace that `dvc repro` made."""
+"""Stages with changed parameters, for experiments beside the results of `dvc repro`."""
 
 import hashlib
 import json
@@ -13,7 +13,7 @@ from pipeline.cli import sweep
 
 
 def changed(changes: Mapping[str, Any], out: Path) -> Path:
-    """A copy of params.yaml in which some keys (`section.key`) have other values, and one thread is used; its path."""
+    """Path of a copy of params.yaml with changed keys (`section.key`) and one thread."""
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile("params.yaml", out)
     sweep.change(out, {"hardware.threads": 1, **changes}, out)
@@ -21,13 +21,13 @@ def changed(changes: Mapping[str, Any], out: Path) -> Path:
 
 
 def run(command: str, *options: object) -> None:
-    """A stage's command, in a process of its own, silent unless it fails."""
+    """Run the command of a stage in a process of its own, silent unless it fails."""
     done = subprocess.run(["emocycle", command, *map(str, options)], capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"emocycle {command} {' '.join(map(str, options))}\n{done.stdout}{done.stderr}")
 
 
 def place(cache: Path, name: str, changes: Mapping[str, Any]) -> Path:
-    """Folder of a variant: with another params.yaml or other changes another one, so that nothing stale is read."""
+    """Folder of a variant; its name depends on params.yaml and the changes, so that stale results are not read."""
     given = Path("params.yaml").read_bytes() + json.dumps(changes, sort_keys=True).encode()
     return cache / f"{re.sub('[:,]', '', name).replace(' ', '_')}-{hashlib.sha256(given).hexdigest()[:8]}"

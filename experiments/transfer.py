@@ -1,11 +1,11 @@
-"""What conversions can teach: an svm that hears synthetic clips alone is tested on real speech.
+"""Transfer from synthetic to real speech: an SVM is trained on synthetic clips alone and tested on real ones.
 
 python experiments/transfer.py full-1 low_data_25-1
 
-Run it where `dvc repro` is done with `copy_synthesis` among the perturbations; name splits of developing folds. A row a
-training set: the real train clips; their copy-synthesis; all conversions, in which what was not converted speaks
-against the emotion; and for each emotion what was made of its clips, with their copy-synthesis. Printed is the UAR on
-test speakers (chance: 1 / emotions). C 3, gamma 0.3, nothing is chosen.
+Run it in a workspace where `dvc repro` is done with `copy_synthesis` among the perturbations; name splits of
+development folds. Training sets: the real train clips; their copy-synthesis; all conversions; and for each emotion, its
+conversions with its copy-synthesis. It prints the UAR on test speakers (chance level: 1 / emotions). The SVM has C 3
+and gamma 0.3; no hyperparameter is selected.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ def transferred(split: str) -> "pd.Series[float]":
     real = manifest.read(Path(f"data/augmented/{split}/none.parquet"), manifest.AUGMENTED)
     labels = sorted(real["emotion"].unique())
     pairs = params.load(Path("params.yaml"), "pairs", tuple[str, ...])
-    made, copies = (
+    conversions, copies = (
         pd.concat(
             manifest.read(Path(f"data/synthetic/{split}/{name}/{part}") / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
             for part in arms.folders(name, pairs)
@@ -44,21 +44,23 @@ def transferred(split: str) -> "pd.Series[float]":
         for name in ("cyclegan", arms.COPIES)
     )
 
-    def heard(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def inputs(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         return np.concatenate(stored(rows, FEATURES, "functionals")), rows["emotion"].map(labels.index).to_numpy()
 
     train, valid, test = (real[real["partition"] == name] for name in ("train", "valid", "test"))
-    sets = {"real": train, "copy-synthesis": copies, "all conversions": made}
+    sets = {"real": train, "copy-synthesis": copies, "all conversions": conversions}
     for emotion in labels:
-        ours = pd.concat([made[made["source_emotion"] == emotion], copies[copies["emotion"] == emotion]])
-        sets[f"made of {emotion}, and its copy-synthesis"] = ours
-    spoken, said = heard(test)
+        own = pd.concat([conversions[conversions["source_emotion"] == emotion], copies[copies["emotion"] == emotion]])
+        sets[f"conversions of {emotion}, and its copy-synthesis"] = own
+    functionals_of_test, labels_of_test = inputs(test)
     found = {}
     for name, rows in sets.items():
-        functionals, classes = heard(rows)
-        every_one = np.ones(len(rows))
-        machine = train_svm(functionals, classes, every_one, every_one.astype(bool), heard(valid), FIXED)
-        found[name] = recall_score(said, machine.probabilities(spoken).argmax(axis=1), average="macro")
+        functionals, classes = inputs(rows)
+        weights = np.ones(len(rows))
+        model = train_svm(functionals, classes, weights, weights.astype(bool), inputs(valid), FIXED)
+        found[name] = recall_score(
+            labels_of_test, model.probabilities(functionals_of_test).argmax(axis=1), average="macro"
+        )
     return pd.Series(found)
 
 

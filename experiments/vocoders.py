@@ -1,11 +1,11 @@
-"""What vocoders lose of speech, and what storing their spectra in fewer bytes loses, on the valid clips of a split.
+"""Quality of copy-synthesis by each vocoder, and error of quantised spectra, on the valid clips of a split.
 
 emocycle train-vocoder --split data/splits/full-1.parquet --out models/vocoder/full-1/istft
 python experiments/vocoders.py data/splits/full-1.parquet models/vocoder/full-1/istft
 
-A clip is analysed, synthesised, and compared with what it was: ESTOI, mel-cepstral distortion and F0 by WORLD's
-analysis of both. The real-time factor (seconds of work for a second of speech, on one core) differs from run to run. Of
-what is stored, errors are those of the log spectrum. Test speakers are not looked at. Without a trained model
+A clip is analysed, synthesised, and compared with the original: ESTOI, mel-cepstral distortion, and F0 by WORLD's
+analysis of both. The real-time factor (seconds of synthesis for a second of speech, on one core) varies between runs.
+Errors of stored spectra are in the log spectrum. Test speakers are not used. Without a trained model
 (`vocoder.mel.inversion: istft`), its row is left out.
 """
 
@@ -36,41 +36,41 @@ STORAGES: tuple[Storage, ...] = ("float32", "float16", "uint8")
 @click.command()
 @click.argument("split_path", metavar="SPLIT", type=click.Path(path_type=Path))
 @click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("--clips", "count", default=40, show_default=True, help="At most, spread over all.")
+@click.option("--clips", "count", default=40, show_default=True, help="Largest number of clips, evenly spaced.")
 def main(split_path: Path, model: Path | None, count: int) -> None:
-    """Print what is lost."""
+    """Print both tables."""
     torch.set_num_threads(1)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
     chosen = params.load(Path("params.yaml"), "vocoder", VocoderParams)
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     valid = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "valid").sort_values("id")
-    heard = valid.iloc[:: max(1, -(-len(valid) // count))]
-    originals = [decoding.read(*segment) for segment in manifest.segments(heard)]
+    chosen_clips = valid.iloc[:: max(1, -(-len(valid) // count))]
+    originals = [decoding.read(*segment) for segment in manifest.segments(chosen_clips)]
     speech = [preparation.prepare(each.samples, each.sampling_rate, prepared) for each in originals]
     rate = prepared.sampling_rate
     seconds = sum(map(len, speech)) / rate
     world = vocoder(replace(chosen, kind="world"), rate)
     griffin_lim = Mel(replace(chosen.mel, inversion="griffin_lim"), rate, chosen.world)
-    voices: dict[str, Vocoder] = {"world": world, "mel, griffin_lim": griffin_lim}
+    vocoders: dict[str, Vocoder] = {"world": world, "mel, griffin_lim": griffin_lim}
     if model:
-        voices["mel, istft"] = Mel(replace(chosen.mel, inversion="istft"), rate, chosen.world, model)
-    table = pd.DataFrame({name: _loss(voice, world, speech, rate) for name, voice in voices.items()}).T
+        vocoders["mel, istft"] = Mel(replace(chosen.mel, inversion="istft"), rate, chosen.world, model)
+    table = pd.DataFrame({name: _loss(own, world, speech, rate) for name, own in vocoders.items()}).T
     click.echo(f"{split_path.stem}: {len(speech)} valid clips, {seconds:.0f} s\n\n{table.round(3).to_string()}\n")
     spectra = {
-        f"{name}, {storage}": _stored([voice.analyse(samples) for samples in speech], storage, seconds)
-        for name, voice in (("world", world), ("mel", griffin_lim))
+        f"{name}, {storage}": _stored([own.analyse(samples) for samples in speech], storage, seconds)
+        for name, own in (("world", world), ("mel", griffin_lim))
         for storage in STORAGES
     }
     click.echo(pd.DataFrame(spectra).T.round(3).to_string())
 
 
-def _loss(voice: Vocoder, world: Vocoder, speech: list[np.ndarray], rate: int) -> dict[str, float]:
-    """Means over clips of what a copy differs in from the original."""
+def _loss(own: Vocoder, world: Vocoder, speech: list[np.ndarray], rate: int) -> dict[str, float]:
+    """Mean differences of copies from their originals."""
     rows, spent = [], 0.0
     for samples in speech:
-        features = voice.analyse(samples)
+        features = own.analyse(samples)
         start = time.perf_counter()
-        copy = voice.synthesise(features)
+        copy = own.synthesise(features)
         spent += time.perf_counter() - start
         found = distances(world.analyse(copy[: len(samples)]), world.analyse(samples))
         estoi = intelligibility(copy[: len(samples)], samples, rate)
@@ -79,16 +79,16 @@ def _loss(voice: Vocoder, world: Vocoder, speech: list[np.ndarray], rate: int) -
     return {**means, "real_time_factor": spent * rate / sum(map(len, speech))}
 
 
-def _stored(spoken: list[Features], storage: Storage, seconds: float) -> dict[str, float]:
+def _stored(clips: list[Features], storage: Storage, seconds: float) -> dict[str, float]:
     """Largest and mean error of the log spectra, mean mel-cepstral distortion, and bytes."""
     errors, distortions = [], []
     with TemporaryDirectory() as folder:
         place = Path(folder, "shard")
         with shards.Writer(place, {"spectrum": storage}) as shard:
-            for number, features in enumerate(spoken):
+            for number, features in enumerate(clips):
                 shard.add(str(number), {"spectrum": features.spectrum})
         size = sum(path.stat().st_size for path in place.glob("*.npy"))
-        for error in _differences(spoken, Shard(place)):
+        for error in _differences(clips, Shard(place)):
             errors.append(np.abs(DECIBELS * decoded(error)).ravel())
             distortions.append(DECIBELS * np.sqrt(np.square(timbre(error)).sum(axis=1)))
     each = np.concatenate(errors)
@@ -100,8 +100,8 @@ def _stored(spoken: list[Features], storage: Storage, seconds: float) -> dict[st
     }
 
 
-def _differences(spoken: list[Features], shard: Shard) -> Iterator[np.ndarray]:
-    for number, features in enumerate(spoken):
+def _differences(clips: list[Features], shard: Shard) -> Iterator[np.ndarray]:
+    for number, features in enumerate(clips):
         yield shard.array(str(number), "spectrum") - features.spectrum
 
 

@@ -11,6 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from pipeline.cli import main
+from pipeline.stages.perturb import GENERATORS
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,6 +42,8 @@ UNUSED = {
 RUN = {
     "demo_corpus": {"pipeline/corpora/espeak.py": "run as a process of its own"},
 }
+# Values of `${item.…}` in code dependencies: each item depends on its own module alone.
+ITEMS = {"${item.generator}": GENERATORS}
 # Sections that a stage loads whole, to check them, and of which it uses, and depends on, only parts.
 PARTS = {
     "split": {
@@ -121,7 +124,7 @@ def wrong_deps(stage: str, deps: Collection[str], modules: Code) -> list[str]:
     """Modules that a stage should name in its `deps` and does not, and those that it names for nothing."""
     needed = closure(f"pipeline.stages.{stage}", modules) - set(PLUMBING) - set(UNUSED.get(stage, ()))
     run = set(RUN.get(stage, ()))
-    named = {dep for dep in deps if dep.startswith("pipeline")}
+    named = {module for dep in deps if dep.startswith("pipeline") for module in of_items(dep)}
     said = [f"{stage}: lacks {dep}" for dep in sorted(run - named)]
     covered = set()
     for dep in sorted(named - run):
@@ -131,6 +134,14 @@ def wrong_deps(stage: str, deps: Collection[str], modules: Code) -> list[str]:
             said.append(f"{stage}: names {dep} for nothing")
         covered |= inside
     return said + [f"{stage}: lacks {name}" for name in sorted(needed - covered)]
+
+
+def of_items(dep: str) -> set[str]:
+    """Code dependencies of all items of a matrix."""
+    for variable, values in ITEMS.items():
+        if variable in dep:
+            return {dep.replace(variable, value) for value in values}
+    return {dep}
 
 
 def wrong_params(stage: str, declared: Collection[str], text: str) -> list[str]:

@@ -28,7 +28,7 @@ GENERATORS: Mapping[str, Generator] = {
     "f0_only": Generator("conversions", of_pairs=True),  # the same with the clip's own spectrum
     "classical": Generator("perturbations", learns=False),
     COPIES: Generator("perturbations", learns=False),
-    "voices": Generator("perturbations", learns=False),
+    "vtlp": Generator("perturbations", learns=False),
     "dcgan": Generator("dcgan_scenarios"),
 }
 LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
@@ -45,7 +45,7 @@ class Arm:
 ARMS: Mapping[str, Arm] = {
     "none": Arm(()),
     "classical": Arm(("classical",)),
-    "voices": Arm(("voices",)),
+    "vtlp": Arm(("vtlp",)),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),

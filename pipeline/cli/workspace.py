@@ -303,7 +303,7 @@ def _vocoder(values: Values) -> Iterable[str]:
         yield params_error
     if "vocoder" in values and "vocoders" in values and (said := values["vocoder"].unlisted(values["vocoders"])):
         yield said
-    if "vocoder" in values and "voices" in values.get("perturbations", ()):
+    if "vocoder" in values and "vtlp" in values.get("perturbations", ()):
         if params_error := values["vocoder"].vtlp_error():
             yield params_error
 

@@ -1,4 +1,4 @@
-"""A training that was killed goes on where it was; its checkpoints are of no use to anything else."""
+"""Checkpoints, from which an interrupted training continues."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pipeline.core import progress
 from pipeline.core.files import atomic_write
 from pipeline.core.params import params_hash
 
@@ -18,10 +19,10 @@ LATEST = "latest.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Place of one training's latest state: a single file, replaced whole; outside DVC, may be deleted at any time."""
+    """Latest state of one training: a single file, written atomically, outside DVC; may be deleted at any time."""
 
-    folder: Path  # nothing else lies there
-    key: str  # of the training, from `key`
+    folder: Path  # of this training alone
+    key: str  # from the function `key`
     every: int  # steps
 
     def due(self, step: int) -> bool:
@@ -29,13 +30,13 @@ class Checkpoints:
         return step % self.every == 0
 
     def save(self, state: Mapping[str, Tensor]) -> None:
-        """Replace what was there."""
+        """Replace the saved state."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         with atomic_write(self.folder / LATEST) as temporary:
             save_file(tensors, temporary, {"key": self.key})
 
     def load(self) -> dict[str, Tensor] | None:
-        """The latest state, on the CPU; None where there is none, it is of another training, or cannot be read."""
+        """The saved state, on the CPU; None if there is none, it is of another training, or it cannot be read."""
         try:
             with safe_open(self.folder / LATEST, "pt") as file:
                 if (file.metadata() or {}).get("key") != self.key:
@@ -45,22 +46,22 @@ class Checkpoints:
             return None
 
     def delete(self) -> None:
-        """Remove the folder's files, those too that a killed process left half-written, and the folder."""
+        """Remove the folder, with files that a killed process left incomplete."""
         if self.folder.is_dir():
             for path in self.folder.iterdir():
                 path.unlink(missing_ok=True)
             self.folder.rmdir()
 
 
-def key(facts: Iterable[object], tensors: Iterable[Tensor]) -> str:
-    """Hash of all that a training depends on; this package's code and torch's version are added.
+def key(settings: Iterable[object], tensors: Iterable[Tensor]) -> str:
+    """Hash of everything that a training depends on; it includes the code that trains and the version of torch.
 
     Args:
-        facts: parameters, seed, hardware: dataclasses, or what JSON or `str` can write
+        settings: parameters, seed, hardware: dataclasses, or values for JSON or `str`
         tensors: data, and weights to start from, on any device
     """
-    found = hashlib.sha256(params_hash(*facts, torch.__version__).encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    found = hashlib.sha256(params_hash(*settings, torch.__version__).encode())
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(progress.__file__)):
         found.update(source.read_bytes())
     for tensor in tensors:
         found.update(f"{tensor.dtype} {list(tensor.shape)}".encode())

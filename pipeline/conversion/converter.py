@@ -1,4 +1,8 @@
-"""Conversion with a trained pair: normalise by the one emotion, generate, undo by the other; and the prosody."""
+"""Conversion with a trained pair.
+
+The spectrum is normalised by the source style, passed through a generator, and denormalised by the target style.
+Prosody is converted by statistics.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,24 +20,24 @@ from pipeline.vocoder.features import Features
 
 Spectrum = Literal["network", "statistics", "none"]
 SPECTRA: Mapping[str, Spectrum] = {"cyclegan": "network", "statistics": "statistics", "f0_only": "none"}  # by generator
-Style = tuple[str, str | None]  # an emotion, and an intensity that was heard often enough to count; or None
+Style = tuple[str, str | None]  # an emotion, and an intensity with enough train clips; None for all intensities
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and deviation of each coefficient over a style's training frames."""
+    """Mean and standard deviation of each coefficient over a style's training frames."""
 
     mean: Tensor  # (order,)
     deviation: Tensor  # (order,)
 
     @classmethod
     def fit(cls, spectra: Sequence[Tensor]) -> Self:
-        """Statistics over all frames of some clips, each (frames, order)."""
+        """Statistics over all frames of the clips, each (frames, order)."""
         frames = torch.cat(list(spectra))
         return cls(frames.mean(dim=0), frames.std(dim=0).clamp(min=FLAT))
 
     def apply(self, spectrum: Tensor) -> Tensor:
-        """(frames, order), same out."""
+        """Normalised spectrum, from and to (frames, order)."""
         return (spectrum - self.mean) / self.deviation
 
     def undo(self, spectrum: Tensor) -> Tensor:
@@ -41,7 +45,7 @@ class Normalisation:
         return spectrum * self.deviation + self.mean
 
     def toward(self, other: "Normalisation", share: float) -> "Normalisation":
-        """On the line to another one, or beyond it; of deviations, the logarithms are on a line."""
+        """Interpolation to another one, or extrapolation beyond it; deviations are interpolated in their logarithm."""
         return Normalisation(
             torch.lerp(self.mean, other.mean, share), self.deviation * (other.deviation / self.deviation) ** share
         )
@@ -49,42 +53,42 @@ class Normalisation:
 
 @dataclass(frozen=True)
 class Styles:
-    """Normalisation of each emotion, and of each of its intensities of which enough was heard."""
+    """Normalisation of each emotion, and of each of its intensities that has enough train clips."""
 
     of: Mapping[Style, Normalisation]
 
     @classmethod
-    def fit(cls, clips: Iterable[tuple[Tensor, str, str | None]], heard: Mapping[str, Collection[str]]) -> Self:
-        """Learn from train clips.
+    def fit(cls, clips: Iterable[tuple[Tensor, str, str | None]], intensities: Mapping[str, Collection[str]]) -> Self:
+        """Statistics of train clips.
 
         Args:
             clips: of each the frames (frames, order), the emotion and the intensity
-            heard: intensities of each emotion of which enough was heard, as `Prosody` has them
+            intensities: of each emotion, those with enough train clips, as `Prosody` has them
         """
         frames: dict[Style, list[Tensor]] = {}
         for spectrum, emotion, intensity in clips:
             frames.setdefault((emotion, None), []).append(spectrum)
-            if intensity is not None and intensity in heard.get(emotion, ()):
+            if intensity is not None and intensity in intensities.get(emotion, ()):
                 frames.setdefault((emotion, intensity), []).append(spectrum)
         return cls({style: Normalisation.fit(own) for style, own in frames.items()})
 
     def source(self, emotion: str, intensity: str | None) -> Normalisation:
-        """What a clip is normalised by: its emotion's statistics, at its intensity where that was heard."""
+        """Normalisation of a source clip: that of its emotion, at its intensity if that has enough train clips."""
         return self.of[emotion, self.level(emotion, intensity)]
 
     def level(self, emotion: str, intensity: str | None) -> str | None:
-        """What a clip of this intensity keeps of it as this emotion: itself where enough was heard of it, else None."""
+        """The intensity itself, if this emotion has enough train clips of it; else None."""
         return intensity if (emotion, intensity) in self.of else None
 
     def target(self, source: str, emotion: str, intensity: str | None) -> Normalisation:
-        """What is undone: statistics of the target at an intensity; of one that was not heard, a share of the way."""
+        """Normalisation to undo after conversion; of an unknown intensity, interpolated to the nearest."""
         if intensity is None or (emotion, intensity) in self.of:
             return self.of[emotion, intensity]
         known, share = self._nearest(emotion, intensity)
         return self.of[source, None].toward(self.of.get((emotion, known), self.of[emotion, None]), share)
 
     def share(self, emotion: str, intensity: str | None) -> float:
-        """How far to go: 1, but to an intensity that was not heard as far as it is beside the nearest that was."""
+        """Share of the residual to add: 1; for an unknown intensity, its distance relative to the nearest known one."""
         return 1.0 if intensity is None else self._nearest(emotion, intensity)[1]
 
     def _nearest(self, emotion: str, intensity: str) -> tuple[str, float]:
@@ -93,7 +97,7 @@ class Styles:
 
 @dataclass(frozen=True)
 class Converter:
-    """Both directions of a pair, ready for use: the spectrum by networks, prosody by statistics."""
+    """Both directions of a trained pair: spectrum by generators, prosody by statistics."""
 
     styles: Styles
     generators: Mapping[tuple[str, str], Generator]  # by (source, target)
@@ -115,55 +119,51 @@ class Converter:
         Args:
             clip: any number of frames
             source: its emotion
-            target: the emotion to make; with `source` itself, the clip comes back unchanged
-            bounds_hz: of F0, as the vocoder has them
-            source_intensity: of the clip, where it is known
-            intensity: to make; None for what the emotion is like on the whole
-            by: what converts the spectrum: the network; `statistics`, which are all but the network, so that mean and
-                variance move from the one style to the other; or `none`, and the spectrum stays. Prosody is converted
-                in any case, where that takes no network.
+            target: emotion of the conversion; if it is `source`, the clip is returned unchanged
+            bounds_hz: lowest and highest F0 of the vocoder
+            source_intensity: of the clip; None if unknown
+            intensity: of the conversion; None for the target emotion over all intensities
+            by: conversion of the spectrum. `network`: normalise, generate, denormalise. `statistics`: the same without
+                the generator, so that mean and variance alone change. `none`: the spectrum stays. Prosody is
+                converted in every case.
 
         Raises:
-            KeyError: the pair has not both emotions
-            ModelError: the clip is of another vocoder than those that the pair was trained on
+            KeyError: the pair lacks one of the emotions
+            ModelError: the features are of another vocoder than those of the training
         """
         if source == target:
             return clip
         levels = (intensity, source_intensity)
         spectrum = clip.spectrum.copy()
         if by != "none":
-            spectrum = self._generated(clip, source, target, *levels, network=by == "network")
+            normalised = self._normalised(spectrum, source, source_intensity)
+            if by == "network":
+                normalised = self._generated(normalised, source, target, intensity)
+            spectrum = self.styles.target(source, target, intensity).undo(normalised).numpy()
         if self.prosody.params.energy != "cyclegan":
             spectrum[:, 0] = self.prosody.energy(clip.spectrum[:, 0], source, target, *levels)
         f0_hz = self.prosody.f0(clip.f0_hz, source, target, intensity, *bounds_hz, source_intensity)
         return stretched(replace(clip, spectrum=spectrum, f0_hz=f0_hz), self.prosody.rate(source, target, *levels))
 
-    def _generated(
-        self,
-        clip: Features,
-        source: str,
-        target: str,
-        intensity: str | None,
-        source_intensity: str | None,
-        network: bool,
-    ) -> np.ndarray:
-        """What the network, or else the identity, makes of a clip's spectrum, (frames, order)."""
-        frames = torch.from_numpy(clip.spectrum)
-        style = self.styles.source(source, source_intensity)
-        if (width := len(style.mean)) != frames.shape[1]:
+    def _normalised(self, spectrum: np.ndarray, source: str, intensity: str | None) -> Tensor:
+        """Spectrum normalised by the source style, from and to (frames, order)."""
+        style = self.styles.source(source, intensity)
+        if (width := len(style.mean)) != spectrum.shape[1]:
             raise ModelError(
-                f"{source} to {target}: trained on {width} numbers a frame, but the vocoder gives {frames.shape[1]}; "
-                "`dvc repro` trains the pair again"
+                f"conversion of '{source}': trained on {width} values a frame, but the vocoder gives "
+                f"{spectrum.shape[1]}; `dvc repro` trains the pair again"
             )
-        normalised = style.apply(frames).T[None]  # (T, C) -> (1, C, T)
-        if network:
-            generator = self.generators[source, target]
-            made = generator.convert(normalised.to(next(generator.parameters()).device)).cpu()
-            normalised = torch.lerp(normalised, made, self.styles.share(target, intensity))
-        return self.styles.target(source, target, intensity).undo(normalised[0].T).numpy()
+        return style.apply(torch.from_numpy(spectrum))
+
+    def _generated(self, normalised: Tensor, source: str, target: str, intensity: str | None) -> Tensor:
+        """Output of the generator at an intensity, from and to (frames, order)."""
+        generator = self.generators[source, target]
+        frames = normalised.T[None]  # (T, C) -> (1, C, T)
+        generated = generator.convert(frames.to(next(generator.parameters()).device)).cpu()
+        return torch.lerp(frames, generated, self.styles.share(target, intensity))[0].T
 
     def tensors(self) -> dict[str, Tensor]:
-        """All weights and statistics of spectra, by name."""
+        """All weights, and statistics of spectra, by name."""
         kept = {}
         for (emotion, intensity), normalisation in self.styles.of.items():
             kept[f"normalisation.{emotion}.{intensity or ''}.mean"] = normalisation.mean
@@ -178,9 +178,9 @@ class Converter:
         """Inverse of `tensors`.
 
         Args:
-            tensors: as `tensors` gave them
+            tensors: from `tensors`
             config: `emotions` of the pair, its `prosody`, and `size`: arguments of the generators
-            device: where to convert
+            device: of the generators
         """
         styles: dict[Style, Normalisation] = {}
         for name in tensors:

@@ -1,7 +1,7 @@
-"""A small emotion classifier, trained on real clips and then frozen, that pushes conversions towards their target.
+"""Auxiliary emotion classifier: its loss moves conversions towards their target emotion.
 
-StarGAN-VC (Kameoka et al. 2018) has such a domain classifier beside its discriminators. The one here is done learning
-before the generators begin, so that it knows nothing but real clips of the train partition.
+StarGAN-VC (Kameoka et al. 2018) trains such a domain classifier beside its discriminators. This one is trained before
+the generators, on real clips of the train partition alone, and then frozen.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from pipeline.conversion.converter import Normalisation
 from pipeline.conversion.crops import Domain
 from pipeline.core.params import section
+from pipeline.core.progress import Optimiser
 
 
 @section
@@ -25,32 +26,32 @@ class EmotionClassifierParams:
     channels: PositiveInt
     steps: PositiveInt
     batch: PositiveInt
-    learning_rate: PositiveFloat  # falls to nothing, linearly
-    noise: NonNegativeFloat  # added to what it learns from, so that a trace of an emotion does not convince it
+    learning_rate: PositiveFloat  # falls linearly to 0
+    noise: NonNegativeFloat  # added to training crops, in standard deviations, so that weak cues do not suffice
 
 
 class EmotionClassifier(nn.Module):
-    """Mel-cepstrum → one logit an emotion: strided convolutions over frames, their mean over time, a linear layer."""
+    """One logit for each emotion: strided convolutions over frames, their mean over time, a linear layer."""
 
-    mean: Tensor  # of each coefficient over the frames that it learned from, (order,)
+    mean: Tensor  # of each coefficient over the training frames, (order,)
     deviation: Tensor
-    heard: Tensor  # 1, or 0 of what it is deaf to, (order, 1)
+    mask: Tensor  # 0 for masked coefficients, 1 for others, (order, 1)
 
     def __init__(self, order: int, channels: int, emotions: Sequence[str], masked: Sequence[int] = ()) -> None:
         """Set up the layers.
 
         Args:
             order: coefficients of a frame
-            channels: inside
-            emotions: in the order of its logits
-            masked: coefficients that the clip will not have from the generator, which should not try with these
+            channels: of each convolution
+            emotions: in the order of the logits
+            masked: coefficients that are ignored, because a converted clip does not get them from the generator
         """
         super().__init__()
         self.emotions = tuple(emotions)
         self.register_buffer("mean", torch.zeros(order))
         self.register_buffer("deviation", torch.ones(order))
-        self.register_buffer("heard", torch.ones(order, 1))
-        self.heard[list(masked)] = 0
+        self.register_buffer("mask", torch.ones(order, 1))
+        self.mask[list(masked)] = 0
         widths = (order, channels, channels, channels)
         layers: list[nn.Module] = []
         for narrow, wide in zip(widths, widths[1:], strict=False):
@@ -62,12 +63,12 @@ class EmotionClassifier(nn.Module):
         """Logits.
 
         Args:
-            spectrum: as the vocoder gives it, not normalised, (batch, order, frames), any number of frames
+            spectrum: of the vocoder, not normalised, (batch, order, frames), any number of frames
 
         Returns:
             (batch, emotions)
         """
-        x = (spectrum - self.mean[:, None]) / self.deviation[:, None] * self.heard
+        x = (spectrum - self.mean[:, None]) / self.deviation[:, None] * self.mask
         logits: Tensor = self.leave(self.layers(x).mean(dim=2))
         return logits.float()
 
@@ -82,25 +83,25 @@ def trained_classifier(
     device: torch.device,
     masked: Sequence[int] = (),
 ) -> EmotionClassifier:
-    """Train a classifier; the same arguments on the same kind of machine give the same weights.
+    """Train a classifier; equal arguments on the same kind of machine give equal weights.
 
-    Every emotion is drawn equally often, and of each emotion every speaker who acts it.
+    Every emotion is drawn equally often, and within an emotion every speaker.
 
     Args:
-        spectra: of train clips, as the vocoder gives them, (frames, order)
+        spectra: of train clips, not normalised, each (frames, order)
         labels: emotion of each clip
         speakers: of each clip
         params: size and training
-        frames: of the crops that it learns from; those that it will score
+        frames: of a crop, in training as in the loss
         seed: of weights, crops and noise
         device: where to train
-        masked: coefficients that do not come from the generator
+        masked: coefficients that are ignored
 
     Returns:
         the classifier, on the device
     """
     torch.manual_seed(seed)
-    draw = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     emotions = sorted(set(labels))
     clips = equally_drawn(spectra, labels, speakers).to(device)
     classifier = EmotionClassifier(clips.frames.shape[1], params.channels, emotions, masked)
@@ -110,34 +111,30 @@ def trained_classifier(
     classifier.to(device)
     targets = torch.tensor([emotions.index(label) for label in labels])
     adam = torch.optim.Adam(classifier.parameters(), params.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: 1 - step / params.steps)
+    optimiser = Optimiser(adam, params.steps, constant_share=0)
     for _ in range(params.steps):
-        picked = clips.clips(params.batch, draw)
-        crops = clips.crops_of(picked, frames, draw)
-        noise = torch.randn(crops.shape, generator=draw).to(device)
+        picked = clips.clips(params.batch, rng)
+        crops = clips.crops_of(picked, frames, rng)
+        noise = torch.randn(crops.shape, generator=rng).to(device)
         logits = classifier(crops + params.noise * classifier.deviation[:, None] * noise)
-        loss = cross_entropy(logits, targets[picked].to(device))
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        schedule.step()
+        optimiser.step(cross_entropy(logits, targets[picked].to(device)))
     return classifier
 
 
 def equally_drawn(spectra: Sequence[Tensor], labels: Sequence[str], speakers: Sequence[str]) -> Domain:
-    """Clips of which every emotion is drawn equally often, and of each emotion every speaker who acts it."""
+    """Clips, of which every emotion is drawn equally often, and within an emotion every speaker."""
     cells = list(zip(labels, speakers, strict=True))
-    actors = {emotion: len({speaker for label, speaker in cells if label == emotion}) for emotion in set(labels)}
-    chances = torch.tensor([1 / (cells.count(cell) * actors[cell[0]]) for cell in cells])
-    return replace(Domain.of(spectra, speakers), chances=chances)
+    speakers_of = {emotion: len({speaker for label, speaker in cells if label == emotion}) for emotion in set(labels)}
+    probabilities = torch.tensor([1 / (cells.count(cell) * speakers_of[cell[0]]) for cell in cells])
+    return replace(Domain.of(spectra, speakers), probabilities=probabilities)
 
 
 class ClassifierLoss(nn.Module):
-    """What a frozen classifier makes of fakes of a pair's two emotions, a and b."""
+    """Loss of a frozen classifier on fakes of a pair's two emotions, a and b."""
 
-    a_to_b: "Units"  # of each clip of a, when it is made b
-    b_to_a: "Units"
-    targets: Tensor  # of a and b, numbers of the classifier's emotions, (2,)
+    a_to_b: "Denormalisation"  # of conversions from a to b
+    b_to_a: "Denormalisation"
+    targets: Tensor  # class numbers of a and b, (2,)
 
     def __init__(
         self,
@@ -149,48 +146,48 @@ class ClassifierLoss(nn.Module):
         """Copy and freeze the classifier.
 
         Args:
-            classifier: knows both emotions
-            emotions: of the pair, in the order of `train`
-            a_to_b: of each clip of the domain a, what is undone of its conversion to b, as `Converter` does it
+            classifier: trained on both emotions among others
+            emotions: a and b
+            a_to_b: normalisation to undo after the conversion of each clip of a to b, as in `Converter`
             b_to_a: the same of each clip of b
 
         Raises:
-            ValueError: the classifier has not learned one of them
+            ValueError: the classifier was not trained on one of them
         """
         super().__init__()
         self.classifier = deepcopy(classifier).eval().requires_grad_(False)
         for emotion in emotions:
             if emotion not in classifier.emotions:
-                raise ValueError(f"the classifier does not know '{emotion}', only {', '.join(classifier.emotions)}")
-        self.a_to_b, self.b_to_a = Units(a_to_b), Units(b_to_a)
+                raise ValueError(f"classifier without '{emotion}', expected one of {', '.join(classifier.emotions)}")
+        self.a_to_b, self.b_to_a = Denormalisation(a_to_b), Denormalisation(b_to_a)
         self.register_buffer("targets", torch.tensor([classifier.emotions.index(emotion) for emotion in emotions]))
 
     def forward(self, fake_a: Tensor, fake_b: Tensor, of_b: Tensor, of_a: Tensor) -> Tensor:
-        """Cross-entropy of the logits from the target emotion, the mean over fakes of a and that over fakes of b added.
+        """Cross-entropy against the target emotion: mean over fakes of a plus mean over fakes of b.
 
         Args:
-            fake_a: normalised as a is, (batch, order, frames)
-            fake_b: normalised as b is, same shape
-            of_b: numbers of the clips of b that `fake_a` was made of, (batch,)
-            of_a: numbers of the clips of a that `fake_b` was made of, (batch,)
+            fake_a: normalised, (batch, order, frames)
+            fake_b: same shape
+            of_b: numbers of the clips of b that are the sources of `fake_a`, (batch,)
+            of_a: numbers of the clips of a that are the sources of `fake_b`, (batch,)
         """
         spectra = torch.cat([self.b_to_a(fake_a, of_b), self.a_to_b(fake_b, of_a)])
         logits = self.classifier(spectra)
         return 2 * cross_entropy(logits, self.targets.repeat_interleave(len(fake_a)))
 
 
-class Units(nn.Module):
-    """From normalised to the vocoder's units, for each clip of a domain its own way."""
+class Denormalisation(nn.Module):
+    """From normalised to vocoder units, with statistics of its own for each clip of a domain."""
 
     scale: Tensor  # (clips, order, 1)
     shift: Tensor
 
-    def __init__(self, undone: Sequence[Normalisation]) -> None:
+    def __init__(self, normalisations: Sequence[Normalisation]) -> None:
         super().__init__()
-        self.register_buffer("scale", torch.stack([own.deviation for own in undone])[:, :, None])
-        self.register_buffer("shift", torch.stack([own.mean for own in undone])[:, :, None])
+        self.register_buffer("scale", torch.stack([own.deviation for own in normalisations])[:, :, None])
+        self.register_buffer("shift", torch.stack([own.mean for own in normalisations])[:, :, None])
 
     def forward(self, fakes: Tensor, clips: Tensor) -> Tensor:
-        """Fakes (batch, order, frames) in the vocoder's units, of the clips with these numbers, (batch,)."""
+        """Fakes in vocoder units, from and to (batch, order, frames); `clips`: numbers of their sources, (batch,)."""
         numbers = clips.to(self.scale.device)
         return fakes * self.scale[numbers] + self.shift[numbers]

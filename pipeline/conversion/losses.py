@@ -1,15 +1,15 @@
-"""Losses of a CycleGAN, each a mean over everything it is given."""
+"""Losses of a CycleGAN, each a mean over all elements."""
 
 from torch import Tensor
 
 
 def real_loss(scores: Tensor) -> Tensor:
-    """Least squares of a discriminator's scores from 1, "real" (LSGAN, Mao et al. 2017, eq. 2, a = 0, b = c = 1)."""
+    """Mean squared distance of a discriminator's scores from 1, "real" (LSGAN, Mao et al. 2017, a = 0, b = c = 1)."""
     return (scores - 1).square().mean()
 
 
 def fake_loss(scores: Tensor) -> Tensor:
-    """Least squares of a discriminator's scores from 0, "made" (same source)."""
+    """Mean squared distance of a discriminator's scores from 0, "fake" (same source)."""
     return scores.square().mean()
 
 
@@ -23,22 +23,22 @@ def cycle_loss(real: Tensor, cycled: Tensor) -> Tensor:
     return (real - cycled).abs().mean()
 
 
-def identity_loss(real: Tensor, kept: Tensor) -> Tensor:
-    """L1 distance that a generator puts between its output and an input that already is of its target (ibid., 5.2).
+def identity_loss(real: Tensor, same: Tensor) -> Tensor:
+    """L1 distance between a generator's output and an input of its own target emotion (same source, section 5.2).
 
     Args:
         real: normalised spectrum, (batch, order, frames)
-        kept: same shape
+        same: output of the generator, same shape
     """
-    return (real - kept).abs().mean()
+    return (real - same).abs().mean()
 
 
-def parallel_loss(aim: Tensor, fake: Tensor) -> Tensor:
-    """L1 distance of converted frames from those of a real take, over the frames that have one; without any it is 0.
+def parallel_loss(target: Tensor, fake: Tensor) -> Tensor:
+    """L1 distance of converted frames from their parallel targets, over frames that have one; 0 without any.
 
     Args:
-        aim: (batch, order, frames), NaN where there is none
+        target: (batch, order, frames), NaN for frames without one
         fake: same shape
     """
-    known = aim.isfinite()
-    return ((fake - aim.nan_to_num()).abs() * known).sum() / known.sum().clamp(min=1)
+    known = target.isfinite()
+    return ((fake - target.nan_to_num()).abs() * known).sum() / known.sum().clamp(min=1)

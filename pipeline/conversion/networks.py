@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-FLAT = 1e-2  # no coefficient is taken to vary less
+FLAT = 1e-2  # smallest standard deviation of a coefficient, against division by 0
 
 
 class GatedBlock(nn.Module):
@@ -15,15 +15,15 @@ class GatedBlock(nn.Module):
         self.out = nn.Conv1d(channels, channels, kernel, padding=padding, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels, frames), same out."""
+        """Features, from and to (batch, channels, frames)."""
         return x + self.out(nn.functional.glu(self.gated(x), dim=1))
 
 
 class Generator(nn.Module):
-    """Moves normalised frames of one emotion to another; begins as the identity.
+    """Converts normalised frames of one emotion to another; starts as the identity.
 
-    It predicts what to add. Where each emotion is normalised by its own statistics, the identity already converts
-    mean and variance, so training starts from a sane conversion rather than from noise.
+    It predicts a residual, whose last layer is initialised with 0. Each emotion is normalised by its own statistics,
+    so the identity already converts mean and variance, and training starts from there.
     """
 
     def __init__(
@@ -39,11 +39,13 @@ class Generator(nn.Module):
 
         Args:
             order: coefficients of a frame
-            channels: inside
-            blocks: residual ones
+            channels: of the residual blocks
+            blocks: number of residual blocks
             kernel: odd
-            residual_mean_removal: share of what it would move a clip's mean by that it leaves, 0 … 1
-            variance_compensation: share of the way back to a clip's own deviation that `convert` goes, 0 … 1
+            residual_mean_removal: share of the residual's mean over time that is subtracted, 0 … 1. The mean is
+                the speaker's as much as the emotion's.
+            variance_compensation: in `convert`, share of the way from the converted clip's global variance back to
+                that of its source, 0 … 1
         """
         super().__init__()
         self.residual_mean_removal = residual_mean_removal
@@ -65,24 +67,24 @@ class Generator(nn.Module):
         Returns:
             same shape
         """
-        added = self.leave(nn.functional.silu(self.blocks(self.enter(x))))
-        return x + added - self.residual_mean_removal * added.mean(dim=2, keepdim=True)
+        residual = self.leave(nn.functional.silu(self.blocks(self.enter(x))))
+        return x + residual - self.residual_mean_removal * residual.mean(dim=2, keepdim=True)
 
     def convert(self, x: Tensor) -> Tensor:
-        """Converted frames of whole clips, as lively as the clips were; shapes as in `forward`.
+        """Converted frames of complete clips, with their global variance compensated; shapes as in `forward`.
 
-        Networks that are near to real speech on average vary less than it does over time, which tells synthetic clips
-        from real ones better than anything tells emotions apart. Each coefficient gets its deviation back ("global
-        variance": Toda et al. 2007; by scaling: Silén et al. 2012).
+        Networks that minimise a distance produce trajectories that vary too little over time ("global variance", Toda
+        et al. 2007); a classifier detects synthetic clips by that. Each coefficient is scaled around its mean, so that
+        its standard deviation over the clip returns to the source's (Silén et al. 2012).
         """
-        made: Tensor = self(x)
-        mean = made.mean(dim=2, keepdim=True)
-        own, others = (frames.std(dim=2, correction=0, keepdim=True).clamp(min=FLAT) for frames in (x, made))
-        return mean + (made - mean) * (own / others) ** self.variance_compensation
+        converted: Tensor = self(x)
+        mean = converted.mean(dim=2, keepdim=True)
+        source, own = (frames.std(dim=2, correction=0, keepdim=True).clamp(min=FLAT) for frames in (x, converted))
+        return mean + (converted - mean) * (source / own) ** self.variance_compensation
 
 
 class Discriminator(nn.Module):
-    """Says of each stretch of frames how real it sounds as its emotion (a 1-D PatchGAN, Isola et al. 2017)."""
+    """Scores how real each stretch of frames is as a clip of its emotion (1-D PatchGAN, Isola et al. 2017)."""
 
     def __init__(self, order: int, channels: int) -> None:
         super().__init__()
@@ -93,6 +95,6 @@ class Discriminator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv1d(widths[-1], 1, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, order, frames) → one score a stretch of 8 frames, (batch, 1, ⌈frames / 8⌉); real is 1."""
+        """One score for each 8 frames, (batch, order, frames) → (batch, 1, ⌈frames / 8⌉); real is 1."""
         scores: Tensor = self.layers(x)
         return scores

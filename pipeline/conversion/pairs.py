@@ -8,7 +8,7 @@ from pipeline.core.params import nearest
 
 
 class PairError(click.ClickException):
-    """A pair is not written as expected, or asks for what is not there."""
+    """A pair is not written as expected, or has an unknown emotion."""
 
 
 def parse(pair: str, emotions: Collection[str]) -> tuple[str, str]:
@@ -16,7 +16,7 @@ def parse(pair: str, emotions: Collection[str]) -> tuple[str, str]:
 
     Args:
         pair: `a-b`
-        emotions: those there are
+        emotions: known ones
 
     Raises:
         PairError: it is not two known, different emotions in alphabetical order

@@ -1,4 +1,4 @@
-"""Parallel utterances as targets: in acted corpora each speaker says the same sentences in each emotion."""
+"""Targets from parallel utterances: in acted corpora each speaker says the same sentences in each emotion."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class ParallelUtterance:
     """A training clip of one of the two emotions."""
 
     speech: Speech
-    normalised: Tensor  # what the networks see of it, (frames, order)
+    normalised: Tensor  # input of the networks, (frames, order)
     speaker: str
     sentence: str | None
     intensity: str | None
@@ -24,27 +24,27 @@ class ParallelUtterance:
 def with_parallel_targets(
     sources: Sequence[ParallelUtterance], targets: Sequence[ParallelUtterance]
 ) -> tuple[list[Tensor], list[ParallelUtterance]]:
-    """Frames of sources, each followed by its parallel target: the mean of the frames that are aligned with it.
+    """Frames of sources, each with its parallel target beside it: the mean of the target frames aligned with it.
 
-    A source is there once for each parallel utterance: same speaker, sentence and intensity in the other emotion or,
-    where there is none, in any intensity. It is there once without targets where it has no parallel utterance.
+    A parallel utterance has the same speaker, sentence and intensity in the other emotion; if there is none, any
+    intensity counts. A source occurs once for each parallel utterance, or once without targets if it has none.
 
     Args:
-        sources: of the one emotion
-        targets: of the other
+        sources: clips of one emotion
+        targets: clips of the other
 
     Returns:
-        frames of each, (frames, 2 · order), the second half NaN where there is no target; and whose they are
+        frames of each occurrence, (frames, 2 · order), the second half NaN where there is no target; and its source
     """
-    frames, whose = [], []
+    frames, occurrences = [], []
     for source in sources:
         parallel = [target for target in targets if _same_words(source, target)]
         parallel = [target for target in parallel if target.intensity == source.intensity] or parallel
         aligned_targets = [_parallel_target(source, target) for target in parallel]
         for target in aligned_targets or [torch.full_like(source.normalised, torch.nan)]:
             frames.append(torch.cat([source.normalised, target], dim=1))
-            whose.append(source)
-    return frames, whose
+            occurrences.append(source)
+    return frames, occurrences
 
 
 def _same_words(one: ParallelUtterance, other: ParallelUtterance) -> bool:
@@ -52,7 +52,7 @@ def _same_words(one: ParallelUtterance, other: ParallelUtterance) -> bool:
 
 
 def _parallel_target(source: ParallelUtterance, target: ParallelUtterance) -> Tensor:
-    """(frames, order) of the source's frames; NaN in its pauses."""
+    """Target of each frame of the source, (frames, order); NaN in its pauses."""
     ours, theirs = aligned(source.speech, target.speech)
     sums = np.zeros_like(source.normalised.numpy())
     np.add.at(sums, ours, target.normalised.numpy()[theirs])  # where cores are busy, the threads of index_add_ wait

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim import Adam
 
 from pipeline.conversion import checkpoints as checkpointing
 from pipeline.conversion.checkpoints import Checkpoints
@@ -13,7 +15,20 @@ from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss
 from pipeline.conversion.losses import cycle_loss, identity_loss, parallel_loss
 from pipeline.conversion.pair import CycleGan, CycleGanParams
-from pipeline.conversion.progress import Curve, Optimiser, Stateful
+from pipeline.core.progress import Curve, Optimiser, Stateful
+
+BETAS = (0.5, 0.999)  # of Adam, as in Zhu et al. 2017
+
+
+class Batch(NamedTuple):
+    """Crops of one step, each (batch, order, frames), and the numbers of their clips, (batch,)."""
+
+    clips_a: Tensor
+    clips_b: Tensor
+    real_a: Tensor
+    real_b: Tensor
+    targets_of_a: Tensor | None  # parallel targets of `real_a`, in emotion b; None where the loss has weight 0
+    targets_of_b: Tensor | None
 
 
 def train(
@@ -26,33 +41,30 @@ def train(
     classifier_loss: ClassifierLoss | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[CycleGan, list[dict[str, float]]]:
-    """Train a pair; the same arguments on the same kind of machine give the same weights, killed in between or not.
+    """Train a pair; equal arguments on the same kind of machine give equal weights, with or without an interruption.
 
     Args:
-        a: training clips of the one emotion; where the parallel loss has a weight, each frame is followed by its aim
+        a: training clips of the one emotion; if the parallel loss has a weight, each frame has its target beside it
         b: of the other
         params: size and training
         seed: of weights and crops
         device: where to train
         autocast: context of the forward passes (mixed precision)
         classifier_loss: towards a and b; used if it has a weight
-        checkpoints: where to go on from, and to save; to be deleted once what comes of the training is kept
+        checkpoints: where to continue from, and to save; the caller deletes them once the model is saved
 
     Returns:
         the networks, and the curve: step, and the mean of each loss since the row before, 0 where it does not apply
 
     Raises:
-        ValueError: classifier_loss is not given, but has a weight
+        ValueError: `classifier_weight` is not 0, but no `classifier_loss` is given
     """
+    if params.classifier_weight and classifier_loss is None:
+        raise ValueError("'classifier_weight' is not 0, but no classifier loss is given")
+    classifier_loss = classifier_loss.to(device) if classifier_loss and params.classifier_weight else None
     width = a.frames.shape[1]
     networks = untrained(width // 2 if params.parallel_weight else width, params, seed).to(device)
     a, b = a.to(device), b.to(device)
-    if not params.classifier_weight:
-        classifier_loss = None
-    elif classifier_loss is None:
-        raise ValueError("'classifier_weight' is not 0, but no classifier loss is given")
-    else:
-        classifier_loss = classifier_loss.to(device)
     precision = autocast or nullcontext()
     weights = _weights(params)
     identity_steps = round(params.identity_share * params.steps) if params.identity_weight else 0
@@ -61,38 +73,65 @@ def train(
         progress.load_state_dict(state)
 
     for step in range(progress.step + 1, params.steps + 1):
-        of_a = a.clips(params.batch, progress.draw)
-        real_a = a.crops_of(of_a, params.frames, progress.draw)
-        of_b = b.clips(params.batch, progress.draw)
-        real_b = b.crops_of(of_b, params.frames, progress.draw)
-        if params.parallel_weight:
-            (real_a, aim_of_a), (real_b, aim_of_b) = real_a.chunk(2, dim=1), real_b.chunk(2, dim=1)
+        batch = drawn(a, b, params, progress.rng)
 
         # Generator
         with precision:
-            fake_a, fake_b, kept_a, kept_b = networks.converted(real_a, real_b, keep=step <= identity_steps)
-            cycled_a, cycled_b = networks.b_to_a(fake_b).float(), networks.a_to_b(fake_a).float()
-            losses = {}
-            if networks.judges:
-                losses["adversarial"] = networks.judges.fooled(fake_a, fake_b)
-            losses["cycle"] = cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b)
-            losses["identity"] = identity_loss(real_a, kept_a) + identity_loss(real_b, kept_b)
-            if params.parallel_weight:
-                losses["parallel"] = parallel_loss(aim_of_a, fake_b) + parallel_loss(aim_of_b, fake_a)
-            if classifier_loss:
-                losses["classifier"] = classifier_loss(fake_a, fake_b, of_b, of_a)
+            losses, fake_a, fake_b = generator_losses(networks, batch, step <= identity_steps, classifier_loss)
         progress.generators.step(torch.stack([weights[name] * loss for name, loss in losses.items()]).sum())
 
         # Discriminator
-        if networks.judges and progress.discriminators:
+        if networks.discriminators and progress.discriminators:
             with precision:
-                losses["discriminator"] = networks.judges.mistaken(real_a, real_b, fake_a, fake_b)
-            progress.discriminators.step(losses["discriminator"])
+                loss = networks.discriminators.discriminator_loss(batch.real_a, batch.real_b, fake_a, fake_b)
+            losses["discriminator"] = loss
+            progress.discriminators.step(loss)
 
-        progress.note(step, losses)
+        progress.add(step, losses)
         if checkpoints and checkpoints.due(step):
             checkpoints.save(progress.state_dict())
     return networks, progress.curve.rows
+
+
+def drawn(a: Domain, b: Domain, params: CycleGanParams, rng: torch.Generator) -> Batch:
+    """Random crops of both emotions."""
+    clips_a = a.clips(params.batch, rng)
+    crops_a = a.crops_of(clips_a, params.frames, rng)
+    clips_b = b.clips(params.batch, rng)
+    crops_b = b.crops_of(clips_b, params.frames, rng)
+    if not params.parallel_weight:
+        return Batch(clips_a, clips_b, crops_a, crops_b, None, None)
+    (real_a, targets_of_a), (real_b, targets_of_b) = crops_a.chunk(2, dim=1), crops_b.chunk(2, dim=1)
+    return Batch(clips_a, clips_b, real_a, real_b, targets_of_a, targets_of_b)
+
+
+def generator_losses(
+    networks: CycleGan, batch: Batch, identity: bool, classifier_loss: ClassifierLoss | None
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Losses of the generators by name, without their weights, and the fakes.
+
+    Args:
+        networks: of the pair
+        batch: of the step
+        identity: whether the identity loss applies; otherwise it is 0
+        classifier_loss: None where it has weight 0
+
+    Returns:
+        losses, fake_a, fake_b
+    """
+    real_a, real_b = batch.real_a, batch.real_b
+    fake_a, fake_b, same_a, same_b = networks.conversions(real_a, real_b, identity)
+    cycled_a, cycled_b = networks.b_to_a(fake_b).float(), networks.a_to_b(fake_a).float()
+    losses = {}
+    if networks.discriminators:
+        losses["adversarial"] = networks.discriminators.generator_loss(fake_a, fake_b)
+    losses["cycle"] = cycle_loss(real_a, cycled_a) + cycle_loss(real_b, cycled_b)
+    losses["identity"] = identity_loss(real_a, same_a) + identity_loss(real_b, same_b)
+    if batch.targets_of_a is not None and batch.targets_of_b is not None:
+        losses["parallel"] = parallel_loss(batch.targets_of_a, fake_b) + parallel_loss(batch.targets_of_b, fake_a)
+    if classifier_loss:
+        losses["classifier"] = classifier_loss(fake_a, fake_b, batch.clips_b, batch.clips_a)
+    return losses, fake_a, fake_b
 
 
 def untrained(order: int, params: CycleGanParams, seed: int) -> CycleGan:
@@ -109,32 +148,34 @@ def training_key(
     *machine: object,
     classifier_loss: ClassifierLoss | None = None,
 ) -> str:
-    """Key of the checkpoints of `train`: all on which it depends.
+    """Key of the checkpoints of `train`: a hash of everything that its result depends on.
 
     Args:
-        a: this and the others as for `train`
+        a: this and the others: as for `train`
         b: …
         params: …
         seed: …
-        machine: what else changes the last digits: device, precision, threads
+        machine: other influences on the last digits: device, precision, threads
         classifier_loss: …
     """
-    data = (tensor for domain in (a, b) for tensor in (domain.frames, domain.lengths, domain.chances))
+    data = (tensor for domain in (a, b) for tensor in (domain.frames, domain.lengths, domain.probabilities))
     weights = classifier_loss.state_dict().values() if classifier_loss else ()
     return checkpointing.key((params, seed, *machine), chain(data, weights))
 
 
 class Progress:
-    """All that changes while a pair trains; where it is kept and loaded again, nothing shows that training stopped."""
+    """Everything that changes while a pair trains; saved and loaded, training continues as if uninterrupted."""
 
     def __init__(self, networks: CycleGan, params: CycleGanParams, seed: int, device: torch.device) -> None:
         generators, discriminators = networks.generator_weights(), networks.discriminator_weights()
         schedule = params.steps, params.constant_share
         self.step = 0
-        self.draw = torch.Generator().manual_seed(seed)  # of crops; nothing else is left to chance
-        self.generators = Optimiser(generators, params.generator_rate, *schedule)
-        judging = (discriminators, params.discriminator_rate, *schedule)
-        self.discriminators = Optimiser(*judging) if discriminators else None
+        self.rng = torch.Generator().manual_seed(seed)  # of crops, the only random thing after the first weights
+        self.generators = Optimiser(Adam(generators, params.generator_rate, BETAS, fused=True), *schedule)
+        self.discriminators = None
+        if discriminators:
+            adam = Adam(discriminators, params.discriminator_rate, BETAS, fused=True)
+            self.discriminators = Optimiser(adam, *schedule)
         self.curve = Curve(_columns(params), params.log_every, params.steps, device)
         parts: dict[str, Stateful | None] = {
             "networks": networks,
@@ -144,14 +185,14 @@ class Progress:
         }
         self._parts = {name: part for name, part in parts.items() if part}
 
-    def note(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """A step is done."""
+    def add(self, step: int, losses: Mapping[str, Tensor]) -> None:
+        """Record a finished step and its losses."""
         self.step = step
         self.curve.add(step, losses)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything, by name."""
-        state = {"step": torch.tensor(self.step), "draw": self.draw.get_state()}
+        """The whole state, by name."""
+        state = {"step": torch.tensor(self.step), "rng": self.rng.get_state()}
         for name, part in self._parts.items():
             state |= {f"{name}.{key}": tensor for key, tensor in part.state_dict().items()}
         return state
@@ -159,14 +200,14 @@ class Progress:
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """Inverse of `state_dict`."""
         self.step = int(tensors["step"])
-        self.draw.set_state(tensors["draw"])
+        self.rng.set_state(tensors["rng"])
         for name, part in self._parts.items():
             prefix = f"{name}."
             part.load_state_dict({key.removeprefix(prefix): tensors[key] for key in tensors if key.startswith(prefix)})
 
 
 def _weights(params: CycleGanParams) -> dict[str, float]:
-    """Of each loss of the generators."""
+    """Weight of each loss of the generators."""
     return {
         "adversarial": params.adversarial_weight,
         "cycle": params.cycle_weight,
@@ -177,9 +218,6 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
 
 
 def _columns(params: CycleGanParams) -> list[str]:
-    """Of the curve: four that are always there, and those of the parts that are switched on."""
-    switched = {
-        "parallel": params.parallel_weight > 0,
-        "classifier": params.classifier_weight > 0,
-    }
-    return ["adversarial", "cycle", "identity", "discriminator", *(name for name, on in switched.items() if on)]
+    """Columns of the curve: four that are always there, and one for each optional loss with a weight."""
+    optional = [name for name in ("parallel", "classifier") if _weights(params)[name]]
+    return ["adversarial", "cycle", "identity", "discriminator", *optional]

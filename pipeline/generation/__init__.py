@@ -1,1 +1,1 @@
-"""Writing synthetic clips, and the generators that are no conversion, one module each."""
+"""Writing synthetic clips, and the generators other than conversion: one module or folder each."""

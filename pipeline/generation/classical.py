@@ -1,63 +1,68 @@
-"""Classical augmentation: tempo, pitch, noise (by audiomentations) and level of a clip change, its emotion stays."""
+"""Classical augmentation: tempo, pitch and noise (by audiomentations) and a fade; the emotion stays."""
 
 import random
+from functools import partial
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, PositiveFloat
 
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
+from pipeline.core.manifest import Segment
 from pipeline.core.params import section
+from pipeline.generation.perturbation import Plan, Sources
 
 CHANGES = ("tempo", "semitones", "snr_db", "gain_db")
-FADE = 1  # beside the seed: where a fade lies has nothing to do with which changes happen
-FADE_S = (0.2, 1.0)  # length of a change of level [s]
-SHARES = (0.25, 0.75)  # of a clip's energy before the middle of a fade; with all of it on one side it would be a gain
+FADE = 1  # second part of the seed of a fade, so that it is independent of the draw of changes
+FADE_S = (0.2, 1.0)  # duration of a fade [s]
+SHARES = (0.25, 0.75)  # of a clip's energy before the middle of a fade; with all on one side it would be a gain
 FRAME_S = 0.02
-SPEECH_DB = 20  # a fade does not make the ends softer, which are at least so far below the loudest frame
+SPEECH_DB = 20  # ends that are further below the loudest frame are not made softer by a fade
 
 
 @section
 class ClassicalParams:
-    """How far each change goes; every clip gets one of them at least."""
+    """Bounds of the changes; every clip gets at least one of them."""
 
     probability: Annotated[float, Field(gt=0, le=1)]  # of each change
-    tempo: PositiveFloat  # share by which a clip gets faster or slower, at most
-    semitones: PositiveFloat  # up or down, at most
+    tempo: PositiveFloat  # largest share by which a clip gets faster or slower
+    semitones: PositiveFloat  # largest change of pitch, up or down
     snr_db: tuple[float, float]  # of white noise: loudest and softest
-    gain_db: PositiveFloat  # of a fade within the clip, at most; a gain of the whole clip would be levelled away
+    gain_db: PositiveFloat  # largest gain of a fade within the clip; levelling would undo a gain of the complete clip
 
 
 @section
 class Perturbation:
-    """What is done to one clip; all that is random in it follows from the seed."""
+    """The changes of one clip; everything random in them follows from the seed."""
 
     seed: int
     tempo: float | None = None  # 1.1: faster by a tenth
     semitones: float | None = None
     snr_db: float | None = None
-    gain_db: float | None = None  # where the fade ends
+    gain_db: float | None = None  # at the end of the fade
 
     @classmethod
     def drawn(cls, params: ClassicalParams, seed: int) -> Self:
-        """One of the changes that `params` allow."""
-        draw = np.random.default_rng(seed)
-        happens = draw.random(len(CHANGES)) < params.probability
-        happens[draw.integers(len(CHANGES))] |= not happens.any()
+        """Random changes within the bounds."""
+        rng = np.random.default_rng(seed)
+        happens = rng.random(len(CHANGES)) < params.probability
+        happens[rng.integers(len(CHANGES))] |= not happens.any()
         slowest = -np.log1p(params.tempo)
         values = (
-            np.exp(draw.uniform(slowest, -slowest)),
-            draw.uniform(-params.semitones, params.semitones),
-            draw.uniform(*params.snr_db),
-            draw.uniform(-params.gain_db, params.gain_db),
+            np.exp(rng.uniform(slowest, -slowest)),
+            rng.uniform(-params.semitones, params.semitones),
+            rng.uniform(*params.snr_db),
+            rng.uniform(-params.gain_db, params.gain_db),
         )
         chosen = zip(CHANGES, values, happens, strict=True)
         return cls(seed, **{name: round(float(value), 4) for name, value, is_on in chosen if is_on})
 
     def apply(self, samples: np.ndarray, sampling_rate: int) -> np.ndarray:
-        """Samples (samples,), another number of them where the tempo changes; same rate [Hz], float32."""
+        """Changed samples (samples,) at the same rate [Hz], float32; their number changes with the tempo."""
         from audiomentations import AddGaussianSNR, PitchShift, TimeStretch
 
-        random.seed(self.seed)  # audiomentations draws from both
+        random.seed(self.seed)  # audiomentations uses both
         np.random.seed(self.seed % 2**32)
         changed = np.asarray(samples, dtype=np.float32)
         if self.gain_db is not None:
@@ -74,25 +79,44 @@ class Perturbation:
         return changed
 
 
-def faded(samples: np.ndarray, sampling_rate: int, gain_db: float, draw: np.random.Generator) -> np.ndarray:
-    """Factors (samples,) that lead from one level to another within the speech, where no levelling takes them away.
+def plan(sources: Sources, params: ClassicalParams, prepared: AudioParams) -> Plan:
+    """Each source with random changes.
 
-    Before the speech and behind it, they keep the ends from getting softer against the loudest frame, so that trimming
-    leaves the clip as long as it was (as long as `audio.trim_db` is more than `SPEECH_DB` and the gain together).
+    Args:
+        sources: real train clips
+        params: bounds of the changes
+        prepared: of the audio before the changes
+    """
+    changes = [Perturbation.drawn(params, seed) for seed in sources.seeds]
+    contents = zip(sources.segments, changes, strict=True)
+    return Plan(partial(synthesised, prepared=prepared), contents, changes)
+
+
+def synthesised(content: tuple[Segment, Perturbation], prepared: AudioParams) -> np.ndarray:
+    """Samples (samples,) of a prepared and changed clip."""
+    (path, start, end), change = content
+    return change.apply(preparation.prepared(path, prepared, start, end), prepared.sampling_rate)
+
+
+def faded(samples: np.ndarray, sampling_rate: int, gain_db: float, rng: np.random.Generator) -> np.ndarray:
+    """Factors (samples,) of a fade within the speech, which levelling does not undo.
+
+    Before and after the speech, the factors keep the ends from getting softer relative to the loudest frame. So
+    trimming keeps the length of the clip, if `audio.trim_db` is larger than `SPEECH_DB` plus the gain.
 
     Args:
         samples: prepared, (samples,)
         sampling_rate: [Hz]
-        gain_db: at the end of the speech, against its beginning
-        draw: says where it lies and how long it takes
+        gain_db: at the end of the speech, relative to its beginning
+        rng: of the fade's place and duration
     """
     frame = min(round(FRAME_S * sampling_rate), len(samples))
     power = np.square(samples[: len(samples) // frame * frame], dtype=np.float64).reshape(-1, frame).mean(axis=1)
     loud = np.flatnonzero(power >= power.max() / 10 ** (SPEECH_DB / 10))
     first, last = loud[0] * frame, (loud[-1] + 1) * frame
-    middle = np.searchsorted(np.cumsum(power), draw.uniform(*SHARES) * power.sum()).clip(loud[0], loud[-1]) + 0.5
+    middle = np.searchsorted(np.cumsum(power), rng.uniform(*SHARES) * power.sum()).clip(loud[0], loud[-1]) + 0.5
     middle *= frame
-    half = min(draw.uniform(*FADE_S) / 2 * sampling_rate, middle - first, last - middle)
+    half = min(rng.uniform(*FADE_S) / 2 * sampling_rate, middle - first, last - middle)
     places = [first - frame, first, middle - half, middle + half, last, last + frame]
     end_db = max(gain_db, 0.0)
     curve_db = np.interp(np.arange(len(samples)), places, [end_db, 0.0, 0.0, gain_db, gain_db, end_db])

@@ -1,4 +1,4 @@
-"""Clips that a generator makes: synthesised, levelled and written; then read again, and heard as the real ones are."""
+"""Writing synthetic clips: synthesised, levelled, written; then read again, and measured as real clips are."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -21,51 +21,51 @@ from pipeline.scorers import gate, speakers
 
 Content = TypeVar("Content")
 Arrays = dict[str, np.ndarray]
-Facts = dict[str, object]  # what the table says of a clip once it is made, by column
+Measurements = dict[str, object]  # of a written clip, by column of the table
 
-FACTS = ["sampling_rate", "duration", "sha256", "level_db", "clipping", "intelligibility"]
-STEP = 2.0**-15  # of 16 bits
-LONGEST_NAME = 150  # bytes of a name in a file's
+MEASUREMENTS = ["sampling_rate", "duration", "sha256", "level_db", "clipping", "intelligibility"]
+STEP = 2.0**-15  # of 16-bit samples
+LONGEST_NAME = 150  # bytes of a clip's name in a file name
 
 
 @dataclass(frozen=True)
 class Synthesis(Generic[Content]):
-    """A clip to make."""
+    """A clip to synthesise."""
 
     content: Content  # such as a vocoder's features
-    source: Segment | None  # audio of the clip that it was made from; None where it is made from nothing
+    source: Segment | None  # audio of its source; None for a clip from noise
 
 
 @dataclass(frozen=True)
 class Synthesiser(Generic[Content]):
-    """What makes clips of the data set; goes to other processes, so its functions must be importable."""
+    """Synthesis and measurement of clips; it is sent to other processes, so its functions must be importable."""
 
     synthesise: Callable[[Content], np.ndarray]  # samples (samples,), at the rate of prepared clips
     prepared: AudioParams
-    heard: Callable[[np.ndarray, int], Arrays]  # what classifiers hear of a prepared clip, and its sampling rate
+    features: Callable[[np.ndarray, int], Arrays]  # of classifiers, from a prepared clip and its sampling rate [Hz]
 
-    def render(self, wanted: tuple[Synthesis[Content], Path]) -> tuple[Facts, Arrays]:
-        """Write a clip and say what a reader of the file gets.
+    def write(self, item: tuple[Synthesis[Content], Path]) -> tuple[Measurements, Arrays]:
+        """Write a clip and measure the written file.
 
         Returns:
-            its `FACTS`, and its arrays: what classifiers, gate and voices go by
+            its `MEASUREMENTS`, and its features for classifiers and scorers
 
         Raises:
-            ClickException: the source cannot be read, or what is made is no sound
+            ClickException: the source cannot be read, or the samples are not finite
         """
-        synthesis, path = wanted
+        synthesis, path = item
         samples = preparation.level(self.synthesise(synthesis.content), self.prepared.level_db)
         try:
             preparation.write(path, samples, self.prepared.sampling_rate)
         except AudioError as error:
-            raise click.ClickException(f"{path.name}: {error}; did the training of what makes it diverge?") from None
+            raise click.ClickException(f"{path.name}: {error}; did the training of its model diverge?") from None
         recording = decoding.read(path)
         rate = recording.sampling_rate
         source = None
         if synthesis.source is not None:
             original, start, end = synthesis.source
             source = preparation.prepared(original, self.prepared, start, end)
-        facts: Facts = {
+        measurements: Measurements = {
             "sampling_rate": rate,
             "duration": recording.duration,
             "sha256": recording.sha256,
@@ -73,30 +73,30 @@ class Synthesiser(Generic[Content]):
             "clipping": clipping(recording.samples),
             "intelligibility": None if source is None else intelligibility(recording.samples, source, rate),
         }
-        again = preparation.prepare(recording.samples, rate, self.prepared)
-        judged = {judge.NAME: judge.statistics(again, rate)[None] for judge in (gate, speakers)}
-        return facts, self.heard(again, rate) | judged
+        samples = preparation.prepare(recording.samples, rate, self.prepared)
+        scorer_features = {scorer.NAME: scorer.statistics(samples, rate)[None] for scorer in (gate, speakers)}
+        return measurements, self.features(samples, rate) | scorer_features
 
 
 def filepaths(names: "pd.Series[str]", suffixes: "pd.Series[str]", out: Path) -> "pd.Series[str]":
-    """Files of clips in a folder, each its own; whatever is in the names, a file system takes it.
+    """Unique paths of clips in a folder, valid in a file system for any names.
 
     Args:
-        names: such as the source's id, of any length
-        suffixes: what tells clips of the same name apart
+        names: such as the id of the source, of any length
+        suffixes: to distinguish clips of the same name
         out: the folder
     """
     stems = names.str.replace("/", "_").map(_shortened) + "_" + suffixes
-    again = stems.groupby(stems).cumcount()  # names that differ in what a file's cannot hold
-    stems += again.map(lambda number: f"_{number + 1}" if number else "")
+    repeats = stems.groupby(stems).cumcount()  # names that differ only in characters that are replaced or cut
+    stems += repeats.map(lambda number: f"_{number + 1}" if number else "")
     return PurePosixPath(out).as_posix() + "/" + stems + ".flac"
 
 
 def clipping(samples: np.ndarray) -> float:
-    """Share of a clip's samples that are as loud as its loudest, at any level; of ordinary speech, next to none.
+    """Share of a clip's samples that are as loud as its loudest, at any level; about 0 for ordinary speech.
 
     Args:
-        samples: read from 16 bits, (samples,); of silence it is 0
+        samples: read from 16 bits, (samples,); 0 for silence
     """
     loudness = np.abs(samples)
     return float(np.mean((loudness > 0) & (loudness > loudness.max() - STEP / 2)))
@@ -107,38 +107,38 @@ def write(
     rows: pd.DataFrame,
     clips_to_write: Iterable[Synthesis[Content]],
     synthesiser: Synthesiser[Content],
-    digest: str,
-    **said: str,
+    params_hash: str,
+    **metadata: str,
 ) -> pd.DataFrame:
-    """Make the clips of a generator: FLAC files, the shard of their features and their table, in one folder.
+    """Write the clips of a generator to one folder: FLAC files, the shard of their features, and their table.
 
     Args:
-        out: folder, replaced whole
-        rows: of `manifest.SYNTHETIC`, but for what `Synthesiser.render` finds out; files directly in `out`
+        out: folder, replaced as a whole
+        rows: of `manifest.SYNTHETIC` without `MEASUREMENTS`; their files are directly in `out`
         clips_to_write: content and source of each row
-        synthesiser: makes them
-        digest: hash of the parameters that the stage declares
-        said: words to keep with the table: `split`, `model`, and what else the generator's stage says
+        synthesiser: of the generator
+        params_hash: of the parameters that the stage declares
+        metadata: of the table: `split`, `model` and others
 
     Returns:
         the rows with all their columns
     """
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)
-        wanted = zip(clips_to_write, [folder / Path(path).name for path in rows["filepath"]], strict=True)
-        found = []
+        items = zip(clips_to_write, [folder / Path(path).name for path in rows["filepath"]], strict=True)
+        measured = []
         with shards.Writer(folder / manifest.SYNTHETIC_FEATURES) as shard:
-            made = in_parallel(
-                synthesiser.render, wanted, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name
+            written = in_parallel(
+                synthesiser.write, items, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name
             )
-            for id_, (facts, audible) in zip(rows["id"], made, strict=True):
-                shard.add(id_, audible)
-                found.append(facts)
-        complete = rows.assign(**pd.DataFrame(found, rows.index, FACTS))
-        manifest.write(complete, folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC, digest, **said)
-    return complete
+            for id_, (measurements, features) in zip(rows["id"], written, strict=True):
+                shard.add(id_, features)
+                measured.append(measurements)
+        rows = rows.assign(**pd.DataFrame(measured, rows.index, MEASUREMENTS))
+        manifest.write(rows, folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC, params_hash, **metadata)
+    return rows
 
 
 def _shortened(name: str) -> str:
-    """Its last characters, where it is too long for a file's name."""
+    """The last characters of a name that is too long for a file name."""
     return name.encode()[-LONGEST_NAME:].decode(errors="ignore")

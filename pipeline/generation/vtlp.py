@@ -1,43 +1,67 @@
-"""Voices that nobody has: a clip's formants and F0 moved, as by another vocal tract; its emotion stays.
+"""Vocal tract length perturbation (VTLP, Jaitly and Hinton 2013): formants and F0 move, the emotion stays.
 
-Vocal tract length perturbation (Jaitly and Hinton 2013) of WORLD's envelope, so that pitch can move apart from it.
+The envelope of WORLD is warped, so that formants and F0 move independently of each other.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Self
 
 import numpy as np
 from pydantic import Field, NonNegativeFloat
 
 from pipeline.core.params import section
+from pipeline.generation.perturbation import Plan, Sources
+from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.world import World
 
 
 @section
 class VtlpParams:
-    """How far a voice may be from the one that a clip was spoken in."""
+    """Bounds of the change."""
 
-    formants: Annotated[float, Field(ge=0, lt=1)]  # 0.1: they move by a factor of at most 1.1 either way
-    semitones: NonNegativeFloat  # by which F0 moves at most, either way
+    formants: Annotated[float, Field(ge=0, lt=1)]  # 0.1: formants move by a factor of at most 1.1, up or down
+    semitones: NonNegativeFloat  # by which F0 moves at most, up or down
 
 
 @section
 class Vtlp:
-    """What is done to one clip."""
+    """The change of one clip."""
 
-    formants: float  # 1.1: higher by a tenth
-    semitones: float
+    formants: float  # factor; 1.1: higher by a tenth
+    semitones: float  # of F0
 
     @classmethod
     def drawn(cls, params: VtlpParams, seed: int) -> Self:
-        """One of the voices that `params` allow, higher as often as lower."""
-        draw = np.random.default_rng(seed)
+        """A random change within the bounds, up as often as down."""
+        rng = np.random.default_rng(seed)
         most = np.log1p(params.formants)
-        formants = float(np.exp(draw.uniform(-most, most)))
-        return cls(round(formants, 4), round(float(draw.uniform(-params.semitones, params.semitones)), 4))
+        formants = float(np.exp(rng.uniform(-most, most)))
+        return cls(round(formants, 4), round(float(rng.uniform(-params.semitones, params.semitones)), 4))
 
-    def speak(self, features: Features, vocoder: World) -> np.ndarray:
-        """Samples (samples,) of a clip in this voice, as long as the clip; what is moved beyond the band is lost."""
+    def synthesise(self, features: Features, world: World) -> np.ndarray:
+        """Samples (samples,) of the changed clip, as long as its source; what moves beyond the band is lost."""
         f0_hz = features.f0_hz * np.float32(2 ** (self.semitones / 12))
-        return vocoder.synthesise(replace(features, f0_hz=f0_hz), self.formants)
+        return world.synthesise(replace(features, f0_hz=f0_hz), self.formants)
+
+
+def plan(sources: Sources, params: VtlpParams, vocoder: VocoderParams, sampling_rate: int) -> Plan:
+    """Each source with a random change.
+
+    Args:
+        sources: real train clips
+        params: bounds of the change
+        vocoder: of kind WORLD
+        sampling_rate: of prepared clips [Hz]
+    """
+    changes = [Vtlp.drawn(params, seed) for seed in sources.seeds]
+    world = World(vocoder.world, sampling_rate)
+    contents = zip(sources.features, changes, strict=True)
+    return Plan(partial(synthesised, world=world), contents, changes)
+
+
+def synthesised(content: tuple[Features, Vtlp], world: World) -> np.ndarray:
+    """Samples (samples,) of a changed clip."""
+    features, change = content
+    return change.synthesise(features, world)

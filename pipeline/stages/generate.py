@@ -24,20 +24,20 @@ from pipeline.vocoder import Features, VocoderParams, vocoder
 
 @section
 class GenerateParams:
-    """What to make of the clips."""
+    """Target of the conversions."""
 
-    intensity: Literal["source", "low", "medium", "high"]  # source: a clip's own, where enough was heard of it
+    intensity: Literal["source", "low", "medium", "high"]  # source: that of the clip, if frequent enough
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--generator", type=click.Choice(list(SPECTRA)), required=True, help="What converts the spectrum.")
-@click.option("--model", type=click.Path(path_type=Path), required=True)
-@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
-@click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Split table (Parquet).")
+@click.option("--generator", type=click.Choice(list(SPECTRA)), required=True, help="Conversion of the spectrum.")
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="Model folder of the pair.")
+@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Vocoders of the split.")
+@click.option("--features", type=click.Path(path_type=Path), required=True, help="Vocoder features by corpus.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the synthetic clips.")
 def main(
     params_path: Path,
     clips_path: Path,
@@ -72,28 +72,28 @@ def main(
     def converted() -> Iterator[Synthesis[Features]]:
         by_id = sources.set_index("id").loc[rows["source_id"]]
         known = zip(by_id["intensity"], manifest.segments(by_id), strict=True)
-        wanted = rows[["source_id", "source_emotion", "emotion", "intensity"]]
-        for (id_, source, target, intensity), (own, segment) in zip(wanted.itertuples(index=False), known, strict=True):
-            spoken = Features.load(stored, id_)
+        labels = rows[["source_id", "source_emotion", "emotion", "intensity"]].itertuples(index=False)
+        for (id_, source, target, intensity), (own, segment) in zip(labels, known, strict=True):
+            clip = Features.load(stored, id_)
             levels = (_known(own), _known(intensity))
-            made = converter.convert(spoken, source, target, bounds, *levels, by=SPECTRA[generator])
-            yield Synthesis(made, segment)
+            yield Synthesis(converter.convert(clip, source, target, bounds, *levels, by=SPECTRA[generator]), segment)
 
     network = vocoder_params.model(trained)
-    voice = vocoder(vocoder_params, prepared.sampling_rate, network)
-    learned = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
-    made = synthesis.write(
+    synthesise = vocoder(vocoder_params, prepared.sampling_rate, network).synthesise
+    metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
+    written = synthesis.write(
         out,
         rows,
         converted(),
-        Synthesiser(voice.synthesise, prepared, partial(classifier_features, params=acoustics)),
+        Synthesiser(synthesise, prepared, partial(classifier_features, params=acoustics)),
         params.params_hash(prepared, vocoder_params, acoustics, machine, chosen),
         split=split_path.stem,
         emotions=f"{a}-{b}",
         model=model.as_posix(),
-        **learned,
+        **metadata,
     )
-    click.echo(f"{split_path.stem} {generator} {a}-{b}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
+    hours = written["duration"].sum() / 3600
+    click.echo(f"{split_path.stem} {generator} {a}-{b}: {len(written):,} clips, {hours:.2f} hours")
 
 
 def synthetic_rows(
@@ -104,7 +104,7 @@ def synthetic_rows(
     intensities: Mapping[str, Collection[str]],
     intensity: str = "source",
 ) -> pd.DataFrame:
-    """What is known of the synthetic clips before they are made, one row for each source clip, sorted by id.
+    """Rows of the synthetic clips, one for each source, sorted by id, without measurements of the audio.
 
     Args:
         sources: real train clips of the pair's emotions
@@ -112,14 +112,14 @@ def synthetic_rows(
         prefix: of their ids
         out: folder of the clips
         intensities: of each emotion, those with enough train clips
-        intensity: to make of all clips; `source`: a clip keeps its own where that is among `intensities`
+        intensity: of all clips; `source`: that of the source, if it is among `intensities` of the target
     """
     a, b = emotions
     sources = sources.sort_values("id")
     target = sources["emotion"].map({a: b, b: a})
     levels = [
-        _known(own, intensities.get(made, ())) if intensity == "source" else intensity
-        for own, made in zip(sources["intensity"], target, strict=True)
+        _known(own, intensities.get(emotion, ())) if intensity == "source" else intensity
+        for own, emotion in zip(sources["intensity"], target, strict=True)
     ]
     rows = sources.assign(
         id=f"{prefix}/" + sources["id"] + "/" + target,
@@ -138,5 +138,5 @@ def synthetic_rows(
 
 
 def _known(level: object, among: Collection[str] = INTENSITIES) -> str | None:
-    """An intensity, if it is among some; None where there is none."""
+    """The intensity if it is among the given ones, else None."""
     return level if isinstance(level, str) and level in among else None

@@ -1,4 +1,4 @@
-"""Make as many clips of each emotion as a DC-GAN has heard, from noise, and write them with their provenance."""
+"""Synthesise clips with a DC-GAN, as many of each emotion as it was trained on."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -17,7 +17,7 @@ from pipeline.core import hardware, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.params import section
 from pipeline.generation import synthesis
-from pipeline.generation.dcgan.spectrograms import Maker
+from pipeline.generation.dcgan.spectrograms import SpectrogramGenerator
 from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.vocoder.griffin_lim import griffin_lim
 
@@ -26,52 +26,54 @@ GENERATOR = "dcgan"
 
 @section
 class GenerateDcganParams:
-    """From spectrograms to samples."""
+    """Synthesis of samples from spectrograms."""
 
     iterations: NonNegativeInt  # of Griffin-Lim
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
-@click.option("--model", type=click.Path(path_type=Path), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="Model folder of the DC-GAN.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the synthetic clips.")
 def main(params_path: Path, model: Path, out: Path) -> None:
-    """Make as many clips of each emotion as a DC-GAN has heard, from noise, and write them with their provenance."""
+    """Synthesise clips with a DC-GAN, as many of each emotion as it was trained on."""
     prepared = params.load(params_path, "audio", AudioParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate_dcgan", GenerateDcganParams)
     tensors, config = models.load(model)
-    maker = Maker.from_tensors(tensors, config["size"], hardware.device(machine))
+    generator = SpectrogramGenerator.from_tensors(tensors, config["size"], hardware.device(machine))
     split, seed = config["split"], config["seed"]
     rows = synthetic_rows(config["train_clips"], split, out, config["licenses"])
     rows = rows.assign(generator_sha256=provenance.fingerprint(model), seed=seed)
     own_seed = provenance.derived_seed(seed, split, GENERATOR, "noise")
     numbers = torch.tensor([config["emotions"].index(emotion) for emotion in rows["emotion"]])
-    voice = partial(spoken, prepared=prepared, acoustics=acoustics, iterations=chosen.iterations, seed=own_seed)
-    made = synthesis.write(
+    synthesise = partial(
+        synthesised, prepared=prepared, acoustics=acoustics, iterations=chosen.iterations, seed=own_seed
+    )
+    written = synthesis.write(
         out,
         rows,
-        (Synthesis(mel, source=None) for mel in maker.mels(numbers, own_seed).numpy()),
-        Synthesiser(voice, prepared, partial(classifier_features, params=acoustics)),
+        (Synthesis(mel, source=None) for mel in generator.mels(numbers, own_seed).numpy()),
+        Synthesiser(synthesise, prepared, partial(classifier_features, params=acoustics)),
         params.params_hash(prepared, acoustics, machine, chosen),
         split=split,
         emotions="all",
         model=model.as_posix(),
     )
-    click.echo(f"{split} {GENERATOR}: {len(made):,} clips, {made['duration'].sum() / 3600:.2f} hours")
+    click.echo(f"{split} {GENERATOR}: {len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")
 
 
 def synthetic_rows(counts: Mapping[str, int], split: str, out: Path, licenses: list[str]) -> pd.DataFrame:
-    """What is known of clips from noise before they are made, sorted by id.
+    """Rows of clips from noise, sorted by id, without measurements of the audio.
 
-    They have no source, and neither speaker nor corpus is a real one: both are the generator.
+    They have no source; their speaker and corpus are the generator.
 
     Args:
-        counts: how many clips of each emotion
-        split: whose train partition the generator has heard
+        counts: clips of each emotion
+        split: name of the split
         out: folder of the clips
-        licenses: of what it has heard
+        licenses: of the generator's training clips
     """
     names = [(emotion, f"{number:05}") for emotion in sorted(counts) for number in range(1, counts[emotion] + 1)]
     return pd.DataFrame(
@@ -89,7 +91,7 @@ def synthetic_rows(counts: Mapping[str, int], split: str, out: Path, licenses: l
     )
 
 
-def spoken(
+def synthesised(
     log_mel: np.ndarray, prepared: AudioParams, acoustics: AcousticsParams, iterations: int, seed: int
 ) -> np.ndarray:
     """Samples of a log-mel spectrogram (frames, n_mels), without the silence at its ends."""

@@ -13,17 +13,17 @@ from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
 from pipeline.generation.dcgan import training
 from pipeline.generation.dcgan.networks import SCALE
-from pipeline.generation.dcgan.spectrograms import Maker, Normalisation
+from pipeline.generation.dcgan.spectrograms import Normalisation, SpectrogramGenerator
 from pipeline.generation.dcgan.training import DcganParams
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training's losses.")
+@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Split table (Parquet).")
+@click.option("--features", type=click.Path(path_type=Path), required=True, help="Classifier features by corpus.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder.")
+@click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training losses.")
 def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path, curve: Path) -> None:
     """Train a DC-GAN on the train partition of one split, all emotions together."""
     chosen = params.load(params_path, "train_dcgan", DcganParams)
@@ -57,7 +57,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "licenses": sorted(train["license"].dropna().unique()),
         "params": asdict(chosen),
     }
-    models.save(out, Maker(generator, normalisation).tensors(), config)
+    models.save(out, SpectrogramGenerator(generator, normalisation).tensors(), config)
     with atomic_write(curve) as temporary:
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
     click.echo(f"{split_path.stem} dcgan: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")

@@ -1,11 +1,11 @@
-"""Train a split's auxiliary emotion classifier, by which its pairs are trained; without a weight, nothing."""
+"""Train the auxiliary emotion classifier of a split, for all of its pairs; with weight 0 the model is empty."""
 
 from pathlib import Path
 
 import click
 import torch
 
-from pipeline.conversion.clips import spoken
+from pipeline.conversion.clips import train_clips
 from pipeline.conversion.emotion_classifier import trained_classifier
 from pipeline.conversion.pair import CycleGanParams
 from pipeline.conversion.prosody import ProsodyParams
@@ -17,11 +17,15 @@ from pipeline.core.shards import Shards
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
-@click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--split", "split_path", type=click.Path(path_type=Path), required=True, help="Parquet table of the split."
+)
+@click.option(
+    "--features", type=click.Path(path_type=Path), required=True, help="Folder of vocoder features, by corpus."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder.")
 def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path) -> None:
-    """Train a split's auxiliary emotion classifier, by which its pairs are trained; without a weight, nothing."""
+    """Train the auxiliary emotion classifier of a split, for all of its pairs; with weight 0 the model is empty."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     prosody = params.load(params_path, "prosody", ProsodyParams)
     seed = params.load(params_path, "seed", int)
@@ -32,13 +36,15 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     tensors: dict[str, torch.Tensor] = {}
     if chosen.classifier_weight:
         stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
-        frames = [torch.from_numpy(clip.features.spectrum) for clip in spoken(train, stored).values()]
-        emotions, speakers = list(train["emotion"]), list(train["speaker"])
-        device = hardware.device(machine)
-        own_seed = provenance.derived_seed(seed, split, "guide")  # its earlier name; another one gives other weights
-        masked = () if prosody.energy == "cyclegan" else (0,)
         classifier = trained_classifier(
-            frames, emotions, speakers, chosen.emotion_classifier, chosen.frames, own_seed, device, masked
+            [torch.from_numpy(clip.features.spectrum) for clip in train_clips(train, stored)],
+            list(train["emotion"]),
+            list(train["speaker"]),
+            chosen.emotion_classifier,
+            chosen.frames,
+            provenance.derived_seed(seed, split, "guide"),  # an earlier name; another one would give other weights
+            hardware.device(machine),
+            masked=() if prosody.energy == "cyclegan" else (0,),
         )
         tensors = classifier.state_dict()
     config = {

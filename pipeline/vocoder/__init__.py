@@ -59,10 +59,10 @@ class VocoderParams:
         return f"'prosody.f0' is '{f0}', but with 'vocoder.kind' mel F0 is part of the spectrum; expected 'none'"
 
     def vtlp_error(self) -> str:
-        """Error if the vocoder does not allow VTLP; empty if it does."""
+        """Why `vtlp` is not possible; empty if it is."""
         if self.kind == "world":
             return ""
-        return f"'vocoder.kind' is '{self.kind}', but 'voices' move the envelope apart from F0; expected 'world'"
+        return f"'vocoder.kind' is '{self.kind}', but 'vtlp' moves the envelope independently of F0; expected 'world'"
 
 
 class Vocoder(Protocol):

@@ -6,9 +6,10 @@ from copy import deepcopy
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
+from pipeline.core.progress import Optimiser
 from pipeline.vocoder.griffin_lim import spectrum, waveform
 from pipeline.vocoder.istft import Istft, Network
 from pipeline.vocoder.mel import FLOOR, IstftParams
@@ -51,19 +52,13 @@ def train(
     istft = Istft(network, mel)
     rng = torch.Generator().manual_seed(seed)
     adam = torch.optim.AdamW(network.parameters(), params.learning_rate, BETAS)
-    rate = torch.optim.lr_scheduler.LambdaLR(
-        adam, lambda step: min(1.0, (1 - step / params.steps) / (1 - CONSTANT_SHARE))
-    )
+    optimiser = Optimiser(adam, params.steps, CONSTANT_SHARE, LARGEST_GRADIENT)
     losses = []
     for samples, f0_hz in _crops(clips, mel.hop_length, params, rng):
         real = samples.to(device)
-        fake = istft.spectrum(log_power(mel, real), f0_hz.to(device), rng, autocast)
-        loss = magnitude_loss(spectrum(real, mel).abs(), fake.abs()) + spectral_loss(real, waveform(fake, mel))
-        adam.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
-        adam.step()
-        rate.step()
+        made = istft.spectrum(log_power(mel, real), f0_hz.to(device), rng, autocast)
+        loss = magnitude_loss(spectrum(real, mel).abs(), made.abs()) + spectral_loss(real, waveform(made, mel))
+        optimiser.step(loss)
         losses.append(loss.detach())
     means = [float(torch.stack(losses[start : start + LOG_EVERY]).mean()) for start in range(0, len(losses), LOG_EVERY)]
     return network.cpu().eval(), means

@@ -28,7 +28,7 @@ def test_folders_of_generators() -> None:
 
 def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
     assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, REPEATED}
-    assert LEARNS_NOTHING == {"classical", "copy_synthesis", "voices", "oversample"}
+    assert LEARNS_NOTHING == {"classical", "copy_synthesis", "vtlp", "oversample"}
     converting = {"cyclegan", "cyclegan+classical", "statistics", "f0_only", "shuffled_labels"}
     assert {arm for arm in ARMS if converts(arm)} == converting
 

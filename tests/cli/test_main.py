@@ -176,8 +176,8 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
             "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the spectrum",
         ),
         (
-            {"perturbations": ["classical", "voices"], "vocoder__kind": "mel", "prosody__f0": "none"},
-            "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",
+            {"perturbations": ["classical", "vtlp"], "vocoder__kind": "mel", "prosody__f0": "none"},
+            "'vocoder.kind' is 'mel', but 'vtlp' moves the envelope independently of F0; expected 'world'",
         ),
         ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),
         (

@@ -142,11 +142,11 @@ import torch
 from pydantic import TypeAdapter
 from safetensors.torch import save_file
 from torch.optim.optimizer import register_optimizer_step_post_hook
-from pipeline import files
-from pipeline.cyclegan.checkpoints import Checkpoints
-from pipeline.cyclegan.crops import Domain
-from pipeline.cyclegan.pair import CycleGanParams
-from pipeline.cyclegan.training import train
+from pipeline.core import files
+from pipeline.conversion.checkpoints import Checkpoints
+from pipeline.conversion.crops import Domain
+from pipeline.conversion.pair import CycleGanParams
+from pipeline.conversion.training import train
 
 torch.set_num_threads(1)
 torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])  # imports for seconds, which each child would do again
@@ -164,7 +164,7 @@ def task(point, name, checkpoints):
     if point == "renaming":
         files.os.replace = lambda *_: die()
     elif point == "writing":
-        import pipeline.cyclegan.checkpoints as own
+        import pipeline.conversion.checkpoints as own
         def half(tensors, path, metadata):
             Path(path).write_bytes(b"half a checkpoint")
             die()
@@ -314,7 +314,7 @@ def test_key_is_another_for_anything_else(params: CycleGanParams) -> None:
         key_with(params, a=b, b=a),
         key_with(params, a=replace(a, frames=a.frames + 1e-6)),
         key_with(params, a=replace(a, lengths=a.lengths - 1)),
-        key_with(params, b=replace(b, chances=b.chances * 2)),
+        key_with(params, b=replace(b, probabilities=b.probabilities * 2)),
         key_with(params, classifier_loss=None),
         key_with(params, classifier_loss=other),
     ]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.conversion.converter import Converter, Normalisation, Styles
 from pipeline.conversion.networks import Generator
-from pipeline.conversion.prosody import Prosody, ProsodyParams, Spoken
+from pipeline.conversion.prosody import ClipProsody, Prosody, ProsodyParams
 from pipeline.core import models
 from pipeline.core.models import ModelError
 from pipeline.vocoder import Features
@@ -37,7 +37,7 @@ def clip(count: int, seed: int = 0, scale: float = 1.0) -> Features:
 def trained(f0: str = "log_gaussian", energy: str = "cyclegan", duration: str = "none") -> Converter:
     """A pair with statistics that differ and generators that differ and do something."""
     spoken = [
-        Spoken(clip(80, seed, 1 + (emotion == "sad")), emotion, speaker, None, intensity)
+        ClipProsody(clip(80, seed, 1 + (emotion == "sad")), emotion, speaker, None, intensity)
         for seed, (emotion, speaker, intensity) in enumerate(
             product(("angry", "sad"), ("f01", "m01", "m02"), ("medium", "medium", "high", "high"))
         )

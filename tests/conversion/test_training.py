@@ -16,8 +16,8 @@ from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.conversion.networks import Discriminator, Generator
 from pipeline.conversion.pair import CycleGan, CycleGanParams, Discriminators
-from pipeline.conversion.progress import Optimiser
 from pipeline.conversion.training import train
+from pipeline.core.progress import Optimiser
 
 CPU = torch.device("cpu")
 ORDER = 3
@@ -115,7 +115,7 @@ def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) 
 def test_without_an_adversarial_loss_there_are_no_judges(params: CycleGanParams) -> None:
     params = replace(params, adversarial_weight=0)
     networks, curve = trained(params)
-    assert networks.judges is None
+    assert networks.discriminators is None
     assert [(row["adversarial"], row["discriminator"]) for row in curve] == [(0, 0)] * len(curve)
     own = list(networks.parameters())
     for weights, expected in zip(own, plain_cyclegan(params, 5)[: len(own)], strict=True):
@@ -191,8 +191,8 @@ def test_curve(params: CycleGanParams) -> None:
     for _ in range(2):
         real_a, real_b = A.crops(2, 16, draw), B.crops(2, 16, draw)
         with torch.no_grad():
-            true = [networks.judges.a(real_a), networks.judges.b(real_b)]
-            made = [networks.judges.a(real_b), networks.judges.b(real_a)]
+            true = [networks.discriminators.a(real_a), networks.discriminators.b(real_b)]
+            made = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
         fooled.append(sum(float(((scores - 1) ** 2).mean()) for scores in made))
         found_out.append(sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True)))
     assert curve[0]["cycle"] == curve[0]["identity"] == 0

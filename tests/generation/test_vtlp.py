@@ -39,7 +39,7 @@ def test_drawn_within_bounds_up_as_often_as_down() -> None:
 def test_no_range_is_the_voice_itself(features: Features) -> None:
     voice = Vtlp.drawn(VtlpParams(formants=0, semitones=0), 1)
     assert voice == Vtlp(1.0, 0.0)
-    np.testing.assert_array_equal(voice.speak(features, WORLD), WORLD.synthesise(features))
+    np.testing.assert_array_equal(voice.synthesise(features, WORLD), WORLD.synthesise(features))
 
 
 def test_f0_moves_by_semitones(features: Features) -> None:
@@ -49,12 +49,12 @@ def test_f0_moves_by_semitones(features: Features) -> None:
 
     plain = f0_hz(WORLD.synthesise(features))
     for semitones in (-2.0, 1.5):
-        moved = f0_hz(Vtlp(1.0, semitones).speak(features, WORLD))
+        moved = f0_hz(Vtlp(1.0, semitones).synthesise(features, WORLD))
         assert 12 * np.log2(moved / plain) == pytest.approx(semitones, abs=0.1)
 
 
 def test_formants_are_the_vocoders_affair(features: Features) -> None:
     """tests/vocoder/test_world.py has what they sound like."""
-    spoken = Vtlp(1.1, 0.0).speak(features, WORLD)
+    spoken = Vtlp(1.1, 0.0).synthesise(features, WORLD)
     np.testing.assert_array_equal(spoken, WORLD.synthesise(features, 1.1))
     assert not np.allclose(spoken, WORLD.synthesise(features))

@@ -354,7 +354,7 @@ def test_wrong_params(
 @pytest.fixture
 def with_controls(stage: Stage, project: Path) -> None:
     """All generators that need no further network have run."""
-    for generator in ("classical", "copy_synthesis", "voices"):
+    for generator in ("classical", "copy_synthesis", "vtlp"):
         assert stage("perturb", scenario="full", fold="1", generator=generator).exit_code == 0
     for pair, generator in product(("angry-neutral", "neutral-sad"), ("statistics", "f0_only")):
         result = stage("generate", scenario="full", fold="1", pair=pair, generator=generator)
@@ -376,7 +376,7 @@ def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., R
         "cyclegan+classical": {"cyclegan": 9, "classical": 9},
         "oversample": {"oversample": 18},
         "copy_synthesis": {"copy_synthesis": 18},
-        "voices": {"voices": 18},
+        "vtlp": {"vtlp": 18},
         "statistics": {"statistics": 18},
         "f0_only": {"f0_only": 18},
         "shuffled_labels": {"cyclegan": 18},
@@ -438,7 +438,7 @@ def test_a_generator_that_learns_cannot_pose_as_one_that_does_not(
     assert result.exit_code == 1 and GENERATOR_RULE in result.output
 
 
-@pytest.mark.parametrize("arm", ["classical", "voices"])
+@pytest.mark.parametrize("arm", ["classical", "vtlp"])
 def test_a_perturbed_clip_of_a_test_speaker(arm: str, with_controls: None, augment: Callable[..., Result]) -> None:
     table = Path(f"data/synthetic/full-1/{arm}/all/clips.parquet")
     rewrite(table, manifest.SYNTHETIC, with_value("source_id", "demo/f01_s1_sad_medium", "emotion == 'sad'"))

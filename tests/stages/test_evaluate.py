@@ -386,7 +386,7 @@ def test_runs_that_cannot_be_pooled_are_refused(project, tmp_path):
     assert "the same predictions; expected another generator seed each" in evaluate(project, again).output
     write_params(tmp_path / "copy", seed=2, pairs=["angry-sad"])
     assert "differ in more than 'seed': pairs" in evaluate(project, again).output
-    write_params(tmp_path / "copy", seed=2, arms=[*ARMS, "voices"], perturbations=["classical", "voices"])
+    write_params(tmp_path / "copy", seed=2, arms=[*ARMS, "vtlp"], perturbations=["classical", "vtlp"])
     assert "the same predictions; expected another generator seed each" in evaluate(project, again).output
     assert not (project / "metrics").exists()
 

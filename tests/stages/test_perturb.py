@@ -19,10 +19,12 @@ from pipeline.generation.vtlp import Vtlp
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
-CLASSICAL, COPIES, VOICES = (
-    {"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis", "voices")
+CLASSICAL, COPIES, VTLP = (
+    {"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis", "vtlp")
 )
-MADE, COPIED, SPOKEN = (Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES, VOICES))
+MADE, COPIED, VTLP_CLIPS = (
+    Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES, VTLP)
+)
 Stage = Callable[..., Result]
 
 
@@ -96,45 +98,45 @@ def test_the_vocoder_alone(stage: Stage, train: pd.DataFrame) -> None:
         assert not np.allclose(copied[:frames], real[:frames], atol=0.1)
 
 
-def test_voices_are_written_down_and_each_clip_has_its_own(
+def test_vtlp_records_a_change_of_its_own_for_each_clip(
     stage: Stage, train: pd.DataFrame, params: Callable[..., None]
 ) -> None:
     params({"perturb.copies": 2})
-    result = stage("perturb", **VOICES)
+    result = stage("perturb", **VTLP)
     assert result.exit_code == 0, result.output
-    made = rows(SPOKEN)
+    made = rows(VTLP_CLIPS)
     assert made["source_id"].value_counts().to_dict() == dict.fromkeys(train.index, 2)
     assert (made["emotion"] == made["source_emotion"]).all() and made["parameters"].is_unique
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), prepared.sampling_rate)
     real = Shard(Path("data/features/vocoder/demo"))
     for row in made.head(4).itertuples():
-        features = Features.load(real, row.source_id)
-        again = Vtlp(**json.loads(row.parameters)).speak(features, world)
+        features = Features.from_arrays({name: real.array(row.source_id, name) for name in Features.names()})
+        again = Vtlp(**json.loads(row.parameters)).synthesise(features, world)
         found = decoding.read(Path(row.filepath)).samples
         np.testing.assert_allclose(found, preparation.level(again, prepared.level_db), atol=2**-15)
 
 
 def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable[..., None]) -> None:
     def digests() -> list[str]:
-        for item in (CLASSICAL, COPIES, VOICES):
+        for item in (CLASSICAL, COPIES, VTLP):
             assert stage("perturb", **item).exit_code == 0
-        return [rows(folder)["generator_sha256"].iloc[0] for folder in (MADE, COPIED, SPOKEN)]
+        return [rows(folder)["generator_sha256"].iloc[0] for folder in (MADE, COPIED, VTLP_CLIPS)]
 
     first = digests()
-    params({"voices.formants": 0.2})
+    params({"vtlp.formants": 0.2})
     second = digests()
     assert [one == other for one, other in zip(first, second, strict=True)] == [True, True, False]
     params({"perturb.classical.semitones": 3})
     assert [one == other for one, other in zip(second, digests(), strict=True)] == [False, True, True]
 
 
-def test_voices_need_an_envelope_without_pitch(stage: Stage, params: Callable[..., None]) -> None:
+def test_vtlp_needs_world(stage: Stage, params: Callable[..., None]) -> None:
     params({"vocoder.kind": "mel", "prosody.f0": "none"})
-    result = stage("perturb", **VOICES)
+    result = stage("perturb", **VTLP)
     assert result.exit_code == 1
-    assert "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'" in result.output
-    assert not SPOKEN.exists()
+    assert "'vtlp' moves the envelope independently of F0; expected 'world'" in result.output
+    assert not VTLP_CLIPS.exists()
 
 
 def test_a_source_that_is_gone_is_named(stage: Stage, train: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Prosody of emotions, learned from train clips: F0, energy, duration; and how to move a clip from one to another."""
+"""Prosody of emotions (F0, energy, duration): statistics of train clips, and conversion between emotions."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -22,13 +22,13 @@ from pipeline.core.params import section
 
 __all__ = ["ClipProsody", "Prosody", "ProsodyParams", "Statistics", "nearest", "stretched"]
 
-# How far an intensity is from the source emotion. Where too little was heard of one, it is on the line to the nearest
-# that was heard, or to the emotion as a whole. Corpora that grade emotions call their ordinary one `medium`; how much
-# less and more the others are is a guess.
+# Distance of an intensity from the source emotion. An intensity with too few train clips is interpolated between the
+# source and the nearest known intensity, or the emotion over all intensities. Corpora call their ordinary intensity
+# `medium`; the other two numbers are guesses.
 INTENSITIES = {"low": 0.5, "medium": 1.0, "high": 1.5}
 
-# A ratio is at most this, and at least its inverse. What corpora show stays inside; only statistics of a few odd clips,
-# or an intensity beyond what was heard, come near.
+# Largest ratios; the smallest are their inverses. Statistics of corpora are inside; those of a few odd clips, or of an
+# extrapolated intensity, may not be.
 MOST_F0 = 8.0
 MOST_ENERGY = 2.0
 MOST_RATE = 2.0
@@ -36,7 +36,7 @@ MOST_RATE = 2.0
 
 @section
 class ProsodyParams:
-    """What is done to each part of the prosody; `cyclegan`: the networks convert it together with the spectrum."""
+    """Conversion of each part of the prosody; `cyclegan`: the generators convert it as part of the spectrum."""
 
     f0: Literal["none", "log_gaussian"]
     energy: Literal["none", "log_gaussian", "cyclegan"]
@@ -45,21 +45,21 @@ class ProsodyParams:
 
 @dataclass(frozen=True)
 class Prosody:
-    """What is known of the prosody of each emotion, and how it is to be converted.
+    """Statistics of the prosody of each emotion, and their conversion.
 
-    In all methods, `source` is the emotion of the clip and `target` the one to move to. `intensity` is the target's:
-    what was heard of it counts if that was enough, otherwise a share of the way (`nearest`); None is the target as a
-    whole. `source_intensity` is the clip's own, where that is to count and enough was heard of it; otherwise the clip
-    is taken for one of its emotion as a whole. All raise KeyError for an emotion or intensity that is not known.
+    In all methods, `source` is the emotion of the clip and `target` that of the conversion. `intensity` is the
+    target's: one with too few train clips is interpolated (`nearest`); None is the target over all intensities.
+    `source_intensity` is the clip's own; if unknown or with too few train clips, the source over all intensities
+    counts. All methods raise KeyError for an unknown emotion or intensity.
     """
 
     params: ProsodyParams
     emotions: Mapping[str, Statistics]
-    intensities: Mapping[str, Mapping[str, Statistics]]  # by emotion and intensity, where enough was heard
+    intensities: Mapping[str, Mapping[str, Statistics]]  # by emotion and intensity, with enough train clips
 
     @classmethod
     def fit(cls, clips: Iterable[ClipProsody], params: ProsodyParams) -> Self:
-        """Learn from the clips of a train partition, in any order."""
+        """Statistics of the clips of a train partition, in any order."""
         table = measured(clips)
         return cls(params, of_emotions(table), of_intensities(table))
 
@@ -69,7 +69,7 @@ class Prosody:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Inverse of `to_config`, also of what JSON made of it."""
+        """Inverse of `to_config`, also after a round trip through JSON."""
         return TypeAdapter(cls).validate_python(config)
 
     def f0(
@@ -82,17 +82,17 @@ class Prosody:
         ceil_hz: float,
         source_intensity: str | None = None,
     ) -> np.ndarray:
-        """F0 of a clip, converted; the clip's own mean stands for the speaker.
+        """Converted F0 of a clip, relative to its own mean, which stands for the speaker.
 
-        `log_gaussian` moves the mean of log F0 by the emotions' difference and its deviation by their ratio.
+        `log_gaussian` shifts the mean of log F0 by the emotions' difference and scales its deviation by their ratio.
 
         Args:
             f0_hz: (frames, 1), 0 where unvoiced [Hz]
             source: its emotion
-            target: the emotion to move to
+            target: emotion of the conversion
             intensity: of the target
-            floor_hz: what comes out is not lower [Hz]; with `none` it is what came in
-            ceil_hz: nor higher [Hz]
+            floor_hz: lower bound of converted F0 [Hz]
+            ceil_hz: upper bound [Hz]
             source_intensity: of the clip
 
         Returns:
@@ -100,19 +100,19 @@ class Prosody:
         """
         if self.params.f0 == "none":
             return f0_hz.copy()
-        own, wanted = self._statistics(source, target, intensity, source_intensity)
-        ratio = _ratio(own.f0_deviation, wanted.f0_deviation, MOST_F0)
-        return moved(f0_hz, wanted.f0_shift - own.f0_shift, ratio, floor_hz, ceil_hz)
+        own, other = self._statistics(source, target, intensity, source_intensity)
+        ratio = _ratio(own.f0_deviation, other.f0_deviation, MOST_F0)
+        return moved(f0_hz, other.f0_shift - own.f0_shift, ratio, floor_hz, ceil_hz)
 
     def energy(
         self, c0: np.ndarray, source: str, target: str, intensity: str | None, source_intensity: str | None = None
     ) -> np.ndarray:
-        """Energy of a clip's frames, converted; the clip's mean stays, for clips are levelled in the end anyway.
+        """Converted energy of a clip's frames; its mean stays, since clips are levelled afterwards.
 
         Args:
-            c0: the source's 0th mel-cepstral coefficient, (frames,) [nepers of power]
+            c0: 0th mel-cepstral coefficient of the source, (frames,) [nepers of power]
             source: its emotion
-            target: the emotion to move to
+            target: emotion of the conversion
             intensity: of the target
             source_intensity: of the clip
 
@@ -120,50 +120,50 @@ class Prosody:
             same shape
 
         Raises:
-            ValueError: the energy is the networks' affair
+            ValueError: the generators convert the energy
         """
         if self.params.energy == "cyclegan":
-            raise ValueError("energy is 'cyclegan': keep what the networks made of the 0th coefficient")
+            raise ValueError("energy is 'cyclegan': the generators convert the 0th coefficient")
         if self.params.energy == "none":
             return c0.copy()
-        own, wanted = self._statistics(source, target, intensity, source_intensity)
-        return contrasted(c0, _ratio(own.energy_deviation, wanted.energy_deviation, MOST_ENERGY))
+        own, other = self._statistics(source, target, intensity, source_intensity)
+        return contrasted(c0, _ratio(own.energy_deviation, other.energy_deviation, MOST_ENERGY))
 
     def rate(self, source: str, target: str, intensity: str | None, source_intensity: str | None = None) -> float:
-        """Duration of a converted clip over its source's, for `stretched`; 1 where duration is not converted."""
+        """Ratio of converted to source duration, for `stretched`; 1 if duration is not converted."""
         if self.params.duration == "none":
             return 1.0
-        own, wanted = self._statistics(source, target, intensity, source_intensity)
+        own, other = self._statistics(source, target, intensity, source_intensity)
         most = np.log(MOST_RATE)
-        return float(np.exp(np.clip(wanted.duration_shift - own.duration_shift, -most, most)))
+        return float(np.exp(np.clip(other.duration_shift - own.duration_shift, -most, most)))
 
     def _statistics(
         self, source: str, target: str, intensity: str | None, source_intensity: str | None
     ) -> tuple[Statistics, Statistics]:
-        """Statistics to move from, and to move to."""
+        """Statistics of the source and of the target."""
         start, end = self.emotions[source], self.emotions[target]
         if intensity is not None:
-            heard = self.intensities.get(target, {})
-            known, share = nearest(intensity, heard)
-            end = heard.get(known, end)
+            known = self.intensities.get(target, {})
+            level, share = nearest(intensity, known)
+            end = known.get(level, end)
             end = end if share == 1 else toward(start, end, share)
         if source_intensity is not None:
             start = self.intensities.get(source, {}).get(source_intensity, start)
         return start, end
 
 
-def nearest(intensity: str, heard: Collection[str]) -> tuple[str, float]:
-    """The intensity to go by for one, and the share of the way to it from the source emotion.
+def nearest(intensity: str, known: Collection[str]) -> tuple[str, float]:
+    """The nearest known intensity, and the distance of `intensity` from the source emotion relative to it.
 
     Args:
         intensity: low, medium or high
-        heard: those of the target of which enough was heard; without any, `medium` stands for the emotion as a whole
+        known: intensities of the target with enough train clips; without any, `medium` is all intensities
     """
     place = INTENSITIES[intensity]
-    known = min(heard or ["medium"], key=lambda level: (abs(INTENSITIES[level] - place), -INTENSITIES[level]))
-    return known, place / INTENSITIES[known]
+    level = min(known or ["medium"], key=lambda name: (abs(INTENSITIES[name] - place), -INTENSITIES[name]))
+    return level, place / INTENSITIES[level]
 
 
 def _ratio(source: float, target: float, most: float) -> float:
-    """Of two deviations; 1 where one of them is not known."""
+    """Ratio of two deviations; 1 if one of them is unknown."""
     return min(max(target / source, 1 / most), most) if source > 0 and target > 0 else 1.0

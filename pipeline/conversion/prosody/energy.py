@@ -1,11 +1,13 @@
-"""Energy of frames: which of them are speech, and how far apart loud and soft are."""
+"""Energy of frames: detection of speech, and contrast between loud and soft speech."""
 
 import numpy as np
 
+from pipeline.conversion.alignment import SPEECH_DB
+
 NEPERS = np.log(10) / 10  # of power, in a decibel
-SPEECH = 30 * NEPERS  # quieter than this below the loud frames is not speech; as audio.trim_db cuts the ends
-FADE = 20 * NEPERS  # further below, silence is left as it is
-LOUD = 95  # percentile of the frames that are called loud; the very loudest may be a click
+SPEECH = SPEECH_DB * NEPERS  # frames more than this below the loud frames are no speech
+FADE = 20 * NEPERS  # further below, silence stays as it is
+LOUD = 95  # percentile of the energy of loud frames; the loudest one may be a click
 
 
 def threshold(c0: np.ndarray) -> float:
@@ -19,17 +21,16 @@ def deviation(c0: np.ndarray) -> float:
 
 
 def contrasted(c0: np.ndarray, ratio: float) -> np.ndarray:
-    """Energies with the deviation of the speech around its mean multiplied.
+    """Energies with the deviation of speech from its mean multiplied.
 
-    Silence is not stretched along: below the speech, the change fades to nothing, so that a smaller contrast does not
-    bring up the noise.
+    Below the speech, the change fades to 0, so that a smaller contrast does not amplify noise.
 
     Args:
         c0: (frames,) [nepers of power]
         ratio: of the deviations
 
     Returns:
-        same shape; the mean of the speech is the same
+        same shape; the mean of the speech is unchanged
     """
     floor, top = threshold(c0), float(c0.max())
     mean = float(np.mean(c0[c0 > floor], dtype=np.float64))

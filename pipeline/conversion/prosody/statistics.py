@@ -1,4 +1,4 @@
-"""What clips of an emotion have in common in their prosody, relative to the speaker and the sentence."""
+"""Statistics of the prosody of emotions, relative to speaker and sentence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from pipeline.conversion.prosody import energy
 from pipeline.conversion.prosody.duration import speech_frames
 from pipeline.vocoder.features import Features
 
-ENOUGH_CLIPS = 5  # of an emotion in an intensity, for statistics of its own
-ENOUGH_SPEAKERS = 2
+ENOUGH_CLIPS = 5  # smallest number of clips of an emotion and intensity for statistics of their own
+ENOUGH_SPEAKERS = 2  # likewise, of speakers
 
 DEVIATIONS = ["f0_deviation", "energy_deviation"]
 
@@ -29,35 +29,35 @@ class ClipProsody:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of an emotion, or of one in one intensity; every speaker counts the same.
+    """Of an emotion, or of an emotion and intensity; every speaker has the same weight.
 
-    A shift is relative to all emotions of the same speaker (F0), or of the same speaker and sentence (duration), each
-    emotion counting the same, so it does not matter who has how many clips of what. It is 0 where nobody has several
-    emotions to compare. A deviation is that inside a clip, or 0 where no clip has one.
+    A shift is relative to the mean over emotions of the same speaker (F0), or of the same speaker and sentence
+    (duration). Each emotion has the same weight, so that numbers of clips do not matter. It is 0 if no speaker has
+    several emotions. A deviation is that within a clip, or 0 if no clip has one.
     """
 
     f0_shift: float  # of the mean of log F0 [log Hz]
     f0_deviation: float  # of log F0 [log Hz]
     energy_deviation: float  # over speech frames [nepers of power]
-    duration_shift: float  # of the log of the time that speech takes
+    duration_shift: float  # of the mean of log duration of speech
 
 
 def measured(clips: Iterable[ClipProsody]) -> pd.DataFrame:
-    """A row a clip, NaN where a thing cannot be told; sorted, so that no sum depends on the order of the clips."""
+    """One row for each clip, NaN for what is unknown; sorted, so that sums do not depend on the order of the clips."""
     table = pd.DataFrame([_row(clip) for clip in clips])
     return table.sort_values(["f0_mean", "log_duration", *DEVIATIONS], ignore_index=True)
 
 
 def of_emotions(table: pd.DataFrame) -> dict[str, Statistics]:
-    """Statistics of every emotion among `measured` clips."""
+    """Statistics of every emotion of `measured` clips."""
     found = _found(table, ["emotion"]).fillna(0.0)
     return {str(emotion): _statistics(row) for emotion, row in found.iterrows()}
 
 
 def of_intensities(table: pd.DataFrame) -> dict[str, dict[str, Statistics]]:
-    """Statistics by emotion and intensity among `measured` clips, of those with enough clips and speakers.
+    """Statistics by emotion and intensity of `measured` clips, for those with enough clips and speakers.
 
-    Shifts are relative to the same as those `of_emotions`; what is not known of an intensity is that of its emotion.
+    Shifts are relative to the same means as in `of_emotions`; unknown values are those of the emotion.
     """
     cells = table.groupby(["emotion", "intensity"])["speaker"].agg(["size", "nunique"])
     enough = cells.index[(cells["size"] >= ENOUGH_CLIPS) & (cells["nunique"] >= ENOUGH_SPEAKERS)]
@@ -70,7 +70,7 @@ def of_intensities(table: pd.DataFrame) -> dict[str, dict[str, Statistics]]:
 
 
 def toward(source: Statistics, target: Statistics, share: float) -> Statistics:
-    """Statistics on the line from one emotion to another, or beyond; of deviations, the logarithms are on a line."""
+    """Interpolation from one emotion to another, or extrapolation; deviations are interpolated in their logarithm."""
 
     def shift(start: float, end: float) -> float:
         return start + share * (end - start)
@@ -90,21 +90,21 @@ def _row(clip: ClipProsody) -> dict[str, object]:
     f0_hz, c0 = clip.features.f0_hz, clip.features.spectrum[:, 0]
     voiced = f0_hz[:, 0] > 0
     log_f0 = np.log(f0_hz[voiced, 0].astype(np.float64))
-    told = len(log_f0) > 1
+    is_voiced = len(log_f0) > 1
     return {
         "emotion": clip.emotion,
         "intensity": clip.intensity,
         "speaker": clip.speaker,
-        "sentence": clip.sentence or "",  # those of no known sentence are compared with each other
-        "f0_mean": log_f0.mean() if told else np.nan,
-        "f0_deviation": log_f0.std() if told else np.nan,
+        "sentence": clip.sentence or "",  # clips of unknown sentences are compared with each other
+        "f0_mean": log_f0.mean() if is_voiced else np.nan,
+        "f0_deviation": log_f0.std() if is_voiced else np.nan,
         "energy_deviation": energy.deviation(c0),
         "log_duration": np.log(speech_frames(c0)),
     }
 
 
 def _found(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Statistics of clips that are alike in `by`, a row each; NaN where nothing is known."""
+    """Statistics of each group of clips with equal `by`, one row each; NaN for what is unknown."""
     own = table.groupby([*by, "speaker"])[DEVIATIONS].mean()
     return (
         own.groupby(by)
@@ -117,7 +117,7 @@ def _found(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def _shift(table: pd.DataFrame, column: str, by: list[str], group: list[str]) -> pd.Series:
-    """Mean of a column against that of all emotions in the same group; groups of one emotion tell nothing."""
+    """Mean of a column relative to that of all emotions in the same group; groups of one emotion are left out."""
     known = table.dropna(subset=column)
     emotions = known.groupby([*group, "emotion"])[column].mean().groupby(group)
     middle = emotions.mean()[emotions.count() > 1].rename("middle")

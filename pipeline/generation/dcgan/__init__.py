@@ -1,1 +1,1 @@
-"""A DC-GAN of log-mel spectrograms: networks, training, and spectrograms from noise."""
+"""A DC-GAN of log-mel spectrograms: networks, training, and synthesis of spectrograms."""

@@ -4,11 +4,11 @@ import torch
 from torch import Tensor, nn
 
 LAYERS = 4
-SCALE = 2**LAYERS  # each layer doubles the sides of the generator's image, or halves those of the discriminator's
+SCALE = 2**LAYERS  # each layer doubles the sides of the image in the generator, and halves them in the discriminator
 
 
 class ConditionalNorm(nn.Module):
-    """Batch normalisation with a gain and a bias of each emotion (de Vries et al. 2017)."""
+    """Batch normalisation with a gain and a bias for each emotion (de Vries et al. 2017)."""
 
     def __init__(self, channels: int, emotions: int) -> None:
         super().__init__()
@@ -19,23 +19,23 @@ class ConditionalNorm(nn.Module):
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, x: Tensor, emotions: Tensor) -> Tensor:
-        """(batch, channels, height, width), same out; numbers of the emotions, (batch,)."""
+        """Features, from and to (batch, channels, height, width); `emotions`: class numbers, (batch,)."""
         normalised: Tensor = self.norm(x)
         return normalised * self.gain(emotions)[..., None, None] + self.bias(emotions)[..., None, None]
 
 
 class Generator(nn.Module):
-    """Makes normalised spectrograms of emotions from noise."""
+    """Normalised spectrograms of given emotions, from noise."""
 
     def __init__(self, n_mels: int, frames: int, emotions: int, latent: int, channels: int) -> None:
         """Set up the layers.
 
         Args:
-            n_mels: height of the image; one that `SCALE` does not divide is cut from a larger image
-            frames: its width; the same holds
-            emotions: how many
-            latent: values of noise that an image is made from
-            channels: before the last layer; each layer before has twice as many
+            n_mels: height of the image; if not a multiple of `SCALE`, it is cropped from a larger image
+            frames: width of the image; likewise
+            emotions: number of classes
+            latent: values of noise for an image
+            channels: before the last layer; each earlier layer has twice as many
         """
         super().__init__()
         self.latent, self.n_mels, self.frames = latent, n_mels, frames
@@ -49,7 +49,7 @@ class Generator(nn.Module):
         )
 
     def forward(self, noise: Tensor, emotions: Tensor) -> Tensor:
-        """Spectrograms, (batch, n_mels, frames), from noise (batch, latent) and numbers of emotions (batch,)."""
+        """Spectrograms, (batch, n_mels, frames), from noise (batch, latent) and class numbers (batch,)."""
         x: Tensor = self.enter(noise).unflatten(1, (-1, *self.start))
         for norm, layer in zip(self.norms, self.layers, strict=True):
             x = layer(torch.relu(norm(x, emotions)))
@@ -57,10 +57,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Says how real a spectrogram looks as its emotion, by projection (Miyato & Koyama 2018)."""
+    """Scores how real a spectrogram of an emotion is, by projection (Miyato & Koyama 2018)."""
 
     def __init__(self, emotions: int, channels: int) -> None:
-        """Set up the layers: of so many emotions, and with so many channels after the first, then twice as many."""
+        """Set up the layers; `channels` is the number after the first one, and each further layer has twice as many."""
         super().__init__()
         widths = [1, *(channels * 2**power for power in range(LAYERS))]
         layers: list[nn.Module] = []
@@ -71,7 +71,7 @@ class Discriminator(nn.Module):
         self.similarity = nn.Embedding(emotions, widths[-1])
 
     def forward(self, x: Tensor, emotions: Tensor) -> Tensor:
-        """One score each, (batch,), of (batch, n_mels, frames), both `SCALE` or more; a positive one is real."""
-        seen: Tensor = self.layers(x[:, None]).sum(dim=(2, 3))
-        scores: Tensor = self.realness(seen)[:, 0] + (self.similarity(emotions) * seen).sum(dim=1)
+        """Scores, (batch,), positive for real, of (batch, n_mels, frames), at least `SCALE` each, and class numbers."""
+        features: Tensor = self.layers(x[:, None]).sum(dim=(2, 3))
+        scores: Tensor = self.realness(features)[:, 0] + (self.similarity(emotions) * features).sum(dim=1)
         return scores

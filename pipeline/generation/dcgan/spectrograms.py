@@ -1,4 +1,4 @@
-"""Clips as images of one size, and what a trained generator makes of noise as log-mel spectrograms again."""
+"""Log-mel spectrograms to normalised images and back, and synthesis of spectrograms by a trained generator."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from torch import Tensor
 
 from pipeline.generation.dcgan.networks import Generator
 
-FLAT = 1e-2  # no band is taken to vary less
-BATCH = 64  # spectrograms that are made at once
+FLAT = 1e-2  # smallest standard deviation of a band, against division by 0
+BATCH = 64  # spectrograms in a forward pass
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and deviation of each band over the training frames of each emotion, and what silence is there."""
+    """Mean and standard deviation of each band over the training frames of each emotion, and the level of silence."""
 
     mean: Tensor  # (emotions, n_mels)
     deviation: Tensor  # (emotions, n_mels)
@@ -23,11 +23,11 @@ class Normalisation:
 
     @classmethod
     def fit(cls, mels: Sequence[Tensor], emotions: Tensor) -> Self:
-        """Learn from train clips.
+        """Statistics of train clips.
 
         Args:
             mels: log-mel spectrogram of each, (frames, n_mels)
-            emotions: number of each one's, (clips,), each number from 0 at least once
+            emotions: class number of each, (clips,); every class from 0 on occurs
         """
         frames = [
             torch.cat([mel for mel, own in zip(mels, emotions, strict=True) if own == emotion])
@@ -40,35 +40,35 @@ class Normalisation:
         )
 
     def images(self, mels: Sequence[Tensor], emotions: Tensor, frames: int) -> list[Tensor]:
-        """Clips, normalised, silence after those that are short.
+        """Normalised clips; short ones are padded with silence at their end.
 
         Args:
             mels: of each clip, (frames, n_mels)
-            emotions: number of each one's, (clips,)
-            frames: that each image has at least
+            emotions: class number of each, (clips,)
+            frames: smallest width of an image
 
         Returns:
-            of each clip (n_mels, frames or more)
+            image of each clip, (n_mels, frames or more)
         """
-        made = []
+        images = []
         for mel, emotion in zip(mels, emotions.tolist(), strict=True):
             silence = self.floor.expand(max(0, frames - len(mel)), mel.shape[1])
-            made.append(((torch.cat([mel, silence]) - self.mean[emotion]) / self.deviation[emotion]).T)
-        return made
+            images.append(((torch.cat([mel, silence]) - self.mean[emotion]) / self.deviation[emotion]).T)
+        return images
 
     def mels(self, images: Tensor, emotions: Tensor) -> Tensor:
-        """Inverse of `images`: (clips, n_mels, frames) → (clips, frames, n_mels), none of it below the floor."""
+        """Inverse of `images`: (clips, n_mels, frames) → (clips, frames, n_mels), with no value below the floor."""
         rows = images.transpose(1, 2) * self.deviation[emotions][:, None] + self.mean[emotions][:, None]
         return torch.maximum(rows, self.floor)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What to keep of it."""
+        """The statistics, by name."""
         return {"mean": self.mean, "deviation": self.deviation, "floor": self.floor}
 
 
 @dataclass(frozen=True)
-class Maker:
-    """A trained generator and the normalisation of what it learned from."""
+class SpectrogramGenerator:
+    """A trained network and the normalisation of its training clips."""
 
     generator: Generator
     normalisation: Normalisation
@@ -78,7 +78,7 @@ class Maker:
         """Log-mel spectrograms from noise.
 
         Args:
-            emotions: numbers of those wanted, (clips,)
+            emotions: class number of each spectrogram, (clips,)
             seed: of the noise
 
         Returns:
@@ -92,7 +92,7 @@ class Maker:
         return self.normalisation.mels(images, emotions)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that is to be kept, by name."""
+        """All weights and statistics, by name."""
         weights = {f"generator.{name}": tensor for name, tensor in self.generator.state_dict().items()}
         return weights | {f"normalisation.{name}": tensor for name, tensor in self.normalisation.tensors().items()}
 
@@ -101,9 +101,9 @@ class Maker:
         """Inverse of `tensors`.
 
         Args:
-            tensors: as kept
+            tensors: from `tensors`
             size: arguments of `Generator`
-            device: where to make spectrograms
+            device: of the network
         """
         parts: dict[str, dict[str, Tensor]] = {"generator": {}, "normalisation": {}}
         for key, tensor in tensors.items():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pipeline.generation.dcgan.networks import Generator
-from pipeline.generation.dcgan.spectrograms import BATCH, Maker, Normalisation
+from pipeline.generation.dcgan.spectrograms import BATCH, Normalisation, SpectrogramGenerator
 
 EMOTIONS = torch.tensor([0, 1, 0])
 CPU = torch.device("cpu")
@@ -48,12 +48,12 @@ def test_a_band_that_never_changes() -> None:
 
 
 @pytest.fixture
-def maker(mels: list[torch.Tensor]) -> Maker:
+def maker(mels: list[torch.Tensor]) -> SpectrogramGenerator:
     torch.manual_seed(1)
-    return Maker(Generator(**SIZE), Normalisation.fit(mels, EMOTIONS))
+    return SpectrogramGenerator(Generator(**SIZE), Normalisation.fit(mels, EMOTIONS))
 
 
-def test_a_seed_decides(maker: Maker) -> None:
+def test_a_seed_decides(maker: SpectrogramGenerator) -> None:
     wanted = torch.tensor([0, 1] * BATCH)  # more than are made at once
     made = maker.mels(wanted, seed=1)
     assert made.shape == (len(wanted), 8, 3)
@@ -63,6 +63,6 @@ def test_a_seed_decides(maker: Maker) -> None:
     assert not torch.equal(made, maker.mels(1 - wanted, seed=1))
 
 
-def test_saved_and_loaded_it_makes_the_same(maker: Maker) -> None:
-    again = Maker.from_tensors(maker.tensors(), SIZE, CPU)
+def test_saved_and_loaded_it_makes_the_same(maker: SpectrogramGenerator) -> None:
+    again = SpectrogramGenerator.from_tensors(maker.tensors(), SIZE, CPU)
     assert torch.equal(again.mels(EMOTIONS, seed=1), maker.mels(EMOTIONS, seed=1))

@@ -1,4 +1,4 @@
-"""What changes while networks train, besides them: optimisers, curves; each can be kept and loaded again."""
+"""Optimiser with its schedule, and training curve; the state of both can be saved and loaded."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,46 @@ from torch import Tensor, nn
 
 
 class Stateful(Protocol):
-    """What can be kept and loaded again, as plain tensors."""
+    """Has a state that can be saved as plain tensors."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that changes, by name."""
+        """Everything that changes in training, by name."""
 
     def load_state_dict(self, tensors: Mapping[str, Tensor], /) -> object:
-        """Be as `state_dict` was."""
+        """Inverse of `state_dict`."""
 
 
 class Optimiser:
-    """Adam with a rate that is constant over a share of the steps and then falls to nothing, linearly."""
+    """Adam whose rate is constant over a share of the steps and then falls linearly to 0."""
 
-    def __init__(self, weights: list[nn.Parameter], rate: float, steps: int, constant_share: float) -> None:
-        self._weights = weights
-        self._adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
-        self._rate, self._steps, self._constant_share = rate, steps, constant_share
+    def __init__(
+        self, adam: torch.optim.Adam, steps: int, constant_share: float, largest_gradient: float | None = None
+    ) -> None:
+        """Set up the schedule.
+
+        Args:
+            adam: of the weights that are trained, at the first rate
+            steps: of the training
+            constant_share: of the steps, before the rate falls, 0 … 1
+            largest_gradient: norm to which a larger gradient is scaled down
+        """
+        self._adam = adam
+        self._weights = [weights for group in adam.param_groups for weights in group["params"]]
+        self._rate = adam.param_groups[0]["lr"]
+        self._steps, self._constant_share, self._largest_gradient = steps, constant_share, largest_gradient
         self._done = 0
 
     def step(self, loss: Tensor) -> None:
-        """One step down the gradient of a loss; no other weights get a gradient."""
+        """Take one step down the gradient of a loss; no other weights get a gradient."""
         self._adam.zero_grad()
         loss.backward(inputs=self._weights)
+        if self._largest_gradient is not None:
+            nn.utils.clip_grad_norm_(self._weights, self._largest_gradient)
         self._adam.step()
         self._advance(self._done + 1)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Moments of each weight, by its number, and how many steps are done."""
+        """Moments of each weight, by its number, and the count of steps done."""
         moments = self._adam.state_dict()["state"]
         kept = {f"{number}.{name}": tensor for number, own in moments.items() for name, tensor in own.items()}
         return kept | {"done": torch.tensor(self._done)}
@@ -59,7 +72,7 @@ class Optimiser:
 
 
 class Curve:
-    """Mean of each loss over so many steps, a row each time; only then does it wait for the device."""
+    """Mean of each loss over a number of steps, one row each time; only a new row waits for the device."""
 
     def __init__(self, names: Sequence[str], every: int, steps: int, device: torch.device) -> None:
         self.rows: list[dict[str, float]] = []
@@ -69,7 +82,7 @@ class Curve:
         self._since = 0
 
     def add(self, step: int, losses: Mapping[str, Tensor]) -> None:
-        """Losses of a step; one that is not there is 0."""
+        """Add the losses of a step; one that is absent is 0."""
         self._sums += torch.stack([losses.get(name, self._nothing).detach() for name in self._names])
         self._since += 1
         if step % self._every == 0 or step == self._steps:
@@ -79,7 +92,7 @@ class Curve:
             self._since = 0
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Rows, and sums since the last."""
+        """Rows, and sums since the last row."""
         rows = torch.tensor([list(row.values()) for row in self.rows], dtype=torch.float64)
         rows = rows.view(len(self.rows), 1 + len(self._names))
         return {"rows": rows, "sums": self._sums, "since": torch.tensor(self._since)}
