@@ -1,4 +1,4 @@
-"""How much nearer to real takes conversions come on the speakers that networks learned from than on others.
+"""How much nearer to real targets conversions come on the speakers that networks learned from than on others.
 
 python experiments/memory.py models/cyclegan/full-1/angry-neutral models/cyclegan/low_data_25-1/angry-neutral
 
@@ -53,16 +53,16 @@ def closed_by(folder: Path) -> Iterator[tuple[str, "pd.Series[float]"]]:
 
 
 class Compared:
-    """Distances of a clip and of its conversion to takes of the target, and to others of its own emotion."""
+    """Distances of a clip and of its conversion to parallel utterances of the target, and of its own emotion."""
 
     def __init__(self, rows: pd.DataFrame, converter: Converter, bounds_hz: tuple[float, float]) -> None:
-        self.rows, self.takes = rows.set_index("id"), parallel_utterances(rows)
+        self.rows, self.parallel = rows.set_index("id"), parallel_utterances(rows)
         self.levels = dict(zip(rows["id"], rows["intensity"].astype(object).fillna(""), strict=True))
         self.converter, self.bounds_hz = converter, bounds_hz
         self.stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(rows["corpus"].unique()))
 
     def __call__(self, id_: str) -> list[dict[str, Any]]:
-        """Rows as `gap_closed` wants them: the clip as what is to be converted, and as a take of the target."""
+        """Rows for `gap_closed`: the clip as a source, and as a second reference."""
         own = self.features(id_)
         own_level = self.levels[id_] or None
         found = []
@@ -74,11 +74,11 @@ class Compared:
             found += [self.row(own, id_, source, target, UNCONVERTED), self.row(made, id_, source, target, CONVERTED)]
         return found
 
-    def row(self, heard: Features, id_: str, source: str, target: str, what: str) -> dict[str, Any]:
-        """What is made of a clip, by its mean distance to the takes of the target."""
-        takes = [self.features(take) for take in self.takes[id_].get(target, ())]
+    def row(self, clip: Features, id_: str, source: str, target: str, what: str) -> dict[str, Any]:
+        """Mean distances of a clip to the parallel utterances of the target."""
+        references = [self.features(other) for other in self.parallel[id_].get(target, ())]
         about = {name: self.rows.at[id_, name] for name in ("speaker", "sentence", "intensity")}
-        return {"source": source, "target": target, "what": what, **about, **mean_distances(heard, takes)}
+        return {"source": source, "target": target, "what": what, **about, **mean_distances(clip, references)}
 
     def features(self, id_: str) -> Features:
         """Of a real clip."""
