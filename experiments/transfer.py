@@ -16,9 +16,9 @@ import pandas as pd
 from sklearn.metrics import recall_score
 
 from pipeline.augmentation import arms
+from pipeline.classification.interface import stored
 from pipeline.classification.svm import SvmParams, train_svm
 from pipeline.core import manifest, params
-from pipeline.stages.classify import stored
 
 FEATURES = Path("data/features/classifier")
 FIXED = SvmParams(c=(3,), gamma=(0.3,))
@@ -44,7 +44,7 @@ def transferred(split: str) -> "pd.Series[float]":
         for name in ("cyclegan", arms.COPIES)
     )
 
-    def heard(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def labelled(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         return np.concatenate(stored(rows, FEATURES, "functionals")), rows["emotion"].map(labels.index).to_numpy()
 
     train, valid, test = (real[real["partition"] == name] for name in ("train", "valid", "test"))
@@ -52,13 +52,13 @@ def transferred(split: str) -> "pd.Series[float]":
     for emotion in labels:
         ours = pd.concat([made[made["source_emotion"] == emotion], copies[copies["emotion"] == emotion]])
         sets[f"made of {emotion}, and its copy-synthesis"] = ours
-    spoken, said = heard(test)
+    spoken, said = labelled(test)
     found = {}
     for name, rows in sets.items():
-        functionals, classes = heard(rows)
+        functionals, classes = labelled(rows)
         every_one = np.ones(len(rows))
-        machine = train_svm(functionals, classes, every_one, every_one.astype(bool), heard(valid), FIXED)
-        found[name] = recall_score(said, machine.probabilities(spoken).argmax(axis=1), average="macro")
+        model = train_svm(functionals, classes, every_one, every_one.astype(bool), labelled(valid), FIXED)
+        found[name] = recall_score(said, model.probabilities(spoken).argmax(axis=1), average="macro")
     return pd.Series(found)
 
 

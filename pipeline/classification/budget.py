@@ -34,21 +34,21 @@ def unequal(arms: Mapping[str, Budget], baseline: str) -> list[str]:
         baseline: the arm without extra clips
     """
     missing = [arm for arm, budget in arms.items() if not budget]
-    said = [f"no budget recorded for {', '.join(missing)}"] if missing else []
+    lines = [f"no budget recorded for {', '.join(missing)}"] if missing else []
     recorded = {arm: budget for arm, budget in arms.items() if budget}
     by_run = {arm: {(run["classifier"], run["seed"]): run for run in recorded[arm]["runs"]} for arm in recorded}
     for classifier, seed in sorted(set().union(*by_run.values())):
         spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
-        said += _differing(f"{classifier}, seed {seed}", spent, eq)
+        lines += _differing(f"{classifier}, seed {seed}", spent, eq)
     hashes = {arm: budget[PARAMS][:8] for arm, budget in recorded.items() if PARAMS in budget}
-    said += _differing("params hash", hashes, eq)
-    for what, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
+    lines += _differing("params hash", hashes, eq)
+    for quantity, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
         extra = {arm: budget[key] for arm, budget in recorded.items() if arm != baseline and key in budget}
-        said += _differing(what, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
-    return said
+        lines += _differing(quantity, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
+    return lines
 
 
-def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:
+def _differing(quantity: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:
     groups: list[tuple[Any, list[str]]] = []  # a value, and the arms that have it
     for arm, found in of_arms.items():
         same = next((arms for value, arms in groups if alike(found, value)), None)
@@ -58,7 +58,7 @@ def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any]
             same.append(arm)
     if len(groups) < 2:
         return []
-    return [f"{what}: " + "; ".join(f"{value} in {', '.join(arms)}" for value, arms in groups)]
+    return [f"{quantity}: " + "; ".join(f"{value} in {', '.join(arms)}" for value, arms in groups)]
 
 
 def _in_words(run: Mapping[str, Any] | None) -> str:

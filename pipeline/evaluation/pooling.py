@@ -61,12 +61,12 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
         splits: names, such as `full-1`
         arms: names
     """
-    said: dict[str, list[str]] = {}  # splits of each line
+    splits_of: dict[str, list[str]] = {}  # splits of each line
     for folder, split in product(folders, splits):
         stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
         for line in budget.unequal(stated, BASELINE):
-            said.setdefault(line, []).append(split)
-    return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in said.items()]
+            splits_of.setdefault(line, []).append(split)
+    return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in splits_of.items()]
 
 
 def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
@@ -79,7 +79,7 @@ def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Seque
         splits: names, such as `full-1`
         arms: names
     """
-    said = []
+    lines = []
     for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
         kinds: dict[str, list[str]] = {}  # description of a computer → tables
         for folder, split, arm in product(folders, splits, arms):
@@ -88,8 +88,8 @@ def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Seque
                 kinds.setdefault(machine, []).append(str(path))
         if len(kinds) > 1:
             parts = [f"{machine} ({paths[0]}{' and others' * (len(paths) > 1)})" for machine, paths in kinds.items()]
-            said.append(f"{whose} ran on different machines: {'; '.join(parts)}")
-    return said
+            lines.append(f"{whose} ran on different machines: {'; '.join(parts)}")
+    return lines
 
 
 def _machines(table: Path, key: str) -> list[str]:
@@ -104,10 +104,10 @@ def _machines(table: Path, key: str) -> list[str]:
 
 def _precisions(table: Path) -> dict[str, list[str]]:
     """Precision of the classifiers and the generators, from the metadata of a table of predictions."""
-    said = manifest.metadata(table)
+    metadata = manifest.metadata(table)
     found = {}
     for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
-        machines = json.loads(said.get(key, "[]"))
+        machines = json.loads(metadata.get(key, "[]"))
         machines = machines if isinstance(machines, list) else [machines]
         found[whose] = sorted({machine["precision"] for machine in machines})
     return found
@@ -140,8 +140,8 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
                 raise RunsError(f"{pair}: their params.yaml differ in more than 'seed': {', '.join(different)}")
         tables = [Path(split, f"{arm}.parquet") for split in splits for arm in arms]
         for table in tables:
-            said = [manifest.metadata(folder / table) for folder in (first, second)]
-            if said[0].get("params") != said[1].get("params"):
+            metadata = [manifest.metadata(folder / table) for folder in (first, second)]
+            if metadata[0].get("params") != metadata[1].get("params"):
                 raise RunsError(f"{pair}: {table} was computed with other parameters of `classify` or `hardware`")
             ours_in, theirs_in = (_precisions(folder / table) for folder in (first, second))
             for whose, precisions in ours_in.items():

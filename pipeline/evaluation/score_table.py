@@ -95,8 +95,10 @@ def tidy(scores: dict[str, Any]) -> pd.DataFrame:
 
 def notes(scores: dict[str, Any]) -> list[str]:
     """Notes to print below the table."""
-    said = ["UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"]
-    return list(dict.fromkeys([*said, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
+    lines = [
+        "UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"
+    ]
+    return list(dict.fromkeys([*lines, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
 
 
 def markdown(table: pd.DataFrame) -> str:

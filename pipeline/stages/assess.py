@@ -79,8 +79,10 @@ def main(
         measured = in_parallel(assessor.measure, clips, split_path.stem, len(paired), lambda clip: clip.segment)
         conversion_scorers = ConversionScorers(train, held_out, statistics)
         for (_, clip), measures in zip(paired.iterrows(), measured, strict=True):
-            own = (statistics.array(clip["id"], scorer.NAME)[0] for scorer in (evaluation_classifier, speakers))
-            found += rows(clip, *own, measures, conversion_scorers)
+            emotion, speaker = (
+                statistics.array(clip["id"], scorer.NAME)[0] for scorer in (evaluation_classifier, speakers)
+            )
+            found += rows(clip, emotion, speaker, measures, conversion_scorers)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
     params_hash = params.params_hash(audio, voice, machine, names)
     manifest.write(table, out, ASSESSED, params_hash, split=split_path.stem, partition=partition, generator=generator)

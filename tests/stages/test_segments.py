@@ -66,7 +66,7 @@ def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_p
         columns = {"columns": {"filepath": "file", "speaker": "speaker_id"}}
         change_params({"corpora": ["mine"], "tables": {"mine": mine | columns}, "pairs": ["angry-neutral"]})
         run_all([("ingest", {"corpus": "mine"}), ("manifest", {}), ("features", {"corpus": "mine"})])
-        run_all((name, SPLIT) for name in ("split", "train_emotion_classifier", "train_vocoder"))
+        run_all((name, SPLIT) for name in ("split", "train_emotion_classifier"))
         run_all((name, PAIR) for name in ("train_cyclegan", "generate"))
         run_all([("perturb", {**SPLIT, "generator": "classical"}), ("assess", SPLIT)])
     return folder
