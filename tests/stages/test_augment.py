@@ -211,42 +211,84 @@ def test_scorers_fitted_on_test_clips(augment: Callable[..., Result], monkeypatc
     leaks(augment(), "quality gate fitted on other clips than the real train ones: full-1/cyclegan/demo/")
 
 
+CLIP = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
+
+
+def tampered(column: str, value: object) -> Callable[[], None]:
+    return lambda: rewrite(GENERATED, manifest.SYNTHETIC, with_value(column, value, f"id == '{CLIP}'"))
+
+
+def copy_of_a_test_clip() -> None:
+    sha256 = manifest.read(CLIPS, manifest.CLIPS).set_index("id").at["demo/f01_s1_angry_medium", "sha256"]
+    tampered("sha256", sha256)()
+
+
+def clips_of_another_split() -> None:
+    shutil.copy(str(GENERATED).replace("full-1", "full-3"), GENERATED)
+
+
+def clips_of_another_split_in_disguise() -> None:
+    """With the metadata of this split and its model."""
+    model = manifest.metadata(GENERATED)["model"]
+    clips_of_another_split()
+    rewrite(GENERATED, manifest.SYNTHETIC, lambda rows: rows, split="full-1", model=model)
+
+
+def model_of_other_clips() -> None:
+    config = json.loads((MODEL / "config.json").read_text())
+    (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
+
+
+def other_weights() -> None:
+    weights = MODEL / "weights.safetensors"
+    shutil.copy(str(weights).replace("angry-neutral", "neutral-sad"), weights)
+
+
+def moved(where: str) -> Callable[[], None]:
+    return lambda: rewrite(SPLIT, manifest.PARTITIONED, with_value("partition", "test", where))
+
+
+def shared_recording() -> None:
+    rewrite(CLIPS, manifest.CLIPS, with_value("sha256", "0" * 64, "sentence == 'demo-s2' and emotion == 'sad'"))
+
+
 @pytest.mark.parametrize(
-    ("column", "value", "rule"),
+    ("arm", "plant", "messages"),
     [
-        ("source_id", "demo/f01_s1_neutral_medium", "source outside train"),  # speaks in test
-        ("source_id", "demo/f02_s1_neutral_medium", "source outside train"),  # in valid
-        ("source_id", "demo/m09_s1_neutral_medium", "source outside train"),  # nowhere
-        ("speaker", "demo_m01", "source outside train"),
-        ("speaker", "demo_f01", "speaker in two partitions"),
-        ("generator_sha256", None, GENERATOR_RULE),
+        *(
+            ("cyclegan", tampered("source_id", f"demo/{who}_s1_neutral_medium"), (f"source outside train: {CLIP}",))
+            for who in ("f01", "f02", "m09")  # in test, in valid, unknown
+        ),
+        ("cyclegan", tampered("speaker", "demo_m01"), ("source outside train", CLIP)),
+        ("cyclegan", tampered("speaker", "demo_f01"), ("speaker in two partitions", CLIP)),
+        ("cyclegan", tampered("generator_sha256", None), (f"{GENERATOR_RULE}: {CLIP}",)),
+        ("cyclegan", copy_of_a_test_clip, (f"clip in two partitions: demo/f01_s1_angry_medium, {CLIP}",)),
+        (
+            "cyclegan",
+            clips_of_another_split,
+            ("row of another split: full-3/", "source outside train", "speaker in two partitions", GENERATOR_RULE),
+        ),
+        (
+            "cyclegan",
+            clips_of_another_split_in_disguise,
+            ("source outside train: full-3/", "speaker in two partitions", GENERATOR_RULE),
+        ),
+        ("cyclegan", model_of_other_clips, (f"{GENERATOR_RULE}: full-1/cyclegan/demo/",)),
+        ("cyclegan", other_weights, (f"{GENERATOR_RULE}: full-1/cyclegan/demo/",)),
+        ("cyclegan", moved("id.str.contains('m02')"), ("source outside train: full-1/cyclegan/", GENERATOR_RULE)),
+        *(
+            (arm, moved("id == 'demo/m02_s3_sad_medium'"), ("speaker in two partitions",))
+            for arm in ("none", "cyclegan")
+        ),
+        ("none", shared_recording, ("clip in two partitions: demo/f01_s2_sad_medium",)),
     ],
 )
-def test_tampered_clip(augment: Callable[..., Result], column: str, value: str | None, rule: str) -> None:
-    id_ = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
-    rewrite(GENERATED, manifest.SYNTHETIC, with_value(column, value, f"id == '{id_}'"))
-    leaks(augment(), rule, id_)
-
-
-def test_copy_of_a_test_clip(augment: Callable[..., Result]) -> None:
-    clips = manifest.read(CLIPS, manifest.CLIPS).set_index("id")
-    sha256 = clips.at["demo/f01_s1_angry_medium", "sha256"]
-    rewrite(GENERATED, manifest.SYNTHETIC, with_value("sha256", sha256, "source_id == 'demo/m02_s1_neutral_medium'"))
-    leaks(augment(), "clip in two partitions: demo/f01_s1_angry_medium, full-1/cyclegan/demo/m02_s1_neutral_medium")
-
-
-def test_clips_of_another_split(augment: Callable[..., Result]) -> None:
-    shutil.copy(str(GENERATED).replace("full-1", "full-3"), GENERATED)
-    rules = "row of another split", "source outside train", "speaker in two partitions", GENERATOR_RULE
-    leaks(augment(), f"{rules[0]}: full-3/cyclegan/demo/f01_s1_angry_medium/neutral", *rules)
-
-
-def test_clips_of_another_split_in_disguise(augment: Callable[..., Result]) -> None:
-    """Its table says that it is of this split, and generated by this split's model."""
-    said = manifest.metadata(GENERATED)["model"]
-    shutil.copy(str(GENERATED).replace("full-1", "full-3"), GENERATED)
-    rewrite(GENERATED, manifest.SYNTHETIC, lambda rows: rows, split="full-1", model=said)
-    leaks(augment(), "source outside train: full-3/cyclegan/demo/f0", "speaker in two partitions", GENERATOR_RULE)
+def test_planted_leak(
+    augment: Callable[..., Result], arm: str, plant: Callable[[], None], messages: tuple[str, ...]
+) -> None:
+    plant()
+    leaks(augment(arm), *messages)
+    assert not NONE.exists()
 
 
 def test_clips_of_another_pair(augment: Callable[..., Result]) -> None:
@@ -255,18 +297,6 @@ def test_clips_of_another_pair(augment: Callable[..., Result]) -> None:
     assert result.exit_code == 1
     assert f"{GENERATED}: has clips of neutral-sad, expected angry-neutral" in result.output
     assert not CYCLEGAN.exists()
-
-
-def test_model_trained_on_other_clips(augment: Callable[..., Result]) -> None:
-    config = json.loads((MODEL / "config.json").read_text())
-    (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
-    leaks(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
-
-
-def test_model_trained_anew_after_its_clips_were_generated(augment: Callable[..., Result]) -> None:
-    weights = MODEL / "weights.safetensors"
-    shutil.copy(str(weights).replace("angry-neutral", "neutral-sad"), weights)
-    leaks(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
 
 
 def test_missing_model(augment: Callable[..., Result]) -> None:
@@ -294,25 +324,6 @@ def test_model_trained_on_the_test_speakers(stage: Stage, augment: Callable[...,
     rows = manifest.read(GENERATED, manifest.SYNTHETIC)
     assert set(rows["speaker"]) == {"demo_m01", "demo_m02"}
     leaks(augment(), f"{GENERATOR_RULE}: full-1/cyclegan/demo/")
-
-
-def test_clips_generated_before_the_split_changed(augment: Callable[..., Result]) -> None:
-    rewrite(SPLIT, manifest.PARTITIONED, with_value("partition", "test", "id.str.contains('m02')"))
-    leaks(augment(), "source outside train: full-1/cyclegan/demo/m02_", GENERATOR_RULE)
-
-
-@pytest.mark.parametrize("arm", ["none", "cyclegan"])
-def test_split_that_leaks(augment: Callable[..., Result], arm: str) -> None:
-    """An arm without generators is guarded too."""
-    rewrite(SPLIT, manifest.PARTITIONED, with_value("partition", "test", "id == 'demo/m02_s3_sad_medium'"))
-    leaks(augment(arm), "speaker in two partitions: demo/m02_s1_angry_medium")
-    assert not NONE.exists()
-
-
-def test_recording_in_train_and_test(augment: Callable[..., Result]) -> None:
-    rewrite(CLIPS, manifest.CLIPS, with_value("sha256", "0" * 64, "sentence == 'demo-s2' and emotion == 'sad'"))
-    leaks(augment("none"), "clip in two partitions: demo/f01_s2_sad_medium")
-    assert not NONE.exists()
 
 
 def test_unknown_arm_offers_the_nearest(augment: Callable[..., Result]) -> None:
