@@ -111,7 +111,7 @@ def summary(tables: list[pd.DataFrame]) -> dict[str, float]:
     """Row of the table for a variant: means over the directions of all splits."""
     numbers = [figures.in_numbers(table) for table in tables]
     directions = [block for split in numbers for name, block in split.items() if name != "mean"]
-    gains = [block["mcd_db"]["source"] - block["mcd_db"]["converted"] for block in directions]
+    gains = [block["mcd_db"][figures.UNCONVERTED] - block["mcd_db"][figures.CONVERTED] for block in directions]
     found = {"gap_closed": mean(block["gap_closed"] for block in directions), "least_gain_db": min(gains)}
     for figure in (
         "mcd_db",

@@ -16,9 +16,9 @@ import pandas as pd
 from sklearn.metrics import recall_score
 
 from pipeline.augmentation import arms
+from pipeline.classification.interface import stored
 from pipeline.classification.svm import SvmParams, train_svm
 from pipeline.core import manifest, params
-from pipeline.stages.classify import stored
 
 FEATURES = Path("data/features/classifier")
 FIXED = SvmParams(c=(3,), gamma=(0.3,))

@@ -106,7 +106,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
 
     change_params({"augment.headline_arm": "none"})
     assert repro() == {"evaluate"}
-    assert '"setting": "none"' in Path("metrics/summary.json").read_text()
+    assert '"arm": "none"' in Path("metrics/summary.json").read_text()
 
     # The table of the arm `none` is written again, to the same bytes, so its classifier is not trained again.
     change_params({"pairs": ["angry-neutral", "happy-neutral"]})

@@ -1,7 +1,7 @@
-"""How far a converted clip is from another one: timbre, pitch, energy and length.
+"""Distances of a converted clip to a reference: timbre, F0, energy and duration.
 
-It compares vocoder features; two takes of a sentence are first aligned in time. Nothing here is ever NaN: a measure
-that has nothing to measure, such as the pitch of a whisper, is None.
+Vocoder features are compared. Two utterances of a sentence are first aligned in time. No distance is ever NaN: one that
+is undefined, such as of the F0 of a whisper, is None.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.conversion.alignment import DECIBELS, Alignment, Speech, aligned, energy_db, is_speech, timbre
 from pipeline.vocoder.features import Features
 
-FEWEST = 10  # voiced frames; with fewer, F0 has no mean, deviation or correlation
+FEWEST = 10  # voiced frames; with fewer, statistics of F0 are None
 
 
 def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
@@ -17,9 +17,9 @@ def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
 
     10 / ln 10 · √ Σ Δc² over the coefficients 1 … 24, averaged over the alignment. WORLD's code is orthonormal in the
     mean: Σ Δc² is the mean square difference of log power over the mel axis, so that this is the RMS difference of the
-    smoothed log spectra in dB. The usual 10 / ln 10 · √(2 Σ Δc²) is the same of SPTK's cepstra, for which
-    the mean of (Δ ln |H|²)² is 2 Σ Δc²; with WORLD's, that factor would make it too large by √2. The frequency axes
-    still differ a little: mel from 40 Hz up here, the warping of an all-pass there.
+    smoothed log spectra in dB. The usual 10 / ln 10 · √(2 Σ Δc²) is the same for SPTK's cepstra, where the
+    mean of (Δ ln |H|²)² is 2 Σ Δc²; for WORLD's code that factor would give a value too large by √2. The frequency axes
+    still differ a little: mel from 40 Hz here, all-pass warping there.
 
     Args:
         converted: coded envelopes, the 0th coefficient first, (frames, order)
@@ -29,7 +29,7 @@ def mel_cepstral_distortion(converted: np.ndarray, target: np.ndarray) -> float:
 
 
 def distances(converted: Features, target: Features) -> dict[str, float | None]:
-    """What a clip differs in from the one that it should be like.
+    """Distances of a clip to its target.
 
     Returns:
         mcd_db: mel-cepstral distortion [dB]
@@ -40,11 +40,11 @@ def distances(converted: Features, target: Features) -> dict[str, float | None]:
         log_duration: natural log of converted / target
     """
     alignment = aligned(Speech.of(converted.spectrum), Speech.of(target.spectrum))
-    theirs = prosody(target)
+    target_prosody = prosody(target)
     return {
         "mcd_db": _distortion(converted.spectrum, target.spectrum, alignment),
         **_f0_distances(converted.f0_hz[alignment[0], 0], target.f0_hz[alignment[1], 0]),
-        **{name: _difference(value, theirs[name]) for name, value in prosody(converted).items()},
+        **{name: _difference(value, target_prosody[name]) for name, value in prosody(converted).items()},
     }
 
 
@@ -67,7 +67,7 @@ def _distortion(converted: np.ndarray, target: np.ndarray, alignment: Alignment)
 
 
 def _f0_distances(converted_hz: np.ndarray, target_hz: np.ndarray) -> dict[str, float | None]:
-    """Of aligned F0, (pairs,) each."""
+    """Distances of aligned F0 tracks, (pairs,) each."""
     both = (converted_hz > 0) & (target_hz > 0)
     if both.sum() < FEWEST:
         return {"f0_rmse_st": None, "f0_correlation": None}

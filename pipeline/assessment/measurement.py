@@ -1,7 +1,7 @@
-"""How near conversions come to real takes of their target, clip by clip.
+"""Distances and scores of conversions, clip by clip.
 
-Distances of a conversion are measured as the networks made it, as is usual, and once more after it was synthesised,
-prepared and analysed again, so that the vocoder's loss is in them. What is heard is always the synthesised clip.
+Distances of a conversion are measured on the converted features, as is usual, and again after synthesis, preparation
+and analysis, so that they include the vocoder's loss. Scores are always of the synthesised clip.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,84 +28,86 @@ from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.vocoder import Features, Vocoder
 
-SAME_UTTERANCE = ["corpus", "speaker", "sentence", "intensity"]  # what takes of one thing have in common
+SAME_UTTERANCE = ["corpus", "speaker", "sentence", "intensity"]  # equal in parallel utterances
 
 
 @dataclass(frozen=True)
 class AssessedClip:
-    """A real clip, its conversions, and what to compare them with."""
+    """A real clip, its conversions, and the references of both."""
 
     segment: Segment
     features: Features
-    takes: Mapping[str, Sequence[Features]]  # by emotion, the clip's own and all targets: other takes of the same thing
+    references: Mapping[str, Sequence[Features]]  # parallel utterances by emotion: of the clip's own and of all targets
     conversions: Mapping[str, Features]  # by target
 
 
 @dataclass(frozen=True)
-class Scores:
-    """What was made of a clip, as it is heard."""
+class Synthesised:
+    """Measures of a synthesised clip."""
 
-    distances: Mapping[str, Any]  # as `mean_distances` has them
+    distances: Mapping[str, Any]  # `mean_distances` of the clip, analysed again
     estoi: float | None
     estoi_at_source_f0: float | None
-    examined: np.ndarray  # for the examiner, (features,)
-    voice: np.ndarray  # for the judge of speakers, (features,)
+    emotion_statistics: np.ndarray  # for the evaluation classifier, (features,)
+    speaker_statistics: np.ndarray  # for the speaker space, (features,)
 
 
 @dataclass(frozen=True)
 class Measurements:
-    """What was measured of a subject."""
+    """All measures of a real clip and its conversions."""
 
-    real: Mapping[str, Mapping[str, Any]]  # `mean_distances` of the clip itself to the takes of each emotion
-    copy: Scores  # its distances are to the clip itself
-    made: Mapping[str, Mapping[str, Any]]  # `mean_distances` of conversions to the takes of their target, by that
-    converted: Mapping[str, Scores]  # the same, synthesised
+    unconverted: Mapping[str, Mapping[str, Any]]  # `mean_distances` of the clip itself, by emotion of the references
+    copy_synthesis: Synthesised  # distances are to the clip itself
+    converted: Mapping[str, Mapping[str, Any]]  # `mean_distances` of the converted features, by target
+    resynthesised: Mapping[str, Synthesised]  # the conversions synthesised, by target
 
 
 @dataclass(frozen=True)
 class Assessor:
-    """Synthesises, listens and compares; plain numbers, so that it can be sent to another process."""
+    """Synthesises clips and measures them; can be sent to another process."""
 
-    voice: Vocoder
-    prepared: AudioParams
+    vocoder: Vocoder
+    audio: AudioParams
 
-    def measure(self, subject: AssessedClip) -> Measurements:
+    def measure(self, clip: AssessedClip) -> Measurements:
         """Measure a clip, its copy-synthesis and its conversions.
 
         Raises:
             ClickException: the clip's audio cannot be read
         """
-        path, start, end = subject.segment
-        original = preparation.prepared(path, self.prepared, start, end)
+        path, start, end = clip.segment
+        original = preparation.prepared(path, self.audio, start, end)
         return Measurements(
-            {emotion: mean_distances(subject.features, takes) for emotion, takes in subject.takes.items()},
-            self._heard(subject.features, original, subject.features, [subject.features]),
-            {target: mean_distances(made, subject.takes[target]) for target, made in subject.conversions.items()},
+            {emotion: mean_distances(clip.features, references) for emotion, references in clip.references.items()},
+            self._synthesised(clip.features, original, clip.features, [clip.features]),
+            {target: mean_distances(own, clip.references[target]) for target, own in clip.conversions.items()},
             {
-                target: self._heard(converted, original, subject.features, subject.takes[target])
-                for target, converted in subject.conversions.items()
+                target: self._synthesised(own, original, clip.features, clip.references[target])
+                for target, own in clip.conversions.items()
             },
         )
 
-    def _heard(self, features: Features, original: np.ndarray, source: Features, takes: Sequence[Features]) -> Scores:
-        rate = self.prepared.sampling_rate
-        untrimmed = self.voice.synthesise(features)
-        places = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
-        unmoved = self.voice.synthesise(replace(features, f0_hz=source.f0_hz[places]))
-        samples = preparation.prepare(untrimmed, rate, self.prepared)
-        return Scores(
-            mean_distances(self.voice.analyse(samples, aperiodicity=False), takes),
+    def _synthesised(
+        self, features: Features, original: np.ndarray, source: Features, references: Sequence[Features]
+    ) -> Synthesised:
+        rate = self.audio.sampling_rate
+        untrimmed = self.vocoder.synthesise(features)
+        frames = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
+        at_source_f0 = self.vocoder.synthesise(replace(features, f0_hz=source.f0_hz[frames]))
+        samples = preparation.prepare(untrimmed, rate, self.audio)
+        return Synthesised(
+            mean_distances(self.vocoder.analyse(samples, aperiodicity=False), references),
             intelligibility(untrimmed, original, rate),
-            intelligibility(unmoved, original, rate),
+            intelligibility(at_source_f0, original, rate),
             evaluation_classifier.statistics(samples, rate).astype(np.float32),
             speakers.statistics(samples, rate).astype(np.float32),
         )
 
 
 def parallel_utterances(clips: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
-    """Of each clip, by emotion, ids of the others with the same speaker, sentence and intensity.
+    """For each clip, by emotion, ids of the other clips with the same speaker, sentence and intensity.
 
-    Where nobody knows what is said, there are none. Intensities that are not known count as the same.
+    A clip without a known sentence has none. Unknown intensities count as the same.
 
     Args:
         clips: rows of the manifest
@@ -120,10 +122,10 @@ def parallel_utterances(clips: pd.DataFrame) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def mean_distances(clip: Features, takes: Sequence[Features]) -> dict[str, Any]:
-    """Number of `takes`, and `DISTANCES` of a clip, means over these: of differences the size, None where unknown."""
-    found = [distances(clip, take) for take in takes]
-    means: dict[str, Any] = {"takes": len(found)}
+def mean_distances(clip: Features, references: Sequence[Features]) -> dict[str, Any]:
+    """Number of `references`, and means of `DISTANCES` over them: absolute values of differences, None if unknown."""
+    found = [distances(clip, reference) for reference in references]
+    means: dict[str, Any] = {"references": len(found)}
     for name in DISTANCES:
         known = [value for row in found if (value := row[name]) is not None]
         means[name] = float(np.mean(known if name == "f0_correlation" else np.abs(known))) if known else None
@@ -131,37 +133,46 @@ def mean_distances(clip: Features, takes: Sequence[Features]) -> dict[str, Any]:
 
 
 def rows(
-    clip: pd.Series, examined: np.ndarray, voice: np.ndarray, measure: Measurements, jury: ConversionScorers
+    clip: pd.Series,
+    emotion_statistics: np.ndarray,
+    speaker_statistics: np.ndarray,
+    measured: Measurements,
+    scorers: ConversionScorers,
 ) -> Iterator[dict[str, Any]]:
-    """Rows of `ASSESSED` about a real clip: as one to be converted, and as one that others are converted to.
+    """Rows of `ASSESSED` of a real clip, as a source and as a reference of conversions.
 
-    A copy-synthesis has two of them in a pair: of a source it tells what is left of words and speaker, of a target how
-    near a perfect conversion would come to it, and what the examiner would hear.
+    A copy-synthesis has two rows in each pair. As a source it shows how much of words and speaker is kept; as a
+    reference it shows the distances and the recognised emotion of a perfect conversion.
 
     Args:
-        clip: its row in the manifest
-        examined: its statistics for the examiner, (features,)
-        voice: for the judge of speakers, (features,)
-        measure: all that was measured
-        jury: who judges
+        clip: its row of the manifest
+        emotion_statistics: of the clip, for the evaluation classifier, (features,)
+        speaker_statistics: of the clip, for the speaker space, (features,)
+        measured: its measures
+        scorers: that recognise emotion and speaker
     """
     id_, own = clip["id"], clip["emotion"]
     about = {name: clip[name] for name in ("id", "speaker", "sentence", "intensity")}
-    judged = {"heard": jury.emotion(examined), "identified": jury.speaker(voice, id_)}
-    copy = measure.copy
-    copy_heard, copy_identified = jury.emotion(copy.examined), jury.speaker(copy.voice, id_)
-    for other, made in measure.converted.items():
+
+    def scores(emotion: np.ndarray, speaker: np.ndarray) -> dict[str, str | None]:
+        return {"recognised": scorers.emotion(emotion), "identified": scorers.speaker(speaker, id_)}
+
+    real = scores(emotion_statistics, speaker_statistics)
+    copy = measured.copy_synthesis
+    of_copy = scores(copy.emotion_statistics, copy.speaker_statistics)
+    for other, conversion in measured.resynthesised.items():
         forth = {"source": own, "target": other, **about}
         back = {"source": other, "target": own, **about}
-        made_judged = {"heard": jury.emotion(made.examined), "identified": jury.speaker(made.voice, id_)}
-        yield {**forth, "what": UNCONVERTED, **measure.real[other], **judged}
-        yield {**forth, "what": CONVERTED, **measure.made[other], **words(made), **made_judged}
-        yield {**forth, "what": RESYNTHESISED, **made.distances}
-        yield {**forth, "what": COPY_SYNTHESIS, "takes": 0, **words(copy), "identified": copy_identified}
-        yield {**back, "what": COPY_SYNTHESIS, **copy.distances, "heard": copy_heard}
-        yield {**back, "what": SECOND_REFERENCE, **measure.real[own], **judged}
+        of_conversion = scores(conversion.emotion_statistics, conversion.speaker_statistics)
+        yield {**forth, "what": UNCONVERTED, **measured.unconverted[other], **real}
+        yield {**forth, "what": CONVERTED, **measured.converted[other], **words(conversion), **of_conversion}
+        yield {**forth, "what": RESYNTHESISED, **conversion.distances}
+        copied = {"references": 0, **words(copy), "identified": of_copy["identified"]}
+        yield {**forth, "what": COPY_SYNTHESIS, **copied}
+        yield {**back, "what": COPY_SYNTHESIS, **copy.distances, "recognised": of_copy["recognised"]}
+        yield {**back, "what": SECOND_REFERENCE, **measured.unconverted[own], **real}
 
 
-def words(made: Scores) -> dict[str, float | None]:
-    """What is left of the words."""
-    return {"estoi": made.estoi, "estoi_at_source_f0": made.estoi_at_source_f0}
+def words(clip: Synthesised) -> dict[str, float | None]:
+    """Intelligibility."""
+    return {"estoi": clip.estoi, "estoi_at_source_f0": clip.estoi_at_source_f0}

@@ -1,4 +1,4 @@
-"""Judges that have heard real train clips say of others, real or made, which emotion they are and who speaks."""
+"""Recognised emotion and identified speaker of real and synthesised clips, by scorers fitted on real train clips."""
 
 import numpy as np
 import pandas as pd
@@ -10,54 +10,54 @@ from pipeline.scorers.speakers import SpeakerSpace
 
 
 class ConversionScorers:
-    """The examiner and the judge of speakers. They learn from train clips alone.
+    """The evaluation classifier and the speaker space, both fitted on train clips only.
 
-    The speakers to tell apart are those of a clip's corpus. Each is known by real clips of other sentences than the
-    clip's or, where somebody speaks no other, by all real clips but this one.
+    The candidates for a clip are the speakers of its corpus. Each is enrolled with real clips of other sentences. Where
+    a speaker has no other sentence, all speakers are enrolled with all real clips except this one.
     """
 
     def __init__(self, train: pd.DataFrame, clips: pd.DataFrame, stored: Shards) -> None:
-        """Learn, and get to know the speakers.
+        """Fit both scorers.
 
         Args:
             train: rows of the manifest
-            clips: likewise, all clips of the speakers to tell apart
-            stored: statistics of both
+            clips: rows of the manifest, all clips of the speakers to identify
+            stored: shards with the statistics of all of them
         """
-        self._examiner = EvaluationClassifier.fit(
+        self._emotions = EvaluationClassifier.fit(
             stored.rows(train["id"], evaluation_classifier.NAME), list(train["emotion"])
         )
         self._clips = clips.set_index("id")
-        self._voices = None
-        if train["speaker"].nunique() > 1:  # one alone does not show what sets speakers apart
-            self._voices = SpeakerSpace.fit(stored.rows(train["id"], speakers.NAME), list(train["speaker"]))
-            self._embeddings = self._voices.embeddings(stored.rows(clips["id"], speakers.NAME))
-        self._known: dict[str, dict[str, np.ndarray]] = {}
+        self._speakers = None
+        if train["speaker"].nunique() > 1:  # a speaker space needs two
+            self._speakers = SpeakerSpace.fit(stored.rows(train["id"], speakers.NAME), list(train["speaker"]))
+            self._embeddings = self._speakers.embeddings(stored.rows(clips["id"], speakers.NAME))
+        self._candidates: dict[str, dict[str, np.ndarray]] = {}
 
-    def emotion(self, examined: np.ndarray) -> str:
-        """What the examiner hears, from its statistics of a clip, (features,)."""
-        return self._examiner.emotions[int(self._examiner.probabilities(examined[None]).argmax())]
+    def emotion(self, statistics: np.ndarray) -> str:
+        """Recognised emotion, from statistics of a clip for the evaluation classifier, (features,)."""
+        return self._emotions.emotions[int(self._emotions.probabilities(statistics[None]).argmax())]
 
-    def speaker(self, voice: np.ndarray, id_: str) -> str | None:
-        """Who is heard; None where there is nobody to be mistaken for, or nothing to know the speaker by.
+    def speaker(self, statistics: np.ndarray, id_: str) -> str | None:
+        """Identified speaker; None with fewer than two candidates, or where the speaker has no clip to enrol.
 
         Args:
-            voice: statistics of a clip for the judge of speakers, (features,)
-            id_: of the real clip that it is, or was made from
+            statistics: of a clip for the speaker space, (features,)
+            id_: of the real clip, or of the source of a synthesised one
         """
-        if self._voices is None:
+        if self._speakers is None:
             return None
-        if id_ not in self._known:
-            self._known[id_] = self._enrolled(id_)
-        known = self._known[id_]
-        if len(known) < 2 or self._clips.at[id_, "speaker"] not in known:
+        if id_ not in self._candidates:
+            self._candidates[id_] = self._enrolled(id_)
+        candidates = self._candidates[id_]
+        if len(candidates) < 2 or self._clips.at[id_, "speaker"] not in candidates:
             return None
-        return speakers.identify(self._voices.embeddings(voice[None])[0], known)
+        return speakers.identify(self._speakers.embeddings(statistics[None])[0], candidates)
 
     def _enrolled(self, id_: str) -> dict[str, np.ndarray]:
         own = self._clips.loc[id_]
         others = (self._clips["corpus"] == own["corpus"]) & (self._clips.index != id_)
-        apart = others & (self._clips["sentence"] != own["sentence"])
-        who = self._clips["speaker"]
-        chosen = apart if set(who[apart]) == set(who[others]) else others
-        return speakers.enrolled(self._embeddings[chosen], list(who[chosen]))
+        other_sentences = others & (self._clips["sentence"] != own["sentence"])
+        speaker = self._clips["speaker"]
+        chosen = other_sentences if set(speaker[other_sentences]) == set(speaker[others]) else others
+        return speakers.enrolled(self._embeddings[chosen], list(speaker[chosen]))

@@ -1,4 +1,4 @@
-"""Arms: how a classifier's training set is made of real and synthetic clips."""
+"""Arms: how real and synthetic clips are combined to a training set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from pipeline.core.params import section
 
 @dataclass(frozen=True)
 class Generator:
-    """What makes synthetic clips."""
+    """A generator of synthetic clips."""
 
-    wanted_in: str  # list of params.yaml that has it made
-    of_pairs: bool = False  # a folder for each pair, where others have one of all emotions
-    learns: bool = True  # whether it has a model, which says what it was trained on; the guard asks it
+    wanted_in: str  # list of params.yaml that switches it on
+    of_pairs: bool = False  # one folder of clips for each pair; others have one folder for all emotions
+    learns: bool = True  # has a model with the hash of its train clips, which the leakage guard checks
 
 
 COPIES = "copy_synthesis"  # the vocoder alone
 GENERATORS: Mapping[str, Generator] = {
     "cyclegan": Generator("conversions", of_pairs=True),
-    "statistics": Generator("conversions", of_pairs=True),  # the same without the network: mean and variance are moved
-    "f0_only": Generator("conversions", of_pairs=True),  # the same with the clip's own spectrum
+    "statistics": Generator("conversions", of_pairs=True),  # without the network: mean and variance are converted
+    "f0_only": Generator("conversions", of_pairs=True),  # with the clip's own spectrum
     "classical": Generator("perturbations", learns=False),
     COPIES: Generator("perturbations", learns=False),
     "vtlp": Generator("perturbations", learns=False),
@@ -36,10 +36,10 @@ LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if 
 
 @dataclass(frozen=True)
 class Arm:
-    """A way to make a training set; a new one is a new row of `ARMS`."""
+    """A kind of training set; a new one is a new row of `ARMS`."""
 
-    generators: tuple[str, ...]  # of `GENERATORS`, or `REPEATED`; of the extra clips, each gives as many
-    shuffled: bool = False  # whether the extra clips' emotions are dealt anew among them
+    generators: tuple[str, ...]  # of `GENERATORS`, or `REPEATED`; each gives the same number of clips
+    shuffled: bool = False  # the emotions of the extra clips are permuted among them
 
 
 ARMS: Mapping[str, Arm] = {
@@ -49,8 +49,8 @@ ARMS: Mapping[str, Arm] = {
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),
-    # Controls: what is gained by more of the same clips, by the vocoder alone, without the networks, without any change
-    # of the spectrum, and without sense
+    # Controls: repeated real clips, the vocoder alone, conversion without the network, without any change of the
+    # spectrum, and with permuted labels
     "oversample": Arm((REPEATED,)),
     "copy_synthesis": Arm((COPIES,)),
     "statistics": Arm(("statistics",)),
@@ -65,7 +65,7 @@ def converts(arm: str) -> bool:
 
 
 def folders(generator: str, pairs: Sequence[str]) -> Sequence[str]:
-    """Of a generator's clips in its folder; each has a table whose `emotions` are its name."""
+    """Subfolders of a generator's clips; the table in each has the folder's name as its `emotions`."""
     return pairs if GENERATORS[generator].of_pairs else ("all",)
 
 
@@ -73,9 +73,9 @@ def folders(generator: str, pairs: Sequence[str]) -> Sequence[str]:
 class MixParams:
     """How synthetic clips join the real ones."""
 
-    ratio: Annotated[float, Field(gt=0)]  # synthetic clips of an emotion to each real one, where there are so many
-    weight: Annotated[float, Field(gt=0)]  # of all synthetic clips of an emotion, to that of the real ones they match
-    balance: bool  # only as many as an emotion has fewer real clips than the most frequent one, whatever the ratio
+    ratio: Annotated[float, Field(gt=0)]  # synthetic clips of an emotion for each real one, as far as they suffice
+    weight: Annotated[float, Field(gt=0)]  # of the synthetic clips of an emotion, relative to the real ones they match
+    balance: bool  # fill emotions up to the number of real clips of the most frequent one; ratio is ignored
     towards: tuple[str, ...]  # emotions that get synthetic clips; none named: all
 
 
@@ -83,26 +83,26 @@ def extra_clips(synthetic: pd.DataFrame, real: pd.DataFrame, mix: MixParams, see
     """The synthetic clips that join the training set, with their weights.
 
     Args:
-        synthetic: rows of `manifest.SYNTHETIC`; those that are not `selected` stay out
+        synthetic: rows of `manifest.SYNTHETIC`; those that are not `selected` are left out
         real: training clips
-        mix: how many, and what they count
-        seed: of the draw, where there are more than asked for
+        mix: their number and weight
+        seed: of the draw, where there are more than needed
 
     Returns:
-        rows of `synthetic` and the column `weight`, sorted by id; of an emotion, each generator gives as many as the
-        others where it has them; emotions without a real clip get none
+        rows of `synthetic` and the column `weight`, sorted by id; generators share the number
+        of an emotion equally, as far as their clips suffice; emotions without a real clip get none
     """
     draw = np.random.default_rng(seed)
     generators = sorted(synthetic["generator"].unique())
     counts = real["emotion"].value_counts().sort_index()
     chosen = [synthetic.iloc[:0].assign(weight=0.0)]
-    for (emotion, count), asked in zip(counts.items(), wanted(counts, mix), strict=True):
-        matched = asked if mix.balance else count  # real clips whose weight they have together
+    for (emotion, count), number in zip(counts.items(), needed(counts, mix), strict=True):
+        matched = number if mix.balance else count  # real clips that they match in weight
         candidates = synthetic[synthetic["selected"] & (synthetic["emotion"] == emotion)].sort_values("id")
         drawn = []
-        for number, generator in enumerate(generators):
+        for place, generator in enumerate(generators):
             own = candidates[candidates["generator"] == generator]
-            share = (asked + number) // len(generators)  # they add up to what is asked
+            share = (number + place) // len(generators)  # the shares add up to `number`
             drawn.append(own.iloc[draw.permutation(len(own))[:share]])
         found = pd.concat(drawn) if drawn else candidates
         if len(found) and (not mix.towards or emotion in mix.towards):
@@ -110,13 +110,13 @@ def extra_clips(synthetic: pd.DataFrame, real: pd.DataFrame, mix: MixParams, see
     return pd.concat(chosen).sort_values("id", ignore_index=True)
 
 
-def wanted(counts: pd.Series, mix: MixParams) -> pd.Series:
-    """How many synthetic clips of each emotion are asked for, by how many real ones there are."""
+def needed(counts: pd.Series, mix: MixParams) -> pd.Series:
+    """Number of synthetic clips of each emotion, from the counts of real ones."""
     return counts.max() - counts if mix.balance else (mix.ratio * counts).round().astype(int)
 
 
 def repeated(real: pd.DataFrame, split: str, mix: MixParams) -> pd.DataFrame:
-    """Real clips once more, or as often as the emotion that needs it most asks for; rows of `manifest.SYNTHETIC`."""
+    """Copies of the real clips, enough for the emotion that needs most; rows of `manifest.SYNTHETIC`."""
     counts = real["emotion"].value_counts()
     source = real.assign(
         is_synthetic=True,
@@ -127,13 +127,13 @@ def repeated(real: pd.DataFrame, split: str, mix: MixParams) -> pd.DataFrame:
         selected=True,
         split=split,
     )
-    times = int(np.ceil((wanted(counts, mix) / counts).max()))
+    times = int(np.ceil((needed(counts, mix) / counts).max()))
     copies = source.merge(pd.Series(range(1, times + 1), name="number"), how="cross")
     copies["id"] = f"{split}/{REPEATED}/" + copies["id"] + "/" + copies.pop("number").astype(str)
     return copies
 
 
 def shuffled(extra: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The emotions of extra clips dealt anew among them, each with the weight that its clips have."""
-    dealt = np.random.default_rng(seed).permutation(len(extra))
-    return extra.assign(**{name: extra[name].to_numpy()[dealt] for name in ("emotion", "weight")})
+    """Extra clips with their emotions permuted among them, together with the weights."""
+    order = np.random.default_rng(seed).permutation(len(extra))
+    return extra.assign(**{name: extra[name].to_numpy()[order] for name in ("emotion", "weight")})

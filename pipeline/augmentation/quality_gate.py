@@ -1,8 +1,8 @@
-"""The quality gate: what judges of real train clips say of synthetic ones, and which of these may train.
+"""The quality gate: scores of synthetic clips by models of real train clips, and the selection of clips for training.
 
-A judge scores nothing that it has heard, nor what was made from it: emotions are judged by a gate that does not know
-the speaker, voices by speakers as they sound in other clips (cross-fitting). Real train clips are scored in the same
-way, and what is rare among them is the limit for synthetic ones.
+Scores are cross-fitted: no model scores clips that it was fitted on, nor clips generated from these. Emotion is scored
+by a model fitted on other speakers; speaker similarity is to other clips of the speaker. Real train clips are scored in
+the same way, and their quantiles are the limits for synthetic clips.
 """
 
 from typing import Annotated, Literal
@@ -17,19 +17,25 @@ from pipeline.scorers import speakers
 from pipeline.scorers.gate import Gate
 from pipeline.scorers.speakers import SpeakerSpace
 
-FOLDS = 5  # of speakers, or of each speaker's clips
-LIMITED = ["emotion_confidence", "speaker_similarity", "f0_median_hz", "f0_range_st", "silence"]  # as real clips are
-NOBODY = -1  # fold of what is like no real speaker or clip, and may be judged by all that is real
+FOLDS = 5  # of speakers, or of the clips of each speaker
+LIMITED = [
+    "emotion_confidence",
+    "speaker_similarity",
+    "f0_median_hz",
+    "f0_range_st",
+    "silence",
+]  # by quantiles of real clips
+NO_FOLD = -1  # of clips without a real speaker or source; they are scored by models of all real clips
 
 
 @section
 class GateParams:
-    """Which synthetic clips may join a training set."""
+    """Selection of synthetic clips for training."""
 
     keep: Literal["all", "passed", "best"]
-    quantile: Annotated[float, Field(ge=0, lt=0.5)]  # of real train clips of an emotion that are beyond each limit
+    quantile: Annotated[float, Field(ge=0, lt=0.5)]  # share of the real train clips of an emotion beyond each limit
     min_intelligibility: Annotated[float, Field(ge=-1, le=1)]
-    max_clipping: Annotated[float, Field(ge=0, le=1)]  # share of samples that are as loud as the loudest
+    max_clipping: Annotated[float, Field(ge=0, le=1)]  # share of samples at the maximum of the clip
     min_level_db: float  # of the speech in the file [dB re full scale]
     share: Annotated[float, Field(gt=0, le=1)]  # of an emotion's clips, for `best`
 
@@ -43,89 +49,93 @@ def silence(log_mel: np.ndarray) -> float:
     return float(1 - is_speech(np.exp(log_mel - log_mel.max()).sum(axis=1)).mean())
 
 
-def emotion_confidences(clips: pd.DataFrame, heard: np.ndarray) -> pd.Series:
-    """Probability of each clip's emotion, by a gate that learned from the real clips of other speakers.
+def emotion_confidences(clips: pd.DataFrame, statistics: np.ndarray) -> pd.Series:
+    """Probability of each clip's emotion, by a model fitted on the real clips of other speakers.
 
     Args:
         clips: real train clips and synthetic ones; columns is_synthetic, speaker, emotion
-        heard: `judges.gate.statistics` of each, (clips, features)
+        statistics: `scorers.gate.statistics` of each, (clips, features)
 
     Returns:
-        0 … 1; NaN where the other speakers have not shown that emotion, or no second one
+        0 … 1; NaN where the other speakers have no clip of that emotion, or of only one emotion
     """
     is_real = ~clips["is_synthetic"]
-    fold = _dealt(clips["speaker"], sorted(clips.loc[is_real, "speaker"].unique()))
+    fold = _folds(clips["speaker"], sorted(clips.loc[is_real, "speaker"].unique()))
     found = pd.Series(np.nan, clips.index)
     for number in fold.unique():
-        known, asked = is_real & (fold != number), fold == number
-        if clips.loc[known, "emotion"].nunique() < 2:
+        fitted_on, scored = is_real & (fold != number), fold == number
+        if clips.loc[fitted_on, "emotion"].nunique() < 2:
             continue
-        judge = Gate.fit(heard[known], list(clips.loc[known, "emotion"]))
-        for column, emotion in enumerate(judge.emotions):
-            own = asked & (clips["emotion"] == emotion)
+        model = Gate.fit(statistics[fitted_on], list(clips.loc[fitted_on, "emotion"]))
+        for column, emotion in enumerate(model.emotions):
+            own = scored & (clips["emotion"] == emotion)
             if own.any():
-                found[own] = judge.probabilities(heard[own])[:, column]
+                found[own] = model.probabilities(statistics[own])[:, column]
     return found
 
 
-def speaker_similarities(clips: pd.DataFrame, heard: np.ndarray) -> pd.Series:
-    """Cosine between each clip's voice and its speaker's, as that sounds in other real clips.
+def speaker_similarities(clips: pd.DataFrame, statistics: np.ndarray) -> pd.Series:
+    """Cosine between the speaker embedding of each clip and that of other real clips of its speaker.
 
     Args:
         clips: real train clips and synthetic ones; columns is_synthetic, id, source_id, speaker
-        heard: `judges.speakers.statistics` of each, (clips, features)
+        statistics: `scorers.speakers.statistics` of each, (clips, features)
 
     Returns:
-        −1 … 1; NaN where there is no source, or there are too few other clips and speakers to compare with
+        −1 … 1; NaN without a source, or with too few other clips and speakers
     """
     is_real = ~clips["is_synthetic"]
     ids = clips["source_id"].where(clips["is_synthetic"], clips["id"])
-    fold = _dealt(ids, clips[is_real].sort_values(["speaker", "id"])["id"])
+    fold = _folds(ids, clips[is_real].sort_values(["speaker", "id"])["id"])
     found = pd.Series(np.nan, clips.index)
-    for number in set(fold) - {NOBODY}:
-        known, asked = is_real & (fold != number), fold == number
-        names = list(clips.loc[known, "speaker"])
-        if not 1 < len(set(names)) < len(names):  # nobody to tell apart, or nothing to say what of a voice varies
+    for number in set(fold) - {NO_FOLD}:
+        fitted_on, scored = is_real & (fold != number), fold == number
+        names = list(clips.loc[fitted_on, "speaker"])
+        if not 1 < len(set(names)) < len(names):  # one speaker, or one clip a speaker: no space can be fitted
             continue
-        space = SpeakerSpace.fit(heard[known], names)
-        voices = speakers.enrolled(space.embeddings(heard[known]), names)
-        asked &= clips["speaker"].isin(voices)
-        if asked.any():
-            own = np.stack([voices[speaker] for speaker in clips.loc[asked, "speaker"]])
-            found[asked] = (space.embeddings(heard[asked]) * own).sum(axis=1)
+        space = SpeakerSpace.fit(statistics[fitted_on], names)
+        enrolled = speakers.enrolled(space.embeddings(statistics[fitted_on]), names)
+        scored &= clips["speaker"].isin(enrolled)
+        if scored.any():
+            own = np.stack([enrolled[speaker] for speaker in clips.loc[scored, "speaker"]])
+            found[scored] = (space.embeddings(statistics[scored]) * own).sum(axis=1)
     return found
 
 
 def selected(clips: pd.DataFrame, params: GateParams) -> tuple["pd.Series[bool]", dict[str, int]]:
-    """Which clips may train, and how many may not for which reason; a clip may have several, an unknown score is none.
+    """Synthetic clips that pass, and the number of rejected ones by reason.
+
+    A clip may have several reasons. An unknown score is no reason.
 
     Args:
         clips: real train clips and synthetic ones, with emotion and all scores
         params: of the gate
 
     Returns:
-        of the synthetic clips whether they may; numbers by the column that speaks against them
+        for each synthetic clip whether it passes; number of rejected clips by column
     """
-    refused = _refused(clips, params)
-    counts = {str(reason): int(number) for reason, number in refused.sum().items() if number}
-    return ~refused.any(axis=1), counts
+    rejected = _rejected(clips, params)
+    counts = {str(reason): int(number) for reason, number in rejected.sum().items() if number}
+    return ~rejected.any(axis=1), counts
 
 
-def _refused(clips: pd.DataFrame, params: GateParams) -> pd.DataFrame:
-    """Of each synthetic clip what speaks against it, bool columns."""
-    made, real = clips[clips["is_synthetic"]], clips[~clips["is_synthetic"]]
+def _rejected(clips: pd.DataFrame, params: GateParams) -> pd.DataFrame:
+    """Reasons against each synthetic clip, bool columns."""
+    synthetic, real = clips[clips["is_synthetic"]], clips[~clips["is_synthetic"]]
     if params.keep == "all":
-        return pd.DataFrame(index=made.index)
+        return pd.DataFrame(index=synthetic.index)
     if params.keep == "best":
-        worse = made.groupby("emotion")["emotion_confidence"].rank(ascending=False, method="first", na_option="top")
-        places = made.groupby("emotion")["emotion"].transform("size") * params.share
+        worse = synthetic.groupby("emotion")["emotion_confidence"].rank(
+            ascending=False, method="first", na_option="top"
+        )
+        places = synthetic.groupby("emotion")["emotion"].transform("size") * params.share
         return pd.DataFrame({"emotion_confidence": worse > np.maximum(places, 1)})
     usual = real.groupby("emotion")[LIMITED]
     low, high = (
-        usual.quantile(share).reindex(made["emotion"]).set_index(made.index)
+        usual.quantile(share).reindex(synthetic["emotion"]).set_index(synthetic.index)
         for share in (params.quantile, 1 - params.quantile)
     )
-    too_low, too_high = made[LIMITED] < low, made[LIMITED] > high
+    too_low, too_high = synthetic[LIMITED] < low, synthetic[LIMITED] > high
     return pd.DataFrame(
         {
             "emotion_confidence": too_low["emotion_confidence"],
@@ -133,13 +143,13 @@ def _refused(clips: pd.DataFrame, params: GateParams) -> pd.DataFrame:
             "f0_median_hz": too_low["f0_median_hz"] | too_high["f0_median_hz"],
             "f0_range_st": too_low["f0_range_st"] | too_high["f0_range_st"],
             "silence": too_high["silence"],
-            "intelligibility": made["intelligibility"] < params.min_intelligibility,
-            "clipping": made["clipping"] > params.max_clipping,
-            "level_db": made["level_db"] < params.min_level_db,
+            "intelligibility": synthetic["intelligibility"] < params.min_intelligibility,
+            "clipping": synthetic["clipping"] > params.max_clipping,
+            "level_db": synthetic["level_db"] < params.min_level_db,
         }
     )
 
 
-def _dealt(words: "pd.Series[str]", known: "list[str] | pd.Series[str]") -> "pd.Series[int]":
-    """Fold of each word: the known ones are dealt in their order."""
-    return words.map({word: number % FOLDS for number, word in enumerate(known)}).fillna(NOBODY).astype(int)
+def _folds(words: "pd.Series[str]", known: "list[str] | pd.Series[str]") -> "pd.Series[int]":
+    """Fold of each word: the known ones are assigned to folds in turn."""
+    return words.map({word: number % FOLDS for number, word in enumerate(known)}).fillna(NO_FOLD).astype(int)

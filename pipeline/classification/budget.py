@@ -1,9 +1,8 @@
-"""Did all arms have the same budget: what each run of a classifier really did is kept with its predictions.
+"""Training budget of each arm, stored with its predictions, and the check that all arms have the same.
 
-Whatever else the arms are trained with is in the hash of the parameters, which must be the same in all.
-
-The real clips of a class, or copies in their place, weigh the same in every arm; all that joins them is `extra_clips`
-of total weight `extra_weight`, both 0 in an arm that adds nothing.
+All other parameters of training are in the params hash, which must be the same in all arms. The real clips of a class,
+or copies in their place, weigh the same in every arm. An arm adds `extra_clips` clips of total weight `extra_weight`;
+both are 0 in an arm that adds nothing.
 """
 
 import json
@@ -14,43 +13,43 @@ from operator import eq
 from typing import Any
 
 KEY = "budget"  # in the metadata of a table of predictions
-PARAMS = "params"  # likewise, the hash of the classifiers' parameters
+PARAMS = "params"  # likewise, the params hash of the classifiers
 
-# `runs`: of each its `classifier` and `seed`; `steps`, `batch` and `checkpoints` (looked at on valid) of a network, or
-# `grid` (machines fitted, and looked at on valid); and `extra_clips` and `extra_weight`
+# `runs`: each has `classifier` and `seed`; of a network `steps`, `batch` and `checkpoints` (scored on valid); of the
+# svm `grid` (models fitted, and scored on valid). Besides `extra_clips` and `extra_weight`
 Budget = Mapping[str, Any]
 
 
 def stated(metadata: Mapping[str, str]) -> Budget:
-    """What a table of predictions says in its metadata; empty where it says nothing."""
+    """Budget in the metadata of a table of predictions; empty where it has none."""
     found: dict[str, Any] = json.loads(metadata.get(KEY, "{}"))
     return {**found, PARAMS: metadata[PARAMS]} if found and PARAMS in metadata else found
 
 
 def unequal(arms: Mapping[str, Budget], baseline: str) -> list[str]:
-    """What not all arms have alike, in words; nothing where all is fair.
+    """Differences in budget between arms, as sentences; empty where there are none.
 
     Args:
         arms: budget of each arm of a split
-        baseline: the arm that is meant to have no extra clips
+        baseline: the arm without extra clips
     """
-    silent = [arm for arm, budget in arms.items() if not budget]
-    said = [f"nothing is said of {', '.join(silent)}"] if silent else []
-    stating = {arm: budget for arm, budget in arms.items() if budget}
-    by_run = {arm: {(run["classifier"], run["seed"]): run for run in stating[arm]["runs"]} for arm in stating}
+    missing = [arm for arm, budget in arms.items() if not budget]
+    lines = [f"no budget recorded for {', '.join(missing)}"] if missing else []
+    recorded = {arm: budget for arm, budget in arms.items() if budget}
+    by_run = {arm: {(run["classifier"], run["seed"]): run for run in recorded[arm]["runs"]} for arm in recorded}
     for classifier, seed in sorted(set().union(*by_run.values())):
         spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
-        said += _differing(f"{classifier}, seed {seed}", spent, eq)
-    hashes = {arm: budget[PARAMS][:8] for arm, budget in stating.items() if PARAMS in budget}
-    said += _differing("hash of the parameters", hashes, eq)
-    for what, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
-        extra = {arm: budget[key] for arm, budget in stating.items() if arm != baseline and key in budget}
-        said += _differing(what, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
-    return said
+        lines += _differing(f"{classifier}, seed {seed}", spent, eq)
+    hashes = {arm: budget[PARAMS][:8] for arm, budget in recorded.items() if PARAMS in budget}
+    lines += _differing("params hash", hashes, eq)
+    for quantity, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
+        extra = {arm: budget[key] for arm, budget in recorded.items() if arm != baseline and key in budget}
+        lines += _differing(quantity, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
+    return lines
 
 
-def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:
-    groups: list[tuple[Any, list[str]]] = []  # what some arms have alike, and which these are
+def _differing(quantity: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any], bool]) -> list[str]:
+    groups: list[tuple[Any, list[str]]] = []  # a value, and the arms that have it
     for arm, found in of_arms.items():
         same = next((arms for value, arms in groups if alike(found, value)), None)
         if same is None:
@@ -59,7 +58,7 @@ def _differing(what: str, of_arms: Mapping[str, Any], alike: Callable[[Any, Any]
             same.append(arm)
     if len(groups) < 2:
         return []
-    return [f"{what}: " + "; ".join(f"{value} in {', '.join(arms)}" for value, arms in groups)]
+    return [f"{quantity}: " + "; ".join(f"{value} in {', '.join(arms)}" for value, arms in groups)]
 
 
 def _in_words(run: Mapping[str, Any] | None) -> str:

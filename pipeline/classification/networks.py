@@ -23,7 +23,7 @@ class AttentiveStatistics(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        score = nn.Conv1d(hidden, channels, 1, bias=False)  # a bias would not outlive the softmax over time
+        score = nn.Conv1d(hidden, channels, 1, bias=False)  # a bias would cancel in the softmax over time
         self.attention = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.Tanh(), score)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
@@ -36,7 +36,9 @@ class AttentiveStatistics(nn.Module):
         Returns:
             (batch, 2 · channels)
         """
-        full = next(self.attention.parameters()).dtype  # in mixed precision the variance would be lost in a difference
+        full = next(
+            self.attention.parameters()
+        ).dtype  # in mixed precision the difference below would lose the variance
         weights, x = self.attention(x).to(full).masked_fill(~mask, float("-inf")).softmax(dim=2), x.to(full)
         mean = (weights * x).sum(dim=2)
         variance = (weights * x.square()).sum(dim=2) - mean.square()
@@ -46,7 +48,7 @@ class AttentiveStatistics(nn.Module):
 class EmotionCnn(nn.Module):
     """Log-mel spectrogram → one logit an emotion."""
 
-    STRIDE = 8  # frames of the input to one of the pooled ones
+    STRIDE = 8  # input frames a pooled frame
 
     def __init__(self, n_mels: int, channels: int, kernel: int, dropout: float, classes: int) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ class EmotionCnn(nn.Module):
         self.head = nn.Sequential(nn.BatchNorm1d(2 * channels), nn.Dropout(dropout), nn.Linear(2 * channels, classes))
 
     def forward(self, mel: Tensor, lengths: Tensor) -> Tensor:
-        """Logits of each clip, the same whatever it is padded to.
+        """Logits of each clip, independent of the padding.
 
         Args:
             mel: normalised, zero where it pads, (batch, n_mels, frames), at least `STRIDE` frames
@@ -73,6 +75,6 @@ class EmotionCnn(nn.Module):
             hidden = block(hidden)
             lengths = (lengths // 2).clamp(min=1)
             mask = torch.arange(hidden.shape[2], device=mel.device) < lengths[:, None, None]
-            hidden = hidden * mask  # normalisation fills the padding, and the next convolution would hear it
+            hidden = hidden * mask  # normalisation fills the padding, which would leak into the next convolution
         logits: Tensor = self.head(self.pool(hidden, mask))
         return logits

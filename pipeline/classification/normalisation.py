@@ -1,6 +1,7 @@
-"""Normalisation by what is known of a speaker, which says more than most augmentations and asks for more.
+"""Normalisation by each speaker's own clips.
 
-A test speaker's other clips must be there, all emotions among them, so what is reached with it bears another name.
+It gains more than most augmentations, but needs other clips of each test speaker, of all emotions. Results with it
+therefore have names of their own.
 """
 
 from collections.abc import Sequence
@@ -15,22 +16,22 @@ LEAST = 0.1  # a speaker's deviation is at least this share of that of all train
 def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.ndarray]:
     """Each clip standardised by the real clips of its speaker in its partition.
 
-    Where there is no real clip of the speaker, as of what is made from noise, all real train clips count.
+    Where the speaker has no real clip, as of clips generated from noise, statistics are of all real train clips.
 
     Args:
-        arrays: of each clip, (rows, …); what stands in the same place of a row is standardised over a speaker's rows
+        arrays: of each clip, (rows, …); each place of a row is standardised over all rows of a speaker
         clips: columns speaker, partition and is_synthetic; in the same order
 
     Returns:
         arrays of the same shapes, float32
     """
     real = ~clips["is_synthetic"].to_numpy()
-    everybody = _statistics(arrays, real & (clips["partition"] == "train").to_numpy())
+    overall = _statistics(arrays, real & (clips["partition"] == "train").to_numpy())
     normalised = list(arrays)
     for numbers in clips.groupby(["partition", "speaker"], observed=True).indices.values():
         known = np.isin(np.arange(len(clips)), numbers) & real
-        mean, deviation = _statistics(arrays, known) if known.any() else everybody
-        scale = np.maximum(deviation, np.maximum(LEAST * everybody[1], 1e-6))
+        mean, deviation = _statistics(arrays, known) if known.any() else overall
+        scale = np.maximum(deviation, np.maximum(LEAST * overall[1], 1e-6))
         for number in numbers:
             normalised[number] = ((arrays[number] - mean) / scale).astype(np.float32)
     return normalised

@@ -1,29 +1,35 @@
-"""The `ssl`: a small head on what a frozen self-supervised network makes of speech (wav2vec 2.0, HuBERT, WavLM).
+"""The `ssl`: a small trained head on a frozen self-supervised network (wav2vec 2.0, HuBERT, WavLM).
 
-Layers are summed with learned weights, as in the SUPERB benchmark (Yang et al. 2021), and averaged over time.
+The layers of the network are summed with learned weights, as in the SUPERB benchmark (Yang et al.
+2021), and averaged over time.
 """
 
 import hashlib
 import pickle
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import click
 import numpy as np
+import pandas as pd
 import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
+from pipeline.audio import preparation
+from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
+from pipeline.core import manifest
 from pipeline.core.files import atomic_write
-from pipeline.core.params import nearest, section
+from pipeline.core.params import nearest, params_hash, section
 
 
 @section
 class SslParams(TrainingParams):
-    """Which network, and the head that is trained."""
+    """The frozen network, and the trained head."""
 
     bundle: str  # of torchaudio.pipelines
     weights: str  # file of its state dict
@@ -31,30 +37,30 @@ class SslParams(TrainingParams):
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
     def params_error(self) -> str | None:
-        """What to do where the file of weights is not there; None where it is."""
+        """How to get a missing file of weights; None where it is there."""
         path = Path(self.weights)
         if path.is_file():
             return None
         return (
-            f"'classify.ssl.weights': '{path}' not found; expected the weights of {self.bundle}. Nothing is downloaded "
-            "unasked: see to it that their licence suits you, then run "
+            f"'classify.ssl.weights': '{path}' not found; expected the weights of {self.bundle}. They are not "
+            "downloaded automatically: check their licence, then run "
             f'`python -c "import torchaudio; torchaudio.pipelines.{self.bundle}.get_model(dl_kwargs='
             f"{{'model_dir': '{path.parent.as_posix()}', 'file_name': '{path.name}'}})\"`"
         )
 
 
 class SslError(click.ClickException):
-    """The network is not there, or is not the one that was asked for."""
+    """The network is missing, or its weights are of another network."""
 
 
 class Encoder:
-    """The frozen network; what it made of a clip is kept in a folder outside DVC, which may be deleted."""
+    """The frozen network. Its features are cached in a folder outside DVC, which may be deleted."""
 
     def __init__(self, params: SslParams, device: torch.device, cache: Path) -> None:
         """Load the network; nothing is downloaded.
 
         Raises:
-            SslError: there is no such network, or its weights are not there or are another's
+            SslError: no such network, or its weights are missing or of another network
         """
         network, self.sampling_rate = _loaded(params)
         self._extract: Any = network.to(device).extract_features
@@ -66,21 +72,21 @@ class Encoder:
         """Mean over time of each layer, (layers, width), float32.
 
         Args:
-            sha256: of the samples' source and of how they are prepared
-            samples: gives them at `sampling_rate`, (samples,), if they must be heard
+            sha256: key of the cache: of the clip's file and its preparation
+            samples: function that gives the samples at `sampling_rate`, (samples,); called if they are not cached
         """
         kept = self._cache / sha256[:2] / f"{sha256}.npy"
         if kept.is_file():
             found: np.ndarray = np.load(kept)
             return found
-        found = self._heard(samples())
+        found = self._computed(samples())
         with atomic_write(kept) as temporary, temporary.open("wb") as file:
             np.save(file, found)
         return found
 
     @torch.no_grad()
-    def _heard(self, samples: np.ndarray) -> np.ndarray:
-        least = round(0.1 * self.sampling_rate)  # shorter than the reach of a frame, a network would refuse
+    def _computed(self, samples: np.ndarray) -> np.ndarray:
+        least = round(0.1 * self.sampling_rate)  # a network fails on clips shorter than one frame
         wave = torch.from_numpy(np.pad(samples, (0, max(0, least - len(samples)))).astype(np.float32))
         layers, _ = self._extract(wave[None].to(self._device))
         found: np.ndarray = torch.cat(layers).mean(dim=1).float().cpu().numpy()
@@ -119,6 +125,28 @@ class Standardisation:
         return (torch.stack(list(features)) - self.mean) / self.deviation
 
 
+def features(clips: pd.DataFrame, params: SslParams, resources: Resources) -> list[np.ndarray]:
+    """Features of each clip, (1, layers, width)."""
+    encoder = Encoder(params, resources.device, resources.cache)
+    audio = replace(resources.audio, sampling_rate=encoder.sampling_rate)
+    found = []
+    for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
+        key = hashlib.sha256(f"{sha256} {params_hash(audio)}".encode()).hexdigest()
+        found.append(encoder.features(key, partial(preparation.prepared, path, audio, start, end))[None])
+    return found
+
+
+def runs(features: ArmFeatures, params: SslParams, resources: Resources) -> Iterator[Run]:
+    """One run for each seed."""
+    features = replace(features, arrays=[layers[0] for layers in features.arrays])
+    train, valid, held_out = (clips.for_network() for clips in partitions(features))
+    scaler = Standardisation.fit(features.among("train").real())
+    for seed, derived in resources.seeds.items():
+        head, curve = train_ssl(train, valid, scaler, resources.classes, params, derived, resources.device)
+        found = probabilities(head, held_out.inputs, scaler, resources.device)
+        yield Run(seed, found.numpy(), params.spent(curve), curve)
+
+
 def train_ssl(
     train: Clips,
     valid: Clips,
@@ -128,29 +156,29 @@ def train_ssl(
     seed: int,
     device: torch.device,
 ) -> tuple[SslHead, Curve]:
-    """Train a head; arguments and result as of `training.train_cnn`."""
+    """Train a head; arguments and result as of `cnn.train_cnn`."""
     torch.manual_seed(seed)
     layers, width = train.inputs[0].shape
     head = SslHead(layers, width, params.hidden, params.dropout, classes).to(device)
-    learnt = scaler(train.inputs).to(device)
+    inputs = scaler(train.inputs).to(device)
 
     def logits(picked: Tensor) -> Tensor:
-        found: Tensor = head(learnt[picked.to(device)])
+        found: Tensor = head(inputs[picked.to(device)])
         return found
 
-    def chances() -> Tensor:
+    def valid_probabilities() -> Tensor:
         return probabilities(head, valid.inputs, scaler, device)
 
     generator = torch.Generator().manual_seed(seed)
-    return fitted(head, logits, chances, train, valid.labels, params, generator)
+    return fitted(head, logits, valid_probabilities, train, valid.labels, params, generator)
 
 
 @torch.no_grad()
 def probabilities(head: SslHead, features: Sequence[Tensor], scaler: Standardisation, device: torch.device) -> Tensor:
     """Probability of each class for each clip, (clips, classes), on the CPU."""
     head.eval()
-    chances: Tensor = head(scaler(features).to(device)).softmax(dim=1).cpu()
-    return chances
+    found: Tensor = head(scaler(features).to(device)).softmax(dim=1).cpu()
+    return found
 
 
 def _loaded(params: SslParams) -> tuple[nn.Module, int]:
@@ -165,10 +193,10 @@ def _loaded(params: SslParams) -> tuple[nn.Module, int]:
         raise SslError(params_error)
     given = {"model_dir": str(path.parent), "file_name": path.name, "map_location": "cpu", "weights_only": True}
     try:
-        network = bundle.get_model(dl_kwargs=given)  # reads the file that is there, and downloads nothing
+        network = bundle.get_model(dl_kwargs=given)  # the file exists, so nothing is downloaded
     except (RuntimeError, AttributeError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        said = [*str(error).splitlines(), type(error).__name__]
-        raise SslError(f"{path}: not the weights of {params.bundle}: {said[0]}") from None
+        reason = [*str(error).splitlines(), type(error).__name__][0]
+        raise SslError(f"{path}: not the weights of {params.bundle}: {reason}") from None
     return network.requires_grad_(False).eval(), bundle.sample_rate
 
 

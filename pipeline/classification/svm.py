@@ -1,13 +1,16 @@
-"""The `svm`: a support vector machine on functionals, its two numbers chosen by the likelihood of `valid`."""
+"""The `svm`: a support vector machine on functionals; its penalty and kernel width are chosen on `valid`."""
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions, stored
 from pipeline.core.params import section
 
 
@@ -20,22 +23,41 @@ class SvmParams:
 
 
 class Svm:
-    """A fitted machine: standardisation, kernel machine, calibrated probabilities."""
+    """A fitted model: standardisation, support vector machine, calibrated probabilities."""
 
     def __init__(
-        self, scaler: StandardScaler, machine: SVC, inverse_temperature: float, chosen: dict[str, float], tried: int
+        self, scaler: StandardScaler, model: SVC, inverse_temperature: float, chosen: dict[str, float], tried: int
     ) -> None:
         self._scaler = scaler
-        self._machine = machine
+        self._model = model
         self._inverse_temperature = inverse_temperature
-        self.chosen = chosen  # c, gamma and `valid_nll`, what `_calibrated` says of them
-        self.tried = tried  # machines from which it was chosen
+        self.chosen = chosen  # c, gamma and their `valid_nll` by `_calibrated`
+        self.tried = tried  # number of models that it was chosen from
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
-        scores = _scores(self._machine, self._scaler.transform(functionals))
+        scores = _scores(self._model, self._scaler.transform(functionals))
         found: np.ndarray = softmax(self._inverse_temperature * scores, axis=1)
         return found
+
+
+def features(clips: pd.DataFrame, params: SvmParams, resources: Resources) -> list[np.ndarray]:
+    """Functionals of each clip, (1, functionals)."""
+    return stored(clips, resources.features, "functionals")
+
+
+def runs(features: ArmFeatures, params: SvmParams, resources: Resources) -> Iterator[Run]:
+    """One run: the model is deterministic."""
+    train, valid, held_out = partitions(features)
+    model = train_svm(
+        np.concatenate(train.arrays),
+        train.rows["label"].to_numpy(),
+        train.rows["weight"].to_numpy(),
+        ~train.rows["is_synthetic"].to_numpy(),
+        (np.concatenate(valid.arrays), valid.rows["label"].to_numpy()),
+        params,
+    )
+    yield Run(0, model.probabilities(np.concatenate(held_out.arrays)), {"grid": model.tried}, [])
 
 
 def train_svm(
@@ -46,49 +68,48 @@ def train_svm(
     valid: tuple[np.ndarray, np.ndarray],
     params: SvmParams,
 ) -> Svm:
-    """Fit on train; choose from the grid, and the temperature of the probabilities, by the likelihood of valid.
+    """Fit on train; choose c, gamma and the temperature of the probabilities by the likelihood of valid.
 
-    By likelihood and not by UAR, which knows only right and wrong and picks at random where valid is a single speaker.
-    All classes weigh the same, and together as much as the clips: where each class has the same share of synthetic
-    clips, its real ones weigh what they would weigh without them; where only some classes have any, these do not weigh
-    more than the others for that.
+    UAR is not used: it counts only right and wrong, and its choice is random where valid is a single speaker. All
+    classes weigh the same, and together as much as the clips. So real clips weigh the same with and without synthetic
+    clips where each class has the same share of these, and a class with more synthetic clips weighs no more.
 
     Args:
         functionals: of the training clips, (clips, functionals)
         labels: their classes, 0 … classes − 1, (clips,)
         weights: of each in its class, 1 for a real clip, (clips,)
         is_real: which are real; they alone set the standardisation, (clips,)
-        valid: functionals and labels of the validation clips
+        valid: functionals and labels of the valid clips
         params: the grid
     """
     scaler = StandardScaler().fit(functionals[is_real])
-    scaled, heard = scaler.transform(functionals), scaler.transform(valid[0])
+    scaled, valid_scaled = scaler.transform(functionals), scaler.transform(valid[0])
     totals = np.bincount(labels, weights)
     balanced = weights * (weights.sum() / (len(totals) * totals[labels]))
     best: Svm | None = None
     grid = list(product(params.c, params.gamma))
     for c, gamma in grid:
-        machine = SVC(C=c, gamma=gamma / functionals.shape[1], break_ties=True)
-        machine.fit(scaled, labels, sample_weight=balanced)
-        inverse_temperature, nll = _calibrated(_scores(machine, heard), valid[1])
+        model = SVC(C=c, gamma=gamma / functionals.shape[1], break_ties=True)
+        model.fit(scaled, labels, sample_weight=balanced)
+        inverse_temperature, nll = _calibrated(_scores(model, valid_scaled), valid[1])
         if best is None or nll < best.chosen["valid_nll"]:
-            best = Svm(scaler, machine, inverse_temperature, {"c": c, "gamma": gamma, "valid_nll": nll}, len(grid))
+            best = Svm(scaler, model, inverse_temperature, {"c": c, "gamma": gamma, "valid_nll": nll}, len(grid))
     if best is None:
         raise ValueError("the grid of the svm is empty")
     return best
 
 
-def _scores(machine: SVC, scaled: np.ndarray) -> np.ndarray:
-    """Decision values, (clips, classes); the highest is the machine's choice."""
-    scores: np.ndarray = machine.decision_function(scaled)
+def _scores(model: SVC, scaled: np.ndarray) -> np.ndarray:
+    """Decision values, (clips, classes); the highest is the predicted class."""
+    scores: np.ndarray = model.decision_function(scaled)
     return scores if scores.ndim == 2 else np.stack([-scores, scores], axis=1)
 
 
 def _calibrated(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Inverse temperature at which the softmax of the scores is likeliest (Guo et al. 2017), and how likely it is then.
+    """Inverse temperature with the highest likelihood of the labels (Guo et al. 2017), and its loss.
 
-    One number scales all scores, so that the most probable class stays the machine's choice. Not all classes need
-    occur among the labels, as scikit-learn's calibration would have it; those that do count the same.
+    One number scales all scores, so the most probable class stays the predicted one. Unlike scikit-learn's calibration,
+    this works where some classes have no labels; the classes that have labels count the same.
 
     Args:
         scores: (clips, classes)
@@ -100,8 +121,8 @@ def _calibrated(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     shares = 1 / np.bincount(labels)[labels]
 
     def loss(log_inverse_temperature: float) -> float:
-        chances = log_softmax(np.exp(log_inverse_temperature) * scores, axis=1)
-        return -float(np.average(chances[np.arange(len(labels)), labels], weights=shares))
+        log_probabilities = log_softmax(np.exp(log_inverse_temperature) * scores, axis=1)
+        return -float(np.average(log_probabilities[np.arange(len(labels)), labels], weights=shares))
 
     found = minimize_scalar(loss, bounds=(-10, 10), method="bounded", options={"xatol": 1e-9})
     return float(np.exp(found.x)), float(found.fun)

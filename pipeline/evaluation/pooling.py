@@ -14,24 +14,25 @@ from pipeline.core import manifest, params
 from pipeline.core.predictions import GENERATORS, MACHINE, PREFIX, predicted, read
 from pipeline.evaluation.results import BASELINE
 
-# Sections that say which predictions there are, and what is made for them; what was predicted does not depend on them.
-MORE = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "perturbations", "scenarios")
+# Sections that choose which predictions are computed; the predictions themselves do not depend on them.
+SELECTION = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "perturbations", "scenarios")
+HEADLINE = ("headline_arm", "setting")  # keys of `augment`: the arm of summary.json, and its name in older records
 
 
 class RunsError(click.ClickException):
-    """Predictions of several folders are not what one experiment gives with several generator seeds."""
+    """Predictions of several folders that are not one experiment with several generator seeds."""
 
 
 def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm: str) -> pd.DataFrame:
-    """What was predicted for the test clips of all folds, with columns `predicted` and its probability, `confidence`.
+    """Predictions for the test clips of all folds, with columns `predicted` and its probability, `confidence`.
 
-    Where there are several runs, `seed` also says which one: a classifier's seed in another run is another seed.
+    With several runs, `seed` also names the run: the same seed of a classifier in another run is another training.
 
     Args:
         folders: of the runs' predictions
         scenario: of the splits
         folds: of the splits
-        arm: whose classifiers predicted
+        arm: on which the classifiers were trained
 
     Raises:
         RunsError: none of the tables has a test clip
@@ -53,46 +54,46 @@ def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm:
 
 
 def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
-    """What not all arms of a split had alike, by what the predictions say of themselves; nothing where all is fair.
+    """Differences in budget between the arms of a split, as sentences; empty where there are none.
 
     Args:
         folders: of the runs' predictions
-        splits: that were predicted
-        arms: likewise
+        splits: names, such as `full-1`
+        arms: names
     """
-    said: dict[str, list[str]] = {}  # splits of each line
+    splits_of: dict[str, list[str]] = {}  # splits of each line
     for folder, split in product(folders, splits):
         stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
         for line in budget.unequal(stated, BASELINE):
-            said.setdefault(line, []).append(split)
-    return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in said.items()]
+            splits_of.setdefault(line, []).append(split)
+    return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in splits_of.items()]
 
 
 def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
-    """On what the predictions were made, where they were not all made alike, in words; nothing where they were.
+    """Computers and precisions of the predictions, as sentences, where they differ; empty where they do not.
 
-    A table of an older version, which does not say it, counts as unknown.
+    A table of an older version without this metadata counts as unknown.
 
     Args:
         folders: of the runs' predictions
-        splits: that were predicted
-        arms: likewise
+        splits: names, such as `full-1`
+        arms: names
     """
-    said = []
+    lines = []
     for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
-        kinds: dict[str, list[str]] = {}  # a machine in words → tables
+        kinds: dict[str, list[str]] = {}  # description of a computer → tables
         for folder, split, arm in product(folders, splits, arms):
             path = folder / split / f"{arm}.parquet"
             for machine in _machines(path, key):
                 kinds.setdefault(machine, []).append(str(path))
         if len(kinds) > 1:
             parts = [f"{machine} ({paths[0]}{' and others' * (len(paths) > 1)})" for machine, paths in kinds.items()]
-            said.append(f"{whose} of different machines: {'; '.join(parts)}")
-    return said
+            lines.append(f"{whose} ran on different machines: {'; '.join(parts)}")
+    return lines
 
 
 def _machines(table: Path, key: str) -> list[str]:
-    """Machines that a table of predictions names, in words; of generators there may be none."""
+    """Computers named in the metadata of a table of predictions, as text; generators may have none."""
     found = json.loads(manifest.metadata(table).get(key, "[]" if key == GENERATORS else "null"))
     machines = found if isinstance(found, list) else [found]
     return [
@@ -102,29 +103,29 @@ def _machines(table: Path, key: str) -> list[str]:
 
 
 def _precisions(table: Path) -> dict[str, list[str]]:
-    """Precision of the classifiers and the generators of a table of predictions, where it names them."""
-    said = manifest.metadata(table)
+    """Precision of the classifiers and the generators, from the metadata of a table of predictions."""
+    metadata = manifest.metadata(table)
     found = {}
     for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
-        machines = json.loads(said.get(key, "[]"))
+        machines = json.loads(metadata.get(key, "[]"))
         machines = machines if isinstance(machines, list) else [machines]
         found[whose] = sorted({machine["precision"] for machine in machines})
     return found
 
 
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:
-    """Refuse to pool runs that differ in more than the seed of their generators, or not in that.
+    """Check that runs differ in the seed of their generators, and in nothing else.
 
-    The params.yaml beside each folder says so, where there is one; else what the tables say of themselves, and
-    whether the same was predicted. Either run may have more arms, folds or scenarios than are pooled.
+    Compared are the params.yaml beside each folder, where it exists, the metadata of the tables, and the predictions.
+    A run may have more arms, folds or scenarios than are pooled.
 
     Args:
         folders: of the runs' predictions
-        splits: that are to be pooled
-        arms: likewise
+        splits: to be pooled
+        arms: to be pooled
 
     Raises:
-        RunsError: names the folders and what is the matter
+        RunsError: they do not; the message names the folders and the difference
         PredictionsError: a table is missing
     """
     for first, second in combinations(folders, 2):
@@ -132,14 +133,16 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
         if ours and theirs:
             different = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
             if "seed" not in different:
-                raise RunsError(f"{pair}: both have seed {ours.get('seed')} in params.yaml; expected another one each")
+                raise RunsError(
+                    f"{pair}: both have seed {ours.get('seed')} in params.yaml; expected a different seed each"
+                )
             if different != ["seed"]:
                 raise RunsError(f"{pair}: their params.yaml differ in more than 'seed': {', '.join(different)}")
         tables = [Path(split, f"{arm}.parquet") for split in splits for arm in arms]
         for table in tables:
-            said = [manifest.metadata(folder / table) for folder in (first, second)]
-            if said[0].get("params") != said[1].get("params"):
-                raise RunsError(f"{pair}: {table} was made with other parameters of `classify` or `hardware`")
+            metadata = [manifest.metadata(folder / table) for folder in (first, second)]
+            if metadata[0].get("params") != metadata[1].get("params"):
+                raise RunsError(f"{pair}: {table} was computed with other parameters of `classify` or `hardware`")
             ours_in, theirs_in = (_precisions(folder / table) for folder in (first, second))
             for whose, precisions in ours_in.items():
                 if precisions and theirs_in[whose] and precisions != theirs_in[whose]:
@@ -148,16 +151,13 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
                         f"{' and '.join(theirs_in[whose])} in the other; set 'hardware.precision' and run one again"
                     )
         if all(read(first / table).equals(read(second / table)) for table in tables):
-            raise RunsError(f"{pair}: the same predictions; expected another generator seed each")
+            raise RunsError(f"{pair}: the same predictions; expected a different generator seed each")
 
 
 def _params(folder: Path) -> dict[str, Any]:
-    """What bears on each of a run's predictions, of the params.yaml beside them; empty where there is none.
-
-    Which predictions there are does not: a run may have more arms, folds or scenarios than another.
-    """
+    """Parameters that change a run's predictions, from the params.yaml beside them; empty where that is missing."""
     path = folder.resolve().parent / "params.yaml"
     found = params.read(path) if path.is_file() else {}
-    augment = {key: value for key, value in found.get("augment", {}).items() if key != "setting"}
-    bearing = {key: value for key, value in found.items() if key not in MORE}
-    return bearing | ({"augment": augment} if found else {})
+    augment = {key: value for key, value in found.get("augment", {}).items() if key not in HEADLINE}
+    relevant = {key: value for key, value in found.items() if key not in SELECTION}
+    return relevant | ({"augment": augment} if found else {})

@@ -1,4 +1,4 @@
-"""What every arm scored and gained over what it is compared with: in numbers, in tables, in words."""
+"""Scores of every arm and its gains over the reference arms: as numbers, as tables, as sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,21 @@ from typing import Any
 import pandas as pd
 
 from pipeline.core.params import section
-from pipeline.evaluation import metrics
-from pipeline.evaluation.metrics import Comparison, Performance
+from pipeline.evaluation import wording
+from pipeline.evaluation.comparison import Comparison, gain_in_numbers
+from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.significance import holm
 
 BASELINE = "none"
 DECIMALS = 6
 
 Key = tuple[str, str, str]  # scenario, classifier and arm
-Pair = tuple[str, str, str, str]  # the same, and the arm that it is compared with
+Pair = tuple[str, str, str, str]  # the same, and the reference arm
 
 
 @section
 class PrimaryParams:
-    """The few comparisons that were decided on beforehand; all others are exploratory."""
+    """The primary family: comparisons planned in advance. All others are exploratory."""
 
     arm: str
     references: tuple[str, ...]
@@ -29,7 +30,7 @@ class PrimaryParams:
     scenarios: tuple[str, ...]
 
     def pairs(self) -> list[Pair]:
-        """All of them, whether they are there or not."""
+        """All planned comparisons, also those without predictions."""
         return [
             (scenario, self.classifier, self.arm, reference)
             for scenario in self.scenarios
@@ -39,7 +40,7 @@ class PrimaryParams:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What every arm scored, and how it compares with the references that are there."""
+    """Scores of all arms, and their comparisons with the reference arms that have predictions."""
 
     performances: Mapping[Key, Performance]
     references: Sequence[str]
@@ -48,13 +49,13 @@ class Results:
     min_speakers: int  # fewer are called too few
 
     def comparison(self, scenario: str, classifier: str, arm: str, reference: str) -> Comparison:
-        """An arm beside another; beside itself it gains 0."""
+        """An arm and a reference; an arm gains 0 over itself."""
         ours, theirs = (self.performances[scenario, classifier, name] for name in (arm, reference))
         return Comparison(ours, theirs, self.confidence)
 
     @cached_property
     def comparisons(self) -> dict[Pair, Comparison]:
-        """Every arm but the baseline beside every reference but itself."""
+        """Every arm except the baseline, compared with every reference except itself."""
         return {
             (*key, reference): self.comparison(*key, reference)
             for key in self.performances
@@ -64,14 +65,14 @@ class Results:
 
     @cached_property
     def adjusted(self) -> dict[Pair, float]:
-        """Holm's p of the UAR's gain, of those comparisons of the primary family that are there."""
+        """Holm's p of the gain in UAR, for the comparisons of the primary family that have predictions."""
         family = [pair for pair in self.primary.pairs() if pair in self.comparisons]
         p_values = {pair: self.comparisons[pair].gains["uar"].p for pair in family}
         known = {pair: p for pair, p in p_values.items() if p is not None}
         return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
 
     def summary(self, scenario: str, classifier: str, arm: str) -> dict[str, Any]:
-        """The few numbers of metrics/summary.json, the same for every arm."""
+        """Numbers of metrics/summary.json; the keys are the same for every arm."""
         headline = self.comparison(scenario, classifier, arm, BASELINE)
         ours, theirs = headline.arm.in_numbers(), headline.reference.in_numbers()
         scores: dict[str, Any] = {}
@@ -81,15 +82,15 @@ class Results:
         return {"speakers": len(headline.arm.speakers), **_rounded({**scores, "ece": ours["ece"]})}
 
     def in_numbers(self, cautions: Mapping[str, Sequence[str]], **counts: int) -> dict[str, Any]:
-        """All of metrics/ser.json: by scenario, classifier and arm.
+        """Content of metrics/ser.json, by scenario, classifier and arm.
 
         Args:
-            cautions: what is to be said of every number of a scenario
-            counts: what is to be said of every arm
+            cautions: notes on the numbers of a scenario, by scenario
+            counts: further numbers, the same for every arm
         """
         nested: dict[str, Any] = {}
         for (scenario, classifier, arm), found in self.performances.items():
-            few = metrics.too_few(len(found.speakers), self.min_speakers)
+            few = wording.too_few(len(found.speakers), self.min_speakers)
             note = "; ".join(filter(None, [few, *cautions.get(scenario, ())]))
             nested.setdefault(scenario, {}).setdefault(classifier, {})[arm] = {
                 "speakers": len(found.speakers),
@@ -105,7 +106,7 @@ class Results:
             numbers: dict[str, Any] = comparison.in_numbers()
             if pair in self.adjusted:
                 numbers["uar"]["p_holm"] = self.adjusted[pair]
-            recall = {emotion: metrics.gain_in_numbers(gain) for emotion, gain in comparison.recall_gains.items()}
+            recall = {emotion: gain_in_numbers(gain) for emotion, gain in comparison.recall_gains.items()}
             nested[scenario][classifier][arm].setdefault("over", {})[reference] = {
                 "family": "primary" if pair in self.adjusted else "exploratory",
                 **_rounded({**numbers, "recall": recall}),
@@ -113,11 +114,11 @@ class Results:
         return nested
 
     def recalls(self) -> pd.DataFrame:
-        """Recall of each emotion, a row an arm and emotion."""
+        """Recall of each emotion, one row an arm and emotion."""
         return _tidy({key: found.recall.to_frame("recall") for key, found in self.performances.items()})
 
     def speakers(self) -> pd.DataFrame:
-        """UAR of each speaker and its gain over the baseline, a row an arm and speaker."""
+        """UAR of each speaker and its gain over the baseline, one row an arm and speaker."""
         gains = {key: self.comparison(*key, BASELINE) for key in self.performances}
         return _tidy(
             {
@@ -130,17 +131,17 @@ class Results:
         """A line for the baseline, and one for each other arm and reference."""
         for (scenario, classifier, arm), found in self.performances.items():
             if arm == BASELINE:
-                yield f"{scenario}, {classifier}: {metrics.score_in_words(arm, found, self.min_speakers)}"
+                yield f"{scenario}, {classifier}: {wording.score_in_words(arm, found, self.min_speakers)}"
             for reference in self.references:
                 pair = scenario, classifier, arm, reference
                 if pair in self.comparisons:
-                    words = metrics.gain_in_words(
+                    words = wording.gain_in_words(
                         arm, reference, self.comparisons[pair], self.adjusted.get(pair), self.min_speakers
                     )
                     yield f"{scenario}, {classifier}: {words}"
         planned = len(self.primary.pairs())
         if len(self.adjusted) < planned:
-            yield f"{len(self.adjusted)} of the {planned} comparisons of the primary family are here"
+            yield f"{len(self.adjusted)} of the {planned} comparisons of the primary family have predictions"
 
 
 def _tidy(tables: Mapping[Key, pd.DataFrame]) -> pd.DataFrame:

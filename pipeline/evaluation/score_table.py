@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.core.files import atomic_write
-from pipeline.evaluation.metrics import signed, signed_range
+from pipeline.evaluation.wording import signed, signed_range
 
-WIDTH = 180  # columns, where it is no terminal that is written to
+WIDTH = 180  # columns, where the output is not a terminal
 
 
 class ComparisonError(click.ClickException):
@@ -22,12 +22,12 @@ class ComparisonError(click.ClickException):
 
 
 def show(scores_path: Path, markdown_path: Path | None, csv_path: Path | None) -> None:
-    """Print the table, and write it where that is asked for.
+    """Print the table, and write it to files where paths are given.
 
     Args:
         scores_path: metrics/ser.json
         markdown_path: the same table
-        csv_path: all numbers behind it
+        csv_path: all numbers of the table
 
     Raises:
         ComparisonError: the scores are missing, or an earlier version wrote them
@@ -45,22 +45,24 @@ def show(scores_path: Path, markdown_path: Path | None, csv_path: Path | None) -
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What `evaluate` wrote, by scenario, classifier and arm.
+    """Scores that `evaluate` wrote, by scenario, classifier and arm.
 
     Raises:
         ComparisonError: the file is missing, or an earlier version wrote it
     """
     if not path.is_file():
-        raise ComparisonError(f"{path}: not found; `emocycle repro` makes it")
+        raise ComparisonError(f"{path}: not found; `emocycle repro` writes it")
     scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     for names, found in _arms(scores):
         if not isinstance(found.get("uar"), float):
-            raise ComparisonError(f"{path}: {', '.join(names)}: 'uar' is no number; `emocycle repro` makes it anew")
+            raise ComparisonError(
+                f"{path}: {', '.join(names)}: 'uar' is no number; `emocycle repro` writes the file again"
+            )
     return scores
 
 
 def readable(scores: dict[str, Any]) -> pd.DataFrame:
-    """Words, a row a scenario, classifier and arm: UAR, and over each reference the gain, its intervals, and its p."""
+    """Text, one row a scenario, classifier and arm: UAR, and for each reference the gain, its intervals and its p."""
     compared = [found.get("over", {}) for _, found in _arms(scores)]
     references = list(dict.fromkeys(reference for over in compared for reference in over))
     rows = []
@@ -78,7 +80,7 @@ def readable(scores: dict[str, Any]) -> pd.DataFrame:
 
 
 def tidy(scores: dict[str, Any]) -> pd.DataFrame:
-    """Numbers, a row a scenario, classifier, arm and reference; an arm without a reference has one row."""
+    """Numbers, one row a scenario, classifier, arm and reference; an arm without a reference has one row."""
     rows = [
         {
             **{"scenario": scenario, "classifier": classifier, "arm": arm},
@@ -92,9 +94,11 @@ def tidy(scores: dict[str, Any]) -> pd.DataFrame:
 
 
 def notes(scores: dict[str, Any]) -> list[str]:
-    """What the table must not be read without."""
-    said = ["UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"]
-    return list(dict.fromkeys([*said, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
+    """Notes to print below the table."""
+    lines = [
+        "UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"
+    ]
+    return list(dict.fromkeys([*lines, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -104,7 +108,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def for_terminal(table: pd.DataFrame) -> Table:
-    """The same for a terminal; a rule between scenarios and classifiers."""
+    """The same for a terminal, with a rule between scenarios and classifiers."""
     shown = Table(*table.columns)
     for _, rows in table.groupby(["scenario", "classifier"], sort=False):
         for row in rows.to_numpy().tolist():

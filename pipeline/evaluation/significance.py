@@ -1,13 +1,13 @@
-"""How sure a gain is: intervals, tests and what could have been detected, from paired differences.
+"""Uncertainty of a gain: intervals, tests and detectable effects, from paired differences.
 
-A **gain** is the mean over speakers of the paired differences between two arms. Speakers are the unit, not clips:
-clips of one voice resemble each other, and counting them as independent promises far more certainty than there is.
-And t, not a bootstrap: over four speakers a 95 % percentile bootstrap, simulated without any effect, excludes zero
-20 % of the time instead of 5 % (over eight, 11 %), while t keeps 5 %.
+A **gain** is the mean over speakers of the paired differences between two arms. Speakers are the unit, not clips: clips
+of one speaker are not independent, and treating them so gives intervals that are far too narrow. Intervals are
+Student's t, not a bootstrap: over four speakers a 95 % percentile bootstrap, simulated without any effect, excludes
+zero 20 % of the time instead of 5 % (over eight, 11 %), while t keeps 5 %.
 
-The speakers of a fold share its models, and with them the luck of one training, which an interval over speakers does
-not know of. The interval over fold means does, and pays for it in degrees of freedom. docs/statistics.md says, by
-simulation, what each of them keeps.
+The speakers of a fold share its models, and so the random variation of one training. An interval over speakers ignores
+this; the interval over fold means includes it, with fewer degrees of freedom. docs/statistics.md gives the type-I error
+of each by simulation.
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,15 @@ import pandas as pd
 from scipy import optimize, stats
 
 RESAMPLES = 2**16  # of the sign-flip test; all patterns of signs up to 16 speakers, random ones above
-DECIMALS = 12  # of a mean in that test: patterns that tie do so whatever the last bits are, which CPUs differ in
-POWER = 0.8  # with which an effect is called detectable
+DECIMALS = 12  # of a mean in that test: patterns that tie stay tied although CPUs differ in the last bits
+POWER = 0.8  # of the detectable effect
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class Gain:
-    """Paired differences of two arms, one a speaker, and what they say of other speakers; None: nothing.
+    """Paired differences of two arms, one a speaker, and inference from them; None where it is not possible.
 
     Speakers who lack a score in either arm have a difference of NaN and are left out.
     """
@@ -38,7 +38,7 @@ class Gain:
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The differences that there are, (speakers,)."""
+        """Known differences, (speakers,)."""
         return self.differences.dropna().to_numpy(np.float64)
 
     @property
@@ -53,9 +53,9 @@ class Gain:
 
     @property
     def fold_interval(self) -> Interval | None:
-        """The same over the means of folds: wider, for it knows that the speakers of a fold share its models.
+        """Student's t interval over the means of folds: wider, since the speakers of a fold share its models.
 
-        None for a single fold, and where folds share speakers, whose differences such an interval would not know of.
+        None for a single fold, and where folds share speakers, since fold means are then not independent.
         """
         if self.folds is None:
             return None
@@ -63,12 +63,12 @@ class Gain:
 
     @cached_property
     def p(self) -> float | None:
-        """Of the sign-flip test over speakers."""
+        """P value of the sign-flip test over speakers."""
         return float(sign_flip(self.values)) if len(self.values) > 1 else None
 
     @property
     def detectable(self) -> float | None:
-        """True gain that so many speakers, so different, would have shown with a power of `POWER`."""
+        """True gain that a t test over these speakers detects with a power of `POWER`."""
         if len(self.values) < 2:
             return None
         spread = self.values.std(ddof=1) / np.sqrt(len(self.values))
@@ -92,11 +92,11 @@ def t_interval(differences: np.ndarray, confidence: float) -> tuple[np.ndarray, 
 
 
 def sign_flip(differences: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
-    """Two-sided p of the mean when each difference could as well have had the other sign (Fisher 1935).
+    """Two-sided p of the mean under random signs of the differences (Fisher 1935).
 
     Args:
-        differences: (..., n), n at least 2; differences of shares, of which 1e-12 is nothing
-        resamples: patterns of signs; all 2^n where these are no more, else so many random ones, always the same
+        differences: (..., n), n at least 2; differences of shares; 1e-12 counts as zero
+        resamples: number of sign patterns: all 2^n where these are fewer, else random ones of a fixed seed
 
     Returns:
         p, (...)
@@ -117,7 +117,7 @@ def sign_flip(differences: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Adjusted p values of a family of tests, so that the family errs as seldom as one test (Holm 1979)."""
+    """Adjusted p values of a family of tests, that keep the family's type-I error (Holm 1979)."""
     p = np.asarray(p_values, np.float64)
     order = np.argsort(p, kind="stable")
     adjusted = np.empty_like(p)
@@ -128,8 +128,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 def detectable_effect(n: int, confidence: float) -> float:
     """Effect, in standard errors of the mean, that a two-sided t test of n differences finds with `POWER`.
 
-    The t statistic of a true effect is noncentral t with n − 1 degrees of freedom (Cohen 1988). That it may be found
-    with the wrong sign does not count; at this power that is less likely than one in a million.
+    The t statistic of a true effect is noncentral t with n − 1 degrees of freedom (Cohen 1988). A rejection with
+    the wrong sign does not count; at this power its probability is below one in a million.
     """
     quantile = stats.t.ppf((1 + confidence) / 2, n - 1)
     most = 1.5 * quantile + 1  # more than enough for `POWER`, even with one degree of freedom

@@ -1,4 +1,4 @@
-"""Is a workspace free of leaks: gathers what `pipeline.leakage.rules` has rules for, from the files themselves."""
+"""The audit of a workspace: reads the tables and metadata that `pipeline.leakage.rules` checks, from its files."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from pipeline.leakage.rules import Leak
 
 @dataclass(frozen=True)
 class Places:
-    """Where the tables of a workspace are."""
+    """Paths of the tables of a workspace."""
 
     manifest: Path
     splits: Path
@@ -25,7 +25,7 @@ class Places:
 
 
 def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
-    """Leaks of an arm's training set in one split, and of what was predicted by it.
+    """Leaks of an arm's training set in one split, and of its predictions.
 
     Raises:
         click.ClickException: a table or a model is missing
@@ -33,22 +33,24 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
     training_set = places.augmented / split / f"{arm}.parquet"
     rows = manifest.read(training_set, manifest.AUGMENTED)
     table = places.predictions / split / f"{arm}.parquet"
-    found, said = predictions.read(table), manifest.metadata(table)
-    runs = pd.DataFrame(json.loads(said.get("runs", "[]")), columns=["classifier", "seed"]).astype({"seed": "int32"})
+    found, metadata = predictions.read(table), manifest.metadata(table)
+    runs = pd.DataFrame(json.loads(metadata.get("runs", "[]")), columns=["classifier", "seed"]).astype(
+        {"seed": "int32"}
+    )
     return [
         *of_augmented(rows, manifest.metadata(training_set), places.manifest, places.splits / f"{split}.parquet"),
-        *rules.in_predictions(found, rows, runs, said, uses(rows, runs["classifier"])),
+        *rules.in_predictions(found, rows, runs, metadata, uses(rows, runs["classifier"])),
     ]
 
 
-def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, split_path: Path) -> list[Leak]:
+def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], clips_path: Path, split_path: Path) -> list[Leak]:
     """Leaks of an arm's training set.
 
-    What a generator saw is asked of its model, whose hash its clips carry; those of `LEARNS_NOTHING` have none.
+    The model of a generator records its train clips; clips carry the model's hash. `LEARNS_NOTHING` have no model.
 
     Args:
         rows: of `manifest.AUGMENTED`
-        said: words that are kept with them
+        metadata: of their table
         clips_path: manifest of real clips
         split_path: the split's own table
     """
@@ -56,17 +58,17 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
         manifest.read(split_path, manifest.PARTITIONED), on="id", how="right"
     )
     train = partitioned[partitioned["partition"] == "train"]
-    fitted_on = {rules.GATE: said.get(rules.GATE, "")}
+    fitted_on = {rules.GATE: metadata.get(rules.GATE, "")}
     allowed = dict.fromkeys((rules.GATE, rules.VOCODER, rules.EMOTION_CLASSIFIER), provenance.clips_sha256(train))
-    made = rows[rows["is_synthetic"]]
-    learns = ~made["generator"].isin(LEARNS_NOTHING)
-    harmless = set(made.loc[~learns, "generator_sha256"]) - set(made.loc[learns, "generator_sha256"])
+    synthetic = rows[rows["is_synthetic"]]
+    learns = ~synthetic["generator"].isin(LEARNS_NOTHING)
+    harmless = set(synthetic.loc[~learns, "generator_sha256"]) - set(synthetic.loc[learns, "generator_sha256"])
     for each in (fitted_on, allowed):
         each |= dict.fromkeys(harmless, "nothing")
-    own_files = made[made["generator"] != REPEATED]
+    own_files = synthetic[synthetic["generator"] != REPEATED]
     for folder, clips in own_files.groupby(own_files["filepath"].map(lambda path: Path(path).parent)):
         table = folder / manifest.SYNTHETIC_TABLE
-        voice = manifest.metadata(table)
+        table_metadata = manifest.metadata(table)
         sha256, config = clips["generator_sha256"].iloc[0], {}
         if clips["generator"].iloc[0] not in LEARNS_NOTHING:
             model = _model_of(table)
@@ -75,46 +77,48 @@ def of_augmented(rows: pd.DataFrame, said: Mapping[str, str], clips_path: Path, 
             allowed[sha256] = provenance.clips_sha256(train[train["emotion"].isin(config["emotions"])])
         if config.get("classifier_trained_on"):
             fitted_on[rules.EMOTION_CLASSIFIER + sha256] = config["classifier_trained_on"]
-        if "vocoder" in voice:
-            learned = models.config(Path(voice["vocoder"]))["train_clips_sha256"]
-            is_same = provenance.fingerprint(Path(voice["vocoder"])) == voice["vocoder_sha256"]
+        if "vocoder" in table_metadata:
+            learned = models.config(Path(table_metadata["vocoder"]))["train_clips_sha256"]
+            is_same = provenance.fingerprint(Path(table_metadata["vocoder"])) == table_metadata["vocoder_sha256"]
             fitted_on[rules.VOCODER + sha256] = learned if is_same else ""
     apart = manifest.metadata(split_path).get("sentences") == "apart"
     return rules.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
 
 
 def machines(rows: pd.DataFrame) -> list[dict[str, str | int]]:
-    """What the models that made an arm's clips were trained on (`hardware.resolved`), each kind of machine once.
+    """Computers that trained the generators of an arm (`hardware.resolved`), each kind once.
 
     Args:
         rows: of `manifest.AUGMENTED`
     """
-    made = rows[rows["is_synthetic"] & ~rows["generator"].isin(LEARNS_NOTHING)]
-    tables = [folder / manifest.SYNTHETIC_TABLE for folder in sorted({Path(path).parent for path in made["filepath"]})]
+    synthetic = rows[rows["is_synthetic"] & ~rows["generator"].isin(LEARNS_NOTHING)]
+    tables = [
+        folder / manifest.SYNTHETIC_TABLE for folder in sorted({Path(path).parent for path in synthetic["filepath"]})
+    ]
     found = [models.config(_model_of(table)).get("machine") for table in tables]
     once = {json.dumps(machine, sort_keys=True): machine for machine in found if machine}
     return [once[key] for key in sorted(once)]
 
 
 def other_split(split_path: Path, expected: pd.DataFrame, sentences_apart: bool) -> list[Leak]:
-    """What a split has otherwise than the parameters ask for now.
+    """Differences between a split and the present parameters.
 
     Args:
         split_path: its table
         expected: rows of `manifest.PARTITIONED`
-        sentences_apart: whether test sentences must be heard in no other partition
+        sentences_apart: whether test sentences must be in no other partition
     """
     found = manifest.read(split_path, manifest.PARTITIONED)
-    rule = "split other than the parameters ask for"
+    rule = "split differs from the parameters"
     if (manifest.metadata(split_path).get("sentences") == "apart") != sentences_apart:
         return [Leak(rule, found)]
     return Leak.of_difference(rule, found, expected)
 
 
 def uses(rows: pd.DataFrame, classifiers: Iterable[str]) -> dict[str, str]:
-    """Hashes of the clips that an arm's classifiers may use, by what for (`leakage.USES`).
+    """Hash of the clips that an arm's classifiers may use, by use (`rules.USES`).
 
-    Statistics are of real train clips, but of all real ones where the names of all classifiers say so.
+    Statistics are of real train clips; of all real clips where the names of all classifiers end in `BY_SPEAKER`.
     """
     is_train, is_real = rows["partition"] == "train", ~rows["is_synthetic"]
     names = list(classifiers)
@@ -125,7 +129,7 @@ def uses(rows: pd.DataFrame, classifiers: Iterable[str]) -> dict[str, str]:
 
 
 def _model_of(table: Path) -> Path:
-    said = manifest.metadata(table).get("model")
-    if said is None:
-        raise manifest.ManifestError(f"{table}: does not say which model made its clips")
-    return Path(said)
+    model = manifest.metadata(table).get("model")
+    if model is None:
+        raise manifest.ManifestError(f"{table}: names no model that generated its clips")
+    return Path(model)

@@ -1,6 +1,6 @@
-"""The leakage guard: a rule for each way in which a test can come to know what it must not.
+"""The leakage guard: one rule for each way in which the test partition can leak into training.
 
-The rules speak of tables; `pipeline.leakage.audit` gathers the tables of a workspace and asks the rules.
+The rules check tables; `pipeline.leakage.audit` reads the tables of a workspace.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,11 +14,11 @@ from pipeline.core.manifest import UNKNOWN_SPEAKER
 SHOWN = 3  # offending rows in a message
 
 GATE = "gated_by"  # the quality gate, among generators
-# Before a generator's hash: what else had a part in its clips, if that has learned
+# Prefixes of a generator's hash: other trained models that its clips depend on
 VOCODER = "vocoder of "
 EMOTION_CLASSIFIER = "emotion classifier of "
 
-Hashes = Mapping[str, str]  # of each generator, by its own hash, or of each use of clips: the hash of these clips
+Hashes = Mapping[str, str]  # a generator's hash, or a use of clips → the hash of these clips
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Leak:
 
 
 class LeakageError(click.ClickException):
-    """Tables that would let the test partition into training."""
+    """Tables in which the test partition leaks into training."""
 
 
 def require_no_leak(split: str, leaks: Iterable[Leak]) -> None:
@@ -72,14 +72,14 @@ def in_augmented(
         augmented: rows of `manifest.AUGMENTED`
         partitioned: the real clips of the split, rows of `manifest.CLIPS` with their `partition`
         split: to which all of it must belong
-        sentences_apart: whether test sentences must be heard in no other partition
-        fitted_on: what each generator was trained on, what else had a part in it, and the quality gate (`GATE`)
-        allowed: what they may have been trained on
+        sentences_apart: whether test sentences must be in no other partition
+        fitted_on: train clips of each generator, of other models that it depends on, and of the quality gate (`GATE`)
+        allowed: train clips that they may have
     """
     return [
         *speakers_in_two_partitions(augmented),
         *(sentences_of_test_elsewhere(augmented) if sentences_apart else ()),
-        *nobody_tests(augmented),
+        *unknown_speaker_outside_train(augmented),
         *audio_in_two_partitions(augmented),
         *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
@@ -94,39 +94,39 @@ def in_augmented(
 def in_predictions(
     predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame, used: Hashes, allowed: Hashes
 ) -> list[Leak]:
-    """Leaks of what classifiers predicted.
+    """Leaks of predictions.
 
     Args:
-        predictions: their rows
-        augmented: the table that they were trained by
-        runs: columns classifier and seed, of all that ran
-        used: hash of the clips that they used, by what for: `USES`
-        allowed: of those that they may have used
+        predictions: rows of all classifiers
+        augmented: the table that they were trained with
+        runs: columns classifier and seed, of all runs
+        used: hash of the clips that they used, by use: `USES`
+        allowed: hash of the clips that they may use
     """
     return [
-        *used_for_another_end(augmented, used, allowed),
-        *predictions_of_others(predictions, augmented, runs),
+        *other_clips_used(augmented, used, allowed),
+        *other_predictions(predictions, augmented, runs),
     ]
 
 
 def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """No speaker is heard in two partitions."""
+    """No speaker is in two partitions."""
     return _leak("speaker in two partitions", augmented, _in_two(augmented, "speaker"))
 
 
 def sentences_of_test_elsewhere(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """No sentence of the test partition is heard in another one, where that is asked for; each is known.
+    """No sentence of the test partition is in another partition, and each sentence is known.
 
-    What is made from noise says none; its generator has heard those of train.
+    Clips generated from noise have no sentence; their generator was trained on sentences of train.
     """
     in_test = augmented["partition"] == "test"
-    heard = set(augmented.loc[in_test, "sentence"])
-    elsewhere = ~in_test & augmented["sentence"].isin(heard) | augmented["sentence"].isna() & ~_from_noise(augmented)
+    of_test = set(augmented.loc[in_test, "sentence"])
+    elsewhere = ~in_test & augmented["sentence"].isin(of_test) | augmented["sentence"].isna() & ~_from_noise(augmented)
     return _leak("sentence of the test partition elsewhere, or unknown", augmented, elsewhere)
 
 
-def nobody_tests(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """Who validates or tests is known, for anybody else might train."""
+def unknown_speaker_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """Speakers of valid and test are known: an unknown one might also be in train."""
     unknown = augmented["speaker"] == augmented["corpus"] + f"_{UNKNOWN_SPEAKER}"
     return _leak("unknown speaker outside train", augmented, unknown & (augmented["partition"] != "train"))
 
@@ -138,26 +138,26 @@ def audio_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
 
 
 def other_than_the_split(augmented: pd.DataFrame, partitioned: pd.DataFrame) -> Iterable[Leak]:
-    """The real clips are those of the split, as the manifest has them: none is moved, changed, added or left out."""
+    """The real clips are those of the split and the manifest: none is moved, changed, added or left out."""
     columns = ["id", "corpus", "speaker", "emotion", "sentence", "sha256", "partition"]
     real, expected = (rows[columns].fillna("") for rows in (augmented[~augmented["is_synthetic"]], partitioned))
     return Leak.of_difference("clip other than in the split", real, expected)
 
 
 def synthetic_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """Synthetic clips only ever train."""
+    """Synthetic clips are only in train."""
     outside = augmented["is_synthetic"] & (augmented["partition"] != "train")
     return _leak("synthetic clip outside train", augmented, outside)
 
 
 def source_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """A synthetic clip is made from a real train clip and keeps its speaker, or from noise and in nobody's name."""
+    """A synthetic clip has a real train clip as source and keeps its speaker, or is from noise and has no speaker."""
     real = augmented[~augmented["is_synthetic"]].drop_duplicates("id").set_index("id")
     partition = augmented["source_id"].map(real["partition"])
     speaker = augmented["source_id"].map(real["speaker"])
     wrong = (partition != "train") | (speaker != augmented["speaker"])
-    nobody = _from_noise(augmented) & (augmented["speaker"] == augmented["generator"])
-    return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong & ~nobody)
+    from_noise = _from_noise(augmented) & (augmented["speaker"] == augmented["generator"])
+    return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong & ~from_noise)
 
 
 def foreign_rows(augmented: pd.DataFrame, split: str) -> Iterable[Leak]:
@@ -166,7 +166,7 @@ def foreign_rows(augmented: pd.DataFrame, split: str) -> Iterable[Leak]:
 
 
 def foreign_generators(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """A generator, with its statistics, saw the train clips of this split, and no others."""
+    """A generator was trained on the train clips of this split, and no others."""
     found = augmented["generator_sha256"].map(dict(fitted_on))
     expected = augmented["generator_sha256"].map(dict(allowed))
     wrong = augmented["generator_sha256"].isna() | found.isna() | expected.isna() | (found != expected)
@@ -174,22 +174,22 @@ def foreign_generators(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hash
 
 
 def foreign_parts(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """Vocoder and emotion classifier have learned nothing, or from the train clips of this split and no others."""
+    """Vocoder and emotion classifier are untrained, or trained on the train clips of this split and no others."""
     for part, word in ((VOCODER, "vocoder"), (EMOTION_CLASSIFIER, "emotion classifier")):
         generators = augmented["generator_sha256"].dropna().unique()
-        heard = {sha256: fitted_on[part + sha256] for sha256 in generators if part + sha256 in fitted_on}
-        found = augmented["generator_sha256"].map(heard)
+        trained_on = {sha256: fitted_on[part + sha256] for sha256 in generators if part + sha256 in fitted_on}
+        found = augmented["generator_sha256"].map(trained_on)
         wrong = augmented["is_synthetic"] & found.notna() & (found != allowed.get(part))
         yield from _leak(f"{word} of another partition or split", augmented, wrong)
 
 
 def foreign_gate(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """The quality gate, with its judges, learned from the real train clips of this split, and no others."""
+    """The quality gate was fitted on the real train clips of this split, and no others."""
     wrong = augmented["is_synthetic"] & (fitted_on.get(GATE) != allowed.get(GATE))
-    return _leak("quality gate learned from other clips than the real train ones", augmented, wrong)
+    return _leak("quality gate fitted on other clips than the real train ones", augmented, wrong)
 
 
-# What classifiers use clips for, and the words for what is wrong where they are others.
+# Uses of clips by classifiers, and the rule that is broken where the clips are others
 USES = {
     "trained_on": "classifier trained on other clips than the arm's train partition",
     "scaled_by": "statistics of other clips than the real train ones",
@@ -197,15 +197,15 @@ USES = {
 }
 
 
-def used_for_another_end(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """A classifier learns from train, is chosen on valid; its statistics are of real train clips, or as it is named."""
+def other_clips_used(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
+    """A classifier is trained on train and selected on valid; its statistics are of real train clips, or as named."""
     for use, words in USES.items():
         if used.get(use) != allowed[use]:
             yield Leak(words, augmented[augmented["partition"] == ("valid" if use == "selected_on" else "train")])
 
 
-def predictions_of_others(predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame) -> Iterable[Leak]:
-    """What is scored are the valid and test clips, by each run all of them, under their own emotion and speaker."""
+def other_predictions(predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame) -> Iterable[Leak]:
+    """Each run predicts all valid and test clips and no others, with their own emotion and speaker."""
     held_out = augmented[augmented["partition"] != "train"].rename(columns={"emotion": "label"})
     expected = held_out[["id", "speaker", "partition", "label"]].merge(runs, how="cross")
     return Leak.of_difference("prediction other than of the held-out clips", predictions[list(expected)], expected)

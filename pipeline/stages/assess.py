@@ -1,4 +1,4 @@
-"""Convert clips of speakers whom no pair has heard, and compare the conversions with real takes of the target."""
+"""Convert clips of held-out speakers, and compare them with parallel utterances of the target emotion."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,17 +21,23 @@ from pipeline.core.workers import in_parallel
 from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.vocoder import Features, VocoderParams, vocoder
 
+Converters = dict[tuple[str, str], Converter]  # by source and target emotion
+
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
+@click.option(
+    "--split", "split_path", type=click.Path(path_type=Path), required=True, help="Parquet table of the split."
+)
 @click.option("--partition", type=click.Choice(["valid", "test"]), default="test", show_default=True)
 @click.option(
-    "--generator", type=click.Choice(list(SPECTRA)), default="cyclegan", show_default=True, help="What is assessed."
+    "--generator", type=click.Choice(list(SPECTRA)), default="cyclegan", show_default=True, help="Kind of conversion."
 )
-@click.option("--models", "folder", type=click.Path(path_type=Path), required=True, help="With a folder for each pair.")
-@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
+@click.option(
+    "--models", "folder", type=click.Path(path_type=Path), required=True, help="Folder with one of each pair."
+)
+@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Folder of the vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the vocoder's shards.")
 @click.option("--scorers", type=click.Path(path_type=Path), required=True, help="Folder of the scorers' shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
@@ -47,63 +53,67 @@ def main(
     scorers: Path,
     out: Path,
 ) -> None:
-    """Convert clips of speakers whom no pair has heard, and compare the conversions with real takes of the target."""
-    prepared = params.load(params_path, "audio", AudioParams)
+    """Convert clips of held-out speakers, and compare them with parallel utterances of the target emotion."""
+    audio = params.load(params_path, "audio", AudioParams)
     voice = params.load(params_path, "vocoder", VocoderParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
     every = manifest.read(clips_path, manifest.CLIPS).sort_values("id").astype(object)
     every = every.where(every.notna(), None)
     split = manifest.read(split_path, manifest.PARTITIONED)
-    train, heard = (manifest.partition(every, split, name) for name in ("train", partition))
+    train, held_out = (manifest.partition(every, split, name) for name in ("train", partition))
     device = hardware.device(machine)
-    converters: dict[tuple[str, str], Converter] = {}  # by source and target
+    converters: Converters = {}
     for name in names:
         a, b = pairs.parse(name, set(every["emotion"]))
         pair = _converter(folder / name, (a, b), split_path.stem, device)
         converters |= {(a, b): pair, (b, a): pair}
 
-    paired = heard[heard["emotion"].isin([source for source, _ in converters])]
-    corpora = sorted(set(train["corpus"]) | set(heard["corpus"]))
-    stored = Shards(features / corpus for corpus in corpora)
-    judged = Shards(scorers / corpus for corpus in corpora)
-    takes = parallel_utterances(paired)
-    bounds = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
-
-    def subjects() -> Iterator[AssessedClip]:
-        def spoken(id_: str) -> Features:
-            return Features.load(stored, id_)
-
-        columns = (paired["id"], manifest.segments(paired), paired["emotion"], paired["intensity"])
-        for id_, segment, emotion, level in zip(*columns, strict=True):
-            own = spoken(id_)
-            made = {
-                target: converted(converter, own, source, target, bounds, level, SPECTRA[generator])
-                for (source, target), converter in converters.items()
-                if source == emotion
-            }
-            known = {each: [spoken(other) for other in takes[id_].get(each, ())] for each in (emotion, *made)}
-            yield AssessedClip(segment, own, known, made)
-
+    paired = held_out[held_out["emotion"].isin([source for source, _ in converters])]
+    corpora = sorted(set(train["corpus"]) | set(held_out["corpus"]))
+    stored, statistics = (Shards(root / corpus for corpus in corpora) for root in (features, scorers))
     found: list[dict[str, object]] = []
     if len(paired):
-        jury = ConversionScorers(train, heard, judged)
-        laboratory = Assessor(vocoder(voice, prepared.sampling_rate, voice.model(trained)), prepared)
-        measured = in_parallel(
-            laboratory.measure, subjects(), split_path.stem, len(paired), lambda subject: subject.segment
-        )
-        for (_, clip), measure in zip(paired.iterrows(), measured, strict=True):
-            scored_by = (evaluation_classifier, speakers)
-            examined, own_voice = (judged.array(clip["id"], scorer.NAME)[0] for scorer in scored_by)
-            found += rows(clip, examined, own_voice, measure, jury)
+        clips = _assessed(paired, stored, converters, (voice.world.f0_floor_hz, voice.world.f0_ceil_hz), generator)
+        assessor = Assessor(vocoder(voice, audio.sampling_rate, voice.model(trained)), audio)
+        measured = in_parallel(assessor.measure, clips, split_path.stem, len(paired), lambda clip: clip.segment)
+        conversion_scorers = ConversionScorers(train, held_out, statistics)
+        for (_, clip), measures in zip(paired.iterrows(), measured, strict=True):
+            emotion, speaker = (
+                statistics.array(clip["id"], scorer.NAME)[0] for scorer in (evaluation_classifier, speakers)
+            )
+            found += rows(clip, emotion, speaker, measures, conversion_scorers)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
-    digest = params.params_hash(prepared, voice, machine, names)
-    manifest.write(table, out, ASSESSED, digest, split=split_path.stem, partition=partition, generator=generator)
+    params_hash = params.params_hash(audio, voice, machine, names)
+    manifest.write(table, out, ASSESSED, params_hash, split=split_path.stem, partition=partition, generator=generator)
     click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
 
 
+def _assessed(
+    clips: pd.DataFrame, stored: Shards, converters: Converters, bounds_hz: tuple[float, float], generator: str
+) -> Iterator[AssessedClip]:
+    """Each clip with its conversions and references."""
+    parallel = parallel_utterances(clips)
+
+    def features(id_: str) -> Features:
+        return Features.load(stored, id_)
+
+    columns = (clips["id"], manifest.segments(clips), clips["emotion"], clips["intensity"])
+    for id_, segment, emotion, level in zip(*columns, strict=True):
+        own = features(id_)
+        conversions = {
+            target: converted(converter, own, source, target, bounds_hz, level, SPECTRA[generator])
+            for (source, target), converter in converters.items()
+            if source == emotion
+        }
+        references = {
+            each: [features(other) for other in parallel[id_].get(each, ())] for each in (emotion, *conversions)
+        }
+        yield AssessedClip(segment, own, references, conversions)
+
+
 def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torch.device) -> Converter:
-    """A trained pair; it must be of the split, or its speakers are not those to hear for the first time."""
+    """A trained pair of this split: a model of another split may have been trained on the held-out speakers."""
     tensors, config = models.load(folder)
     if (config["split"], tuple(config["emotions"])) != (split, emotions):
         found, expected = "-".join(config["emotions"]), "-".join(emotions)
@@ -120,5 +130,5 @@ def converted(
     level: str | None,
     by: Spectrum = "network",
 ) -> Features:
-    """A clip in the target emotion at its own intensity, or at none where too little was heard of that."""
+    """A clip converted at its own intensity, or at none where the train clips of that intensity are too few."""
     return converter.convert(clip, source, target, bounds_hz, level, converter.styles.level(target, level), by)

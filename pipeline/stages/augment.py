@@ -1,7 +1,7 @@
-"""Make one arm's training set for one split: the export, and the only list that `classify` reads."""
+"""Write one arm's training set for one split: the export, and the only list that `classify` reads."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -15,16 +15,17 @@ from pipeline.core import manifest, params, predictions, provenance
 from pipeline.core.manifest import REPEATED
 from pipeline.core.shards import Shards
 from pipeline.leakage import audit, rules
-from pipeline.scorers import gate, speakers
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Its table.")
+@click.option(
+    "--split", "split_path", type=click.Path(path_type=Path), required=True, help="Parquet table of the split"
+)
 @click.option("--arm", required=True, help="A key of pipeline.augmentation.arms.ARMS.")
-@click.option("--synthetic", type=click.Path(path_type=Path), help="Folder of the split's generators.")
-@click.option("--features", type=click.Path(path_type=Path), help="Folder of the kinds of features.")
+@click.option("--synthetic", type=click.Path(path_type=Path), help="Folder of the split's synthetic clips.")
+@click.option("--features", type=click.Path(path_type=Path), help="Folder with one of each kind of features.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
     params_path: Path,
@@ -35,20 +36,18 @@ def main(
     features: Path | None,
     out: Path,
 ) -> None:
-    """Make one arm's training set for one split: the export, and the only list that `classify` reads."""
+    """Write one arm's training set for one split: the export, and the only list that `classify` reads."""
     if arm not in ARMS:
         raise click.ClickException(f"arm '{arm}' is not known{params.nearest(arm, ARMS)}")
     split = split_path.stem
     real = manifest.read(clips_path, manifest.CLIPS).merge(
         manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one"
     )
-    train = real[real["partition"] == "train"]
     rows = real.assign(selected=True, weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
-    declared: list[object] = []  # an arm without generators does not depend on how clips are made, judged and mixed
-    said: dict[str, str] = {}
-    refusals = ""
-    generators = ARMS[arm].generators
-    if generators:
+    declared: list[object] = []  # an arm without generators does not depend on how clips are generated and mixed
+    metadata: dict[str, str] = {}
+    rejected = ""
+    if ARMS[arm].generators:
         if synthetic is None or features is None:
             raise click.ClickException(f"arm '{arm}' needs --synthetic and --features")
         mix = params.load(params_path, "augment.mix", MixParams)
@@ -57,37 +56,46 @@ def main(
         pairs = params.load(params_path, "pairs", tuple[str, ...])
         seed = params.load(params_path, "seed", int)
         declared = [mix, gate, vocode_real, seed]
-        said = {rules.GATE: provenance.clips_sha256(train)}
-        if generators == (REPEATED,):
+        train = real[real["partition"] == "train"]
+        metadata = {rules.GATE: provenance.clips_sha256(train)}
+        if ARMS[arm].generators == (REPEATED,):
             candidates = arms.repeated(train, split, mix)
         else:
-            clips = scored(pd.concat([train, *(made(synthetic, name, pairs) for name in generators)]), features)
+            generated_clips = (generated(synthetic, name, pairs) for name in ARMS[arm].generators)
+            clips = scored(pd.concat([train, *generated_clips]), features)
             passed, counts = quality_gate.selected(clips, gate)
             candidates = clips[clips["is_synthetic"]].assign(selected=passed)
-            said["refused"] = json.dumps(counts)
-            refusals = f", {(~passed).sum():,} refused" * bool(counts)
-            refusals += ": " * bool(counts) + ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+            metadata["refused"] = json.dumps(counts)
+            rejected = _rejected(passed, counts)
         extra = arms.extra_clips(candidates, train, mix, seed)
         if ARMS[arm].shuffled:
             extra = arms.shuffled(extra, seed)
         if vocode_real and arms.converts(arm):
             rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
-            extra = pd.concat([extra, made(synthetic, COPIES, pairs).assign(selected=True, weight=1.0)])
+            extra = pd.concat([extra, generated(synthetic, COPIES, pairs).assign(selected=True, weight=1.0)])
         rows = pd.concat([rows, extra.assign(partition="train")])
-    rules.require_no_leak(split, audit.of_augmented(rows, said, clips_path, split_path))
+    rules.require_no_leak(split, audit.of_augmented(rows, metadata, clips_path, split_path))
     if machines := audit.machines(rows):
-        said[predictions.GENERATORS] = json.dumps(machines)
-    manifest.write(rows, out, manifest.AUGMENTED, params.params_hash(*declared), split=split, arm=arm, **said)
-    click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{refusals}")
+        metadata[predictions.GENERATORS] = json.dumps(machines)
+    manifest.write(rows, out, manifest.AUGMENTED, params.params_hash(*declared), split=split, arm=arm, **metadata)
+    click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{rejected}")
 
 
-def made(synthetic: Path, generator: str, pairs: Sequence[str]) -> pd.DataFrame:
-    """Clips of a generator, rows of `manifest.SYNTHETIC`, and the `split` that they say they are of.
+def _rejected(passed: "pd.Series[bool]", counts: Mapping[str, int]) -> str:
+    """Number of rejected clips and the reasons, as text."""
+    if not counts:
+        return ""
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+    return f", {(~passed).sum():,} rejected: {reasons}"
+
+
+def generated(synthetic: Path, generator: str, pairs: Sequence[str]) -> pd.DataFrame:
+    """Clips of a generator: rows of `manifest.SYNTHETIC`, with the `split` of their table's metadata.
 
     Args:
-        synthetic: folder of the split's generators
-        generator: key of `augmentation.GENERATORS`
-        pairs: to read, where it has a folder for each
+        synthetic: folder of the split's synthetic clips
+        generator: key of `arms.GENERATORS`
+        pairs: of emotions, for generators with a folder for each pair
 
     Raises:
         ClickException: a table is missing, or of other emotions
@@ -103,22 +111,22 @@ def made(synthetic: Path, generator: str, pairs: Sequence[str]) -> pd.DataFrame:
 
 
 def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:
-    """Train clips with their scores, by judges that learn from the real ones among them.
+    """Train clips with their scores, by models fitted on the real ones among them.
 
     Args:
         clips: real train clips and synthetic ones; rows of `manifest.SYNTHETIC`
         features: folder of the kinds of features of real clips; those of synthetic ones lie beside them
     """
-    is_made = clips["is_synthetic"]
-    own = sorted({Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_made, "filepath"]})
-    corpora = sorted(clips.loc[~is_made, "corpus"].unique())
-    heard, judged = (
+    is_synthetic = clips["is_synthetic"]
+    own = sorted({Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_synthetic, "filepath"]})
+    corpora = sorted(clips.loc[~is_synthetic, "corpus"].unique())
+    classifier, scorers = (
         Shards([features / kind / corpus for corpus in corpora] + own) for kind in ("classifier", "scorers")
     )
-    voices = pd.DataFrame([pitch(heard.array(id_, "functionals")) for id_ in clips["id"]], clips.index)
+    f0 = pd.DataFrame([pitch(classifier.array(id_, "functionals")) for id_ in clips["id"]], clips.index)
     return clips.assign(
-        **voices,
-        silence=[quality_gate.silence(heard.array(id_, "log_mel")) for id_ in clips["id"]],
-        emotion_confidence=quality_gate.emotion_confidences(clips, judged.rows(clips["id"], gate.NAME)),
-        speaker_similarity=quality_gate.speaker_similarities(clips, judged.rows(clips["id"], speakers.NAME)),
+        **f0,
+        silence=[quality_gate.silence(classifier.array(id_, "log_mel")) for id_ in clips["id"]],
+        emotion_confidence=quality_gate.emotion_confidences(clips, scorers.rows(clips["id"], "gate")),
+        speaker_similarity=quality_gate.speaker_similarities(clips, scorers.rows(clips["id"], "voice")),
     )

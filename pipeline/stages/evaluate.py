@@ -1,6 +1,7 @@
-"""Score every arm on the test speakers, and what it gains over the arms that it is compared with."""
+"""Score every arm on the test speakers, and compute its gains over the reference arms."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from pipeline.core import params
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.params import section
 from pipeline.evaluation import metrics, pooling
+from pipeline.evaluation.comparison import ScoringError, check_paired
 from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.results import BASELINE, Key, PrimaryParams, Results
 from pipeline.leakage import audit, rules
@@ -21,7 +23,7 @@ DEMO = "the demo's voices are synthetic: their scores say nothing about real spe
 
 @section
 class EvaluateParams:
-    """What metrics/summary.json speaks of, what arms are compared with, and how sure a gain must be."""
+    """Scenario and classifier of metrics/summary.json, reference arms, and confidence of the intervals."""
 
     scenario: str
     classifier: str
@@ -29,6 +31,22 @@ class EvaluateParams:
     min_speakers: Annotated[int, Field(ge=2)]  # fewer are called too few
     references: tuple[str, ...]  # those that are not among `arms` are left out
     primary: PrimaryParams
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The parts of params.yaml that are evaluated, checked against each other."""
+
+    evaluate: EvaluateParams
+    scenarios: tuple[str, ...]
+    folds: tuple[int, ...]
+    arms: tuple[str, ...]
+    headline_arm: str
+    is_demo: bool
+
+    def splits(self, *scenarios: str) -> list[str]:
+        """Names of the splits of some scenarios, such as `full-1`."""
+        return [f"{scenario}-{fold}" for scenario in scenarios for fold in self.folds]
 
 
 @click.command()
@@ -39,10 +57,10 @@ class EvaluateParams:
     type=click.Path(path_type=Path),
     required=True,
     multiple=True,
-    help="May be repeated: runs that differ in `seed` alone are averaged.",
+    help="Folder of predictions. May be repeated: runs that differ only in `seed` are averaged.",
 )
-@click.option("--augmented", type=click.Path(path_type=Path), help="Training sets, to be audited first.")
-@click.option("--skip-audit", is_flag=True, help="Instead of --augmented, where there are only predictions.")
+@click.option("--augmented", type=click.Path(path_type=Path), help="Folder of the training sets, audited first.")
+@click.option("--skip-audit", is_flag=True, help="Instead of --augmented: score without auditing the training sets.")
 @click.option("--manifest", "clips", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--splits", type=click.Path(path_type=Path), default="data/splits")
 @click.option("--summary", type=click.Path(path_type=Path), required=True)
@@ -59,57 +77,30 @@ def main(
     scores: Path,
     plots: Path,
 ) -> None:
-    """Score every arm on the test speakers, and what it gains over the arms that it is compared with."""
-    chosen = params.load(params_path, "evaluate", EvaluateParams)
-    scenarios = params.load(params_path, "scenarios", tuple[str, ...])
-    folds = params.load(params_path, "folds", tuple[int, ...])
-    arms = params.load(params_path, "arms", tuple[str, ...])
-    setting = params.load(params_path, "augment.headline_arm", str)
-    demo = "demo" in params.load(params_path, "corpora", tuple[str, ...])
-    _expect(setting, arms, f"{params_path}: 'augment.headline_arm'")
-    _expect(chosen.scenario, scenarios, f"{params_path}: 'evaluate.scenario'")
-    if not folds:
-        raise click.ClickException(f"{params_path}: 'folds' is empty")
-    for where, words in (("arms", arms), ("evaluate.references", chosen.references)):
-        if BASELINE not in words:
-            raise click.ClickException(f"{params_path}: '{where}' lacks '{BASELINE}', found {', '.join(words)}")
-    for reference in chosen.primary.references:
-        _expect(reference, chosen.references, f"{params_path}: one of 'evaluate.primary.references'")
-    splits_of = {scenario: [f"{scenario}-{fold}" for fold in folds] for scenario in scenarios}
-    split_names = [split for names in splits_of.values() for split in names]
+    """Score every arm on the test speakers, and compute its gains over the reference arms."""
+    experiment = _experiment(params_path)
+    chosen, arm = experiment.evaluate, experiment.headline_arm
     if (augmented is None) != skip_audit:
-        raise click.ClickException(
-            "expected either --augmented, the training sets to look for leaks in, or --skip-audit"
-        )
+        raise click.ClickException("expected either --augmented, the training sets to audit, or --skip-audit")
     if augmented is None:
-        click.echo("not audited: nobody looked for leaks in what the classifiers were trained on")
+        click.echo("not audited: the training sets were not searched for leaks")
     elif len(folders) > 1:
         raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")
     else:
-        places = audit.Places(clips, splits, augmented, folders[0])
-        for split in split_names:
-            rules.require_no_leak(split, (leak for arm in arms for leak in audit.of_arm(places, split, arm)))
-    pooling.check(folders, split_names, arms)
-    cautions = {scenario: [DEMO] if demo else [] for scenario in scenarios}
-    for scenario, names in splits_of.items():
-        unfair = pooling.unequal_budgets(folders, names, arms)
-        cautions[scenario] += [f"not the same budget in all arms: {'; '.join(unfair)}"] if unfair else []
-        cautions[scenario] += pooling.unequal_machines(folders, names, arms)
-
+        _audit(experiment, audit.Places(clips, splits, augmented, folders[0]))
+    pooling.check(folders, experiment.splits(*experiment.scenarios), experiment.arms)
+    cautions = {scenario: _cautions(experiment, folders, scenario) for scenario in experiment.scenarios}
     performances: dict[Key, Performance] = {}
-    for scenario in scenarios:
-        tests = {arm: pooling.test_rows(folders, scenario, folds, arm) for arm in arms}
-        found = {arm: _scored(scenario, arm, tests) for arm in arms}
-        for classifier in found[BASELINE]:  # paired, hence the same in every arm
-            performances |= {(scenario, classifier, arm): found[arm][classifier] for arm in arms}
+    for scenario in experiment.scenarios:
+        performances |= _scored(experiment, folders, scenario)
     classifiers = {classifier for scenario, classifier, _ in performances if scenario == chosen.scenario}
     _expect(chosen.classifier, classifiers, f"{params_path}: 'evaluate.classifier'")
     results = Results(performances, chosen.references, chosen.primary, chosen.confidence, chosen.min_speakers)
 
-    about = {"setting": setting, "scenario": chosen.scenario, "classifier": chosen.classifier}
-    write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, setting)})
+    about = {"arm": arm, "scenario": chosen.scenario, "classifier": chosen.classifier}
+    write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, arm)})
     write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
-    rows = pooling.test_rows(folders, chosen.scenario, folds, setting)
+    rows = pooling.test_rows(folders, chosen.scenario, experiment.folds, arm)
     tables = {
         "confusion": _confusion(rows[rows["classifier"] == chosen.classifier]),
         "recall": results.recalls(),
@@ -119,11 +110,30 @@ def main(
         folder.mkdir()
         for name, table in tables.items():
             table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
-
-    for line in results.in_words():
+    for line in [*results.in_words(), *dict.fromkeys(line for lines in cautions.values() for line in lines)]:
         click.echo(line)
-    for caution in dict.fromkeys(line for lines in cautions.values() for line in lines):
-        click.echo(caution)
+
+
+def _experiment(path: Path) -> Experiment:
+    experiment = Experiment(
+        params.load(path, "evaluate", EvaluateParams),
+        params.load(path, "scenarios", tuple[str, ...]),
+        params.load(path, "folds", tuple[int, ...]),
+        params.load(path, "arms", tuple[str, ...]),
+        params.load(path, "augment.headline_arm", str),
+        "demo" in params.load(path, "corpora", tuple[str, ...]),
+    )
+    references = experiment.evaluate.references
+    _expect(experiment.headline_arm, experiment.arms, f"{path}: 'augment.headline_arm'")
+    _expect(experiment.evaluate.scenario, experiment.scenarios, f"{path}: 'evaluate.scenario'")
+    if not experiment.folds:
+        raise click.ClickException(f"{path}: 'folds' is empty")
+    for where, words in (("arms", experiment.arms), ("evaluate.references", references)):
+        if BASELINE not in words:
+            raise click.ClickException(f"{path}: '{where}' lacks '{BASELINE}', found {', '.join(words)}")
+    for reference in experiment.evaluate.primary.references:
+        _expect(reference, references, f"{path}: one of 'evaluate.primary.references'")
+    return experiment
 
 
 def _expect(word: str, known: Iterable[str], where: str) -> None:
@@ -131,16 +141,44 @@ def _expect(word: str, known: Iterable[str], where: str) -> None:
         raise click.ClickException(f"{where} is '{word}'{params.nearest(word, known)}")
 
 
-def _scored(scenario: str, arm: str, tests: Mapping[str, pd.DataFrame]) -> dict[str, Performance]:
-    """What an arm scored, by classifier; refused where it is not of the clips and seeds of the baseline."""
-    try:
-        metrics.check_paired(tests[arm], tests[BASELINE])
-    except metrics.ScoringError as error:
-        raise click.ClickException(f"{scenario}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
-    return metrics.performances(tests[arm])
+def _audit(experiment: Experiment, places: audit.Places) -> None:
+    for split in experiment.splits(*experiment.scenarios):
+        rules.require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
+
+
+def _cautions(experiment: Experiment, folders: Sequence[Path], scenario: str) -> list[str]:
+    """Notes on the numbers of a scenario."""
+    splits = experiment.splits(scenario)
+    unequal = pooling.unequal_budgets(folders, splits, experiment.arms)
+    return [
+        *([DEMO] if experiment.is_demo else []),
+        *([f"not the same budget in all arms: {'; '.join(unequal)}"] if unequal else []),
+        *pooling.unequal_machines(folders, splits, experiment.arms),
+    ]
+
+
+def _scored(experiment: Experiment, folders: Sequence[Path], scenario: str) -> dict[Key, Performance]:
+    """Scores of all arms in a scenario.
+
+    Raises:
+        ClickException: the clips or seeds of an arm are not those of the baseline
+    """
+    tests = {arm: pooling.test_rows(folders, scenario, experiment.folds, arm) for arm in experiment.arms}
+    found: dict[str, Mapping[str, Performance]] = {}
+    for arm, rows in tests.items():
+        try:
+            check_paired(rows, tests[BASELINE])
+        except ScoringError as error:
+            raise click.ClickException(f"{scenario}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
+        found[arm] = metrics.performances(rows)
+    return {
+        (scenario, classifier, arm): found[arm][classifier]
+        for classifier in found[BASELINE]  # paired, hence the same in every arm
+        for arm in experiment.arms
+    }
 
 
 def _confusion(rows: pd.DataFrame) -> pd.DataFrame:
-    """A row a test clip, of the lowest seed: DVC's template counts rows, and a clip must count once."""
+    """One row a test clip, of the lowest seed: DVC's template counts rows, and a clip must count once."""
     first = rows[rows["seed"] == rows["seed"].min()].sort_values(["fold", "id"])
     return first[["label", "predicted"]].set_axis(["actual", "predicted"], axis=1)

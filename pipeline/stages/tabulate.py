@@ -1,4 +1,4 @@
-"""Tabulate what `assess` found over all splits: the figures of each direction, for metrics/."""
+"""Tabulate the figures of each direction over all splits, from the tables of `assess`."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from pipeline.core.files import atomic_write, write_json
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--assessed", type=click.Path(path_type=Path), required=True, help="Folder of the splits' tables.")
 @click.option("--metrics", type=click.Path(path_type=Path), required=True)
-@click.option("--table", "table_path", type=click.Path(path_type=Path), required=True, help="The same as CSV.")
+@click.option("--table", "table_path", type=click.Path(path_type=Path), required=True, help="CSV of the same figures.")
 def main(params_path: Path, assessed: Path, metrics: Path, table_path: Path) -> None:
-    """Tabulate what `assess` found over all splits: the figures of each direction, for metrics/."""
+    """Tabulate the figures of each direction over all splits, from the tables of `assess`."""
     scenarios = params.load(params_path, "scenarios", tuple[str, ...])
     folds = params.load(params_path, "folds", tuple[int, ...])
     demo = "demo" in params.load(params_path, "corpora", tuple[str, ...])

@@ -9,13 +9,13 @@ import pytest
 
 from pipeline.assessment.figures import ASSESSED, FIGURES, figures, gap_closed, in_numbers, in_words
 
-WAY = {"source": 8.0, "converted": 7.0, "second_reference": 4.0}  # MCD [dB]; a quarter of the way
+WAY = {"unconverted": 8.0, "converted": 7.0, "second_reference": 4.0}  # MCD [dB]; a quarter of the way
 
 
 def row(what: str = "converted", **changes: Any) -> dict[str, Any]:
     found = dict.fromkeys(ASSESSED.names) | {
         **{"source": "sad", "target": "angry", "what": what, "id": "a", "speaker": "ann", "sentence": "dogs"},
-        **{"intensity": "medium", "takes": 1, "heard": "angry", "identified": "ann"},
+        **{"intensity": "medium", "references": 1, "recognised": "angry", "identified": "ann"},
     }
     assert changes.keys() <= found.keys()
     return found | changes
@@ -34,19 +34,19 @@ def way(mcd: dict[str, float] = WAY, **changes: Any) -> list[dict[str, Any]]:
 def test_figures_are_means_over_what_is_known() -> None:
     found = figures(
         table(
-            row(mcd_db=6, estoi=0.5, heard="angry", identified="ann"),
-            row(mcd_db=7, estoi=None, heard="sad", identified="bob"),
-            row(mcd_db=None, estoi=0.9, heard="happy", identified=None),
-            row("source", mcd_db=9, heard=None, identified=None),
-            row(target="happy", heard="happy"),
+            row(mcd_db=6, estoi=0.5, recognised="angry", identified="ann"),
+            row(mcd_db=7, estoi=None, recognised="sad", identified="bob"),
+            row(mcd_db=None, estoi=0.9, recognised="happy", identified=None),
+            row("unconverted", mcd_db=9, recognised=None, identified=None),
+            row(target="happy", recognised="happy"),
         )
     )
     assert list(found.columns) == list(FIGURES)
-    made = found.loc["sad", "angry", "converted"].dropna().to_dict()
-    assert made == pytest.approx(
+    converted = found.loc["sad", "angry", "converted"].dropna().to_dict()
+    assert converted == pytest.approx(
         {"mcd_db": 6.5, "estoi": 0.7, "recognition_accuracy": 1 / 3, "speaker_identification": 0.5}
     )
-    assert found.loc["sad", "angry", "source"].dropna().to_dict() == {"mcd_db": 9}
+    assert found.loc["sad", "angry", "unconverted"].dropna().to_dict() == {"mcd_db": 9}
     assert found.loc["sad", "happy", "converted"].dropna().to_dict() == {
         "recognition_accuracy": 1,
         "speaker_identification": 1,
@@ -55,13 +55,13 @@ def test_figures_are_means_over_what_is_known() -> None:
 
 def test_gap_closed() -> None:
     assert gap_closed(table(*way())).to_dict() == {("sad", "angry"): 0.25}
-    beyond = {"source": 8.0, "converted": 9.0, "second_reference": 4.0}
+    beyond = {"unconverted": 8.0, "converted": 9.0, "second_reference": 4.0}
     assert gap_closed(table(*way(beyond))).to_dict() == {("sad", "angry"): -0.25}
 
 
 def test_gap_is_closed_between_comparable_clips() -> None:
-    """Another corpus has no second takes, and its channel makes all distances larger."""
-    alone = {"source": 20.0, "converted": 20.0}
+    """Another corpus has no second references, and its channel makes all distances larger."""
+    alone = {"unconverted": 20.0, "converted": 20.0}
     assert gap_closed(table(*way(), *way(alone, speaker="bob"))).to_dict() == {("sad", "angry"): 0.25}
     assert gap_closed(table(*way(intensity=None), *way(alone, intensity="high"))).to_dict() == {("sad", "angry"): 0.25}
 
@@ -69,10 +69,10 @@ def test_gap_is_closed_between_comparable_clips() -> None:
 @pytest.mark.parametrize(
     "mcd",
     [
-        {"source": 8.0, "converted": 7.0},
-        {"source": 8.0, "converted": 7.0, "second_reference": np.nan},
-        {"source": 4.0, "converted": 4.0, "second_reference": 4.0},
-        {"source": 4.0, "converted": 5.0, "second_reference": 6.0},
+        {"unconverted": 8.0, "converted": 7.0},
+        {"unconverted": 8.0, "converted": 7.0, "second_reference": np.nan},
+        {"unconverted": 4.0, "converted": 4.0, "second_reference": 4.0},
+        {"unconverted": 4.0, "converted": 5.0, "second_reference": 6.0},
         {},
     ],
 )
@@ -87,8 +87,10 @@ def test_no_gap(mcd: dict[str, float]) -> None:
 def test_numbers() -> None:
     rows = table(
         *way(),
-        *way({"source": 8.0, "converted": 6.0, "second_reference": 4.0}, source="neutral", heard="sad"),
-        *way({"source": 9.0, "converted": 9.00004}, source="angry", target="sad", heard="sad", identified=None),
+        *way({"unconverted": 8.0, "converted": 6.0, "second_reference": 4.0}, source="neutral", recognised="sad"),
+        *way(
+            {"unconverted": 9.0, "converted": 9.00004}, source="angry", target="sad", recognised="sad", identified=None
+        ),
     )
     numbers = in_numbers(rows)
     assert list(numbers) == ["angry_to_sad", "neutral_to_angry", "sad_to_angry", "mean"]
@@ -96,22 +98,24 @@ def test_numbers() -> None:
     assert list(numbers["sad_to_angry"]["mcd_db"]) == list(WAY)
     assert numbers["sad_to_angry"]["gap_closed"] == 0.25
     assert numbers["angry_to_sad"] == {
-        "mcd_db": {"source": 9.0, "converted": 9.0},
-        "recognition_accuracy": {"source": 1.0, "converted": 1.0},
+        "mcd_db": {"unconverted": 9.0, "converted": 9.0},
+        "recognition_accuracy": {"unconverted": 1.0, "converted": 1.0},
     }
     mean = numbers["mean"]
-    assert mean["mcd_db"] == {"source": 8.3333, "converted": 7.3333, "second_reference": 4.0}
+    assert mean["mcd_db"] == {"unconverted": 8.3333, "converted": 7.3333, "second_reference": 4.0}
     assert mean["gap_closed"] == 0.375
     assert (mean["directions"], mean["with_gap"]) == (3, 2)
-    assert "gap_closed 0.375 (of 2 of 3 directions, not of angry_to_sad: no second take" in in_words(numbers)
+    assert "gap_closed 0.375 (of 2 of 3 directions, not of angry_to_sad: no second reference" in in_words(numbers)
     assert mean["recognition_accuracy"]["converted"] == 0.6667  # of three directions
     assert mean["recognition_uar"]["converted"] == 0.75  # of two targets
     assert mean["speaker_identification"]["converted"] == 1.0
 
 
-def test_numbers_are_fit_for_dvc() -> None:
+def test_numbers_are_valid_dvc_metrics() -> None:
     """No lists, nulls or NaN; no −0."""
-    rows = table(*way({"source": 8.0, "converted": 8.0, "second_reference": 4.0}), row(target="happy", heard=None))
+    rows = table(
+        *way({"unconverted": 8.0, "converted": 8.0, "second_reference": 4.0}), row(target="happy", recognised=None)
+    )
     text = json.dumps(in_numbers(rows), allow_nan=False)
     assert not {"[", "null", "-0.0"} & set(text.replace(",", "").split())
     assert '"gap_closed": 0.0' in text
@@ -127,6 +131,8 @@ def test_nothing_was_converted() -> None:
 
 def test_words() -> None:
     said = in_words(in_numbers(table(*way())))
-    assert said.startswith("mcd_db source 8.000, converted 7.000, second_reference 4.000; recognition_accuracy source")
+    assert said.startswith(
+        "mcd_db unconverted 8.000, converted 7.000, second_reference 4.000; recognition_accuracy unconverted"
+    )
     assert said.endswith("; gap_closed 0.250 (of 1 of 1 directions)")
     assert "gap" not in in_words(in_numbers(table(row())))

@@ -1,4 +1,4 @@
-"""Judges of emotions and speakers whose statistics are points that are easy to tell apart."""
+"""Scorers of emotion and speaker on statistics that are well separated points."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,25 +15,25 @@ EMOTIONS = {"angry": (3.0, 0.0), "sad": (0.0, 3.0)}
 PLACES = {"ann": (5.0, 0.0, 0.0), "bob": (0.0, 5.0, 0.0), "cy": (0.0, 0.0, 5.0), "dee": (5.0, 5.0, 0.0)}
 SENTENCES = ("dogs", "kids")
 
-Convene = Callable[[pd.DataFrame, pd.DataFrame], ConversionScorers]
+Fit = Callable[[pd.DataFrame, pd.DataFrame], ConversionScorers]
 
 
-def clips(*people: str, corpus: str = "x", sentences: tuple[str, ...] = SENTENCES) -> pd.DataFrame:
-    """Each says every sentence in each emotion, twice; a clip has the voice of `voice` and the tone of `tone`."""
+def clips(*speakers: str, corpus: str = "x", sentences: tuple[str, ...] = SENTENCES) -> pd.DataFrame:
+    """Each speaks every sentence in each emotion, twice; `voice` and `tone` set the statistics."""
     rows = [
-        {"id": f"{who}/{said}/{emotion}/{take}", "corpus": corpus, "speaker": who, "sentence": said}
+        {"id": f"{who}/{said}/{emotion}/{number}", "corpus": corpus, "speaker": who, "sentence": said}
         | {"emotion": emotion, "voice": who, "tone": emotion}
-        for who in people
+        for who in speakers
         for said in sentences
         for emotion in EMOTIONS
-        for take in (1, 2)
+        for number in (1, 2)
     ]
     return pd.DataFrame(rows)
 
 
 @pytest.fixture
-def convene(tmp_path: Path) -> Convene:
-    def make(train: pd.DataFrame, others: pd.DataFrame) -> ConversionScorers:
+def fit(tmp_path: Path) -> Fit:
+    def fitted(train: pd.DataFrame, others: pd.DataFrame) -> ConversionScorers:
         draw = np.random.default_rng(0)
         with shards.Writer(tmp_path / "x") as shard:
             for row in pd.concat([train, others]).itertuples():
@@ -44,7 +44,7 @@ def convene(tmp_path: Path) -> Convene:
             *(rows.drop(columns=["voice", "tone"]) for rows in (train, others)), Shards([tmp_path / "x"])
         )
 
-    return make
+    return fitted
 
 
 def place(who: str) -> np.ndarray:
@@ -54,65 +54,65 @@ def place(who: str) -> np.ndarray:
 TRAIN = clips("t1", "t2", "t3").assign(voice=lambda rows: rows["speaker"].map({"t1": "ann", "t2": "bob", "t3": "cy"}))
 
 
-def test_emotion_as_heard_in_train_clips(convene: Convene) -> None:
-    """The others, who are more, contradict them."""
+def test_emotion_is_learned_from_train_clips(fit: Fit) -> None:
+    """The held-out clips are more, and have other labels."""
     others = clips(*PLACES)
-    jury = convene(TRAIN, others.assign(emotion=others["emotion"].map({"angry": "sad", "sad": "angry"})))
+    scorers = fit(TRAIN, others.assign(emotion=others["emotion"].map({"angry": "sad", "sad": "angry"})))
     for emotion, where in EMOTIONS.items():
-        assert jury.emotion(np.array(where)) == emotion
+        assert scorers.emotion(np.array(where)) == emotion
 
 
-def test_speakers_are_told_apart(convene: Convene) -> None:
+def test_speakers_are_identified(fit: Fit) -> None:
     others = clips("ann", "bob", "cy")
-    jury = convene(TRAIN, others)
+    scorers = fit(TRAIN, others)
     for id_ in others["id"]:
         for who in ("ann", "bob", "cy"):
-            assert jury.speaker(place(who), id_) == who
+            assert scorers.speaker(place(who), id_) == who
 
 
-def test_space_of_voices_is_of_train_speakers(convene: Convene) -> None:
-    """They do not differ along the third axis, so nobody is told apart by it."""
-    jury = convene(TRAIN[TRAIN["speaker"] != "t3"], clips("ann", "bob", "cy"))
-    assert jury.speaker(place("ann") + 9 * place("cy"), "ann/dogs/sad/1") == "ann"
+def test_speaker_space_is_of_train_speakers(fit: Fit) -> None:
+    """They do not differ along the third axis, so it does not count."""
+    scorers = fit(TRAIN[TRAIN["speaker"] != "t3"], clips("ann", "bob", "cy"))
+    assert scorers.speaker(place("ann") + 9 * place("cy"), "ann/dogs/sad/1") == "ann"
 
 
-def test_known_by_other_sentences_than_the_clips(convene: Convene) -> None:
-    """With `dogs` everybody sounds like somebody else; whoever takes that into account is misled by it."""
+def test_speakers_are_enrolled_with_other_sentences(fit: Fit) -> None:
+    """In clips of `dogs` the voices are exchanged, so that enrolling with them would be wrong."""
     others = clips("ann", "bob")
     other = others["speaker"].map({"ann": "bob", "bob": "ann"})
     others["voice"] = others["speaker"].where(others["sentence"] == "kids", other)
-    jury = convene(TRAIN, others)
-    assert jury.speaker(place("ann"), "ann/dogs/sad/1") == "ann"
-    assert jury.speaker(place("ann"), "ann/kids/sad/1") == "bob"
+    scorers = fit(TRAIN, others)
+    assert scorers.speaker(place("ann"), "ann/dogs/sad/1") == "ann"
+    assert scorers.speaker(place("ann"), "ann/kids/sad/1") == "bob"
 
 
 @pytest.mark.parametrize("said", ["dogs", None])
-def test_known_by_all_but_the_clip_itself(convene: Convene, said: str | None) -> None:
-    """Of one sentence, or of nobody knows what. Bob is a little like Cy, as Ann is in one clip, which is now heard."""
+def test_speakers_are_enrolled_without_the_clip_itself(fit: Fit, said: str | None) -> None:
+    """With one sentence, or an unknown one. One clip each of Ann and of Bob has the voice of Cy."""
     ann, bob = (clips(who, sentences=("dogs",)) for who in ("ann", "bob"))
     others = pd.concat([ann[:2].assign(voice=["cy", "ann"]), bob.assign(voice=["bob", "bob", "bob", "cy"])])
-    jury = convene(TRAIN, others.assign(sentence=said))
-    assert jury.speaker(place("cy"), ann["id"][0]) == "bob"
-    assert jury.speaker(place("cy"), bob["id"][0]) == "ann"
+    scorers = fit(TRAIN, others.assign(sentence=said))
+    assert scorers.speaker(place("cy"), ann["id"][0]) == "bob"
+    assert scorers.speaker(place("cy"), bob["id"][0]) == "ann"
 
 
-def test_only_speakers_of_the_same_corpus(convene: Convene) -> None:
+def test_only_speakers_of_the_same_corpus(fit: Fit) -> None:
     others = pd.concat([clips("ann", "bob"), clips("cy", "dee", corpus="y")])
-    jury = convene(TRAIN, others)
-    assert jury.speaker(place("cy"), "ann/dogs/sad/1") in {"ann", "bob"}
-    assert jury.speaker(place("cy"), "dee/dogs/sad/1") == "cy"
+    scorers = fit(TRAIN, others)
+    assert scorers.speaker(place("cy"), "ann/dogs/sad/1") in {"ann", "bob"}
+    assert scorers.speaker(place("cy"), "dee/dogs/sad/1") == "cy"
 
 
-def test_nobody_to_tell_apart(convene: Convene) -> None:
-    assert convene(TRAIN, clips("ann")).speaker(place("ann"), "ann/dogs/sad/1") is None
+def test_one_speaker_is_not_identified(fit: Fit) -> None:
+    assert fit(TRAIN, clips("ann")).speaker(place("ann"), "ann/dogs/sad/1") is None
 
 
-def test_one_train_speaker_tells_nothing_of_voices(convene: Convene) -> None:
-    jury = convene(TRAIN[TRAIN["speaker"] == "t1"], clips("ann", "bob"))
-    assert jury.speaker(place("ann"), "ann/dogs/sad/1") is None
-    assert jury.emotion(np.array(EMOTIONS["sad"])) == "sad"
+def test_one_train_speaker_gives_no_speaker_space(fit: Fit) -> None:
+    scorers = fit(TRAIN[TRAIN["speaker"] == "t1"], clips("ann", "bob"))
+    assert scorers.speaker(place("ann"), "ann/dogs/sad/1") is None
+    assert scorers.emotion(np.array(EMOTIONS["sad"])) == "sad"
 
 
-def test_a_speaker_with_no_other_clip(convene: Convene) -> None:
+def test_a_speaker_with_no_other_clip(fit: Fit) -> None:
     others = pd.concat([clips("ann").iloc[:1], clips("bob", "cy")])
-    assert convene(TRAIN, others).speaker(place("bob"), others["id"].iloc[0]) is None
+    assert fit(TRAIN, others).speaker(place("bob"), others["id"].iloc[0]) is None

@@ -1,4 +1,4 @@
-"""Which synthetic clips join a training set, and what they count."""
+"""Which synthetic clips join a training set, and their weights."""
 
 from typing import Any
 
@@ -43,8 +43,10 @@ def synthetic(**counts: int) -> pd.DataFrame:
     return pd.DataFrame({"id": ids, "emotion": emotions, "selected": True, "generator": "cyclegan"})
 
 
-def mixed(made: pd.DataFrame, clips: pd.DataFrame, ratio: float = 1.0, weight: float = 0.3, seed: int = 1, **more: Any):
-    return extra_clips(made, clips, MixParams(ratio, weight, **{"balance": False, "towards": (), **more}), seed)
+def mixed(
+    given: pd.DataFrame, clips: pd.DataFrame, ratio: float = 1.0, weight: float = 0.3, seed: int = 1, **more: Any
+):
+    return extra_clips(given, clips, MixParams(ratio, weight, **{"balance": False, "towards": (), **more}), seed)
 
 
 @pytest.mark.parametrize(("ratio", "angry", "sad"), [(1.0, 4, 10), (0.5, 2, 5), (2.0, 8, 20), (1.26, 5, 13)])
@@ -66,9 +68,9 @@ def test_fewer_candidates_than_wanted_all_join_and_count_as_much_in_all() -> Non
 
 
 def test_unselected_stay_out() -> None:
-    made = synthetic(angry=10, sad=4)
-    made["selected"] = [False, True] * 5 + [False] * 4
-    found = mixed(made, real(angry=8, sad=4))
+    given = synthetic(angry=10, sad=4)
+    given["selected"] = [False, True] * 5 + [False] * 4
+    found = mixed(given, real(angry=8, sad=4))
     assert list(found["id"]) == ["angry_001", "angry_003", "angry_005", "angry_007", "angry_009"]
     np.testing.assert_allclose(found["weight"], 0.3 * 8 / 5)
 
@@ -80,13 +82,13 @@ def test_emotions_without_candidates_or_without_real_clips() -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "clips"),
+    ("given", "clips"),
     [(synthetic(sad=3), real(angry=3)), (synthetic(angry=3).assign(selected=False), real(angry=3))],
 )
-def test_nothing_to_add_is_an_empty_table_with_weights(made: pd.DataFrame, clips: pd.DataFrame) -> None:
-    found = mixed(made, clips)
+def test_nothing_to_add_is_an_empty_table_with_weights(given: pd.DataFrame, clips: pd.DataFrame) -> None:
+    found = mixed(given, clips)
     assert found.empty
-    assert [*made.columns, "weight"] == list(found.columns)
+    assert [*given.columns, "weight"] == list(found.columns)
 
 
 def test_a_ratio_too_small_for_one_clip() -> None:
@@ -94,26 +96,26 @@ def test_a_ratio_too_small_for_one_clip() -> None:
 
 
 def test_draw_depends_on_the_seed_and_not_on_the_order_of_rows() -> None:
-    made, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
-    found = mixed(made, clips)
-    shuffled = mixed(made.sample(frac=1, random_state=3), clips.sample(frac=1, random_state=4))
+    given, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
+    found = mixed(given, clips)
+    shuffled = mixed(given.sample(frac=1, random_state=3), clips.sample(frac=1, random_state=4))
     pd.testing.assert_frame_equal(found, shuffled)
     assert found["id"].is_monotonic_increasing
-    assert set(mixed(made, clips, seed=2)["id"]) != set(found["id"])
+    assert set(mixed(given, clips, seed=2)["id"]) != set(found["id"])
 
 
 def test_draw_is_even() -> None:
-    made, clips = synthetic(angry=20), real(angry=5)
-    drawn = pd.concat([mixed(made, clips, seed=seed)["id"] for seed in range(400)]).value_counts()
+    given, clips = synthetic(angry=20), real(angry=5)
+    drawn = pd.concat([mixed(given, clips, seed=seed)["id"] for seed in range(400)]).value_counts()
     assert len(drawn) == 20
     assert drawn.between(65, 140).all()  # 100 are expected of each; 4 deviations
 
 
 def test_inputs_are_left_alone() -> None:
-    made, clips = synthetic(angry=5), real(angry=2)
-    before = made.copy(), clips.copy()
-    mixed(made, clips)
-    pd.testing.assert_frame_equal(made, before[0])
+    given, clips = synthetic(angry=5), real(angry=2)
+    before = given.copy(), clips.copy()
+    mixed(given, clips)
+    pd.testing.assert_frame_equal(given, before[0])
     pd.testing.assert_frame_equal(clips, before[1])
 
 
@@ -138,18 +140,18 @@ def test_two_generators_share_evenly_as_far_as_they_go(classical: int, expected:
 
 
 def test_balance_fills_rare_emotions_alone_and_towards_leaves_others_out() -> None:
-    made, clips = synthetic(angry=30, sad=30, happy=30), real(angry=4, sad=10, happy=7)
-    filled = mixed(made, clips, ratio=3, weight=0.5, balance=True)
+    given, clips = synthetic(angry=30, sad=30, happy=30), real(angry=4, sad=10, happy=7)
+    filled = mixed(given, clips, ratio=3, weight=0.5, balance=True)
     assert filled["emotion"].value_counts().to_dict() == {"angry": 6, "happy": 3}
     assert set(filled["weight"]) == {0.5}
-    assert mixed(made, clips, towards=("sad",))["emotion"].value_counts().to_dict() == {"sad": 10}
+    assert mixed(given, clips, towards=("sad",))["emotion"].value_counts().to_dict() == {"sad": 10}
 
 
 @pytest.mark.parametrize("generator", ["statistics", "f0_only"])
 def test_the_same_sources_are_drawn_for_a_generator_and_its_controls(generator: str) -> None:
-    made, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
-    control = made.assign(generator=generator)
-    pd.testing.assert_series_equal(mixed(made, clips)["id"], mixed(control, clips)["id"])
+    given, clips = synthetic(angry=40, sad=40), real(angry=10, sad=10)
+    control = given.assign(generator=generator)
+    pd.testing.assert_series_equal(mixed(given, clips)["id"], mixed(control, clips)["id"])
 
 
 def test_real_clips_once_more() -> None:
@@ -172,15 +174,15 @@ def test_real_clips_are_repeated_until_rare_emotions_are_filled_up() -> None:
 
 
 def test_shuffled_emotions_are_the_same_ones_with_their_weights() -> None:
-    made, clips = synthetic(angry=40, sad=40), real(angry=30, sad=10)
-    extra = mixed(made, clips)
-    dealt = shuffled(extra, 1)
-    pd.testing.assert_series_equal(dealt["id"], extra["id"])
+    given, clips = synthetic(angry=40, sad=40), real(angry=30, sad=10)
+    extra = mixed(given, clips)
+    permuted = shuffled(extra, 1)
+    pd.testing.assert_series_equal(permuted["id"], extra["id"])
     for emotion, own in extra.groupby("emotion"):
         pd.testing.assert_series_equal(
-            dealt.loc[dealt["emotion"] == emotion, "weight"].reset_index(drop=True),
+            permuted.loc[permuted["emotion"] == emotion, "weight"].reset_index(drop=True),
             own["weight"].reset_index(drop=True),
         )
-    kept = (dealt["emotion"] == extra["emotion"]).mean()
+    kept = (permuted["emotion"] == extra["emotion"]).mean()
     assert 0.4 < kept < 0.85  # by chance 0.75² + 0.25² = 0.625
-    assert set(shuffled(extra, 2).query("emotion == 'sad'")["id"]) != set(dealt.query("emotion == 'sad'")["id"])
+    assert set(shuffled(extra, 2).query("emotion == 'sad'")["id"]) != set(permuted.query("emotion == 'sad'")["id"])

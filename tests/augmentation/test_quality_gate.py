@@ -1,4 +1,4 @@
-"""What judges say of synthetic clips, who these have heard, and which clips pass the gate."""
+"""Scores of synthetic clips, the clips that their models are fitted on, and the clips that pass the gate."""
 
 from collections.abc import Callable
 from itertools import product
@@ -31,19 +31,19 @@ SCORES = {
 def clips() -> pd.DataFrame:
     """Three real clips of each speaker and emotion, and a conversion of the first of each to `angry`."""
     rows = [
-        {"id": f"{speaker}/{emotion}{take}", "speaker": speaker, "emotion": emotion, "is_synthetic": False}
-        for speaker, emotion, take in product(SPEAKERS, EMOTIONS, range(3))
+        {"id": f"{speaker}/{emotion}{number}", "speaker": speaker, "emotion": emotion, "is_synthetic": False}
+        for speaker, emotion, number in product(SPEAKERS, EMOTIONS, range(3))
     ]
-    made = [
-        {**row, "id": f"made/{row['id']}", "source_id": row["id"], "emotion": "angry", "is_synthetic": True}
+    synthetic = [
+        {**row, "id": f"synthetic/{row['id']}", "source_id": row["id"], "emotion": "angry", "is_synthetic": True}
         for row in rows
         if row["id"].endswith("0")
     ]
-    return pd.DataFrame(rows + made).astype({"source_id": object})
+    return pd.DataFrame(rows + synthetic).astype({"source_id": object})
 
 
-def heard(clips: pd.DataFrame, column: str, size: float = 3.0) -> np.ndarray:
-    """Statistics in which the words of a column are easy to tell apart, (clips, 8)."""
+def separated(clips: pd.DataFrame, column: str, size: float = 3.0) -> np.ndarray:
+    """Statistics in which the values of a column are well separated, (clips, 8)."""
     draw = np.random.default_rng(0)
     middles = {word: size * draw.standard_normal(8) for word in sorted(clips[column].unique())}
     return np.stack([middles[word] for word in clips[column]]) + draw.standard_normal((len(clips), 8))
@@ -54,16 +54,16 @@ def params(keep: str = "passed", **changes: Any) -> GateParams:
     return GateParams(keep=keep, **(limits | changes))
 
 
-def test_a_gate_is_sure_of_what_sounds_like_its_emotion(clips: pd.DataFrame) -> None:
-    statistics = heard(clips, "emotion")
-    statistics[-1] = statistics[clips["emotion"] == "sad"].mean(axis=0)  # `angry`, they say
+def test_confidence_is_high_for_clips_like_their_emotion(clips: pd.DataFrame) -> None:
+    statistics = separated(clips, "emotion")
+    statistics[-1] = statistics[clips["emotion"] == "sad"].mean(axis=0)  # labelled `angry`
     found = quality_gate.emotion_confidences(clips, statistics)
     assert found.notna().all()
     assert found.iloc[:-1].min() > 0.38 > 0.33 > found.iloc[-1]
 
 
-def test_a_gate_never_judges_who_it_has_heard(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each clip's statistics are its number, so that a gate shows what it was given."""
+def test_a_gate_never_judges_who_it_has_separated(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each clip's statistics are its number, so that the spy sees which clips it was given."""
     numbers = np.arange(len(clips))[:, None]
     asked: list[int] = []
 
@@ -76,8 +76,8 @@ def test_a_gate_never_judges_who_it_has_heard(clips: pd.DataFrame, monkeypatch: 
             assert not self.known["is_synthetic"].any()
 
         def probabilities(self, found: np.ndarray) -> np.ndarray:
-            judged = clips.iloc[found[:, 0]]
-            assert not set(judged["speaker"]) & set(self.known["speaker"])
+            scored = clips.iloc[found[:, 0]]
+            assert not set(scored["speaker"]) & set(self.known["speaker"])
             asked.extend(found[:, 0])
             return np.tile([0.1, 0.2, 0.3], (len(found), 1))
 
@@ -87,7 +87,7 @@ def test_a_gate_never_judges_who_it_has_heard(clips: pd.DataFrame, monkeypatch: 
     assert (found == clips["emotion"].map(dict(zip(EMOTIONS, (0.1, 0.2, 0.3), strict=True)))).all()
 
 
-def test_a_voice_is_never_compared_with_its_source(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_clip_is_compared_with_its_source(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = np.arange(len(clips))[:, None]
     known: list[pd.DataFrame] = []
 
@@ -98,9 +98,9 @@ def test_a_voice_is_never_compared_with_its_source(clips: pd.DataFrame, monkeypa
             assert list(known[-1]["speaker"]) == speakers
 
         def embeddings(self, found: np.ndarray) -> np.ndarray:
-            judged = clips.iloc[found[:, 0]]
-            if len(judged) != len(known[-1]):  # not those that are enrolled
-                origins = judged["source_id"].where(judged["is_synthetic"], judged["id"])
+            scored = clips.iloc[found[:, 0]]
+            if len(scored) != len(known[-1]):  # not those that are enrolled
+                origins = scored["source_id"].where(scored["is_synthetic"], scored["id"])
                 assert not set(origins) & set(known[-1]["id"])
             return np.ones((len(found), 1))
 
@@ -109,8 +109,8 @@ def test_a_voice_is_never_compared_with_its_source(clips: pd.DataFrame, monkeypa
     assert len(known) == quality_gate.FOLDS
 
 
-def test_a_voice_is_like_its_speakers(clips: pd.DataFrame) -> None:
-    statistics = heard(clips, "speaker")
+def test_similarity_to_the_own_speaker_is_high(clips: pd.DataFrame) -> None:
+    statistics = separated(clips, "speaker")
     other = clips.index[-1]  # of g
     statistics[other] = statistics[clips["speaker"] == "a"].mean(axis=0)
     found = quality_gate.speaker_similarities(clips, statistics)
@@ -118,37 +118,37 @@ def test_a_voice_is_like_its_speakers(clips: pd.DataFrame) -> None:
     assert found[other] < 0.5
 
 
-def test_who_is_like_nobody(clips: pd.DataFrame) -> None:
-    """A clip from noise has no source; all may judge its emotion, and there is no voice to compare."""
+def test_clip_from_noise(clips: pd.DataFrame) -> None:
+    """A clip from noise has no source; models of all clips score its emotion, and it has no speaker similarity."""
     clips.loc[clips.index[-1], ["speaker", "source_id"]] = ["nobody", None]
-    assert quality_gate.emotion_confidences(clips, heard(clips, "emotion")).iloc[-1] > 0.38
-    assert np.isnan(quality_gate.speaker_similarities(clips, heard(clips, "speaker")).iloc[-1])
+    assert quality_gate.emotion_confidences(clips, separated(clips, "emotion")).iloc[-1] > 0.38
+    assert np.isnan(quality_gate.speaker_similarities(clips, separated(clips, "speaker")).iloc[-1])
 
 
-def test_too_few_to_learn_from(clips: pd.DataFrame) -> None:
-    """Others have shown but one emotion, or there are none."""
+def test_too_few_clips_to_fit(clips: pd.DataFrame) -> None:
+    """The other speakers have one emotion, or there are none."""
     clips = clips[(clips["speaker"] == "a") | (clips["emotion"] == "neutral")]
-    found = quality_gate.emotion_confidences(clips, heard(clips, "emotion"))
+    found = quality_gate.emotion_confidences(clips, separated(clips, "emotion"))
     assert found[clips["speaker"] == "a"].isna().all()
     assert found[clips["speaker"] == "b"].notna().all()
     alone = clips[clips["speaker"] == "a"]
     for scores in (quality_gate.emotion_confidences, quality_gate.speaker_similarities):
-        assert scores(alone, heard(alone, "emotion")).isna().all()
+        assert scores(alone, separated(alone, "emotion")).isna().all()
     once = clips[clips["emotion"] == "neutral"].drop_duplicates("speaker")
-    assert quality_gate.speaker_similarities(once, heard(once, "speaker")).isna().all()
+    assert quality_gate.speaker_similarities(once, separated(once, "speaker")).isna().all()
 
 
 @pytest.fixture
 def scored() -> Callable[..., pd.DataFrame]:
     """Function that gives real clips whose scores are 0 … 100 hundredths of the usual ones, and synthetic ones."""
 
-    def table(*made: dict[str, Any]) -> pd.DataFrame:
+    def table(*synthetic: dict[str, Any]) -> pd.DataFrame:
         usual = {name: SCORES[name] for name in quality_gate.LIMITED}
         real = pd.DataFrame(
             [{name: share / 100 * value for name, value in usual.items()} for share in range(101)]
         ).assign(emotion="angry", is_synthetic=False)
         half = {name: value / 2 for name, value in usual.items()}
-        rows = [{**SCORES, **half, "emotion": "angry", "is_synthetic": True, **changes} for changes in made]
+        rows = [{**SCORES, **half, "emotion": "angry", "is_synthetic": True, **changes} for changes in synthetic]
         return pd.concat([real, pd.DataFrame(rows)], ignore_index=True)
 
     return table
@@ -168,21 +168,21 @@ def scored() -> Callable[..., pd.DataFrame]:
     ],
 )
 def test_each_limit(scored: Callable[..., pd.DataFrame], column: str, passes: list[float], fails: list[float]) -> None:
-    """Of what is learned, a tenth of the real clips is beyond it."""
+    """A tenth of the real clips is beyond each limit by quantile."""
     values = [*passes, np.nan, *fails]
     found, reasons = quality_gate.selected(scored(*({column: value} for value in values)), params())
     assert list(found) == [True] * (len(passes) + 1) + [False] * len(fails)
     assert reasons == {column: len(fails)}
 
 
-def test_a_clip_with_two_faults_counts_once_and_is_listed_twice(scored: Callable[..., pd.DataFrame]) -> None:
+def test_a_clip_with_two_reasons(scored: Callable[..., pd.DataFrame]) -> None:
     found, reasons = quality_gate.selected(scored({}, {"clipping": 1.0, "silence": 1.0}), params())
     assert list(found) == [True, False]
     assert reasons == {"silence": 1, "clipping": 1}
 
 
 def test_limits_are_of_the_emotion(scored: Callable[..., pd.DataFrame]) -> None:
-    """And there are none where no real clip shows it."""
+    """An emotion without real clips has no limits."""
     clips = scored({"f0_median_hz": 200.0}, {"f0_median_hz": 200.0, "emotion": "sad"}, {"emotion": "happy"})
     high = clips[~clips["is_synthetic"]].assign(emotion="sad", f0_median_hz=lambda rows: 3 * rows["f0_median_hz"])
     found, _ = quality_gate.selected(pd.concat([clips, high], ignore_index=True), params())
@@ -202,16 +202,16 @@ def test_all_may_join(scored: Callable[..., pd.DataFrame]) -> None:
 
 @pytest.mark.parametrize(("share", "kept"), [(0.5, [1, 3]), (1.0, [0, 1, 2, 3]), (0.1, [1]), (0.75, [1, 2, 3])])
 def test_the_best_of_each_emotion(scored: Callable[..., pd.DataFrame], share: float, kept: list[int]) -> None:
-    made = [{"emotion_confidence": value, "clipping": 1.0} for value in (0.1, 0.9, 0.3, 0.5)]
+    synthetic = [{"emotion_confidence": value, "clipping": 1.0} for value in (0.1, 0.9, 0.3, 0.5)]
     sad = [{"emotion_confidence": 0.01, "emotion": "sad"}]  # the best of its emotion
-    found, reasons = quality_gate.selected(scored(*made, *sad), params("best", share=share))
+    found, reasons = quality_gate.selected(scored(*synthetic, *sad), params("best", share=share))
     assert list(np.flatnonzero(found)) == [*kept, 4]
     assert reasons == ({"emotion_confidence": 4 - len(kept)} if len(kept) < 4 else {})
 
 
-def test_the_best_of_what_nobody_could_judge(scored: Callable[..., pd.DataFrame]) -> None:
-    made = [{"emotion_confidence": value} for value in (0.9, np.nan, 0.8, 0.1)]
-    assert list(quality_gate.selected(scored(*made), params("best"))[0]) == [True, True, False, False]
+def test_the_best_of_clips_without_a_score(scored: Callable[..., pd.DataFrame]) -> None:
+    synthetic = [{"emotion_confidence": value} for value in (0.9, np.nan, 0.8, 0.1)]
+    assert list(quality_gate.selected(scored(*synthetic), params("best"))[0]) == [True, True, False, False]
 
 
 def test_silence_by_hand() -> None:

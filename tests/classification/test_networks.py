@@ -12,7 +12,7 @@ MELS, CLASSES = 20, 4
 
 @pytest.fixture
 def network() -> EmotionCnn:
-    """In evaluation mode, in double precision, with running statistics that are not those of the beginning."""
+    """In evaluation mode, in double precision, with trained running statistics."""
     torch.manual_seed(0)
     fresh = EmotionCnn(MELS, channels=16, kernel=5, dropout=0.5, classes=CLASSES)
     for _ in range(20):
@@ -45,7 +45,7 @@ def test_padding_does_not_matter(network: EmotionCnn) -> None:
         torch.testing.assert_close(network(alone, length[None])[0], expected, rtol=0, atol=1e-10)
 
 
-def test_every_whole_stride_is_heard(network: EmotionCnn) -> None:
+def test_every_whole_stride_counts(network: EmotionCnn) -> None:
     mel = torch.randn(1, MELS, 40, dtype=torch.float64)
     changed = mel.clone()
     changed[:, :, 36] += 3
@@ -80,7 +80,7 @@ def test_attentive_statistics() -> None:
     x = torch.randn(2, 5, 7, dtype=torch.float64)
     mask = torch.ones(2, 1, 7, dtype=torch.bool)
     mask[1, :, 4:] = False
-    x[1, :, 4:] = 1e6  # what pads is not heard
+    x[1, :, 4:] = 1e6  # padding
     with torch.no_grad():
         found = pool(x, mask).numpy()
     np.testing.assert_allclose(found[0], by_hand(pool, x[0]), rtol=1e-9)
@@ -109,7 +109,7 @@ def test_every_parameter_gets_a_gradient() -> None:
 
 
 def test_mixed_precision_keeps_the_deviation() -> None:
-    """Values far from zero that hardly differ: their squares differ by less than bfloat16 can tell."""
+    """Values far from zero that hardly differ: bfloat16 cannot represent the difference of their squares."""
     torch.manual_seed(0)
     pool = AttentiveStatistics(6, 3)
     x, mask = 4 + 0.05 * torch.randn(2, 6, 50).bfloat16(), torch.ones(2, 1, 50, dtype=torch.bool)

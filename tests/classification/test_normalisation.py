@@ -1,4 +1,4 @@
-"""Normalisation by speaker: whose clips count for whom."""
+"""Normalisation by speaker: the clips that set the statistics."""
 
 import numpy as np
 import pandas as pd
@@ -41,24 +41,24 @@ def test_rows_of_several_layers(arrays: list[np.ndarray]) -> None:
         np.testing.assert_allclose(layers[:, 1], -alone, atol=1e-5)
 
 
-def test_synthetic_clips_count_for_nobody(arrays: list[np.ndarray]) -> None:
-    other = [array + 100 * made for array, made in zip(arrays, CLIPS["is_synthetic"], strict=True)]
+def test_synthetic_clips_do_not_count(arrays: list[np.ndarray]) -> None:
+    other = [array + 100 * synthetic for array, synthetic in zip(arrays, CLIPS["is_synthetic"], strict=True)]
     before, after = by_speaker(arrays, CLIPS), by_speaker(other, CLIPS)
-    for one, two, made in zip(before, after, CLIPS["is_synthetic"], strict=True):
-        assert np.array_equal(one, two) != made
+    for one, two, synthetic in zip(before, after, CLIPS["is_synthetic"], strict=True):
+        assert np.array_equal(one, two) != synthetic
 
 
 @pytest.mark.parametrize(("number", "by"), [(6, (0, 1, 2)), (7, (0, 1, 2, 3, 4, 5))])
 def test_a_synthetic_clip_is_normalised_by_real_ones(
     arrays: list[np.ndarray], number: int, by: tuple[int, ...]
 ) -> None:
-    """By its speaker's, or where there are none by all that train."""
+    """By its speaker's or, where there are none, by all train clips."""
     rows = np.concatenate([arrays[one] for one in by])
     expected = (arrays[number] - rows.mean(axis=0)) / rows.std(axis=0)
     np.testing.assert_allclose(by_speaker(arrays, CLIPS)[number], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_partitions_do_not_meet(arrays: list[np.ndarray]) -> None:
+def test_partitions_are_separate(arrays: list[np.ndarray]) -> None:
     """A speaker who trains and validates, as no split allows, is two."""
     split = CLIPS.assign(partition=CLIPS["partition"].where(np.arange(len(CLIPS)) != 2, "valid"))
     moved = [array + 100 * (number == 2) for number, array in enumerate(arrays)]
@@ -66,8 +66,8 @@ def test_partitions_do_not_meet(arrays: list[np.ndarray]) -> None:
     assert all(np.array_equal(one[number], two[number]) for number in range(11) if number != 2)
 
 
-def test_a_column_that_a_speaker_does_not_move() -> None:
-    """Is not blown up: it counts as if it moved a little."""
+def test_a_feature_that_a_speaker_does_not_vary() -> None:
+    """Its deviation counts as `LEAST` of the overall one."""
     clips = CLIPS[:6]
     arrays = [np.array([[number, 7.0 + (who == "b") * number]]) for number, who in enumerate(clips["speaker"])]
     arrays[1] = np.array([[1.0, 7.001]])

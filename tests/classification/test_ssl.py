@@ -1,4 +1,4 @@
-"""The `ssl` with a tiny network of random weights in the place of a large one."""
+"""The `ssl` with a tiny network of random weights instead of a large one."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -59,7 +59,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SslParams:
 
 
 @pytest.fixture
-def listener(tiny: SslParams, tmp_path: Path) -> Encoder:
+def encoder(tiny: SslParams, tmp_path: Path) -> Encoder:
     return Encoder(tiny, CPU, tmp_path / "cache")
 
 
@@ -67,33 +67,33 @@ def noise(samples: int = 4000) -> np.ndarray:
     return np.random.default_rng(samples).standard_normal(samples).astype(np.float32)
 
 
-def test_features_are_mean_layers(listener: Encoder) -> None:
+def test_features_are_mean_layers(encoder: Encoder) -> None:
     torch.manual_seed(0)
     network = wav2vec2_model(**TINY).eval()
-    found = listener.features("ab" * 32, noise)
+    found = encoder.features("ab" * 32, noise)
     layers, _ = network.extract_features(torch.from_numpy(noise())[None])
     expected = np.stack([layer[0].detach().numpy().mean(axis=0) for layer in layers])
     assert found.shape == (3, 12) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert np.isfinite(listener.features("cd" * 32, lambda: noise(7))).all()  # shorter than a frame
+    assert np.isfinite(encoder.features("cd" * 32, lambda: noise(7))).all()  # shorter than a frame
 
 
-def test_a_clip_is_heard_once(tiny: SslParams, tmp_path: Path) -> None:
-    heard: list[int] = []
+def test_features_are_computed_once(tiny: SslParams, tmp_path: Path) -> None:
+    computed: list[int] = []
 
     def samples() -> np.ndarray:
-        heard.append(1)
+        computed.append(1)
         return noise()
 
     found = [Encoder(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples) for _ in range(2)]
-    assert np.array_equal(*found) and len(heard) == 1
+    assert np.array_equal(*found) and len(computed) == 1
     torch.manual_seed(1)
     torch.save(wav2vec2_model(**TINY).state_dict(), tiny.weights)  # other weights, the same name
     other = Encoder(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples)
-    assert not np.allclose(other, found[0]) and len(heard) == 2
+    assert not np.allclose(other, found[0]) and len(computed) == 2
 
 
-def test_missing_weights_say_how_to_get_them(tiny: SslParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_explained(tiny: SslParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(tiny.weights).unlink()
     with pytest.raises(SslError) as caught:
         Encoder(tiny, CPU, tmp_path)
@@ -102,7 +102,7 @@ def test_missing_weights_say_how_to_get_them(tiny: SslParams, tmp_path: Path, mo
     command = message[message.index('-c "') + 4 : message.rindex('"')]
     asked: list[str] = []
     monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, *_, **__: asked.extend((url, path)))
-    with pytest.raises(FileNotFoundError):  # it was not downloaded after all
+    with pytest.raises(FileNotFoundError):  # the download is replaced
         exec(command)
     with pytest.raises(FileNotFoundError):
         pipelines.TINY_BASE.get_model(dl_kwargs={"model_dir": str(tmp_path / "its own way")})
@@ -116,11 +116,11 @@ def damaged(path: Path) -> None:
     path.write_bytes(b"weights")
 
 
-def of_another(path: Path) -> None:
+def of_another_network(path: Path) -> None:
     torch.save({"head": torch.zeros(2)}, path)
 
 
-@pytest.mark.parametrize("spoil", [damaged, of_another, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("spoil", [damaged, of_another_network, lambda path: path.write_bytes(b"")])
 def test_other_weights(tiny: SslParams, tmp_path: Path, spoil: Callable[[Path], Any]) -> None:
     spoil(Path(tiny.weights))
     with pytest.raises(SslError, match="weights.pth: not the weights of TINY_BASE"):
@@ -135,7 +135,7 @@ def test_unknown_bundle(tiny: SslParams, tmp_path: Path, name: str) -> None:
 
 
 def clouds(clips: int, seed: int) -> Clips:
-    """The second of three layers says the class; the others are noise of other sizes."""
+    """The second of three layers depends on the class; the others are noise of other sizes."""
     draw = torch.Generator().manual_seed(seed)
     labels = torch.arange(clips) % 3
     features = torch.randn(clips, 3, 5, generator=draw) * torch.tensor([1.0, 0.1, 50.0])[:, None]
@@ -143,16 +143,16 @@ def clouds(clips: int, seed: int) -> Clips:
     return Clips(list(features), labels, torch.ones(clips))
 
 
-def test_head_learns_which_layer_tells(tiny: SslParams) -> None:
+def test_head_weighs_the_informative_layer(tiny: SslParams) -> None:
     train, valid, test = (clouds(150, seed) for seed in range(3))
     scaler = Standardisation.fit(train.inputs)
     (head, curve), (again, _) = (
         train_ssl(train, valid, scaler, 3, replace(tiny, learning_rate=0.05), 0, CPU) for _ in range(2)
     )
-    chances = ssl.probabilities(head, test.inputs, scaler, CPU)
-    assert torch.equal(chances, ssl.probabilities(again, test.inputs, scaler, CPU))
-    torch.testing.assert_close(chances.sum(dim=1), torch.ones(150))
-    assert uar(chances, test.labels) > 0.9
+    found = ssl.probabilities(head, test.inputs, scaler, CPU)
+    assert torch.equal(found, ssl.probabilities(again, test.inputs, scaler, CPU))
+    torch.testing.assert_close(found.sum(dim=1), torch.ones(150))
+    assert uar(found, test.labels) > 0.9
     assert int(head.mixture.argmax()) == 1
     assert [row["step"] for row in curve] == [15, 30, 45, 60]
 
@@ -163,7 +163,7 @@ def test_every_parameter_gets_a_gradient() -> None:
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in head.parameters())
 
 
-def test_standardisation_is_of_what_it_was_fitted_on() -> None:
+def test_standardisation() -> None:
     clips = clouds(30, 0)
     scaled = Standardisation.fit(clips.inputs)(clips.inputs)
     torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(3, 5), rtol=0, atol=1e-5)

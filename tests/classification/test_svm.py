@@ -46,13 +46,13 @@ def fitted(
 
 def by_sklearn(train: Problem, c: float, gamma: float) -> tuple[StandardScaler, SVC]:
     scaler = StandardScaler().fit(train[0])
-    machine = SVC(C=c, gamma=gamma / train[0].shape[1], class_weight="balanced", break_ties=True)
-    return scaler, machine.fit(scaler.transform(train[0]), train[1])
+    model = SVC(C=c, gamma=gamma / train[0].shape[1], class_weight="balanced", break_ties=True)
+    return scaler, model.fit(scaler.transform(train[0]), train[1])
 
 
 @pytest.fixture
 def sample_weights(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
-    """Of each machine that is fitted."""
+    """Sample weights of each fitted model."""
     given: list[np.ndarray] = []
 
     class Spy(SVC):
@@ -95,19 +95,19 @@ def test_synthetic_clips_do_not_standardise() -> None:
     assert with_extra.chosen == pytest.approx(plain.chosen, abs=1e-3)
 
 
-def test_synthetic_clips_of_weight_are_learnt_from() -> None:
+def test_synthetic_clips_train() -> None:
     train, valid, test = problem(0), problem(1), problem(3)
     extra = problem(4)[0], (problem(4)[1] + 1) % 4
     plain, with_extra = fitted(train, valid), fitted(train, valid, extra=extra, weight=1.0)
     assert np.abs(with_extra.probabilities(test[0]) - plain.probabilities(test[0])).max() > 0.05
 
 
-def calibrated(machine: SVC, valid: Problem) -> CalibratedClassifierCV:
+def calibrated(model: SVC, valid: Problem) -> CalibratedClassifierCV:
     """By scikit-learn, each class of valid weighing the same."""
     weights = compute_sample_weight("balanced", valid[1])
-    with warnings.catch_warnings():  # of what is right here: the machine itself, frozen, knows no weights
+    with warnings.catch_warnings():  # about weights that the frozen model does not take
         warnings.simplefilter("ignore", UserWarning)
-        return CalibratedClassifierCV(FrozenEstimator(machine), method="temperature").fit(*valid, sample_weight=weights)
+        return CalibratedClassifierCV(FrozenEstimator(model), method="temperature").fit(*valid, sample_weight=weights)
 
 
 def nll(calibrated: CalibratedClassifierCV, valid: Problem) -> float:
@@ -115,14 +115,14 @@ def nll(calibrated: CalibratedClassifierCV, valid: Problem) -> float:
     return float(log_loss(valid[1], calibrated.predict_proba(valid[0]), sample_weight=weights))
 
 
-def test_chosen_is_the_likeliest_on_valid() -> None:
+def test_highest_likelihood_on_valid_is_chosen() -> None:
     train, valid = problem(0), problem(2)
     losses, recalls = {}, {}
     for point in product(PARAMS.c, PARAMS.gamma):
-        scaler, machine = by_sklearn(train, *point)
-        heard = scaler.transform(valid[0]), valid[1]
-        losses[point] = nll(calibrated(machine, heard), heard)
-        recalls[point] = balanced_accuracy_score(valid[1], machine.predict(heard[0]))
+        scaler, model = by_sklearn(train, *point)
+        scaled = scaler.transform(valid[0]), valid[1]
+        losses[point] = nll(calibrated(model, scaled), scaled)
+        recalls[point] = balanced_accuracy_score(valid[1], model.predict(scaled[0]))
     best = min(losses, key=lambda point: losses[point])
     assert best not in (next(iter(losses)), max(recalls, key=lambda point: recalls[point]))
     chosen = fitted(train, valid, PARAMS).chosen
@@ -131,27 +131,27 @@ def test_chosen_is_the_likeliest_on_valid() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 4, 8])
-def test_probabilities_are_sklearns(classes: int) -> None:
+def test_probabilities_equal_sklearn(classes: int) -> None:
     counts = {label: 12 for label in range(classes)}
     train, valid, test = problem(0, counts), problem(1, counts), problem(3, counts)
     found = fitted(train, valid).probabilities(test[0])
     assert found.shape == (len(test[1]), classes)
     np.testing.assert_allclose(found.sum(axis=1), 1)
-    scaler, machine = by_sklearn(train, 1.0, 1.0)
-    heard = scaler.transform(test[0])
-    expected = calibrated(machine, (scaler.transform(valid[0]), valid[1])).predict_proba(heard)
+    scaler, model = by_sklearn(train, 1.0, 1.0)
+    scaled = scaler.transform(test[0])
+    expected = calibrated(model, (scaler.transform(valid[0]), valid[1])).predict_proba(scaled)
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    np.testing.assert_array_equal(found.argmax(axis=1), machine.predict(heard))
+    np.testing.assert_array_equal(found.argmax(axis=1), model.predict(scaled))
 
 
-def test_two_winners() -> None:
-    """With 8 overlapping classes some clips have two winners, of which the machine and its scores pick the same one."""
+def test_ties_are_broken_as_in_sklearn() -> None:
+    """With 8 overlapping classes some clips have a tie, which prediction and scores break in the same way."""
     counts = {label: 30 for label in range(8)}
     train, valid = problem(0, counts, overlap=2.0), problem(1, counts, overlap=2.0)
     scaler, plain = by_sklearn(train, 1.0, 1.0)
-    heard = scaler.transform(valid[0])
-    winners = plain.predict(heard)
-    assert (winners != plain.set_params(break_ties=False).predict(heard)).sum() > 3
+    scaled = scaler.transform(valid[0])
+    winners = plain.predict(scaled)
+    assert (winners != plain.set_params(break_ties=False).predict(scaled)).sum() > 3
     np.testing.assert_array_equal(fitted(train, valid).probabilities(valid[0]).argmax(axis=1), winners)
 
 
@@ -161,19 +161,19 @@ def test_the_first_of_equals_is_chosen() -> None:
     assert chosen == {"c": 3.0, "gamma": 0.5, "valid_nll": 0.0}
 
 
-@pytest.mark.parametrize("heard", [(0, 1, 2), (1, 2, 3), (2,)])
-def test_valid_without_some_classes(heard: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("scaled", [(0, 1, 2), (1, 2, 3), (2,)])
+def test_valid_without_some_classes(scaled: tuple[int, ...]) -> None:
     features, labels = problem(1)
-    kept = np.isin(labels, heard)
-    machine = fitted(problem(0), (features[kept], labels[kept]), PARAMS)
-    found = machine.probabilities(features)
+    kept = np.isin(labels, scaled)
+    model = fitted(problem(0), (features[kept], labels[kept]), PARAMS)
+    found = model.probabilities(features)
     assert found.shape == (len(labels), 4)
     np.testing.assert_allclose(found.sum(axis=1), 1)
-    losses = [-np.log(found[labels == label, label]).mean() for label in heard]
-    assert machine.chosen["valid_nll"] == pytest.approx(np.mean(losses))
+    losses = [-np.log(found[labels == label, label]).mean() for label in scaled]
+    assert model.chosen["valid_nll"] == pytest.approx(np.mean(losses))
 
 
-def test_valid_that_is_told_apart_without_error() -> None:
+def test_valid_that_is_separated_without_error() -> None:
     train, valid = problem(0, overlap=0.01), problem(1, overlap=0.01)
     found = fitted(train, valid).probabilities(valid[0])
     assert np.isfinite(found).all()

@@ -19,11 +19,11 @@ FLOAT32 = {"device": "cpu", "precision": "float32", "cpu": "x86_64 avx2", "threa
 BFLOAT16 = FLOAT32 | {"precision": "bfloat16"}
 
 
-def write_run(folder, seed, digest="abc", machine=None, generators=None, **params):
+def write_run(folder, seed, params_hash="abc", machine=None, generators=None, **params):
     """Predictions of a run, and its params.yaml; those of arm `none` do not depend on the seed."""
     folder.mkdir()
     said = {"machine": json.dumps(machine)} if machine else {}
-    augment = {"setting": "none", "mix": {"ratio": 1}}
+    augment = {"headline_arm": "none", "mix": {"ratio": 1}}
     text = {"seed": seed, "folds": [1, 2], "augment": augment, "evaluate": {}, **params}
     (folder / "params.yaml").write_text(json.dumps(text))  # JSON is YAML
     for split in SPLITS:
@@ -37,7 +37,7 @@ def write_run(folder, seed, digest="abc", machine=None, generators=None, **param
             )
             rows = rows.assign(fold=int(split[-1]), partition=["test", "valid"] * 4, seed=0, label="sad")
             rows = rows.assign(p_angry=first, p_sad=1 - first)
-            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, digest, **said)
+            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, params_hash, **said)
     return folder / "predictions"
 
 
@@ -71,8 +71,8 @@ def test_runs_of_other_generator_seeds_can_be_pooled(first, tmp_path):
     pooling.check([first], SPLITS, ARMS)
 
 
-def test_what_bears_on_no_prediction_may_differ(first, tmp_path):
-    augment = {"setting": "cyclegan", "mix": {"ratio": 1}}
+def test_params_that_change_no_prediction_may_differ(first, tmp_path):
+    augment = {"headline_arm": "cyclegan", "mix": {"ratio": 1}}
     more = {"folds": [1, 2, 3], "arms": [*ARMS, "classical"], "scenarios": ["full", "low_data_25"]}
     second = write_run(tmp_path / "second", 2, augment=augment, evaluate={"classifier": "cnn"}, **more)
     pooling.check([first, second], SPLITS, ARMS)
@@ -82,10 +82,10 @@ def test_what_bears_on_no_prediction_may_differ(first, tmp_path):
     ("seed", "changes", "message"),
     [
         (2, {"pairs": ["a-b"]}, r"first/predictions and .*second/predictions: .* more than 'seed': pairs, seed"),
-        (2, {"augment": {"setting": "none", "mix": {"ratio": 2}}}, "more than 'seed': augment, seed"),
+        (2, {"augment": {"headline_arm": "none", "mix": {"ratio": 2}}}, "more than 'seed': augment, seed"),
         (2, {"more": 1}, "more than 'seed': more, seed"),
         (1, {}, "both have seed 1 in params.yaml"),
-        (2, {"digest": "other"}, "full-1/none.parquet was made with other parameters of `classify`"),
+        (2, {"params_hash": "other"}, "full-1/none.parquet was computed with other parameters of `classify`"),
     ],
 )
 def test_other_runs_are_refused(first, tmp_path, seed, changes, message):
@@ -100,7 +100,7 @@ def test_without_params_a_run_is_known_by_its_predictions(first, tmp_path):
         (folder.parent / "params.yaml").unlink()
     pooling.check([first, other], SPLITS, ARMS)
     for twice in ([first, same], [same, same]):
-        with pytest.raises(RunsError, match="the same predictions; expected another generator seed each"):
+        with pytest.raises(RunsError, match="the same predictions; expected a different generator seed each"):
             pooling.check(twice, SPLITS, ARMS)
 
 
@@ -112,7 +112,7 @@ def test_a_run_without_a_test_clip_is_named(first):
         pooling.test_rows([first], "full", [1, 2], "none")
 
 
-def test_a_lacking_table_is_named(first, tmp_path):
+def test_missing_table_is_named(first, tmp_path):
     second = write_run(tmp_path / "second", seed=2)
     shutil.rmtree(second / "full-2")
     with pytest.raises(ManifestError, match="second/predictions/full-2/none.parquet: not found"):
@@ -126,10 +126,10 @@ def test_runs_of_other_precision_are_refused(tmp_path):
     other = write_run(tmp_path / "other", 3, machine=BFLOAT16, generators=[FLOAT32])
     with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):
         pooling.check([first, other], SPLITS, ARMS)
-    made = write_run(tmp_path / "made", 4, machine=FLOAT32, generators=[BFLOAT16])
+    generated = write_run(tmp_path / "generated", 4, machine=FLOAT32, generators=[BFLOAT16])
     with pytest.raises(RunsError, match="cyclegan.parquet: generators computed in float32 in the one and bfloat16"):
-        pooling.check([first, made], SPLITS, ARMS)
-    old = write_run(tmp_path / "old", 5)  # which does not say it
+        pooling.check([first, generated], SPLITS, ARMS)
+    old = write_run(tmp_path / "old", 5)  # without the metadata
     pooling.check([first, old], SPLITS, ARMS)
 
 
@@ -139,7 +139,9 @@ def test_machines_that_differ_are_named(tmp_path):
     old = write_run(tmp_path / "old", 2)
     assert pooling.unequal_machines([old], SPLITS, ARMS) == []
     [said] = pooling.unequal_machines([first, old], SPLITS, ARMS)
-    assert said.startswith("classifiers of different machines: device cpu, precision float32") and "unknown (" in said
+    assert (
+        said.startswith("classifiers ran on different machines: device cpu, precision float32") and "unknown (" in said
+    )
     more = write_run(tmp_path / "more", 3, machine=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
     [said] = pooling.unequal_machines([first, more], SPLITS, ARMS)
-    assert said.startswith("generators of different machines") and "threads 4" in said
+    assert said.startswith("generators ran on different machines") and "threads 4" in said

@@ -112,4 +112,4 @@ def test_scores_of_another_version_are_named(compare, found):
 def test_lacking_scores_are_named(tmp_path):
     result = CliRunner().invoke(main, ["compare", f"--scores={tmp_path / 'ser.json'}"])
     assert result.exit_code == 1
-    assert "ser.json: not found; `emocycle repro` makes it" in result.output
+    assert "ser.json: not found; `emocycle repro` writes it" in result.output

@@ -1,4 +1,4 @@
-"""Conversions of a tiny corpus's test speaker: which clips, compared with what, judged by whom."""
+"""Conversions of a tiny corpus's test speaker: clips, references and scorers."""
 
 import shutil
 from collections.abc import Callable
@@ -45,55 +45,55 @@ def test_each_clip_in_each_direction(table: pd.DataFrame) -> None:
     counts = table.groupby(["source", "target", "what"]).size().unstack()
     assert set(counts.index) == DIRECTIONS
     for row in counts.to_dict("records"):
-        assert row == {"source": 3, "converted": 3, "rendered": 3, "copy_synthesis": 6, "second_reference": 3}
-    for what, emotion in (("source", "source"), ("converted", "source"), ("second_reference", "target")):
+        assert row == {"unconverted": 3, "converted": 3, "resynthesised": 3, "copy_synthesis": 6, "second_reference": 3}
+    for what, emotion in (("unconverted", "source"), ("converted", "source"), ("second_reference", "target")):
         rows = of(table, what)
         assert all(said in id_ for id_, said in zip(rows["id"], rows[emotion], strict=True))
 
 
-def test_compared_with_takes_of_the_target(table: pd.DataFrame) -> None:
-    """There is one take of each, and no second one."""
-    for what in ("source", "converted"):
-        assert (of(table, what)["takes"] == 1).all()
+def test_references_are_parallel_utterances_of_the_target(table: pd.DataFrame) -> None:
+    """Each utterance is spoken once in each emotion, so there is no second reference."""
+    for what in ("unconverted", "converted"):
+        assert (of(table, what)["references"] == 1).all()
         assert of(table, what)[list(DISTANCES)].notna().all().all()
-    assert (of(table, "second_reference")["takes"] == 0).all()
+    assert (of(table, "second_reference")["references"] == 0).all()
     assert of(table, "second_reference")[list(DISTANCES)].isna().all().all()
     f0 = table.groupby("what")["f0_mean_st"].mean()
     assert f0["copy_synthesis"] < 0.3
-    assert f0["converted"] < 0.8 < 1.5 < f0["source"]
+    assert f0["converted"] < 0.8 < 1.5 < f0["unconverted"]
 
 
-def test_who_judges(table: pd.DataFrame) -> None:
+def test_scores(table: pd.DataFrame) -> None:
     assert of(table, "converted")["estoi"].notna().all()
-    assert of(table, "source")["estoi"].isna().all()
-    for what in ("source", "converted", "second_reference"):
-        assert set(of(table, what)["heard"]) <= {"angry", "neutral", "sad"}
-        assert of(table, what)["heard"].notna().all()
-    assert of(table, "second_reference").eval("heard == target").mean() > 0.6
-    assert table["identified"].isna().all()  # one test speaker is nobody to be mistaken for
+    assert of(table, "unconverted")["estoi"].isna().all()
+    for what in ("unconverted", "converted", "second_reference"):
+        assert set(of(table, what)["recognised"]) <= {"angry", "neutral", "sad"}
+        assert of(table, what)["recognised"].notna().all()
+    assert of(table, "second_reference").eval("recognised == target").mean() > 0.6
+    assert table["identified"].isna().all()  # there is one test speaker
 
 
-def test_copies_tell_words_and_speaker_as_sources_and_the_rest_as_targets(table: pd.DataFrame) -> None:
+def test_copy_synthesis_is_scored_as_a_source_and_as_a_reference(table: pd.DataFrame) -> None:
     copies = of(table, "copy_synthesis")
     is_source = pd.Series([said in id_ for id_, said in zip(copies["id"], copies["source"], strict=True)], copies.index)
     assert copies.loc[is_source, "estoi"].gt(0.5).all()
-    assert copies.loc[is_source, ["mcd_db", "heard"]].isna().all().all()
+    assert copies.loc[is_source, ["mcd_db", "recognised"]].isna().all().all()
     assert copies.loc[~is_source, "estoi"].isna().all()
-    assert copies.loc[~is_source, ["mcd_db", "heard"]].notna().all().all()
-    assert copies["mcd_db"].max() < of(table, "source")["mcd_db"].min()
+    assert copies.loc[~is_source, ["mcd_db", "recognised"]].notna().all().all()
+    assert copies["mcd_db"].max() < of(table, "unconverted")["mcd_db"].min()
 
 
-def test_judges_learn_from_train_clips_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = []
+def test_scorers_are_fitted_on_train_clips_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted_on = []
 
     class Spied(assess.ConversionScorers):
         def __init__(self, train: pd.DataFrame, clips: pd.DataFrame, stored: Any) -> None:
-            heard.append((set(train["speaker"]), set(clips["speaker"])))
+            fitted_on.append((set(train["speaker"]), set(clips["speaker"])))
             super().__init__(train, clips, stored)
 
     monkeypatch.setattr(assess, "ConversionScorers", Spied)
     assert stage("assess", "--partition", "valid", **SPLIT).exit_code == 0
-    assert heard == [({"demo_m01", "demo_m02"}, {"demo_f02"})]
+    assert fitted_on == [({"demo_m01", "demo_m02"}, {"demo_f02"})]
     assert set(manifest.read(OUT, ASSESSED)["speaker"]) == {"demo_f02"}
     assert manifest.metadata(OUT)["partition"] == "valid"
 
@@ -106,9 +106,9 @@ def test_controls_are_assessed_as_conversions_are(stage: Stage, assessed: Path, 
         result = stage("assess", "--generator", generator, **SPLIT)
         assert result.exit_code == 0, result.output
         assert manifest.metadata(OUT)["generator"] == generator
-        made = manifest.read(OUT, ASSESSED)
-        pd.testing.assert_frame_equal(of(made, "source"), of(table, "source"))
-        found[generator] = of(made, "converted").set_index(key)
+        rows = manifest.read(OUT, ASSESSED)
+        pd.testing.assert_frame_equal(of(rows, "unconverted"), of(table, "unconverted"))
+        found[generator] = of(rows, "converted").set_index(key)
     for name in ("f0_mean_st", "log_duration"):
         for own in found.values():
             pd.testing.assert_series_equal(own[name], found["cyclegan"][name], atol=0.1)
@@ -118,7 +118,7 @@ def test_controls_are_assessed_as_conversions_are(stage: Stage, assessed: Path, 
 
 
 def test_same_bytes_twice_and_nothing_else(stage: Stage, assessed: Path) -> None:
-    """Nothing is left from which something could learn."""
+    """The held-out clips are in no other file."""
 
     def contents() -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in Path().rglob("*") if path.is_file()}
@@ -130,20 +130,20 @@ def test_same_bytes_twice_and_nothing_else(stage: Stage, assessed: Path) -> None
     assert contents() == before | {OUT: (assessed / OUT).read_bytes()}
 
 
-def test_two_speakers_of_nobody_knows_what(stage: Stage, params: Callable[..., None]) -> None:
-    """Without sentences there is no target to compare with, but all else."""
+def test_two_speakers_with_unknown_sentences(stage: Stage, params: Callable[..., None]) -> None:
+    """There are no references, but all other scores."""
     params({"pairs": ["angry-neutral"]})
     change(CLIPS, manifest.CLIPS, sentence=None)
     partition = manifest.read(TABLE, manifest.PARTITIONED)["partition"]
     change(TABLE, manifest.PARTITIONED, partition=partition.replace("valid", "test"))
     result = stage("assess", **SPLIT)
     assert result.exit_code == 0, result.output
-    made = of(manifest.read(OUT, ASSESSED), "converted")
-    assert len(made) == 12
-    assert (made["takes"] == 0).all()
-    assert made[list(DISTANCES)].isna().all().all()
-    assert made[["estoi", "heard"]].notna().all().all()
-    assert set(made["identified"]) <= {"demo_f01", "demo_f02"}
+    rows = of(manifest.read(OUT, ASSESSED), "converted")
+    assert len(rows) == 12
+    assert (rows["references"] == 0).all()
+    assert rows[list(DISTANCES)].isna().all().all()
+    assert rows[["estoi", "recognised"]].notna().all().all()
+    assert set(rows["identified"]) <= {"demo_f01", "demo_f02"}
 
 
 def test_no_pairs(stage: Stage, params: Callable[..., None]) -> None:
@@ -164,7 +164,7 @@ def test_missing_model(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("other", "is_"), [("full-3/angry-neutral", "full-3"), ("full-1/neutral-sad", "neutral-sad")])
 def test_model_of_something_else(stage: Stage, other: str, is_: str) -> None:
-    """A model of another split has heard the speakers who test here."""
+    """A model of another split may be trained on the test speakers."""
     shutil.rmtree("models/cyclegan/full-1/angry-neutral")
     shutil.copytree(f"models/cyclegan/{other}", "models/cyclegan/full-1/angry-neutral")
     result = stage("assess", **SPLIT)

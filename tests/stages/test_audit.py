@@ -27,7 +27,7 @@ SCENARIO = {"scenario": "full", "fold": "1"}
 SUMMARY = Path("metrics/summary.json")
 HELD_OUT = "demo/f01_s1_angry_medium"  # tests
 TRAIN = "demo/m02_s1_angry_medium"
-MADE = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
+FAKE = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
 
 
 @pytest.fixture(autouse=True)
@@ -84,21 +84,21 @@ def test_a_workspace_without_leaks(stage: Callable[..., Result]) -> None:
     assert SUMMARY.exists()
 
 
-def test_predictions_say_what_they_were_made_on() -> None:
+def test_predictions_record_the_computer() -> None:
     machine = json.loads((MODEL / "config.json").read_text())["machine"]
     assert machine == hardware.resolved(HardwareParams("cpu", 1, "float32"))
     for arm, generators in (("none", []), ("cyclegan", [machine])):
-        said = manifest.metadata(PREDICTIONS.with_stem(arm))
-        assert json.loads(said["machine"]) == machine
-        assert json.loads(said.get("generators_machines", "[]")) == generators
+        metadata = manifest.metadata(PREDICTIONS.with_stem(arm))
+        assert json.loads(metadata["machine"]) == machine
+        assert json.loads(metadata.get("generators_machines", "[]")) == generators
 
 
-def test_evaluate_says_where_arms_were_made_on_other_machines(stage: Callable[..., Result]) -> None:
+def test_evaluate_reports_different_computers(stage: Callable[..., Result]) -> None:
     assert "different machines" not in stage("evaluate").output
     machine = json.loads(manifest.metadata(PREDICTIONS)["machine"])
     change(PREDICTIONS, machine=json.dumps(machine | {"precision": "bfloat16"}))
     output = stage("evaluate").output
-    assert "classifiers of different machines" in output and "precision bfloat16" in output
+    assert "classifiers ran on different machines" in output and "precision bfloat16" in output
 
 
 def test_evaluate_depends_on_what_its_audit_opens(stage: Callable[..., Result], monkeypatch: Any) -> None:
@@ -119,23 +119,33 @@ def test_evaluate_depends_on_what_its_audit_opens(stage: Callable[..., Result], 
 
 def copied(rows: pd.DataFrame) -> pd.DataFrame:
     """The training set with the audio of a test clip in a train clip."""
-    heard = rows.loc[rows["id"] == HELD_OUT, "sha256"].item()
-    return setting(TRAIN, sha256=heard)(rows)
+    sha256 = rows.loc[rows["id"] == HELD_OUT, "sha256"].item()
+    return setting(TRAIN, sha256=sha256)(rows)
 
 
 LEAKS = {
     "speaker": (TRAINING_SET, setting(TRAIN, speaker="demo_f01"), "speaker in two partitions", TRAIN),
     "sentence": (TRAINING_SET, setting(TRAIN, sentence="demo-s2"), "clip other than in the split", TRAIN),
     "sentence unknown": (TRAINING_SET, setting(HELD_OUT, sentence=None), "clip other than in the split", HELD_OUT),
-    "nobody": (TRAINING_SET, setting(HELD_OUT, speaker="demo_unknown"), "unknown speaker outside train", HELD_OUT),
+    "unknown speaker": (
+        TRAINING_SET,
+        setting(HELD_OUT, speaker="demo_unknown"),
+        "unknown speaker outside train",
+        HELD_OUT,
+    ),
     "audio": (TRAINING_SET, copied, "clip in two partitions", TRAIN),
     "moved": (TRAINING_SET, setting(TRAIN, partition="valid"), "clip other than in the split", TRAIN),
     "relabelled": (TRAINING_SET, setting(HELD_OUT, emotion="sad"), "clip other than in the split", HELD_OUT),
     "left out": (TRAINING_SET, without(HELD_OUT), "clip other than in the split", HELD_OUT),
-    "synthetic": (TRAINING_SET, setting(MADE, partition="test"), "synthetic clip outside train", MADE),
-    "source": (TRAINING_SET, setting(MADE, source_id=HELD_OUT), "source outside train", MADE),
-    "split": (TRAINING_SET, setting(MADE, split="full-3"), "row of another split", MADE),
-    "generator": (TRAINING_SET, setting(MADE, generator_sha256="0" * 64), "generator of another partition", MADE),
+    "synthetic": (TRAINING_SET, setting(FAKE, partition="test"), "synthetic clip outside train", FAKE),
+    "source": (TRAINING_SET, setting(FAKE, source_id=HELD_OUT), "source outside train", FAKE),
+    "split": (TRAINING_SET, setting(FAKE, split="full-3"), "row of another split", FAKE),
+    "generator": (
+        TRAINING_SET,
+        setting(FAKE, generator_sha256="0" * 64),
+        "generator of another partition",
+        FAKE,
+    ),
     "prediction": (PREDICTIONS, setting(HELD_OUT, label="sad"), "prediction other than of the held-out", HELD_OUT),
     "not predicted": (PREDICTIONS, without(HELD_OUT), "prediction other than of the held-out", HELD_OUT),
     "split changed": (SPLIT, setting(TRAIN, partition="test"), "clip other than in the split", TRAIN),
@@ -151,22 +161,22 @@ def test_planted_leak(stage: Callable[..., Result], path: Path, edit: Any, rule:
     place = result.output.index(rule)
     assert f"    {id_} " in result.output[place:] + " "
     assert "the workspace leaks: none of its results can be believed" in result.output
-    params_error = stage("evaluate")
-    assert params_error.exit_code == 1
-    assert "full-1: leakage: " in params_error.output
-    assert rule in params_error.output
+    result = stage("evaluate")
+    assert result.exit_code == 1
+    assert "full-1: leakage: " in result.output
+    assert rule in result.output
     assert not SUMMARY.exists()
 
 
 def test_sentences_that_should_be_apart(stage: Callable[..., Result], params: Callable[[dict[str, Any]], None]) -> None:
-    """The splits were made before somebody asked for it, or say that they did."""
+    """The splits are older than the parameter, or claim it."""
     change(SPLIT, sentences="apart")
-    params_error = stage("evaluate")
-    assert "sentence of the test partition elsewhere, or unknown" in params_error.output
+    result = stage("evaluate")
+    assert "sentence of the test partition elsewhere, or unknown" in result.output
     change(SPLIT, sentences="shared")
-    assert stage("evaluate").exit_code == 0  # it does not know the parameter, and DVC makes the split again
+    assert stage("evaluate").exit_code == 0  # it does not load the parameter; DVC runs `split` again
     params({"split.sentence_groups": 2})
-    assert "split other than the parameters ask for" in audit().output
+    assert "split differs from the parameters" in audit().output
     for arm in ("none", "cyclegan"):
         for name, item in (("split", SCENARIO), ("augment", {**SCENARIO, "arm": arm})):
             stage(name, **item)
@@ -176,11 +186,11 @@ def test_sentences_that_should_be_apart(stage: Callable[..., Result], params: Ca
     assert audit().output.startswith("full-1 none: no leak\n")  # clean, and apart
 
 
-def test_split_other_than_the_parameters_ask_for(params: Callable[[dict[str, Any]], None]) -> None:
+def test_split_that_differs_from_the_parameters(params: Callable[[dict[str, Any]], None]) -> None:
     params({"split.scenarios.full": {"kind": "imbalanced", "keep": {"sad": 0.5}, "seed": 1}})
     result = audit()
     assert result.exit_code == 1
-    assert "split other than the parameters ask for\n    demo/" in result.output
+    assert "split differs from the parameters\n    demo/" in result.output
 
 
 def test_every_split_and_arm_is_audited(
@@ -213,23 +223,23 @@ def test_every_split_and_arm_is_audited(
         ("selected_on", "model selected on other clips"),
     ],
 )
-def test_test_clips_used_for_another_end(stage: Callable[..., Result], use: str, rule: str) -> None:
+def test_test_clips_used_in_training(stage: Callable[..., Result], use: str, rule: str) -> None:
     rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
     tested = provenance.clips_sha256(rows[rows["partition"] == "test"])
-    for said in (tested, ""):
-        change(PREDICTIONS, **{use: said})
+    for sha256 in (tested, ""):
+        change(PREDICTIONS, **{use: sha256})
         assert rule in audit().output
         assert rule in stage("evaluate").output
     assert not SUMMARY.exists()
 
 
 @pytest.mark.parametrize("partition", ["valid", "test"])
-def test_classifier_that_is_chosen_or_trained_on_test(stage: Callable[..., Result], partition: str) -> None:
-    """Classify really runs on a table that calls test clips something else; then the right table is put back."""
+def test_classifier_selected_or_trained_on_test(stage: Callable[..., Result], partition: str) -> None:
+    """Classify runs on a table with other partitions; then the right table is put back."""
     shutil.copy(TRAINING_SET, "right.parquet")
     new = {"valid": "train", "test": "valid"}[partition]
     change(TRAINING_SET, lambda rows: rows.assign(partition=rows["partition"].replace(partition, new)))
-    if partition == "valid":  # something must choose
+    if partition == "valid":  # valid must not be empty
         change(TRAINING_SET, setting("demo/f01_s2_sad_medium", partition="valid"))
     assert stage("classify", scenario="full", fold="1", arm="cyclegan").exit_code == 0
     shutil.copy("right.parquet", TRAINING_SET)
@@ -238,7 +248,7 @@ def test_classifier_that_is_chosen_or_trained_on_test(stage: Callable[..., Resul
     assert "model selected on other clips than the valid partition" in result.output
 
 
-def test_generator_that_heard_others(stage: Callable[..., Result]) -> None:
+def test_generator_trained_on_others(stage: Callable[..., Result]) -> None:
     config = json.loads((MODEL / "config.json").read_text())
     (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
     for result in (audit(), stage("evaluate")):
@@ -246,17 +256,17 @@ def test_generator_that_heard_others(stage: Callable[..., Result]) -> None:
         assert "generator of another partition or split" in result.output
 
 
-def test_gate_that_heard_others(stage: Callable[..., Result]) -> None:
+def test_gate_fitted_on_others(stage: Callable[..., Result]) -> None:
     tested = manifest.read(TRAINING_SET, manifest.AUGMENTED).query("partition == 'test'")
-    for said in (provenance.clips_sha256(tested), ""):
-        change(TRAINING_SET, gated_by=said)
+    for sha256 in (provenance.clips_sha256(tested), ""):
+        change(TRAINING_SET, gated_by=sha256)
         for result in (audit(), stage("evaluate")):
             assert result.exit_code == 1
-            assert "quality gate learned from other clips than the real train ones" in result.output
+            assert "quality gate fitted on other clips than the real train ones" in result.output
 
 
 @pytest.mark.parametrize("missing", [TRAINING_SET, PREDICTIONS, SPLIT, CLIPS, MODEL / "config.json"], ids=str)
-def test_what_cannot_be_audited(missing: Path) -> None:
+def test_missing_files_are_named(missing: Path) -> None:
     missing.unlink()
     result = audit()
     assert result.exit_code == 1

@@ -1,7 +1,8 @@
-"""Predictions of the classifiers on a tiny corpus: all of them, and nothing of them known from test."""
+"""Predictions of the classifiers on a tiny corpus: all of them, and independent of test labels."""
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ import pytest
 import torch
 from click.testing import Result
 
-from pipeline.classification import budget, runs, svm, training
-from pipeline.classification.runs import ArmFeatures
+from pipeline.classification import budget, cnn, svm
+from pipeline.classification.classifiers import CLASSIFIERS
+from pipeline.classification.interface import ArmFeatures
 from pipeline.classification.ssl import Encoder
 from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
@@ -82,16 +84,16 @@ def relabelled(*partitions: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
     return change
 
 
-def chances(rows: pd.DataFrame, partition: str | None = None) -> pd.DataFrame:
+def probabilities(rows: pd.DataFrame, partition: str | None = None) -> pd.DataFrame:
     """Probabilities by classifier, seed and clip."""
     kept = rows if partition is None else rows[rows["partition"] == partition]
     return kept.set_index(["classifier", "seed", "id"])[COLUMNS].sort_index()
 
 
-def test_what_is_learned_from_and_chosen_on(stage: Stage, classify: Classify, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The very clips, for the leakage guard has only the stage's word for it."""
+def test_clips_for_training_and_selection(stage: Stage, classify: Classify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checked by the clips themselves: the leakage guard only reads metadata that the stage writes."""
     given: dict[str, tuple[list[int], list[int]]] = {}
-    train_cnn, train_svm = training.train_cnn, svm.train_svm
+    train_cnn, train_svm = cnn.train_cnn, svm.train_svm
 
     def spied_cnn(train: Any, valid: Any, *more: Any) -> Any:
         given["cnn"] = train.labels.tolist(), valid.labels.tolist()
@@ -102,7 +104,7 @@ def test_what_is_learned_from_and_chosen_on(stage: Stage, classify: Classify, mo
         assert len(functionals) == len(is_real) == len(labels) and len(valid[0]) == len(valid[1])
         return train_svm(functionals, labels, weights, is_real, valid, *more)
 
-    monkeypatch.setattr(training, "train_cnn", spied_cnn)
+    monkeypatch.setattr(cnn, "train_cnn", spied_cnn)
     monkeypatch.setattr(svm, "train_svm", spied_svm)
     classify("cyclegan")
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
@@ -114,14 +116,14 @@ def test_what_is_learned_from_and_chosen_on(stage: Stage, classify: Classify, mo
 def test_every_valid_and_test_clip_in_every_run(classify: Classify) -> None:
     found = classify()
     rows = manifest.read(NONE, manifest.AUGMENTED)
-    heard = rows[rows["partition"].isin(("valid", "test"))].set_index("id")
-    assert set(heard["partition"]) == {"valid", "test"}
+    held_out = rows[rows["partition"].isin(("valid", "test"))].set_index("id")
+    assert set(held_out["partition"]) == {"valid", "test"}
     assert sorted({(row.classifier, row.seed) for row in found.itertuples()}) == RUNS
     for _, run in found.groupby(["classifier", "seed"]):
-        assert sorted(run["id"]) == sorted(heard.index)
-        assert list(run["label"]) == list(heard.loc[run["id"], "emotion"])
-        assert list(run["speaker"]) == list(heard.loc[run["id"], "speaker"])
-        assert list(run["partition"]) == list(heard.loc[run["id"], "partition"])
+        assert sorted(run["id"]) == sorted(held_out.index)
+        assert list(run["label"]) == list(held_out.loc[run["id"], "emotion"])
+        assert list(run["speaker"]) == list(held_out.loc[run["id"], "speaker"])
+        assert list(run["partition"]) == list(held_out.loc[run["id"], "partition"])
     assert set(found["fold"]) == {1}
     assert list(found.columns)[-3:] == COLUMNS
     np.testing.assert_allclose(found[COLUMNS].sum(axis=1), 1, atol=1e-5)
@@ -129,7 +131,7 @@ def test_every_valid_and_test_clip_in_every_run(classify: Classify) -> None:
     assert not any(np.allclose(one, two) for one, two in zip(runs, runs[1:], strict=False))
 
 
-def test_emotions_that_sound_apart_are_told_apart(classify: Classify) -> None:
+def test_distinct_emotions_are_recognised(classify: Classify) -> None:
     found = classify()
     svm = found[found["classifier"] == "svm"]
     assert np.mean(predictions.predicted(svm) == svm["label"]) > 0.6  # by chance a third
@@ -152,56 +154,56 @@ def test_same_bytes_twice(classify: Classify) -> None:
     assert (predicted("cyclegan").read_bytes(), curve("cyclegan").read_bytes()) == before
 
 
-def test_splits_do_not_share_their_chance_and_arms_do(classify: Classify) -> None:
+def test_arms_share_seeds_and_splits_do_not(classify: Classify) -> None:
     here, arm = classify(), classify("cyclegan", lambda rows: manifest.read(NONE, manifest.AUGMENTED))
     there = classify(change=lambda rows: rows.assign(split="full-2"))
-    pd.testing.assert_frame_equal(chances(here), chances(arm))
-    pd.testing.assert_frame_equal(chances(here).loc["svm"], chances(there).loc["svm"])
+    pd.testing.assert_frame_equal(probabilities(here), probabilities(arm))
+    pd.testing.assert_frame_equal(probabilities(here).loc["svm"], probabilities(there).loc["svm"])
     for seed in (0, 1):
-        assert not np.allclose(chances(here).loc["cnn", seed], chances(there).loc["cnn", seed])
+        assert not np.allclose(probabilities(here).loc["cnn", seed], probabilities(there).loc["cnn", seed])
 
 
-def test_test_labels_are_not_known(classify: Classify) -> None:
+def test_test_labels_change_nothing(classify: Classify) -> None:
     plain, permuted = classify(), classify(change=relabelled("test"))
     test = permuted["partition"] == "test"
     assert (permuted.loc[test, "label"] != plain.loc[test, "label"]).all()
-    pd.testing.assert_frame_equal(chances(permuted), chances(plain))
+    pd.testing.assert_frame_equal(probabilities(permuted), probabilities(plain))
 
 
 def test_valid_labels_do_not_train(classify: Classify, params: Callable[..., None]) -> None:
-    """Where there is nothing to choose, they change nothing but how sharp the svm's probabilities are."""
+    """Where nothing is selected, they change only the temperature of the svm."""
     params({"classify.cnn.checkpoints": 1, "classify.svm.c": [1], "classify.svm.gamma": [1]})
     plain, permuted = classify(), classify(change=relabelled("valid"))
-    pd.testing.assert_frame_equal(chances(permuted).loc["cnn"], chances(plain).loc["cnn"])
-    choices = [chances(rows).loc["svm"].idxmax(axis=1) for rows in (plain, permuted)]
+    pd.testing.assert_frame_equal(probabilities(permuted).loc["cnn"], probabilities(plain).loc["cnn"])
+    choices = [probabilities(rows).loc["svm"].idxmax(axis=1) for rows in (plain, permuted)]
     pd.testing.assert_series_equal(*choices)
 
 
 def test_train_labels_do(classify: Classify) -> None:
     plain, permuted = classify(), classify(change=relabelled("train"))
-    difference = (chances(permuted) - chances(plain)).abs().max(axis=1)
+    difference = (probabilities(permuted) - probabilities(plain)).abs().max(axis=1)
     for classifier in ("svm", "cnn"):
         assert difference.loc[classifier].max() > 0.01
 
 
-def test_test_clips_do_not_know_each_other(classify: Classify) -> None:
+def test_test_clips_are_independent(classify: Classify) -> None:
     plain = classify()
     fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
     assert 0 < (fewer["partition"] == "test").sum() < (plain["partition"] == "test").sum()
-    expected = chances(plain).loc[chances(fewer).index]
-    pd.testing.assert_frame_equal(chances(fewer), expected, atol=1e-5)
+    expected = probabilities(plain).loc[probabilities(fewer).index]
+    pd.testing.assert_frame_equal(probabilities(fewer), expected, atol=1e-5)
 
 
 def test_synthetic_clips_train(classify: Classify) -> None:
     plain, more = classify("none"), classify("cyclegan")
     assert sorted(more["id"]) == sorted(plain["id"])  # the same clips are predicted, real ones
-    difference = (chances(more) - chances(plain)).abs().max(axis=1)
+    difference = (probabilities(more) - probabilities(plain)).abs().max(axis=1)
     for classifier in ("svm", "cnn"):
         assert difference.loc[classifier].max() > 1e-3
 
 
 def test_synthetic_clips_do_not_standardise(classify: Classify) -> None:
-    """Outlandish ones that weigh next to nothing change next to nothing, whatever their features."""
+    """Extreme ones with a weight of almost 0 change almost nothing."""
     for folder in Path("data/synthetic/full-1/cyclegan").glob("*/features"):
         shard, ids = Shard(folder), list(pd.read_parquet(folder / "index.parquet")["id"])
         names = ("log_mel", "functionals", "gate", "speakers")
@@ -215,7 +217,7 @@ def test_synthetic_clips_do_not_standardise(classify: Classify) -> None:
         return rows.assign(weight=rows["weight"].where(~rows["is_synthetic"], 1e-12))
 
     plain, outlandish = classify("none"), classify("cyclegan", change=weightless)
-    pd.testing.assert_frame_equal(chances(outlandish), chances(plain), atol=2e-3)
+    pd.testing.assert_frame_equal(probabilities(outlandish), probabilities(plain), atol=2e-3)
 
 
 @pytest.mark.parametrize(("classifier", "runs"), [("svm", 1), ("cnn", 2)])
@@ -225,7 +227,7 @@ def test_one_classifier_alone(classify: Classify, params: Callable[..., None], c
     found = classify()
     assert set(found["classifier"]) == {classifier}
     assert len(found) == runs * both["id"].nunique()
-    pd.testing.assert_frame_equal(chances(found).loc[classifier], chances(both).loc[classifier])
+    pd.testing.assert_frame_equal(probabilities(found).loc[classifier], probabilities(both).loc[classifier])
     assert len(pd.read_csv(curve("none"))) == (4 if classifier == "cnn" else 0)
 
 
@@ -234,7 +236,7 @@ def test_one_classifier_alone(classify: Classify, params: Callable[..., None], c
     [
         (
             {"classify.classifiers": ["svm", "cn"]},
-            "'classify.classifiers.1' is 'cn': Input should be 'svm', 'cnn' or 'ssl'",
+            "'classify.classifiers.1' is 'cn': Value error, expected one of svm, cnn, ssl",
         ),
         ({"classify.svm": {"c": [1], "gama": [1]}}, "'classify.svm.gama' is not known; did you mean 'gamma'?"),
         ({"classify.cnn.steps": "few"}, "'classify.cnn.steps' is 'few'"),
@@ -290,77 +292,80 @@ def test_budget_is_what_the_runs_did(classify: Classify) -> None:
     assert extra(rows[~rows["is_synthetic"]]) == {"extra_clips": 0, "extra_weight": 0}
 
 
-def test_speaker_normalisation_says_so(classify: Classify, params: Callable[..., None]) -> None:
-    """The names say it, the guard finds the statistics to be of all real clips; under another name that is a leak."""
+def test_speaker_normalisation_is_in_the_name(classify: Classify, params: Callable[..., None]) -> None:
+    """Statistics of all real clips are allowed under that name; under another name they are a leak."""
     plain = classify("cyclegan")
     params({"classify.normalisation": "speaker"})
     found = classify("cyclegan")
     assert set(found["classifier"]) == {"svm+speaker_norm", "cnn+speaker_norm"}
     assert set(plain["classifier"]) == {"svm", "cnn"}
     for classifier in ("svm", "cnn"):
-        normalised = chances(found).loc[classifier + predictions.BY_SPEAKER]
-        assert (normalised - chances(plain).loc[classifier]).abs().max().max() > 0.01
+        normalised = probabilities(found).loc[classifier + predictions.BY_SPEAKER]
+        assert (normalised - probabilities(plain).loc[classifier]).abs().max().max() > 0.01
     places = audit.Places(
         Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
     )
     assert audit.of_arm(places, "full-1", "cyclegan") == []
 
     said = manifest.metadata(predicted("cyclegan"))
-    silent = found.assign(classifier=found["classifier"].str.removesuffix(predictions.BY_SPEAKER))
+    renamed = found.assign(classifier=found["classifier"].str.removesuffix(predictions.BY_SPEAKER))
     runs = said["runs"].replace(predictions.BY_SPEAKER, "")
     used = {use: said[use] for use in rules.USES}
-    predictions.write(silent, predicted("cyclegan"), LABELS, "changed", runs=runs, **used)
+    predictions.write(renamed, predicted("cyclegan"), LABELS, "changed", runs=runs, **used)
     [leak] = audit.of_arm(places, "full-1", "cyclegan")
     assert leak.rule == rules.USES["scaled_by"]
-    # and the other way round: the name promises more than was done
+    # the other way round: the name claims it, the statistics are of train
     classify("cyclegan", change=None)
     some = {**used, "scaled_by": audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]}
     predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=said["runs"], **some)
     assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [rules.USES["scaled_by"]]
 
 
-def test_speaker_normalisation_hears_the_test_speakers_other_clips(
+def test_speaker_normalisation_uses_the_test_speakers_other_clips(
     classify: Classify, params: Callable[..., None]
 ) -> None:
     params({"classify.normalisation": "speaker", "classify.classifiers": ["cnn"]})
     plain = classify()
     fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
-    difference = (chances(fewer) - chances(plain).loc[chances(fewer).index]).abs().max(axis=1)
+    difference = (probabilities(fewer) - probabilities(plain).loc[probabilities(fewer).index]).abs().max(axis=1)
     assert difference.loc["cnn+speaker_norm"].max() > 1e-3
 
 
 def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network of random weights hears each clip once, however many arms there are."""
+    """Features of each clip are computed once for all arms."""
     from torchaudio import pipelines
     from torchaudio.models import wav2vec2_model
 
     monkeypatch.setattr(pipelines, "TINY_BASE", pipelines.Wav2Vec2Bundle("", TINY, 16_000, False, "Wav2Vec2"), False)
     torch.manual_seed(0)
     torch.save(wav2vec2_model(**TINY).state_dict(), "tiny.pth")
-    heard: list[int] = []
-    listen = Encoder._heard
-    monkeypatch.setattr(Encoder, "_heard", lambda self, samples: heard.append(len(samples)) or listen(self, samples))
+    computed: list[int] = []
+    compute = Encoder._computed
+    monkeypatch.setattr(
+        Encoder, "_computed", lambda self, samples: computed.append(len(samples)) or compute(self, samples)
+    )
     small = {"bundle": "TINY_BASE", "weights": "tiny.pth", "steps": 6, "batch": 8, "checkpoints": 2}
     params({"classify.classifiers": ["ssl"], **{f"classify.ssl.{key}": value for key, value in small.items()}})
     found = classify("none")
     rows = manifest.read(NONE, manifest.AUGMENTED)
-    assert len(heard) == len(rows)
+    assert len(computed) == len(rows)
     again = classify("none")
-    assert len(heard) == len(rows)
+    assert len(computed) == len(rows)
     pd.testing.assert_frame_equal(found, again)
     classify("cyclegan")
-    assert len(heard) == len(manifest.read(CYCLEGAN, manifest.AUGMENTED))
+    assert len(computed) == len(manifest.read(CYCLEGAN, manifest.AUGMENTED))
     assert sorted({(row.classifier, row.seed) for row in found.itertuples()}) == [("ssl", 0), ("ssl", 1)]
     assert budget.stated(manifest.metadata(predicted("none")))["runs"][0] == {
         **{"classifier": "ssl", "seed": 0, "steps": 6, "batch": 8, "checkpoints": 2}
     }
 
     given: list[ArmFeatures] = []
-    learn = runs.of_ssl
-    monkeypatch.setattr(runs, "of_ssl", lambda heard, *rest: given.append(heard) or learn(heard, *rest))
+    row = CLASSIFIERS["ssl"]
+    spied = replace(row, runs=lambda features, *rest: given.append(features) or row.runs(features, *rest))
+    monkeypatch.setitem(CLASSIFIERS, "ssl", spied)
     params({"classify.normalisation": "speaker"})
     assert set(classify("none")["classifier"]) == {"ssl+speaker_norm"}
-    layers = np.stack(given[0].arrays)
+    layers = np.concatenate(given[0].arrays)
     for own in rows.groupby(["partition", "speaker"]).indices.values():
         np.testing.assert_allclose(layers[own].mean(axis=0), 0, atol=1e-4)
 

@@ -1,8 +1,9 @@
-"""Clips that are segments of long files: every stage makes of them what it makes of clips in files of their own."""
+"""Clips that are segments of long files: every stage gives the same results as for clips in files of their own."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -12,11 +13,12 @@ import soundfile
 
 from pipeline.audio import decoding, preparation
 from pipeline.audio.preparation import AudioParams
+from pipeline.classification import ssl
 from pipeline.core import manifest, params, workers
 from pipeline.core.shards import Shard
 from pipeline.data.dataset import EmotionalSpeech
 from pipeline.leakage.rules import speakers_in_two_partitions
-from pipeline.stages import classify, train_vocoder
+from pipeline.stages import train_vocoder
 
 from .conftest import RATE, SPLIT, record, run_all
 
@@ -56,7 +58,7 @@ def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_p
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)
-        refuse_whole_files(patch)
+        forbid_whole_files(patch)
         shutil.copy(finished / "params.yaml", folder)
         record(Path("data/raw/demo"))
         cut_and_paste().to_csv(RAW / "clips.csv", index=False)
@@ -79,8 +81,8 @@ def project(segmented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
-def refuse_whole_files(patch: pytest.MonkeyPatch) -> None:
-    """Fail where a reader leaves out the times of a segment."""
+def forbid_whole_files(patch: pytest.MonkeyPatch) -> None:
+    """A reader that forgets the times decodes the whole file."""
     decoded = decoding.decoded
 
     def checked(file: Any, start: float | None = None, end: float | None = None, *more: float) -> Any:
@@ -115,20 +117,20 @@ def test_clips_are_those_of_files_of_their_own(project: Path, finished: Path) ->
 
 @pytest.mark.parametrize("folder", ["cyclegan/angry-neutral", "classical/all"])
 def test_synthetic_clips_are_files_of_their_own(project: Path, folder: str) -> None:
-    made = manifest.read(Path("data/synthetic/full-1", folder, manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
-    assert made["start"].isna().all() and made["end"].isna().all()
-    assert set(made["source_id"]) <= set(clips()["id"])
-    assert made["intelligibility"].notna().all()
-    for row in made.itertuples():
+    generated = manifest.read(Path("data/synthetic/full-1", folder, manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
+    assert generated["start"].isna().all() and generated["end"].isna().all()
+    assert set(generated["source_id"]) <= set(clips()["id"])
+    assert generated["intelligibility"].notna().all()
+    for row in generated.itertuples():
         assert decoding.read(Path(str(row.filepath))).sha256 == row.sha256
-        assert not set(Path(str(row.filepath)).name) & set('<>:"/\\|?*')  # what some system takes in no name
+        assert not set(Path(str(row.filepath)).name) & set('<>:"/\\|?*')  # forbidden in names on some systems
 
 
-def test_classical_clips_are_made_of_the_segment(project: Path) -> None:
-    made = manifest.read(Path("data/synthetic/full-1/classical/all", manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
-    source = clips().set_index("id").loc[made["source_id"], "duration"].to_numpy()
-    assert (made["duration"].to_numpy() < 1.3 * source).all()
-    assert made["intelligibility"].median() > 0.5
+def test_classical_clips_are_generated_of_the_segment(project: Path) -> None:
+    generated = manifest.read(Path("data/synthetic/full-1/classical/all", manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
+    source = clips().set_index("id").loc[generated["source_id"], "duration"].to_numpy()
+    assert (generated["duration"].to_numpy() < 1.3 * source).all()
+    assert generated["intelligibility"].median() > 0.5
 
 
 def test_assess_compares_with_the_segment(project: Path, finished: Path) -> None:
@@ -137,26 +139,30 @@ def test_assess_compares_with_the_segment(project: Path, finished: Path) -> None
 
 
 def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The readers of the ssl and of the training of a neural vocoder."""
-    refuse_whole_files(monkeypatch)
+    """The features of the ssl, and the training of a neural vocoder."""
+    forbid_whole_files(monkeypatch)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
     some = clips().iloc[[3, 20]]
     expected = [preparation.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
 
-    class Model:
+    class Identity:
         sampling_rate = RATE
+
+        def __init__(self, *given: Any) -> None: ...
 
         def features(self, key: str, samples: Callable[[], np.ndarray]) -> np.ndarray:
             return samples()
 
-    class Vocoder:
+    class Lengths:
         def f0(self, samples: np.ndarray) -> int:
             return len(samples)
 
-    layers: Any = classify._layers(some, cast(Any, Model()), prepared)
-    for wanted, found, segment in zip(expected, layers, manifest.segments(some), strict=True):
-        np.testing.assert_array_equal(found, wanted)
-        samples, length = train_vocoder._samples_and_f0(segment, prepared, cast(Any, Vocoder()))
+    monkeypatch.setattr(ssl, "Encoder", Identity)
+    resources = SimpleNamespace(device=None, cache=None, audio=prepared)
+    features = ssl.features(some, cast(Any, None), cast(Any, resources))
+    for wanted, found, segment in zip(expected, features, manifest.segments(some), strict=True):
+        np.testing.assert_array_equal(found[0], wanted)
+        samples, length = train_vocoder._spoken(segment, prepared, cast(Any, Lengths()))
         np.testing.assert_array_equal(samples, wanted)
         assert length == len(wanted) < 1.5 * RATE
 
@@ -165,7 +171,7 @@ def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.M
 def test_export_and_its_readers(
     project: Path, monkeypatch: pytest.MonkeyPatch, change_params: Callable[..., None], arm: str
 ) -> None:
-    refuse_whole_files(monkeypatch)
+    forbid_whole_files(monkeypatch)
     change_params({"arms": ["none", arm]})
     run_all((name, {**SPLIT, "arm": arm}) for name in ("augment", "classify"))
     rows = manifest.read(AUGMENTED / f"{arm}.parquet", manifest.AUGMENTED)

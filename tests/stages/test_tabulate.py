@@ -17,7 +17,7 @@ Stage = Callable[..., Result]
 
 
 def assessed(split: str, *rows: dict[str, Any]) -> None:
-    known = {"source": "sad", "target": "angry", "speaker": "ann", "takes": 1}
+    known = {"source": "sad", "target": "angry", "speaker": "ann", "references": 1}
     table = [known | {"id": str(number)} | row for number, row in enumerate(rows)]
     manifest.write(table, Path(f"data/assessed/{split}.parquet"), ASSESSED, "")
 
@@ -25,9 +25,9 @@ def assessed(split: str, *rows: dict[str, Any]) -> None:
 @pytest.fixture
 def folds(stage: Stage) -> Stage:
     """Two of them, and one that params.yaml does not name."""
-    takes = [{"what": "source", "mcd_db": 8.0}, {"what": "second_reference", "mcd_db": 4.0}]
-    assessed("full-1", *takes, {"what": "converted", "mcd_db": 7.0, "heard": "sad", "identified": "ann"})
-    assessed("full-3", *takes, {"what": "converted", "mcd_db": 6.0, "heard": "angry", "identified": "bob"})
+    ends = [{"what": "unconverted", "mcd_db": 8.0}, {"what": "second_reference", "mcd_db": 4.0}]
+    assessed("full-1", *ends, {"what": "converted", "mcd_db": 7.0, "recognised": "sad", "identified": "ann"})
+    assessed("full-3", *ends, {"what": "converted", "mcd_db": 6.0, "recognised": "angry", "identified": "bob"})
     assessed("full-2", {"what": "converted", "mcd_db": 99.0, "target": "happy"})
     return stage
 
@@ -40,12 +40,12 @@ def test_numbers_of_all_folds(folds: Stage) -> None:
     assert list(numbers) == ["full"]
     assert list(numbers["full"]) == ["sad_to_angry", "mean"]
     assert numbers["full"]["sad_to_angry"] == {
-        "mcd_db": {"source": 8.0, "converted": 6.5, "second_reference": 4.0},
+        "mcd_db": {"unconverted": 8.0, "converted": 6.5, "second_reference": 4.0},
         "recognition_accuracy": {"converted": 0.5},
         "speaker_identification": {"converted": 0.5},
         "gap_closed": 0.375,
     }
-    assert "full: mcd_db source 8.000, converted 6.500, second_reference 4.000" in result.output
+    assert "full: mcd_db unconverted 8.000, converted 6.500, second_reference 4.000" in result.output
     assert "nothing about real speech" in result.output
 
 
@@ -55,7 +55,7 @@ def test_table(folds: Stage) -> None:
     assert list(table) == ["scenario", "source", "target", "what", *FIGURES]
     by_what = table.set_index(["scenario", "source", "target", "what"])["mcd_db"].to_dict()
     place = ("full", "sad", "angry")
-    assert by_what == {(*place, "converted"): 6.5, (*place, "second_reference"): 4.0, (*place, "source"): 8.0}
+    assert by_what == {(*place, "converted"): 6.5, (*place, "second_reference"): 4.0, (*place, "unconverted"): 8.0}
 
 
 def test_same_bytes_twice(folds: Stage) -> None:

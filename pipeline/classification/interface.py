@@ -1,0 +1,103 @@
+"""The interface of classifiers: features of an arm's clips go in, runs with predicted probabilities come out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from pipeline.audio.preparation import AudioParams
+from pipeline.classification.training import Clips, Curve
+from pipeline.core import hardware, manifest
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.shards import Shards
+
+HELD_OUT = ("valid", "test")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Inputs that all classifiers share."""
+
+    features: Path  # folder of the corpora's stored features
+    cache: Path  # folder for features that a classifier computes itself
+    audio: AudioParams
+    hardware: HardwareParams
+    device: torch.device
+    classes: int  # number of emotions
+    seeds: Mapping[int, int]  # of the runs: seed of params.yaml → seed derived from it for the split
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """Mixed precision for forward passes."""
+        return hardware.autocast(self.hardware, self.device)
+
+
+@dataclass(frozen=True)
+class ArmFeatures:
+    """Features of all clips of an arm."""
+
+    rows: pd.DataFrame  # partition, weight, is_synthetic, and label, the index of the class
+    arrays: Sequence[np.ndarray]  # one a clip
+
+    def among(self, *partitions: str) -> "ArmFeatures":
+        """Clips of some partitions."""
+        chosen = self.rows["partition"].isin(partitions).to_numpy()
+        return ArmFeatures(self.rows[chosen], list(compress(self.arrays, chosen)))
+
+    def real(self) -> list[Tensor]:
+        """Arrays of the real clips."""
+        is_real = ~self.rows["is_synthetic"]
+        return [torch.from_numpy(array) for array in compress(self.arrays, is_real)]
+
+    def for_network(self) -> Clips:
+        """The same as tensors."""
+        columns = (torch.tensor(self.rows[name].to_numpy()) for name in ("label", "weight"))
+        return Clips([torch.from_numpy(array) for array in self.arrays], *columns)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Predictions of one run for the valid and test clips, and its budget."""
+
+    seed: int
+    probabilities: np.ndarray  # (clips, classes)
+    spent: dict[str, int]  # as in `pipeline.classification.budget`
+    curve: Curve
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """One row of `pipeline.classification.classifiers.CLASSIFIERS`.
+
+    `features` gives an array of each clip, (rows, …); speaker normalisation standardises over rows. `runs` learns from
+    the train partition, selects on valid, and predicts valid and test. Both take the classifier's own params.
+    """
+
+    params: type[Any]  # its section of params.yaml
+    features: Callable[[pd.DataFrame, Any, Resources], Sequence[np.ndarray]]
+    runs: Callable[[ArmFeatures, Any, Resources], Iterable[Run]]
+
+
+def partitions(features: ArmFeatures) -> tuple[ArmFeatures, ArmFeatures, ArmFeatures]:
+    """Clips to train on, to select on, and to predict (valid and test)."""
+    return features.among("train"), features.among("valid"), features.among(*HELD_OUT)
+
+
+def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
+    """A stored array of each clip.
+
+    Args:
+        clips: rows of `manifest.AUGMENTED`
+        features: folder of the corpora's shards of real clips; those of synthetic clips lie beside them
+        name: of the arrays
+    """
+    is_new = clips["is_synthetic"] & (clips["generator"] != manifest.REPEATED)
+    beside = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_new, "filepath"]}
+    shards = Shards(sorted(beside | {features / corpus for corpus in clips.loc[~is_new, "corpus"]}))
+    return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]

@@ -1,0 +1,78 @@
+"""Scores and gains as sentences for the terminal."""
+
+from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.metrics import Performance
+from pipeline.evaluation.significance import POWER, Interval
+
+
+def signed(fraction: float) -> str:
+    """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
+    points = round(100 * fraction, 1)
+    return f"{points:+.1f}".replace("-", "−") if points else "0.0"
+
+
+def signed_range(interval: Interval) -> str:
+    """An interval in points: `−0.8 … +1.4`."""
+    return f"{signed(interval[0])} … {signed(interval[1])}"
+
+
+def too_few(speakers: int, least: int) -> str:
+    """`too few speakers (4 of at least 8)`, or an empty string where they are enough."""
+    return f"too few speakers ({speakers} of at least {least})" if speakers < least else ""
+
+
+def score_in_words(arm: str, found: Performance, least: int) -> str:
+    """UAR of an arm: `none 0.598 UAR, 8 speakers`.
+
+    Args:
+        arm: its name
+        found: its scores
+        least: fewer speakers than this are called too few
+    """
+    speakers = len(found.speakers)
+    words = f"{arm} {found.speakers['uar'].mean():.3f} UAR, {speakers} speaker{'s' if speakers > 1 else ''}"
+    return ": ".join(filter(None, [words, too_few(speakers, least)]))
+
+
+def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | None, least: int) -> str:
+    """UAR and its gain: `cyclegan 0.612, none 0.598: no detectable effect: +1.4 points UAR, 95 % interval …`.
+
+    An effect is reported where the interval over speakers excludes zero and p is at most 1 − confidence; in the
+    primary family p is Holm's. Where the interval over folds does not exclude zero too, the effect is called not
+    significant across folds. With too few speakers only the numbers are given.
+
+    Args:
+        arm: its name
+        reference: name of the arm that it is compared with
+        found: both arms
+        holm: adjusted p, for a comparison of the primary family
+        least: fewer speakers than this are called too few
+    """
+    gain, few = found.gains["uar"], too_few(len(found.arm.speakers), least)
+    scores = ", ".join(
+        f"{name} {performance.speakers['uar'].mean():.3f}"
+        for name, performance in ((arm, found.arm), (reference, found.reference))
+    )
+    points, caution = f"{signed(gain.mean)} points UAR", f": {few}" if few else ""
+    if gain.interval is None or gain.p is None or gain.detectable is None:
+        return f"{scores}: {points}, one speaker gives no interval{caution}"
+    over_folds = ""
+    effect = "" if few else "no detectable effect: "
+    p = gain.p if holm is None else holm
+    if not few and _excludes_zero(gain.interval) and p <= 1 - gain.confidence:
+        effect = "gain of " if gain.mean > 0 else "loss of "
+        points = points.removeprefix("−")
+        if gain.fold_interval is None or not _excludes_zero(gain.fold_interval):
+            points += ", not significant across folds"
+    if gain.fold_interval is not None:
+        over_folds = f" (over folds {signed_range(gain.fold_interval)})"
+    family = "exploratory" if holm is None else f"{holm:.3f} by Holm"
+    return (
+        f"{scores}: {effect}{points}, {100 * gain.confidence:g} % interval {signed_range(gain.interval)}{over_folds}, "
+        f"{len(gain.values)} speakers, p {gain.p:.3f} ({family}), "
+        f"{100 * POWER:g} % power for {100 * gain.detectable:.1f}{caution}"
+    )
+
+
+def _excludes_zero(interval: Interval) -> bool:
+    return interval[0] > 0 or interval[1] < 0

@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.evaluation import metrics, wording
+from pipeline.evaluation.comparison import Comparison
+from pipeline.evaluation.metrics import Performance
+
+
+def performance(scores, folds=2):
+    names = [f"s{number}" for number in range(len(scores))]
+    speakers = pd.DataFrame({name: pd.Series(scores, names) for name in metrics.SCORES})
+    folds = pd.Series([number % folds for number in range(len(scores))], names)
+    return Performance(10, 1, speakers, pd.DataFrame(), folds, pd.Series(), pd.Series(), 0.1)
+
+
+def words(gains, holm=None, least=8, folds=2):
+    found = Comparison(performance(np.add(0.5, gains), folds), performance(np.full(len(gains), 0.5), folds), 0.95)
+    return wording.gain_in_words("cyclegan", "none", found, holm, least)
+
+
+SURE = [0.02, 0.02, 0.03, 0.03] * 2  # +2.5 ± 0.4, the same in both folds
+UNSURE = [0.02, 0.05] * 4  # +3.5 ± 1.3, but the folds differ
+CLOSE = [0.0, 0.0, 0.0, 0.03, 0.03, 0.03, 0.03, 0.0]
+NEITHER = [0.02, 0.02, -0.01, -0.01] * 2
+
+
+@pytest.mark.parametrize(
+    ("gains", "holm", "expected"),
+    [
+        (
+            SURE,
+            None,
+            "cyclegan 0.525, none 0.500: gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 (over folds +2.5 … +2.5), "
+            "8 speakers, p 0.008 (exploratory), 80 % power for 0.6",
+        ),
+        (np.negative(SURE), None, "none 0.500: loss of 2.5 points UAR, 95 % interval −2.9 … −2.1 (over folds −2.5 "),
+        (SURE, 0.04, ": gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 "),
+        (SURE, 0.04, "p 0.008 (0.040 by Holm)"),
+        (SURE, 0.06, "no detectable effect: +2.5 points UAR, 95 % interval +2.1 … +2.9"),  # not after Holm's correction
+        (
+            UNSURE,
+            None,
+            "+3.5 points UAR, not significant across folds, 95 % interval +2.2 … +4.8 (over folds −15.6 … +22.6)",
+        ),
+        (CLOSE, None, "no detectable effect: +1.5 points UAR, 95 % interval +0.2 … +2.8 "),  # p is too large
+        (NEITHER, 0.2, "no detectable effect: +0.5 points UAR, 95 % interval −0.8 … +1.8 "),
+        (SURE[:4], None, "none 0.500: +2.5 points UAR, 95 % interval +1.6 … +3.4 (over folds "),  # without a verdict
+        (SURE[:4], None, "80 % power for 1.2: too few speakers (4 of at least 8)"),
+        (
+            [0.02],
+            None,
+            "+2.0 points UAR, one speaker gives no interval: too few speakers (1 of at least 8)",
+        ),
+    ],
+)
+def test_gain_in_words(gains, holm, expected):
+    assert expected in words(gains, holm)
+
+
+def test_a_gain_of_one_fold_is_not_significant_across_folds():
+    assert ": gain of +2.5 points UAR, not significant across folds, 95 % interval +2.1 … +2.9, 8 " in words(
+        SURE, folds=1
+    )
+
+
+def test_score_in_words():
+    assert wording.score_in_words("none", performance(np.full(8, 0.5)), 8) == "none 0.500 UAR, 8 speakers"
+    few = "none 0.500 UAR, 1 speaker: too few speakers (1 of at least 8)"
+    assert wording.score_in_words("none", performance(np.full(1, 0.5)), 8) == few
