@@ -61,10 +61,11 @@ def test_a_short_pause_is_within_an_utterance() -> None:
 
 
 def test_a_knock_does_not_make_silence_of_speech() -> None:
-    """Only the loudest vowels are within 30 dB of it."""
-    soft = np.concatenate([room(1), 0.1 * voice(), 0.02 * voice(), 0.1 * voice(), room(1)])
+    """Only the loudest vowels are within 30 dB of it, and the room is not quiet."""
+    noise = 4 * NOISE
+    soft = np.concatenate([room(1, noise), 0.1 * voice(), 0.01 * voice(), 0.1 * voice(), room(1, noise)])
     spoken = np.concatenate([soft] * 10)
-    knock = np.concatenate([np.resize(np.array([0.3, -0.3], np.float32), 800), room(1)])
+    knock = np.concatenate([np.resize(np.array([0.3, -0.3], np.float32), 800), room(1, noise)])
     without, beside = spans(spoken, RATE, 30, 0.1), spans(np.concatenate([spoken, knock, spoken]), RATE, 30, 0.1)
     assert len(without) == 10
     assert len(beside) == 20
