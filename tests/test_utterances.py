@@ -27,7 +27,7 @@ def seconds(places: list[tuple[int, int]], rate: int = RATE) -> np.ndarray:
 def test_utterances_and_pauses(rate: int) -> None:
     pause = np.zeros(rate, np.float32)
     found = spans(np.concatenate([pause, voice(1, rate), pause, pause, 0.1 * voice(0.5, rate)]), rate, 30, 0.1)
-    np.testing.assert_allclose(seconds(found, rate), [[1, 2], [4, 4.5]], atol=0.03)
+    np.testing.assert_allclose(seconds(found, rate), np.array([[1, 2], [4, 4.5]]), atol=0.03)
 
 
 @pytest.mark.parametrize("silence", [0.0, 0.2, 1.0])
