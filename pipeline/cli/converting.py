@@ -1,5 +1,6 @@
 """`emocycle convert`: a person's own recordings, converted by the pairs that were trained for a split."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import soundfile
 import soxr
 import torch
 
-from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioError, AudioParams, Recording
+from pipeline.audio import recordings, utterances
+from pipeline.audio.recordings import AudioError, AudioParams
 from pipeline.conversion.converter import Converter
 from pipeline.core import hardware, manifest, models, params
 from pipeline.core.files import atomic_write
@@ -84,32 +85,46 @@ class Conversion:
         sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
         if isinstance(params_error := ingestion.accept(sound, self.usable), AudioError):
             raise AudioError(params_error.reason, f"{params_error.detail}{mixed}")
-        wave = soxr.resample(recording.samples, recording.sampling_rate, self.prepared.sampling_rate)
-        heard = recordings.prepare(wave, self.prepared.sampling_rate, self.prepared)
-        source, words = self._source(heard)
+        samples, rate = recording.samples, recording.sampling_rate
+        places = utterances.spans(samples, rate, self.prepared.trim_db, self.usable.min_duration_s)
+        spoken = [samples[start:stop] for start, stop in places]
+        source, words = self._source(spoken, rate)
         words += mixed
         if source == self.target:
-            _write(out, recording.samples, recording.sampling_rate)
+            _write(out, [samples], rate)
             return f"{words}: emotion left as it is"
         try:
             converter = self.pairs.converter(source, self.target)
         except ConvertError as error:
             raise ConvertError(f"{words}, but {error}; or say --from") from None
-        as_in_training = wave * (np.abs(heard).max() / np.abs(wave).max())  # no trimming cuts the loudest sample
-        features = self.voice.analyse(as_in_training)
-        converted = converter.convert(features, source, self.target, self.bounds_hz, intensity=self.intensity)
-        made = soxr.resample(self.voice.synthesise(converted), self.prepared.sampling_rate, recording.sampling_rate)
-        made = made[: round(len(recording.samples) * len(converted.f0_hz) / len(features.f0_hz))]
-        _write(out, recordings.level(made, _level_db(recording)), recording.sampling_rate)
-        return f"{words}: made {self.intensity + ' ' if self.intensity else ''}{self.target}"
+        made = (self._converted(utterance, rate, converter, source) for utterance in spoken)
+        _write(out, list(utterances.spliced(samples, places, made, rate)), rate)
+        speech_s = sum(map(len, spoken)) / rate
+        found = f"{len(places):,} utterance{'s' * (len(places) > 1)}, {speech_s:,.1f} of {recording.duration:,.1f} s"
+        return f"{words}: made {self.intensity + ' ' if self.intensity else ''}{self.target}, {found}"
 
-    def _source(self, heard: np.ndarray) -> tuple[str, str]:
-        """Emotion of a prepared clip, and words for where that comes from."""
+    def _converted(self, utterance: np.ndarray, sampling_rate: int, converter: Converter, source: str) -> np.ndarray:
+        """An utterance, converted; as loud as it was, and longer or shorter as the emotion is, (samples,)."""
+        features = self.voice.analyse(self._as_in_training(utterance, sampling_rate))
+        converted = converter.convert(features, source, self.target, self.bounds_hz, intensity=self.intensity)
+        made = soxr.resample(self.voice.synthesise(converted), self.prepared.sampling_rate, sampling_rate)
+        made = made[: round(len(utterance) * len(converted.f0_hz) / len(features.f0_hz))]
+        return recordings.level(made, _level_db(utterance)).astype(np.float32)
+
+    def _as_in_training(self, utterance: np.ndarray, sampling_rate: int) -> np.ndarray:
+        """An utterance as `prepare` makes it; it has no silent ends to trim."""
+        wave = soxr.resample(utterance, sampling_rate, self.prepared.sampling_rate)
+        return recordings.level(wave, self.prepared.level_db).astype(np.float32)
+
+    def _source(self, spoken: Sequence[np.ndarray], sampling_rate: int) -> tuple[str, str]:
+        """Emotion of a recording's utterances, and words for where that comes from."""
         if self.source is not None:
             return self.source, self.source
         assert self.judge is not None
-        statistics = gate.statistics(heard, self.prepared.sampling_rate)
-        probabilities = self.judge.probabilities(statistics[None])[0]
+        clips = (self._as_in_training(utterance, sampling_rate) for utterance in spoken)
+        statistics = np.stack([gate.statistics(clip, self.prepared.sampling_rate) for clip in clips])
+        lengths = [len(utterance) for utterance in spoken]
+        probabilities = np.average(self.judge.probabilities(statistics), axis=0, weights=lengths)
         emotion = self.judge.emotions[probabilities.argmax()]
         return emotion, f"heard as {emotion}, {probabilities.max():.0%}"
 
@@ -223,22 +238,26 @@ def _files(given: Path, out: Path) -> list[tuple[Path, Path]]:
     return found
 
 
-def _level_db(recording: Recording) -> float:
-    """Root mean square of a recording that is not silent [dB re full scale]."""
-    return float(10 * np.log10(np.mean(np.square(recording.samples, dtype=np.float64))))
+def _level_db(samples: np.ndarray) -> float:
+    """Root mean square of samples that are not all zero [dB re full scale]."""
+    return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def _write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
-    """Write a file in the format of its suffix, lowered where it would clip."""
-    limited = recordings.peak_limited(samples)
+def _write(path: Path, pieces: Sequence[np.ndarray], sampling_rate: int) -> None:
+    """Write a file, piece after piece, in the format of its suffix; all is lowered where some of it would clip."""
+    peak = max(float(np.max(np.abs([piece.min(), piece.max()]))) for piece in pieces if len(piece))
+    if not np.isfinite(peak):
+        raise AudioError("not finite", "its conversion has samples that are NaN or infinite")
+    gain = np.float32(min(1.0, recordings.PEAK / max(peak, 1e-9)))
     try:
         form = FORMATS[path.suffix.lower()]
         with (
             atomic_write(path) as temporary,
             soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file,
         ):
-            for start in range(0, len(limited), BLOCK):
-                file.write(limited[start : start + BLOCK])
+            for piece in pieces:
+                for start in range(0, len(piece), BLOCK):
+                    file.write(gain * piece[start : start + BLOCK])
     except soundfile.LibsndfileError as error:
         detail = f"cannot be written as {path.suffix} at {sampling_rate:,} Hz: {error.error_string}"
         raise AudioError("unwritable", detail) from None
