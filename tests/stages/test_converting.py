@@ -61,7 +61,9 @@ def test_a_file() -> None:
     """As loud as before, and as high as the emotion is: the corpus's angry voices are 1.18 times as high."""
     result = convert(NEUTRAL, "out/angry.wav", "--to", "angry", "--from", "neutral")
     assert result.exit_code == 0, result.output
-    assert result.output == f"{NEUTRAL}: neutral: made angry, 1 utterance, 0.4 of 0.5 s: out/angry.wav\n"
+    assert (
+        result.output == f"{NEUTRAL}: given as neutral; converted to angry, 1 utterance, 0.4 of 0.5 s: out/angry.wav\n"
+    )
     before, after = made(NEUTRAL), made("out/angry.wav")
     assert rms(after) == pytest.approx(rms(before), rel=0.01)
     assert f0_hz(after) == pytest.approx(1.18 * f0_hz(before), rel=0.03)
@@ -70,7 +72,7 @@ def test_a_file() -> None:
 @pytest.mark.parametrize(("intensity", "share"), [("low", 0.5), ("high", 1.5)])
 def test_intensity(intensity: str, share: float) -> None:
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral", "--intensity", intensity)
-    assert f"made {intensity} angry" in result.output
+    assert f"converted to {intensity} angry" in result.output
     assert f0_hz(made("out.wav")) == pytest.approx(1.18**share * f0_hz(made(NEUTRAL)), rel=0.03)
 
 
@@ -97,9 +99,9 @@ def test_pauses_are_kept_and_speech_is_slower_or_faster(monkeypatch: pytest.Monk
     soundfile.write("in.wav", given, RATE, subtype="FLOAT")
     [first, second] = spans(given, RATE, 30, 0.1)
     for rate in (1.0, 1.5):
-        monkeypatch.setattr("pipeline.prosody.Prosody.rate", lambda *given, rate=rate: rate)
+        monkeypatch.setattr("pipeline.conversion.prosody.Prosody.rate", lambda *given, rate=rate: rate)
         result = convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
-        assert "made angry, 2 utterances, " in result.output
+        assert "converted to angry, 2 utterances, " in result.output
         after = made("out.wav")
         spoken_s = sum(stop - start for start, stop in (first, second))
         assert len(after) == pytest.approx(len(given) + (rate - 1) * spoken_s, abs=100)
@@ -154,7 +156,7 @@ def test_features_that_the_pairs_do_not_know(
     change_params({key: value})
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
     assert result.exit_code == 1
-    assert "/angry-neutral: trained with other 'audio' or 'vocoder' than params.yaml; " in result.output
+    assert "/angry-neutral: was trained with another 'audio' or 'vocoder' than in params.yaml; " in result.output
     assert not Path("out.wav").exists()
 
 
@@ -177,7 +179,7 @@ def test_channels_are_mixed_and_that_is_said() -> None:
     spoken = made(NEUTRAL)
     soundfile.write("stereo.wav", np.stack([spoken, 0 * spoken], axis=1), RATE)
     result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    assert "stereo.wav: neutral, 2 channels mixed: made angry, 1 utterance" in result.output
+    assert "stereo.wav: given as neutral; 2 channels mixed; converted to angry, 1 utterance" in result.output
     assert rms(made("out.wav")) == pytest.approx(rms(spoken) / 2, rel=0.01)
 
 
@@ -210,8 +212,8 @@ def test_formats() -> None:
 def test_the_source_is_guessed() -> None:
     result = convert(NEUTRAL, "angry.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
-    words, _, percent = result.output.partition("heard as neutral, ")
-    assert words == f"{NEUTRAL}: " and 33 < int(percent.partition("%")[0]) <= 100
+    words, _, percent = result.output.partition("recognised as neutral (")
+    assert words == f"{NEUTRAL}: " and 33 < int(percent.partition(" %)")[0]) <= 100
     convert(NEUTRAL, "said.wav", "--to", "angry", "--from", "neutral")
     np.testing.assert_array_equal(made("angry.wav"), made("said.wav"))
 
@@ -231,7 +233,7 @@ def test_the_judge_hears_train_clips_alone(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_so_already_is_left_as_it_is() -> None:
     result = convert(ANGRY, "out.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
-    assert "heard as angry, " in result.output and ": emotion left as it is: out.wav" in result.output
+    assert "recognised as angry (" in result.output and "; emotion unchanged: out.wav" in result.output
     np.testing.assert_allclose(made("out.wav"), made(ANGRY), atol=2**-15)
 
 
@@ -252,8 +254,8 @@ def test_a_folder() -> None:
         result = convert("in", "in/out", "--to", "angry", "--from", "neutral")
         assert result.exit_code == 1
         for line in (
-            "in/a.wav: neutral: made angry, 1 utterance, 0.4 of 0.5 s: in/out/a.wav\n",
-            "in/deep/b.flac: neutral: made angry, 1 utterance, 0.4 of 0.5 s: in/out/deep/b.flac\n",
+            "in/a.wav: given as neutral; converted to angry, 1 utterance, 0.4 of 0.5 s: in/out/a.wav\n",
+            "in/deep/b.flac: given as neutral; converted to angry, 1 utterance, 0.4 of 0.5 s: in/out/deep/b.flac\n",
             "in/silent.wav: left out: peaks at 0",
             "in/tiny.wav: left out: lasts 0.050 s, expected 0.100 s or more\n",
             "in/broken.wav: left out: not decodable as audio",
@@ -275,19 +277,19 @@ def test_a_file_into_a_folder() -> None:
     ("arguments", "message"),
     [
         ([NEUTRAL, "out.wav", "--to", "angri"], f"--to angri: no pair of {PAIRS} has it; did you mean 'angry'?"),
-        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: no pair angry-sad was trained; there are "),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: pair angry-sad was not trained, only "),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "happy"], f"--from happy: no pair of {PAIRS} has it"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "neutrl"], f"--from neutrl: no pair of {PAIRS} has it; did you"),
         (
             [ANGRY, "out.wav", "--to", "sad"],
-            "no pair angry-sad was trained; there are angry-neutral, neutral-sad; or say",
+            "pair angry-sad was not trained, only angry-neutral, neutral-sad; or add --from",
         ),
         ([NEUTRAL, "out.wav", "--to", "sad", "--split", "full-2"], "models/cyclegan/full-2: no pair was trained; `dvc"),
         ([NEUTRAL, NEUTRAL, "--to", "sad"], f"{NEUTRAL}: would be overwritten by its conversion"),
         (["data/raw/demo", "data/raw/demo", "--to", "sad"], "would be overwritten by its conversion"),
-        (["data/raw", "out.wav", "--to", "sad"], "out.wav: data/raw is a folder, so expected another"),
-        (["data/raw", "params.yaml", "--to", "sad"], "params.yaml: data/raw is a folder, so expected another"),
-        (["models", "out", "--to", "sad"], "models: holds no audio file; expected .aif, .aiff, .flac"),
+        (["data/raw", "out.wav", "--to", "sad"], "out.wav: expected a folder, as data/raw is one"),
+        (["data/raw", "params.yaml", "--to", "sad"], "params.yaml: expected a folder, as data/raw is one"),
+        (["models", "out", "--to", "sad"], "models: has no audio file; expected .aif, .aiff, .flac"),
         ([NEUTRAL, "out.m4a", "--to", "sad"], "out.m4a: cannot be written; expected .aif, .aiff"),
         (["gone.wav", "out.wav", "--to", "sad"], "'gone.wav' does not exist"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--intensity", "extreme"], "'extreme' is not one of"),
@@ -312,7 +314,7 @@ def test_channels_that_cancel_each_other_out() -> None:
     spoken = made(NEUTRAL)
     soundfile.write("stereo.wav", np.stack([spoken, -spoken], axis=1), RATE)
     result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    assert "stereo.wav: left out: peaks at 0, expected" in result.output and ", 2 channels mixed" in result.output
+    assert "stereo.wav: left out: peaks at 0, expected" in result.output and "; 2 channels mixed" in result.output
 
 
 def test_a_format_that_has_not_the_rate() -> None:
@@ -347,6 +349,6 @@ def test_the_emotion_of_a_long_recording_is_that_of_its_utterances() -> None:
     for name, times in (("one.wav", 1), ("many.wav", 5)):
         soundfile.write(name, np.concatenate([pause, *[spoken, pause] * times]), RATE)
     one, many = (convert(name, "out.wav", "--to", "angry").output for name in ("one.wav", "many.wav"))
-    assert "many.wav: heard as neutral, " in many and "5 utterances" in many
-    said = [int(output.partition("heard as neutral, ")[2].partition("%")[0]) for output in (one, many)]
+    assert "many.wav: recognised as neutral (" in many and "5 utterances" in many
+    said = [int(output.partition("recognised as neutral (")[2].partition(" %)")[0]) for output in (one, many)]
     assert said[1] == said[0]
