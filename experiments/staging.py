@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli import sweep
+from pipeline.cli import workspace
 
 
 def changed(changes: Mapping[str, Any], out: Path) -> Path:
     """Path of a copy of params.yaml with changed keys (`section.key`) and one thread."""
     out.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile("params.yaml", out)
-    sweep.change(out, {"hardware.threads": 1, **changes}, out)
+    workspace.change_params(out, {"hardware.threads": 1, **changes})
     return out
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from ruamel.yaml import YAML
 
 from pipeline.corpora.ravdess import EMOTIONS
 
@@ -62,20 +61,12 @@ def ravdess_tree() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def change_params() -> Callable[[dict[str, Any]], None]:
-    """Function that changes params.yaml in the current directory."""
+    """Function that changes params.yaml in the current directory; keys have dots between levels and must exist."""
 
     def change(changes: dict[str, Any]) -> None:
-        """Change params.yaml in the current directory; the keys, with dots between levels, must be there."""
-        yaml = YAML()
-        params = yaml.load(Path("params.yaml"))
-        for key, value in changes.items():
-            *sections, last = key.split(".")
-            section = params
-            for name in sections:
-                section = section[name]
-            assert last in section, f"params.yaml has no '{key}'"
-            section[last] = value
-        yaml.dump(params, Path("params.yaml"))
+        from pipeline.cli import workspace
+
+        workspace.change_params(Path("params.yaml"), changes)
 
     return change
 

@@ -1,30 +1,34 @@
-"""The workspace as a person leaves it: params.yaml, data/raw, and what is wrong with them before `dvc repro` starts."""
+"""The files of a workspace that commands share, DVC's commands, and all checks of params.yaml and data/raw."""
 
 import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import click
+from ruamel.yaml import YAML
 
 from pipeline.augmentation.arms import ARMS, COPIES, GENERATORS, converts
+from pipeline.cli.main import sections
 from pipeline.conversion import pairs
-from pipeline.core import manifest, params
-from pipeline.core.files import atomic_write
+from pipeline.core import params
 from pipeline.core.manifest import EMOTIONS, REPEATED
-from pipeline.corpora import AGREED_FOLDS, CORPORA, DEMO, expected, ingestion
+from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
-from pipeline.data import splits
-from pipeline.data.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly, SplitParams
-from pipeline.leakage import audit
-from pipeline.leakage.rules import Leak
+from pipeline.data.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly
+from pipeline.evaluation.results import BASELINE
 
-BASELINE = "none"  # the arm that others are compared with
+PARAMS = Path("params.yaml")
+RAW = Path("data/raw")
+DATA = Path("data")
+MODELS = Path("models")
+EXPERIMENTS = Path("experiments")
+COMMIT = Path("commit.txt")  # in the folder of a record: commit of the code that produced it
+
 LISTS = (
     *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "arms"),
     "emotions",
@@ -32,137 +36,119 @@ LISTS = (
 )
 MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "classify.seeds")
 
-Values = Mapping[str, Any]  # key of params.yaml, dots between levels → what stands there; only keys that are right
+Values = Mapping[str, Any]  # key of params.yaml, dots between levels → its value; only keys with a valid value
 
 
 class WorkspaceError(click.ClickException):
-    """The workspace is not as asked, or what was asked would lose something."""
+    """The workspace is invalid or incomplete, or files would be lost."""
 
 
-def problems(
-    path: Path, raw: Path, sections: Values, elsewhere: Mapping[str, Path] = MappingProxyType({})
-) -> list[str]:
-    """All that would stop `dvc repro`, as far as params.yaml and the folders of the corpora show it.
+def check(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType({})) -> None:
+    """Print that the workspace is valid.
 
     Args:
         path: params.yaml
-        raw: folder of the corpora's folders
-        sections: what params.yaml must have: key, dots between levels → a type or a `params.section`
-        elsewhere: corpora that are to be linked → their folders, which count in place of those in `raw`
+        folders: as for `problems`
 
     Raises:
-        ParamsError: there is no params.yaml, or it is not YAML
+        WorkspaceError: lists all problems
     """
-    values, said = _loaded(path, sections)
+    if found := problems(path, folders):
+        lines = "".join(f"\n  - {line}" for line in found)
+        raise WorkspaceError(f"{len(found)} problem{'s' * (len(found) > 1)} to solve first:{lines}")
+    click.echo(f"{path} and {RAW} are valid")
+
+
+def problems(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType({})) -> list[str]:
+    """All errors in params.yaml and in the folders of the corpora that would stop `dvc repro`.
+
+    Args:
+        path: params.yaml
+        folders: folders of corpora that are not in `RAW` yet
+
+    Raises:
+        ParamsError: the file is missing, or not YAML
+    """
+    values, errors = _loaded(path)
     if "classify" in values:
         of_classify = ("classifiers", "names", "known", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
-    if isinstance(tables := params.read(path).get("tables"), dict):  # whatever else is wrong there, these have a table
+    if isinstance(tables := params.read(path).get("tables"), dict):  # also where another part of a table is invalid
         values["tables.names"] = set(tables)
     for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _weights):
-        said += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
+        errors += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
-    return said + [
-        line
-        for corpus in values.get("corpora", ())
-        for line in _raw(corpus, elsewhere.get(corpus, raw / corpus), tables)
+    return errors + [
+        line for corpus in values.get("corpora", ()) for line in _raw(corpus, folders.get(corpus, RAW / corpus), tables)
     ]
 
 
-def misfits(path: Path, sections: Values) -> list[str]:
-    """What a params.yaml has or lacks against the schema; arguments and errors as for `problems`."""
-    return _loaded(path, sections)[1]
+def schema_errors(path: Path) -> list[str]:
+    """Unknown keys, missing keys and invalid values of a params.yaml; errors as for `problems`."""
+    return _loaded(path)[1]
 
 
-def to_link(wanted: str, raw: Path, tables: Collection[str]) -> tuple[str, Path]:
-    """A corpus, and the folder that its folder in `raw` is to be a link to; nothing is changed.
+def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = None) -> None:
+    """Change values in a params.yaml; its comments are lost.
 
-    Args:
-        wanted: `ravdess=/some/folder`
-        raw: folder of the corpora's folders
-        tables: corpora that params.yaml adds to the known ones
-
-    Raises:
-        WorkspaceError: no such corpus or folder, or something is there that is not a link
-    """
-    corpus, _, folder = wanted.partition("=")
-    known = {*CORPORA, *tables} - {DEMO}
-    if corpus not in known or not folder:
-        raise WorkspaceError(f"--raw {wanted}: expected CORPUS=FOLDER{params.nearest(corpus, known)}")
-    target = Path(folder).expanduser().resolve()
-    if not target.is_dir():
-        raise WorkspaceError(f"--raw {wanted}: no such folder; {expected(corpus)}")
-    link = raw / corpus
-    if link.exists() and not link.is_symlink():
-        raise WorkspaceError(f"{link}: is not a link, so it stays; move it away, or do without --raw {corpus}=…")
-    return corpus, target
-
-
-def link_raw(corpus: str, target: Path, raw: Path) -> None:
-    """Make the folder of a corpus in `raw` a link; an older link stays where the new one cannot be made."""
-    with atomic_write(raw / corpus) as temporary:
-        temporary.symlink_to(target, target_is_directory=True)
-
-
-def leaks(path: Path, data: Path) -> Iterator[tuple[str, str, list[Leak]]]:
-    """Each split and arm that params.yaml asks for, and what leaks in it.
+    ruamel.yaml keeps comments, but writes invalid YAML where a list with a comment becomes empty.
 
     Args:
-        path: params.yaml
-        data: folder of what the pipeline has made
+        path: the file
+        changes: key, dots between levels → new value
+        called: name of the file in an error, if not `path`
 
     Raises:
-        click.ClickException: something is missing
+        WorkspaceError: the file has no such key
     """
-    scenarios = params.load(path, "scenarios", tuple[str, ...])
-    folds = params.load(path, "folds", tuple[int, ...])
-    arms = params.load(path, "arms", tuple[str, ...])
-    chosen = params.load(path, "split", SplitParams)
-    places = audit.Places(data / "manifest.parquet", data / "splits", data / "augmented", data / "predictions")
-    clips = manifest.read(places.manifest, manifest.CLIPS)
-    for scenario, fold in product(scenarios, folds):
-        split = f"{scenario}-{fold}"
-        wanted = splits.partitions(clips, fold, chosen.scenarios[scenario], chosen, AGREED_FOLDS)
-        stale = audit.other_split(places.splits / f"{split}.parquet", wanted, chosen.sentence_groups > 1)
-        for arm in arms:
-            yield split, arm, [*stale, *audit.of_arm(places, split, arm)]
+    found = params.read(path)
+    for key, value in changes.items():
+        *above, last = key.split(".")
+        place: Any = found
+        for level in above:
+            place = place.get(level) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last not in place:
+            hint = params.nearest(last, place) if isinstance(place, dict) else ""
+            raise WorkspaceError(f"{called or path}: has no '{key}'{hint}")
+        place[last] = value
+    YAML(typ="safe").dump(found, path)
 
 
 def dvc(*arguments: str) -> int:
-    """Exit code of a command of DVC, whose stages run this `python` even where .venv is not activated."""
+    """Run a command of DVC; its stages use this Python also where .venv is not activated. Returns the exit code."""
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
     environment = os.environ | {"PATH": os.pathsep.join(folders), "DVC_NO_ANALYTICS": "1"}
     return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False).returncode
 
 
 def stages() -> set[str]:
-    """Names of all stages that `dvc repro` would run here with this params.yaml."""
+    """Names of all stages of dvc.yaml with this params.yaml, such as `ingest@ravdess`."""
     from dvc.repo import Repo
 
     with Repo() as repo:
         return {stage.addressing for stage in repo.index.stages}
 
 
-def _loaded(path: Path, sections: Values) -> tuple[dict[str, Any], list[str]]:
-    """What is right in params.yaml, by key; and what is wrong there."""
-    found = params.read(path)
-    said = [*_unknown(found, sections, path)]
+def _loaded(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Valid values of params.yaml by key, and the errors."""
+    found, kinds = params.read(path), sections()
+    errors = [*_unknown(found, kinds, path)]
     values: dict[str, Any] = {}
-    for key, kind in sections.items():
+    for key, kind in kinds.items():
         if key.partition(".")[0] not in found:
-            said.append(f"{path}: '{key}' is missing")
+            errors.append(f"{path}: '{key}' is missing")
             continue
         try:
             values[key] = params.load(path, key, kind)
         except params.ParamsError as error:
-            said.append(error.message)
-    return values, said
+            errors.append(error.message)
+    return values, errors
 
 
-def _unknown(found: Mapping[str, Any], sections: Values, path: Path) -> Iterable[str]:
-    """Keys that no section is called by, at the levels above the sections."""
+def _unknown(found: Mapping[str, Any], kinds: Values, path: Path) -> Iterable[str]:
+    """Unknown keys at the levels above the sections; `params.load` finds those inside."""
     levels: dict[str, set[str]] = {}  # key with its dots, "" for the top → keys below it
-    for name in sections:
+    for name in kinds:
         above, _, key = name.rpartition(".")
         levels.setdefault("", set()).add(name.partition(".")[0])
         levels.setdefault(above, set()).add(key)
@@ -178,13 +164,13 @@ def _lists(values: Values) -> Iterable[str]:
         counts: Counter[object] = Counter(values.get(key, ()))
         for item, count in counts.items():
             if count > 1:
-                yield f"'{key}': '{item}' is there {count} times"
+                yield f"'{key}': '{item}' is listed {count} times"
         if key in values and not values[key] and key not in MAY_BE_EMPTY:
             yield f"'{key}' is empty"
 
 
 def _words(values: Values) -> Iterable[str]:
-    """Words that must be among others."""
+    """Names that are not defined elsewhere in params.yaml or in the code."""
     emotion_map = values.get("emotion_map", {})
     evaluated, split, mix = (values.get(key) for key in ("evaluate", "split", "augment.mix"))
     primary = evaluated and evaluated.primary
@@ -221,7 +207,7 @@ def _words(values: Values) -> Iterable[str]:
                     yield f"'{key}': '{word}' is not known{params.nearest(word, known)}"
     for corpus in values.get("tables", ()):
         if corpus in CORPORA:
-            yield f"'tables': '{corpus}' is a corpus that the pipeline knows; give your own another name"
+            yield f"'tables': '{corpus}' is the name of a known corpus; rename your own"
 
 
 def _pairs(values: Values) -> Iterable[str]:
@@ -236,17 +222,17 @@ def _pairs(values: Values) -> Iterable[str]:
 def _arms(values: Values) -> Iterable[str]:
     arms = values.get("arms", ())
     if arms and BASELINE not in arms:
-        yield f"'arms': '{BASELINE}' is missing, which the others are compared with"
+        yield f"'arms': '{BASELINE}' is missing, the arm that all others are compared with"
     evaluated = values.get("evaluate")
     if evaluated and BASELINE not in evaluated.references:
-        yield f"'evaluate.references': '{BASELINE}' is missing, to which every gain is one"
+        yield f"'evaluate.references': '{BASELINE}' is missing, the first reference of every gain"
     needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
     if values.get("augment.vocode_real"):
         needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}
     for name, arm in sorted(needs):
         key = GENERATORS[name].wanted_in
         if GENERATORS[name].of_pairs and "pairs" in values and not values["pairs"]:
-            yield f"'pairs' is empty, but arm '{arm}' needs what is trained on them"
+            yield f"'pairs' is empty, but arm '{arm}' needs models of pairs"
         wanted = values.get("scenarios", ()) if key == "dcgan_scenarios" else [name]
         for word in wanted if key in values else ():
             if word not in values[key]:
@@ -254,7 +240,7 @@ def _arms(values: Values) -> Iterable[str]:
 
 
 def _folds(values: Values) -> Iterable[str]:
-    """Folds that a corpus does not have, and corpora with too few speakers for any, as far as that is known."""
+    """Folds that a corpus does not have, and corpora with too few speakers, where the number of speakers is known."""
     if "split" not in values:
         return
     split = values["split"]
@@ -272,14 +258,14 @@ def _folds(values: Values) -> Iterable[str]:
             known = about.folds if about and about.folds and not isinstance(scenario, Cross) else range(1, count + 1)
             if speakers and len(known) > speakers:
                 few = f"{corpus} has {speakers} speakers, too few for {len(known)} folds"
-                yield f"'split.train_only': {few}; name it there"
+                yield f"'split.train_only': {few}; add it to this list"
             for fold in dict.fromkeys(values.get("folds", ())) if known else ():
                 if fold not in known:
                     yield f"'folds': {corpus} has no fold {fold}, expected {min(known)} to {max(known)}"
 
 
 def _scenarios(values: Values) -> Iterable[str]:
-    """What the chosen scenarios ask for and the corpora or emotions do not have."""
+    """Corpora or emotions that a chosen scenario needs and params.yaml does not list."""
     for name in values.get("scenarios", ()) if "split" in values else ():
         asked: tuple[str, Iterable[str]] = ("emotions", ())
         match values["split"].scenarios.get(name):
@@ -295,37 +281,33 @@ def _scenarios(values: Values) -> Iterable[str]:
 
 
 def _vocoder(values: Values) -> Iterable[str]:
-    if (
-        "vocoder" in values
-        and "prosody" in values
-        and (params_error := values["vocoder"].params_error(values["prosody"].f0))
-    ):
-        yield params_error
-    if "vocoder" in values and "vocoders" in values and (said := values["vocoder"].unlisted(values["vocoders"])):
-        yield said
+    if "vocoder" in values and "prosody" in values and (error := values["vocoder"].params_error(values["prosody"].f0)):
+        yield error
+    if "vocoder" in values and "vocoders" in values and (error := values["vocoder"].unlisted(values["vocoders"])):
+        yield error
     if "vocoder" in values and "vtlp" in values.get("perturbations", ()):
-        if params_error := values["vocoder"].vtlp_error():
-            yield params_error
+        if error := values["vocoder"].vtlp_error():
+            yield error
 
 
 def _weights(values: Values) -> Iterable[str]:
-    if "ssl" in values.get("classify.classifiers", ()) and (params_error := values["classify"].ssl.params_error()):
-        yield params_error
+    if "ssl" in values.get("classify.classifiers", ()) and (error := values["classify"].ssl.params_error()):
+        yield error
 
 
 def _raw(corpus: str, folder: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:
-    """What is wrong with a corpus's folder."""
+    """Errors of a corpus's folder."""
     if corpus not in {*CORPORA, *tables} or corpus == DEMO:
         return
     if folder.is_symlink() and not folder.exists():
-        yield f"{folder}: is a link to {folder.readlink()}, which is not there; {expected(corpus)}"
+        yield f"{folder}: is a link to {folder.readlink()}, which does not exist; {expected(corpus)}"
     elif not folder.is_dir():
         yield f"{folder}: no such folder; {expected(corpus)}"
     elif corpus in tables:
         if not (folder / tables[corpus].table).is_file():
-            yield f"{folder / tables[corpus].table}: no such file, which 'tables.{corpus}.table' names"
+            yield f"{folder / tables[corpus].table}: not found; 'tables.{corpus}.table' names it"
     elif not any(map(ingestion.is_audio, ingestion.files_below(folder))):
-        yield f"{folder}: holds no audio file; {expected(corpus)}"
+        yield f"{folder}: has no audio file; {expected(corpus)}"
 
 
 def _alone(word: str | None) -> list[str] | None:

@@ -84,7 +84,7 @@ def pointer(content: bytes) -> bytes:
 
 
 def test_nothing() -> None:
-    assert said() == ["", "A corpus goes into data/raw/NAME; one that is elsewhere: emocycle repro --raw NAME=FOLDER"]
+    assert said() == ["", "Put a corpus into data/raw/NAME, or link its folder: emocycle repro --raw NAME=FOLDER"]
 
 
 def test_a_complete_corpus() -> None:
@@ -99,7 +99,7 @@ def test_a_link(tmp_path: Path) -> None:
     assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
     RAW.unlink()
     RAW.symlink_to("/nowhere/at/all")
-    assert said()[0] == "data/raw/mini: is a link to /nowhere/at/all, which is not there"
+    assert said()[0] == "data/raw/mini: is a link to /nowhere/at/all, which does not exist"
 
 
 def test_twice_there() -> None:
@@ -133,7 +133,7 @@ def test_no_clips() -> None:
     fill("some.zip", ".hidden.wav")
     assert said() == [
         "data/raw/mini: 0 clips in 0 audio files",
-        "1 audio files are hidden, or resource forks of macOS",
+        "1 audio files are hidden files or macOS resource forks",
     ]
 
 
@@ -141,9 +141,9 @@ def test_files_of_other_kinds() -> None:
     fill(*NAMES, "readme.txt", "x_a1.wav", "y_a1.FLAC", "._b_a1.wav", "__MACOSX/b_a2.wav", "b_a3.wav", "b_a4.wav")
     assert said() == [
         "data/raw/mini: 30 clips in 32 audio files, complete",
-        "2 clips more than the corpus has of these speakers and emotions",
-        "2 audio files are not named as the corpus's are, such as data/raw/mini/x_a1.wav",
-        "2 audio files are hidden, or resource forks of macOS",
+        "2 clips are more than the corpus has for their speakers and emotions",
+        "2 audio files have unknown names, such as data/raw/mini/x_a1.wav",
+        "2 audio files are hidden files or macOS resource forks",
     ]
 
 
@@ -162,7 +162,7 @@ def test_pointers() -> None:
     fill(f"mp3/{NAMES[5]}.mp3", content=pointer(b"another form of a clip that is there"))
     assert said() == [
         "data/raw/mini: 28 clips in 29 audio files",
-        "3 clips are but pointers of Git LFS: run `git lfs pull` there, or `emocycle fetch`",
+        "3 clips are only Git LFS pointers: run `git lfs pull` in the folder, or `emocycle fetch`",
     ]
 
 
@@ -175,7 +175,7 @@ def test_nobody_knows_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_genders(monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, replace(MINI, genders=lambda paths: {path.stem: "female" for path in paths}))
     fill(*NAMES)
-    assert said()[1:] == ["nobody's gender is known, for the corpus's table of speakers is not there"]
+    assert said()[1:] == ["genders are unknown: the corpus's table of speakers is missing"]
     fill("b.txt")
     assert said()[1:] == []
 
@@ -191,7 +191,7 @@ def test_all_corpora() -> None:
     result = run("corpora")
     lines = result.output.splitlines()
     assert lines[0].split() == ["mini", "Mini;", "licence:", "CC0"]  # what is there comes first
-    assert {line.split()[0] for line in lines if line and not line.startswith((" ", "A "))} == {*CORPORA}
+    assert {line.split()[0] for line in lines if line and not line.startswith((" ", "Put "))} == {*CORPORA}
     assert "`emocycle fetch ravdess`, or Zenodo, record 1188976" in result.output
     assert "emocycle fetch savee" not in result.output
     assert max(map(len, lines)) <= 105
@@ -211,7 +211,7 @@ def test_the_demo_is_known_and_not_downloaded() -> None:
     assert run("corpora", "demo").output.startswith("demo  emocycle demo")
     result = run("fetch", "demo")
     assert result.exit_code == 1
-    assert "demo: is not downloaded; `emocycle repro` makes it" in result.output
+    assert "demo: is not downloaded; `emocycle repro` synthesises it" in result.output
 
 
 TABLES = """
@@ -228,10 +228,10 @@ tables:
 def test_tables() -> None:
     Path("params.yaml").write_text(TABLES)
     assert "mine  your table data/raw/mine/clips.csv; licence: mine alone\n" in run("corpora", "mine").output
-    assert "      the table is not there\n" in run("corpora", "mine").output
+    assert "      the table is missing\n" in run("corpora", "mine").output
     fill("1.wav", "2.wav", folder=Path("data/raw/mine"))
     fill("clips.csv", folder=Path("data/raw/mine"), content=b"filepath,emotion\n1.wav,sad\n2.wav,what\n3.wav,sad\n")
-    assert "      3 rows, of which some cannot be used: missing 1, unknown label 1\n" in run("corpora", "mine").output
+    assert "      3 rows, some of them unusable: missing 1, unknown label 1\n" in run("corpora", "mine").output
     fill("clips.csv", folder=Path("data/raw/mine"), content=b"filepath,emotion\n1.wav,sad\n")
     assert run("corpora", "mine").output.endswith("      1 rows\n")
     fill("clips.csv", folder=Path("data/raw/mine"), content=b"what\n1.wav\n")
@@ -245,7 +245,7 @@ def test_params_that_are_not_in_order(text: str) -> None:
     Path("params.yaml").write_text(text)
     result = run("corpora")
     assert result.exit_code == 0
-    assert "Corpora with tables of their own are not listed: params.yaml: " in result.output
+    assert "Your own corpora are not listed: params.yaml: " in result.output
 
 
 # Fetching
@@ -323,7 +323,7 @@ def test_fetch_what_is_missing(site: tuple[str, Path, list[str]], monkeypatch: p
     know(monkeypatch, publish(url, folder, lfs=True))
     fill(*(f"wav/{name}.wav" for name in NAMES[:10]), content=b"mine")
     result = run("fetch", "mini")
-    assert "data/raw/mini: unpacked 18 files; 10 were there and stayed as they are\n" in result.output
+    assert "data/raw/mini: unpacked 18 files; 10 existing files were kept\n" in result.output
     assert len(asked) == 19
     assert (RAW / "wav" / f"{NAMES[0]}.wav").read_bytes() == b"mine"
     # A clip that is but a pointer, as in a clone without Git LFS: no archive is needed.
@@ -341,7 +341,7 @@ def test_fetch_goes_on(site: tuple[str, Path, list[str]], monkeypatch: pytest.Mo
     result = run("fetch", "mini")
     assert result.exit_code == 1
     assert f"{last.name}: the server says 404" in result.output
-    assert "clips are but pointers of Git LFS" in run("corpora", "mini").output
+    assert "clips are only Git LFS pointers" in run("corpora", "mini").output
     (folder / "away.wav").rename(last)
     assert run("fetch", "mini").exit_code == 0
     assert asked.count("/mini.zip") == 1
@@ -355,14 +355,14 @@ def test_fetch_to_another_folder(
     know(monkeypatch, publish(url, folder, lfs=False))
     there = tmp_path / "disk" / "mini"
     result = run("fetch", "mini", "--to", str(there))
-    assert result.stdout.endswith(f"It is not where the pipeline looks: emocycle repro --raw mini={there}\n")
+    assert result.stdout.endswith(f"To use this folder: emocycle repro --raw mini={there}\n")
     assert not RAW.exists()
     RAW.parent.mkdir(parents=True)
     RAW.symlink_to(there)
     assert "nothing to do" in run("fetch", "mini").output
     for path in there.rglob("*_a1.wav"):
         path.unlink()
-    assert "unpacked 7 files; 21 were there" in run("fetch", "mini").output
+    assert "unpacked 7 files; 21 existing files were kept" in run("fetch", "mini").output
     assert RAW.is_symlink()
     assert len(asked) == 2
 
@@ -398,7 +398,7 @@ def test_fetch_into_a_folder_that_is_none(site: tuple[str, Path, list[str]], mon
         make()
         result = run("fetch", "mini")
         assert result.exit_code == 1
-        assert "data/raw/mini: is a file, or a link to what is not there" in result.output
+        assert "data/raw/mini: is a file or a broken link" in result.output
         RAW.unlink()
     assert asked == []
 
@@ -416,10 +416,10 @@ def test_no_archive() -> None:
     result = run("fetch", "mini")
     assert result.exit_code == 0
     assert result.output == (
-        "`emocycle fetch` cannot get Mini, whose licence is: CC0\n"
+        "`emocycle fetch` cannot download Mini. Its licence: CC0\n"
         "  1. Get it: nowhere\n"
-        "  2. Unpack it into data/raw/mini, or elsewhere and say: emocycle repro --raw mini=/its/folder\n"
-        "  3. See whether all is there: emocycle corpora mini\n"
+        "  2. Unpack it into data/raw/mini, or into another folder and run: emocycle repro --raw mini=/its/folder\n"
+        "  3. Check the number of clips: emocycle corpora mini\n"
     )
     fill(*NAMES)
     assert "nothing to do" in run("fetch", "mini").output

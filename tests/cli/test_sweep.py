@@ -61,7 +61,7 @@ def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
         (("augmentt.mix.ratio", "1"), "has no 'augmentt.mix.ratio'"),
         (("augment.mix.ratio", "1", "-3"), "augment.mix.ratio=-3: params.yaml: 'augment.mix.ratio' is -3"),
         (("augment.mix.ratio", "5", "1"), "augment.mix.ratio=5: `dvc repro evaluate` failed"),
-        (("augment.mix.ratio", "5", "1"), "params.yaml is as it was, so are the outputs"),
+        (("augment.mix.ratio", "5", "1"), "params.yaml is restored, the outputs, too"),
         (("emotions", "[]"), "emotions=[]: params.yaml: 'emotions' is empty"),
         (("classify.seeds", "[0]", "[]"), "classify.seeds=[]: params.yaml: 'classify.seeds' is []"),
     ],

@@ -8,16 +8,21 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
+import torch
 from click.testing import CliRunner, Result
 
-from pipeline.cli import main
-from pipeline.core import manifest
+from pipeline.audio import preparation
+from pipeline.audio.utterances import spans
+from pipeline.cli.main import main
+from pipeline.conversion.converter import Converter
+from pipeline.core import manifest, models
 from pipeline.core.params import load
 from pipeline.core.shards import Shard
 from pipeline.scorers.gate import Gate
 from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
+OTHER = "data/raw/demo/m01/m01_s2_neutral_medium.flac"
 ANGRY, NEUTRAL, SAD = (f"data/raw/demo/m01/m01_s1_{emotion}_medium.flac" for emotion in ("angry", "neutral", "sad"))
 PAIRS = "models/cyclegan/full-1"
 
@@ -32,7 +37,7 @@ def here(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def convert(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(main.main, ["convert", *map(str, arguments)])
+    return CliRunner().invoke(main, ["convert", *map(str, arguments)])
 
 
 def made(path: Path | str, rate: int = RATE) -> np.ndarray:
@@ -56,7 +61,9 @@ def test_a_file() -> None:
     """As loud as before, and as high as the emotion is: the corpus's angry voices are 1.18 times as high."""
     result = convert(NEUTRAL, "out/angry.wav", "--to", "angry", "--from", "neutral")
     assert result.exit_code == 0, result.output
-    assert result.output == f"{NEUTRAL}: neutral: made angry: out/angry.wav\n"
+    assert (
+        result.output == f"{NEUTRAL}: given as neutral; converted to angry, 1 utterance, 0.4 of 0.5 s: out/angry.wav\n"
+    )
     before, after = made(NEUTRAL), made("out/angry.wav")
     assert rms(after) == pytest.approx(rms(before), rel=0.01)
     assert f0_hz(after) == pytest.approx(1.18 * f0_hz(before), rel=0.03)
@@ -65,7 +72,7 @@ def test_a_file() -> None:
 @pytest.mark.parametrize(("intensity", "share"), [("low", 0.5), ("high", 1.5)])
 def test_intensity(intensity: str, share: float) -> None:
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral", "--intensity", intensity)
-    assert f"made {intensity} angry" in result.output
+    assert f"converted to {intensity} angry" in result.output
     assert f0_hz(made("out.wav")) == pytest.approx(1.18**share * f0_hz(made(NEUTRAL)), rel=0.03)
 
 
@@ -81,19 +88,65 @@ def test_rates_are_kept(rate: int) -> None:
     assert f0_hz(soxr.resample(after, rate, RATE)) == pytest.approx(1.18 * f0_hz(made(NEUTRAL)), rel=0.03)
 
 
-def test_length_is_kept_but_for_the_rate_of_speech(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silent ends are not trimmed, and they stay silent."""
-    silence = np.zeros(RATE // 2)
-    spoken = np.concatenate([silence, made(NEUTRAL), silence])
-    soundfile.write("in.wav", spoken, RATE)
-    monkeypatch.setattr("pipeline.conversion.prosody.Prosody.rate", lambda *given: 1.0)
+def room(seconds: float) -> np.ndarray:
+    """A pause in which the room can be heard: noise at -80 dB."""
+    return 1e-4 * np.random.default_rng(0).standard_normal(round(seconds * RATE))
+
+
+def test_pauses_are_kept_and_speech_is_slower_or_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = made(NEUTRAL)
+    given = np.concatenate([room(0.5), spoken, room(1), 0.5 * spoken, room(0.5)])
+    soundfile.write("in.wav", given, RATE, subtype="FLOAT")
+    [first, second] = spans(given, RATE, 30, 0.1)
+    for rate in (1.0, 1.5):
+        monkeypatch.setattr("pipeline.conversion.prosody.Prosody.rate", lambda *given, rate=rate: rate)
+        result = convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
+        assert "converted to angry, 2 utterances, " in result.output
+        after = made("out.wav")
+        spoken_s = sum(stop - start for start, stop in (first, second))
+        assert len(after) == pytest.approx(len(given) + (rate - 1) * spoken_s, abs=100)
+        pause = given[first[1] : second[0]]
+        place = first[0] + (first[1] - first[0]) * rate
+        kept = after[round(place) - 60 :][: len(pause) + 120]
+        off = min(np.abs(kept[at : at + len(pause)] - pause).max() for at in range(len(kept) - len(pause) + 1))
+        assert off <= 2**-15  # the recording's own samples, but for 16 bits
+        np.testing.assert_allclose(after[: first[0]], given[: first[0]], atol=2**-15)
+        np.testing.assert_allclose(after[-RATE // 4 :], given[-RATE // 4 :], atol=2**-15)
+
+
+def test_each_utterance_is_converted_as_if_it_were_alone() -> None:
+    """Which would not be so with statistics of all of them, nor with pauses in them; and each is as loud as it was."""
+    low, high = made(NEUTRAL), made(OTHER)
+    given = np.concatenate([room(1), low, room(2), 0.1 * high, room(1)])
+    soundfile.write("in.wav", given, RATE, subtype="FLOAT")
     convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    after = made("out.wav")
-    assert len(after) == len(spoken)
-    assert rms(after[: RATE // 4]) < 0.01 * rms(after) and rms(after[-RATE // 4 :]) < 0.01 * rms(after)
-    monkeypatch.setattr("pipeline.conversion.prosody.Prosody.rate", lambda *given: 1.5)
-    convert("in.wav", "slow.wav", "--to", "angry", "--from", "neutral")
-    assert len(made("slow.wav")) == pytest.approx(1.5 * len(spoken), abs=100)
+    after, moved = made("out.wav"), 0
+    for start, stop in spans(given, RATE, 30, 0.1):
+        alone = given[start:stop]
+        soundfile.write("alone.wav", alone, RATE, subtype="FLOAT")
+        convert("alone.wav", "alone_out.wav", "--to", "angry", "--from", "neutral")
+        wanted = made("alone_out.wav")
+        found = after[start + moved :][: len(wanted)]
+        moved += len(wanted) - len(alone)
+        inside = slice(RATE // 50, -RATE // 50)  # the fades are at its ends
+        np.testing.assert_allclose(found[inside], wanted[inside], atol=2**-14)
+        assert rms(found) == pytest.approx(rms(alone), rel=0.02)
+
+
+def test_a_clip_is_converted_as_clips_are_in_the_pipeline() -> None:
+    """Prepared, analysed, converted and synthesised: what `generate` does; silent ends change nothing."""
+    spoken = made(NEUTRAL)
+    prepared = preparation.prepare(spoken, RATE, load(Path("params.yaml"), "audio", preparation.AudioParams))
+    voice = World(load(Path("params.yaml"), "vocoder.world", WorldParams), RATE)
+    pair = Converter.from_tensors(*models.load(Path(PAIRS, "angry-neutral")), torch.device("cpu"))
+    wanted = voice.synthesise(
+        pair.convert(voice.analyse(prepared), "neutral", "angry", (voice.params.f0_floor_hz, voice.params.f0_ceil_hz))
+    )
+    soundfile.write("in.wav", prepared, RATE, subtype="FLOAT")
+    convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
+    found = made("out.wav")
+    wanted = preparation.level(wanted[: len(found)], 20 * np.log10(rms(prepared)))
+    np.testing.assert_allclose(found, wanted * min(1, preparation.PEAK / np.abs(wanted).max()), atol=2**-14)
 
 
 @pytest.mark.parametrize(("key", "value"), [("audio.trim_db", 31), ("vocoder.world.order", 24)])
@@ -103,7 +156,7 @@ def test_features_that_the_pairs_do_not_know(
     change_params({key: value})
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
     assert result.exit_code == 1
-    assert "/angry-neutral: trained with other 'audio' or 'vocoder' than params.yaml; " in result.output
+    assert "/angry-neutral: was trained with another 'audio' or 'vocoder' than in params.yaml; " in result.output
     assert not Path("out.wav").exists()
 
 
@@ -126,7 +179,7 @@ def test_channels_are_mixed_and_that_is_said() -> None:
     spoken = made(NEUTRAL)
     soundfile.write("stereo.wav", np.stack([spoken, 0 * spoken], axis=1), RATE)
     result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    assert "stereo.wav: neutral, 2 channels mixed: made angry: out.wav" in result.output
+    assert "stereo.wav: given as neutral; 2 channels mixed; converted to angry, 1 utterance" in result.output
     assert rms(made("out.wav")) == pytest.approx(rms(spoken) / 2, rel=0.01)
 
 
@@ -159,8 +212,8 @@ def test_formats() -> None:
 def test_the_source_is_guessed() -> None:
     result = convert(NEUTRAL, "angry.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
-    words, _, percent = result.output.partition("heard as neutral, ")
-    assert words == f"{NEUTRAL}: " and 33 < int(percent.partition("%")[0]) <= 100
+    words, _, percent = result.output.partition("recognised as neutral (")
+    assert words == f"{NEUTRAL}: " and 33 < int(percent.partition(" %)")[0]) <= 100
     convert(NEUTRAL, "said.wav", "--to", "angry", "--from", "neutral")
     np.testing.assert_array_equal(made("angry.wav"), made("said.wav"))
 
@@ -180,7 +233,7 @@ def test_the_judge_hears_train_clips_alone(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_so_already_is_left_as_it_is() -> None:
     result = convert(ANGRY, "out.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
-    assert "heard as angry, " in result.output and ": emotion left as it is: out.wav" in result.output
+    assert "recognised as angry (" in result.output and "; emotion unchanged: out.wav" in result.output
     np.testing.assert_allclose(made("out.wav"), made(ANGRY), atol=2**-15)
 
 
@@ -201,8 +254,8 @@ def test_a_folder() -> None:
         result = convert("in", "in/out", "--to", "angry", "--from", "neutral")
         assert result.exit_code == 1
         for line in (
-            "in/a.wav: neutral: made angry: in/out/a.wav\n",
-            "in/deep/b.flac: neutral: made angry: in/out/deep/b.flac\n",
+            "in/a.wav: given as neutral; converted to angry, 1 utterance, 0.4 of 0.5 s: in/out/a.wav\n",
+            "in/deep/b.flac: given as neutral; converted to angry, 1 utterance, 0.4 of 0.5 s: in/out/deep/b.flac\n",
             "in/silent.wav: left out: peaks at 0",
             "in/tiny.wav: left out: lasts 0.050 s, expected 0.100 s or more\n",
             "in/broken.wav: left out: not decodable as audio",
@@ -224,19 +277,19 @@ def test_a_file_into_a_folder() -> None:
     ("arguments", "message"),
     [
         ([NEUTRAL, "out.wav", "--to", "angri"], f"--to angri: no pair of {PAIRS} has it; did you mean 'angry'?"),
-        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: no pair angry-sad was trained; there are "),
+        ([NEUTRAL, "out.wav", "--to", "sad", "--from", "angry"], f"{PAIRS}: pair angry-sad was not trained, only "),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "happy"], f"--from happy: no pair of {PAIRS} has it"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--from", "neutrl"], f"--from neutrl: no pair of {PAIRS} has it; did you"),
         (
             [ANGRY, "out.wav", "--to", "sad"],
-            "no pair angry-sad was trained; there are angry-neutral, neutral-sad; or say",
+            "pair angry-sad was not trained, only angry-neutral, neutral-sad; or add --from",
         ),
         ([NEUTRAL, "out.wav", "--to", "sad", "--split", "full-2"], "models/cyclegan/full-2: no pair was trained; `dvc"),
         ([NEUTRAL, NEUTRAL, "--to", "sad"], f"{NEUTRAL}: would be overwritten by its conversion"),
         (["data/raw/demo", "data/raw/demo", "--to", "sad"], "would be overwritten by its conversion"),
-        (["data/raw", "out.wav", "--to", "sad"], "out.wav: data/raw is a folder, so expected another"),
-        (["data/raw", "params.yaml", "--to", "sad"], "params.yaml: data/raw is a folder, so expected another"),
-        (["models", "out", "--to", "sad"], "models: holds no audio file; expected .aif, .aiff, .flac"),
+        (["data/raw", "out.wav", "--to", "sad"], "out.wav: expected a folder, as data/raw is one"),
+        (["data/raw", "params.yaml", "--to", "sad"], "params.yaml: expected a folder, as data/raw is one"),
+        (["models", "out", "--to", "sad"], "models: has no audio file; expected .aif, .aiff, .flac"),
         ([NEUTRAL, "out.m4a", "--to", "sad"], "out.m4a: cannot be written; expected .aif, .aiff"),
         (["gone.wav", "out.wav", "--to", "sad"], "'gone.wav' does not exist"),
         ([NEUTRAL, "out.wav", "--to", "sad", "--intensity", "extreme"], "'extreme' is not one of"),
@@ -261,7 +314,7 @@ def test_channels_that_cancel_each_other_out() -> None:
     spoken = made(NEUTRAL)
     soundfile.write("stereo.wav", np.stack([spoken, -spoken], axis=1), RATE)
     result = convert("stereo.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    assert "stereo.wav: left out: peaks at 0, expected" in result.output and ", 2 channels mixed" in result.output
+    assert "stereo.wav: left out: peaks at 0, expected" in result.output and "; 2 channels mixed" in result.output
 
 
 def test_a_format_that_has_not_the_rate() -> None:
@@ -273,15 +326,29 @@ def test_a_format_that_has_not_the_rate() -> None:
 
 
 def test_the_level_of_the_input_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What goes into the networks is as loud as the clips that they learned from; silent ends do not count."""
+    """What goes into the networks is as loud as the clips that they learned from, and without silent ends."""
     heard: list[np.ndarray] = []
     analyse = World.analyse
     monkeypatch.setattr(World, "analyse", lambda self, samples: heard.append(samples) or analyse(self, samples))
     spoken = made(NEUTRAL)
-    for samples in (spoken, 0.05 * spoken, np.concatenate([np.zeros(RATE), spoken])):
+    padded = np.concatenate([np.zeros(RATE), spoken, np.zeros(RATE)])
+    for samples in (padded, 0.05 * padded, padded[64 * 128 :]):
         soundfile.write("in.wav", samples, RATE, subtype="FLOAT")
         convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    first, soft, late = heard
+    first, soft, early = heard
     np.testing.assert_allclose(soft, first, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(late[RATE:], first, rtol=1e-3, atol=1e-5)
-    assert 20 * np.log10(rms(first)) == pytest.approx(-26, abs=1.5)
+    np.testing.assert_allclose(early, first, rtol=1e-4, atol=1e-6)
+    assert len(first) <= len(spoken)
+    assert 20 * np.log10(rms(first)) == pytest.approx(-26, abs=0.01)
+
+
+def test_the_emotion_of_a_long_recording_is_that_of_its_utterances() -> None:
+    """Pauses are no part of what is judged, and nothing is as long as the recording."""
+    spoken = made(NEUTRAL)[:7168]  # a whole number of hops, so that all are trimmed alike
+    pause = np.zeros(RATE)
+    for name, times in (("one.wav", 1), ("many.wav", 5)):
+        soundfile.write(name, np.concatenate([pause, *[spoken, pause] * times]), RATE)
+    one, many = (convert(name, "out.wav", "--to", "angry").output for name in ("one.wav", "many.wav"))
+    assert "many.wav: recognised as neutral (" in many and "5 utterances" in many
+    said = [int(output.partition("recognised as neutral (")[2].partition(" %)")[0]) for output in (one, many)]
+    assert said[1] == said[0]

@@ -1,0 +1,22 @@
+"""Print the score and the gain of every arm in every scenario."""
+
+from pathlib import Path
+
+import click
+
+from pipeline.evaluation import score_table
+
+
+@click.command()
+@click.option(
+    "--scores",
+    type=click.Path(path_type=Path),
+    default="metrics/ser.json",
+    show_default=True,
+    help="Scores that stage `evaluate` wrote.",
+)
+@click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write the table as Markdown, too.")
+@click.option("--csv", type=click.Path(path_type=Path), metavar="FILE", help="Write all numbers as CSV, too.")
+def main(scores: Path, markdown: Path | None, csv: Path | None) -> None:
+    """Print the score and the gain of every arm in every scenario."""
+    score_table.show(scores, markdown, csv)

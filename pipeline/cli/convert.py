@@ -1,0 +1,275 @@
+"""Convert your own recordings to another emotion, with the trained models of a split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+import soundfile
+import soxr
+import torch
+
+from pipeline.audio import decoding, preparation, utterances
+from pipeline.audio.decoding import AudioError
+from pipeline.audio.preparation import AudioParams
+from pipeline.cli.workspace import DATA, MODELS, PARAMS
+from pipeline.conversion.converter import Converter
+from pipeline.core import hardware, manifest, models, params
+from pipeline.core.files import atomic_write
+from pipeline.core.hardware import HardwareParams
+from pipeline.core.shards import Shards
+from pipeline.corpora import ingestion
+from pipeline.corpora.ingestion import IngestParams, Sound
+from pipeline.scorers import gate
+from pipeline.scorers.gate import Gate
+from pipeline.vocoder import Vocoder, VocoderParams, vocoder
+
+BLOCK = 65_536  # samples a write; libsndfile's Vorbis encoder crashes when it gets a long clip at once
+# Names of the formats in libsndfile.
+FORMATS = {suffix: "AIFF" if suffix == ".aif" else suffix[1:].upper() for suffix in decoding.SUFFIXES}
+
+
+class ConvertError(click.ClickException):
+    """The conversion is not possible with these models or files."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Trained CycleGANs of a split, loaded on first use."""
+
+    folder: Path
+    listed: tuple[str, ...]  # in params.yaml; models of other pairs may be left from earlier runs
+    device: torch.device
+    _loaded: dict[str, Converter] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """Trained pairs, in alphabetical order."""
+        return sorted(name for name in self.listed if (self.folder / name / models.CONFIG).is_file())
+
+    def converter(self, source: str, target: str) -> Converter:
+        """Converter of one emotion to another.
+
+        Raises:
+            ConvertError: their pair was not trained
+        """
+        name = "-".join(sorted((source, target)))
+        if name not in self.names():
+            raise ConvertError(f"{self.folder}: pair {name} was not trained, only {', '.join(self.names())}")
+        if name not in self._loaded:
+            self._loaded[name] = Converter.from_tensors(*models.load(self.folder / name), self.device)
+        return self._loaded[name]
+
+    def check(self, source: str | None, target: str, features: str) -> None:
+        """Check that these emotions can be converted.
+
+        Args:
+            source: emotion; None: not known yet
+            target: emotion
+            features: params hash of the vocoder's features
+
+        Raises:
+            ConvertError: an emotion or pair was not trained, or was trained on other features
+        """
+        emotions = {emotion for name in self.names() for emotion in name.split("-")}
+        if not emotions:
+            raise ConvertError(f"{self.folder}: no pair was trained; `dvc repro` trains the pairs of params.yaml")
+        for option, emotion in (("--to", target), ("--from", source)):
+            if emotion not in (*emotions, None):
+                hint = params.nearest(str(emotion), emotions)
+                raise ConvertError(f"{option} {emotion}: no pair of {self.folder} has it{hint}")
+        if source not in (None, target):
+            self.converter(str(source), target)
+        for pair in (self.folder / name for name in self.names()):
+            if models.config(pair).get("features") != features:
+                other = f"was trained with another 'audio' or 'vocoder' than in {PARAMS}"
+                raise ConvertError(f"{pair}: {other}; `dvc repro` trains it again")
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Settings and models, the same for all files."""
+
+    source: str | None  # emotion; None: predicted
+    target: str
+    intensity: str | None  # of the target; None: the emotion's mean
+    classifier: Gate | None  # needed where `source` is None
+    pairs: Pairs
+    audio: AudioParams
+    limits: IngestParams
+    vocoder: Vocoder
+    bounds_hz: tuple[float, float]  # of F0
+
+    def convert(self, source_path: Path, out: Path) -> str:
+        """Convert a file; returns a description of the conversion.
+
+        Raises:
+            AudioError: the file cannot be used, or the result cannot be written
+            ConvertError: the pair of the predicted emotion was not trained
+        """
+        recording = decoding.read(source_path)
+        mixed = f"; {channels} channels mixed" if (channels := soundfile.info(source_path).channels) > 1 else ""
+        sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
+        if isinstance(unusable := ingestion.accept(sound, self.limits), AudioError):
+            raise AudioError(unusable.reason, f"{unusable.detail}{mixed}")
+        samples, rate = recording.samples, recording.sampling_rate
+        spans = utterances.spans(samples, rate, self.audio.trim_db, self.limits.min_duration_s)
+        speech = [samples[start:stop] for start, stop in spans]
+        source, described = self._source(speech, rate)
+        described += mixed
+        if source == self.target:
+            _write(out, [samples], rate)
+            return f"{described}; emotion unchanged"
+        try:
+            converter = self.pairs.converter(source, self.target)
+        except ConvertError as error:
+            raise ConvertError(f"{described}; {error}; or add --from") from None
+        converted = (self._converted(utterance, rate, converter, source) for utterance in speech)
+        _write(out, list(utterances.spliced(samples, spans, converted, rate)), rate)
+        speech_s = sum(map(len, speech)) / rate
+        extent = f"{len(spans):,} utterance{'s' * (len(spans) > 1)}, {speech_s:,.1f} of {recording.duration:,.1f} s"
+        return f"{described}; converted to {self.intensity + ' ' if self.intensity else ''}{self.target}, {extent}"
+
+    def _converted(self, utterance: np.ndarray, sampling_rate: int, converter: Converter, source: str) -> np.ndarray:
+        """A converted utterance with the level of the original; its length may differ, (samples,)."""
+        features = self.vocoder.analyse(self._prepared(utterance, sampling_rate))
+        converted = converter.convert(features, source, self.target, self.bounds_hz, intensity=self.intensity)
+        wave = soxr.resample(self.vocoder.synthesise(converted), self.audio.sampling_rate, sampling_rate)
+        wave = wave[: round(len(utterance) * len(converted.f0_hz) / len(features.f0_hz))]
+        return preparation.level(wave, _level_db(utterance)).astype(np.float32)
+
+    def _prepared(self, utterance: np.ndarray, sampling_rate: int) -> np.ndarray:
+        """An utterance as `preparation.prepare` returns a clip; its ends are trimmed already."""
+        wave = soxr.resample(utterance, sampling_rate, self.audio.sampling_rate)
+        return preparation.level(wave, self.audio.level_db).astype(np.float32)
+
+    def _source(self, speech: Sequence[np.ndarray], sampling_rate: int) -> tuple[str, str]:
+        """Emotion of a recording's utterances, given or predicted, and its description."""
+        if self.source is not None:
+            return self.source, f"given as {self.source}"
+        assert self.classifier is not None
+        clips = (self._prepared(utterance, sampling_rate) for utterance in speech)
+        statistics = np.stack([gate.statistics(clip, self.audio.sampling_rate) for clip in clips])
+        lengths = [len(utterance) for utterance in speech]
+        probabilities = np.average(self.classifier.probabilities(statistics), axis=0, weights=lengths)
+        emotion = self.classifier.emotions[probabilities.argmax()]
+        return emotion, f"recognised as {emotion} ({100 * probabilities.max():.0f} %)"
+
+
+@click.command()
+@click.argument("source_path", metavar="IN", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", metavar="OUT", type=click.Path(path_type=Path))
+@click.option("--to", "target", required=True, help="Target emotion.")
+@click.option("--from", "source", help="Emotion of IN; predicted if not given.")
+@click.option("--intensity", type=click.Choice(["low", "medium", "high"]), help="Intensity of the target emotion.")
+@click.option("--split", help="Split whose models are used, such as full-1; default: the first one of params.yaml.")
+def main(
+    source_path: Path, out: Path, target: str, source: str | None, intensity: str | None, split: str | None
+) -> None:
+    """Convert a recording, or all recordings of a folder, to another emotion.
+
+    The suffix of OUT is the format of the file. The files of a folder keep their names.
+    """
+    conversion = _conversion(target, source, intensity, split or _first_split())
+    files = _files(source_path, out)
+    failed = 0
+    for path, converted in files:
+        try:
+            click.echo(f"{path}: {conversion.convert(path, converted)}: {converted}")
+        except (AudioError, ConvertError) as error:
+            failed += 1
+            click.echo(f"{path}: left out: {error}", err=True)
+    if failed:
+        raise ConvertError(f"{failed:,} of {len(files):,} files could not be converted")
+
+
+def _first_split() -> str:
+    scenarios = params.load(PARAMS, "scenarios", tuple[str, ...])
+    return f"{scenarios[0]}-{params.load(PARAMS, 'folds', tuple[int, ...])[0]}"
+
+
+def _conversion(target: str, source: str | None, intensity: str | None, split: str) -> Conversion:
+    """Load models and parameters.
+
+    Raises:
+        ConvertError: as for `Pairs.check`
+    """
+    device = hardware.device(params.load(PARAMS, "hardware", HardwareParams))
+    audio = params.load(PARAMS, "audio", AudioParams)
+    chosen = params.load(PARAMS, "vocoder", VocoderParams)
+    pairs = Pairs(MODELS / "cyclegan" / split, params.load(PARAMS, "pairs", tuple[str, ...]), device)
+    pairs.check(source, target, params.params_hash(audio, chosen.analysis))
+    return Conversion(
+        source=source,
+        target=target,
+        intensity=intensity,
+        classifier=_classifier(split) if source is None else None,
+        pairs=pairs,
+        audio=audio,
+        limits=params.load(PARAMS, "ingest", IngestParams),
+        vocoder=vocoder(chosen, audio.sampling_rate, chosen.model(MODELS / "vocoder" / split)),
+        bounds_hz=(chosen.world.f0_floor_hz, chosen.world.f0_ceil_hz),
+    )
+
+
+def _classifier(split: str) -> Gate:
+    """The emotion classifier of the quality gate, fitted to the real train clips of a split."""
+    clips = manifest.read(DATA / "manifest.parquet", manifest.CLIPS)
+    partitions = manifest.read(DATA / "splits" / f"{split}.parquet", manifest.PARTITIONED)
+    train = manifest.partition(clips, partitions, "train")
+    stored = Shards(DATA / "features" / "scorers" / corpus for corpus in sorted(train["corpus"].unique()))
+    return Gate.fit(stored.rows(train["id"], gate.NAME), list(train["emotion"]))
+
+
+def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
+    """Each file to read, with the file to write.
+
+    Raises:
+        ConvertError: no audio file, an unknown suffix, or an input file would be overwritten
+    """
+    formats = f"expected {', '.join(sorted(FORMATS))}"
+    if source.is_dir():
+        if out.suffix.lower() in FORMATS or out.is_file():
+            raise ConvertError(f"{out}: expected a folder, as {source} is one")
+        audio = [path for path in ingestion.files_below(source) if ingestion.is_audio(path)]
+        below = [path.relative_to(source) for path in audio if out == source or not path.is_relative_to(out)]
+        found = [(source / path, out / path) for path in below if not ingestion.is_hidden(path)]
+        if not found:
+            raise ConvertError(f"{source}: has no audio file; {formats}")
+    elif out.is_dir() or not out.suffix:
+        found = [(source, out / source.name)]
+    else:
+        found = [(source, out)]
+    for path, converted in found:
+        if converted.suffix.lower() not in FORMATS:
+            raise ConvertError(f"{converted}: cannot be written; {formats}")
+        if converted.exists() and converted.samefile(path):
+            raise ConvertError(f"{converted}: would be overwritten by its conversion; choose another OUT")
+    return found
+
+
+def _level_db(samples: np.ndarray) -> float:
+    """Root mean square of samples that are not all zero [dB re full scale]."""
+    return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64))))
+
+
+def _write(path: Path, pieces: Sequence[np.ndarray], sampling_rate: int) -> None:
+    """Write pieces to one file, in the format of its suffix; one gain lowers all pieces if a peak would clip."""
+    peak = max(float(np.max(np.abs([piece.min(), piece.max()]))) for piece in pieces if len(piece))
+    if not np.isfinite(peak):
+        raise AudioError("not finite", "its conversion has samples that are NaN or infinite")
+    gain = np.float32(min(1.0, preparation.PEAK / max(peak, 1e-9)))
+    try:
+        form = FORMATS[path.suffix.lower()]
+        with (
+            atomic_write(path) as temporary,
+            soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file,
+        ):
+            for piece in pieces:
+                for start in range(0, len(piece), BLOCK):
+                    file.write(gain * piece[start : start + BLOCK])
+    except soundfile.LibsndfileError as error:
+        detail = f"cannot be written as {path.suffix} at {sampling_rate:,} Hz: {error.error_string}"
+        raise AudioError("unwritable", detail) from None
+    except OSError as error:
+        raise AudioError("unwritable", str(error)) from None

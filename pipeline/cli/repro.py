@@ -1,0 +1,112 @@
+"""Check params.yaml and data/raw, then run `dvc repro`; --from and --raw set them first."""
+
+import shutil
+import subprocess
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+
+from pipeline.cli import workspace
+from pipeline.cli.workspace import COMMIT, EXPERIMENTS, PARAMS, RAW, WorkspaceError
+from pipeline.core import params
+from pipeline.core.files import atomic_write
+from pipeline.corpora import CORPORA, DEMO, expected
+
+
+@click.command()
+@click.option(
+    "--from",
+    "record",
+    type=click.Path(path_type=Path),
+    help="Folder with the params.yaml to use, such as experiments/ravdess; it replaces the current params.yaml.",
+)
+@click.option(
+    "--raw",
+    "links",
+    metavar="CORPUS=FOLDER",
+    multiple=True,
+    help="Folder of a corpus; data/raw/CORPUS becomes a link to it. May be repeated.",
+)
+@click.option("--force", is_flag=True, help="With --from: replace params.yaml also where its edits are not in git.")
+@click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS OF DVC REPRO]")
+@click.pass_context
+def main(
+    ctx: click.Context, record: Path | None, links: tuple[str, ...], force: bool, dvc_arguments: tuple[str, ...]
+) -> None:
+    """Check params.yaml and data/raw, then run `dvc repro`.
+
+    Nothing changes where the check finds an error.
+    """
+    chosen = _recorded_params(record, force) if record else PARAMS
+    tables = params.read(chosen).get("tables") or ()
+    folders = dict(_parse_link(link, tables) for link in links)
+    workspace.check(chosen, folders)
+    if record:
+        with atomic_write(PARAMS) as temporary:
+            shutil.copyfile(chosen, temporary)
+    for corpus, folder in folders.items():
+        with atomic_write(RAW / corpus) as temporary:
+            temporary.symlink_to(folder, target_is_directory=True)
+    ctx.exit(workspace.dvc("repro", *dvc_arguments))
+
+
+def _recorded_params(record: Path, force: bool) -> Path:
+    """The params.yaml of a record.
+
+    Args:
+        record: its folder
+        force: also where the current params.yaml has edits that would be lost
+
+    Raises:
+        WorkspaceError: the file is missing or has another schema, or edits would be lost
+    """
+    recorded = record / PARAMS
+    if not recorded.is_file():
+        records = [path.parent.as_posix() for path in EXPERIMENTS.glob(f"*/{PARAMS}")]
+        raise WorkspaceError(f"{recorded}: not found{params.nearest(record.as_posix(), records)}")
+    if errors := workspace.schema_errors(recorded):
+        more = f", and {len(errors) - 1} more errors" if len(errors) > 1 else ""
+        raise WorkspaceError(f"{errors[0]}{more}: the record is of another version, {_version(record)}")
+    if PARAMS.exists() and not force and PARAMS.read_bytes() not in (recorded.read_bytes(), *_saved_params()):
+        raise WorkspaceError(f"{PARAMS}: has edits that would be lost; commit them, or add --force")
+    return recorded
+
+
+def _version(record: Path) -> str:
+    commit = record / COMMIT
+    if not commit.is_file():
+        return f"and {commit}, which names its commit, is missing"
+    return f"made by commit {commit.read_text(encoding='utf-8').strip()}; check that out to run it"
+
+
+def _saved_params() -> list[bytes]:
+    """Contents of params.yaml that are not lost when it is replaced: in the last commit, and in each record."""
+    command = ["git", "show", f"HEAD:./{PARAMS}"]
+    committed = subprocess.run(command, capture_output=True, check=False)
+    return [committed.stdout] * (not committed.returncode) + [
+        path.read_bytes() for path in EXPERIMENTS.glob(f"*/{PARAMS}")
+    ]
+
+
+def _parse_link(link: str, tables: Collection[str]) -> tuple[str, Path]:
+    """Corpus and folder of an option --raw.
+
+    Args:
+        link: such as `ravdess=/some/folder`
+        tables: names of the corpora in section `tables` of params.yaml
+
+    Raises:
+        WorkspaceError: no such corpus or folder, or data/raw/CORPUS exists and is no link
+    """
+    corpus, _, folder = link.partition("=")
+    known = {*CORPORA, *tables} - {DEMO}
+    if corpus not in known or not folder:
+        raise WorkspaceError(f"--raw {link}: expected CORPUS=FOLDER{params.nearest(corpus, known)}")
+    target = Path(folder).expanduser().resolve()
+    if not target.is_dir():
+        raise WorkspaceError(f"--raw {link}: no such folder; {expected(corpus)}")
+    place = RAW / corpus
+    if place.exists() and not place.is_symlink():
+        raise WorkspaceError(f"{place}: is not a link and is not replaced; move it away, or omit --raw {corpus}=…")
+    return corpus, target
