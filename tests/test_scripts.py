@@ -31,12 +31,13 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_all_that_it_imports_is_there(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imports_are_available(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     main = getattr(loaded(path, monkeypatch), "main", None)
     if main:
         assert CliRunner().invoke(main, ["--help"]).exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_training_is_timed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change_params: Callable[[dict[str, Any]], None]
@@ -50,7 +51,7 @@ def test_training_is_timed(
     assert "params.yaml" in result.output and "classifier" in result.output
 
 
-def test_what_was_made_with_other_parameters_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_of_other_parameters_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = loaded(ROOT / "experiments/staging.py", monkeypatch).place
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("seed: 1\n")

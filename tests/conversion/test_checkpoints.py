@@ -1,4 +1,4 @@
-"""A training that is killed ends where it would have ended; other trainings' checkpoints and half ones do no harm."""
+"""An interrupted training ends with the same weights; checkpoints that are incomplete or of others are ignored."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def same(one: CycleGan, other: CycleGan) -> bool:
     return own.keys() == its.keys() and all(torch.equal(own[name], its[name]) for name in own)
 
 
-# Going on
+# Continuing
 
 
 @pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["none", "all"])
@@ -199,6 +199,7 @@ assert outcome(None, "resumed", checkpoints) == 0
 """
 
 
+@pytest.mark.slow
 def test_training_that_sigkill_ends_again_and_again(params: CycleGanParams, tmp_path: Path) -> None:
     changes = {key: value for key, value in EVERYTHING.items() if key != "classifier_weight"}
     params = replace(params, **changes, steps=12)

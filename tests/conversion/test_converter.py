@@ -192,7 +192,7 @@ def test_unknown_emotion(converter: Converter, source: str, target: str) -> None
 def test_a_clip_of_another_vocoder(converter: Converter) -> None:
     given = clip(9)
     fewer = replace(given, spectrum=given.spectrum[:, 1:])
-    with pytest.raises(ModelError, match="trained on 4 numbers a frame, but the vocoder gives 3; `dvc repro` trains"):
+    with pytest.raises(ModelError, match="trained on 4 values a frame, but the vocoder gives 3"):
         converter.convert(fewer, "angry", "sad", BOUNDS)
 
 

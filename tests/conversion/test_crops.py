@@ -1,4 +1,4 @@
-"""Crops are drawn fairly and stay in their clips; masks hide a stretch of them."""
+"""Every speaker is drawn equally often, and crops stay in their clips."""
 
 import numpy as np
 import pytest

@@ -63,7 +63,7 @@ def test_statistics_are_those_of_what_it_learned_from(classifier: EmotionClassif
     assert classifier.emotions == ("angry", "calm", "sad")
 
 
-def test_what_it_is_deaf_to_says_nothing_and_gets_no_gradient() -> None:
+def test_masked_coefficients_do_not_count_and_get_no_gradient() -> None:
     classifier = trained_classifier(*corpus(), replace(PARAMS, steps=3), 16, 0, CPU, masked=(0, 2))
     x = torch.randn(2, ORDER, 33, requires_grad=True)
     loud = x.detach() + torch.tensor([5.0, 0.0, 5.0])[:, None]
@@ -118,7 +118,7 @@ def fits() -> tuple[list[Normalisation], list[Normalisation]]:
 
 
 def test_classifier_loss_by_hand(classifier: EmotionClassifier) -> None:
-    """Each fake in the units of the clip that it was made of."""
+    """Each fake is denormalised as the conversion of its own source."""
     fake_a, fake_b = torch.randn(2, 4, ORDER, 33)
     of_a, of_b = torch.tensor([0, 7, 2, 0]), torch.tensor([1, 1, 4, 0])
     a_to_b, b_to_a = fits()
@@ -148,8 +148,8 @@ def test_classifier_of_the_loss_is_frozen_and_the_given_one_is_not(classifier: E
     assert classifier_loss.classifier is not classifier
 
 
-def test_classifier_loss_towards_an_emotion_that_it_does_not_know(classifier: EmotionClassifier) -> None:
-    with pytest.raises(ValueError, match="the classifier does not know 'happy', only angry, calm, sad"):
+def test_classifier_loss_towards_an_unknown_emotion(classifier: EmotionClassifier) -> None:
+    with pytest.raises(ValueError, match="'happy', expected one of angry, calm, sad"):
         ClassifierLoss(classifier, ("angry", "happy"), *fits())
 
 

@@ -27,29 +27,29 @@ def test_as_torch_has_them() -> None:
     torch.testing.assert_close(identity_loss(x, y), functional.l1_loss(x, y))
 
 
-def test_nothing_to_lose() -> None:
+def test_losses_of_equal_inputs_are_0() -> None:
     assert cycle_loss(REAL, REAL).item() == identity_loss(REAL, REAL).item() == 0
     assert real_loss(torch.ones(2, 1, 4)).item() == fake_loss(torch.zeros(2, 1, 4)).item() == 0
     assert fake_loss(torch.ones(2, 1, 4)).item() == real_loss(torch.zeros(2, 1, 4)).item() == 1
 
 
-# Of frames with an aim
+# Parallel loss
 
 
 def test_parallel_loss_by_hand() -> None:
     nan = torch.nan
-    aim, fake = (
+    target, fake = (
         torch.tensor([[[1.0, nan, 3.0]], [[nan, nan, 5.0]]]),
         torch.tensor([[[2.0, 9.0, 3.0]], [[9.0, 9.0, 0.0]]]),
     )
-    assert parallel_loss(aim, fake).item() == pytest.approx((1 + 0 + 5) / 3)
+    assert parallel_loss(target, fake).item() == pytest.approx((1 + 0 + 5) / 3)
     assert parallel_loss(torch.full_like(fake, nan), fake).item() == 0
     assert parallel_loss(REAL, OTHER).item() == cycle_loss(REAL, OTHER).item()
 
 
-def test_frames_without_an_aim_teach_nothing() -> None:
+def test_frames_without_a_target_get_no_gradient() -> None:
     fake = torch.ones(1, 2, 3, requires_grad=True)
-    aim = torch.zeros(1, 2, 3)
-    aim[..., 1] = torch.nan
-    parallel_loss(aim, fake).backward()
+    target = torch.zeros(1, 2, 3)
+    target[..., 1] = torch.nan
+    parallel_loss(target, fake).backward()
     torch.testing.assert_close(fake.grad, torch.tensor([[[1, 0, 1], [1, 0, 1]]]) / 4)

@@ -15,7 +15,7 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-def awake(generator: Generator) -> Generator:
+def nonzero(generator: Generator) -> Generator:
     """The same with a last layer that is not zero."""
     nn.init.normal_(generator.leave.weight, std=0.1)
     return generator
@@ -25,7 +25,7 @@ def awake(generator: Generator) -> Generator:
 @pytest.mark.parametrize(("blocks", "kernel"), [(0, 3), (1, 1), (5, 3), (2, 5)])
 def test_generator_keeps_the_shape(frames: int, blocks: int, kernel: int) -> None:
     x = torch.randn(2, ORDER, frames)
-    generator = awake(Generator(ORDER, 8, blocks, kernel))
+    generator = nonzero(Generator(ORDER, 8, blocks, kernel))
     assert generator(x).shape == x.shape
     assert not torch.equal(generator(x), x)
 
@@ -37,7 +37,7 @@ def test_generator_begins_as_the_identity() -> None:
 
 def test_generator_sees_as_far_as_its_dilations() -> None:
     x = torch.zeros(1, ORDER, 101, requires_grad=True)
-    awake(Generator(ORDER, 8, 4, 3))(x)[0, :, 50].sum().backward()
+    nonzero(Generator(ORDER, 8, 4, 3))(x)[0, :, 50].sum().backward()
     seen = x.grad.abs().sum(dim=(0, 1)).nonzero()
     reach = 1 + 2 * (1 + 2 + 4 + 8) + 1  # entering, two convolutions a block, leaving
     assert (seen.min().item(), seen.max().item()) == (50 - reach, 50 + reach)
@@ -53,21 +53,21 @@ def test_discriminator_scores_stretches_of_eight_frames(frames: int) -> None:
 
 NETWORKS = {
     "generator": Generator(ORDER, 8, 4, 3),
-    "judge": Discriminator(ORDER, 4),
+    "discriminator": Discriminator(ORDER, 4),
 }
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
     if isinstance(network, Generator):
-        awake(network)
+        nonzero(network)
     network(torch.randn(4, ORDER, 32)).square().mean().backward()
     for name, weights in network.named_parameters():
         assert weights.grad is not None, name
         assert weights.grad.abs().max() > 0, name
 
 
-def test_what_moves_the_mean_is_kept_in_part() -> None:
+def test_residual_mean_is_removed_in_part() -> None:
     torch.manual_seed(0)
     free = Generator(order=4, channels=8, blocks=2, kernel=3)
     nn.init.normal_(free.leave.weight)
@@ -82,7 +82,7 @@ def test_what_moves_the_mean_is_kept_in_part() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_conversions_vary_as_much_as_their_clips(share: float) -> None:
+def test_global_variance_is_compensated(share: float) -> None:
     torch.manual_seed(0)
     network = Generator(order=4, channels=8, blocks=2, kernel=3, variance_compensation=share)
     x = torch.randn(2, 4, 500) * torch.tensor([0.5, 1.0, 2.0, 1.0])[:, None] + 3
@@ -96,7 +96,7 @@ def test_conversions_vary_as_much_as_their_clips(share: float) -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 40])
-def test_conversion_of_what_never_changes(frames: int) -> None:
+def test_conversion_of_constant_frames(frames: int) -> None:
     network = Generator(order=4, channels=8, blocks=2, kernel=3, variance_compensation=1.0)
     nn.init.normal_(network.leave.weight, std=0.5)
     made = network.convert(torch.ones(1, 4, frames))

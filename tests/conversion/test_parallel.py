@@ -1,4 +1,4 @@
-"""Aims are frames of the right take, where they belong, and a network with them learns what plain cycles cannot."""
+"""Parallel targets are aligned frames of the right utterances; networks learn from them beyond a plain CycleGAN."""
 
 from dataclasses import replace
 
@@ -20,37 +20,37 @@ def spectrum(frames: int = 40, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 0.2, (frames, ORDER)).astype(np.float32)
 
 
-def take(
+def utterance(
     coded: np.ndarray, speaker: str = "s1", sentence: str | None = "kids", intensity: str | None = "medium"
 ) -> ParallelUtterance:
-    """Of which the networks see the frames' numbers."""
+    """A clip whose normalised frames are their numbers."""
     seen = torch.arange(len(coded), dtype=torch.float32)[:, None] * torch.tensor([1.0, -1.0])
     return ParallelUtterance(Speech.of(coded), seen, speaker, sentence, intensity)
 
 
-def test_aim_is_the_mean_of_the_frames_that_belong_to_each() -> None:
+def test_target_is_the_mean_of_the_aligned_frames() -> None:
     coded = spectrum()
     slower = np.repeat(coded, 2, axis=0)
-    [frames], [whose] = with_parallel_targets([take(coded)], [take(slower)])
+    [frames], [whose] = with_parallel_targets([utterance(coded)], [utterance(slower)])
     assert whose.speaker == "s1"
     assert frames.shape == (40, 4)
-    torch.testing.assert_close(frames[:, :2], take(coded).normalised)
+    torch.testing.assert_close(frames[:, :2], utterance(coded).normalised)
     torch.testing.assert_close(frames[:, 2], 2 * torch.arange(40.0) + 0.5)  # of frames 2n and 2n + 1
     torch.testing.assert_close(frames[:, 3], -frames[:, 2])
 
 
-def test_pauses_have_no_aim() -> None:
+def test_pauses_have_no_target() -> None:
     coded = spectrum()
     quiet = coded.copy()
     quiet[10:20, 0] -= 20  # nepers of power
-    [frames], _ = with_parallel_targets([take(quiet)], [take(coded)])
+    [frames], _ = with_parallel_targets([utterance(quiet)], [utterance(coded)])
     assert frames[10:20, 2:].isnan().all()
     assert frames[:10, 2:].isfinite().all()
     assert frames[20:, 2:].isfinite().all()
 
 
 @pytest.mark.parametrize(
-    ("other", "aims"),
+    ("other", "targets"),
     [
         ({}, 1),
         ({"speaker": "s2"}, 0),
@@ -59,37 +59,37 @@ def test_pauses_have_no_aim() -> None:
         ({"intensity": "high"}, 1),  # as there is none in the same intensity
     ],
 )
-def test_whose_take_is_an_aim(other: dict[str, str | None], aims: int) -> None:
-    frames, _ = with_parallel_targets([take(spectrum())], [take(spectrum(), **other)])
-    assert sum(bool(own[:, 2:].isfinite().all()) for own in frames) == aims
+def test_which_utterances_are_parallel(other: dict[str, str | None], targets: int) -> None:
+    frames, _ = with_parallel_targets([utterance(spectrum())], [utterance(spectrum(), **other)])
+    assert sum(bool(own[:, 2:].isfinite().all()) for own in frames) == targets
     assert len(frames) == 1
 
 
-def test_sentences_that_are_not_known_are_not_the_same() -> None:
-    [frames], _ = with_parallel_targets([take(spectrum(), sentence=None)], [take(spectrum(), sentence=None)])
+def test_unknown_sentences_are_not_equal() -> None:
+    [frames], _ = with_parallel_targets([utterance(spectrum(), sentence=None)], [utterance(spectrum(), sentence=None)])
     assert frames[:, 2:].isnan().all()
 
 
-def test_a_source_has_each_take_of_its_intensity_as_an_aim_and_no_other() -> None:
-    source = take(spectrum())
-    shifted = [replace(take(spectrum()), normalised=source.normalised + shift) for shift in (1, 2)]
-    louder = replace(take(spectrum(), intensity="high"), normalised=source.normalised + 3)
+def test_a_source_has_a_target_for_each_parallel_utterance_of_its_intensity() -> None:
+    source = utterance(spectrum())
+    shifted = [replace(utterance(spectrum()), normalised=source.normalised + shift) for shift in (1, 2)]
+    louder = replace(utterance(spectrum(), intensity="high"), normalised=source.normalised + 3)
     frames, whose = with_parallel_targets([source], [*shifted, louder])
     assert all(own is source for own in whose) and len(whose) == 2
     for own, shift in zip(frames, (1, 2), strict=True):
         torch.testing.assert_close(own[:, 2:], source.normalised + shift)
 
 
-def test_networks_learn_what_each_frame_becomes(params: CycleGanParams) -> None:
-    """A flip of the sign leaves the distribution of frames as it is, so that no discriminator sees it."""
+def test_networks_learn_the_targets(params: CycleGanParams) -> None:
+    """A flip of the sign leaves the distribution of frames as it is, so that a discriminator cannot learn it."""
     params = replace(params, steps=150, batch=8, generator_rate=1e-2, identity_weight=0, cycle_weight=0)
     draw = torch.Generator().manual_seed(0)
     clips = list(torch.randn(6, 40, 3, generator=draw))
     domain = Domain.of([torch.cat([clip, -clip], dim=1) for clip in clips], ["s1"] * 6)
-    heard = torch.randn(4, 3, 40, generator=draw)
+    held_out = torch.randn(4, 3, 40, generator=draw)
     errors = []
     for weight in (1e-9, 10.0):
         networks, _ = train(domain, domain, replace(params, parallel_weight=weight), 0, torch.device("cpu"))
         with torch.no_grad():
-            errors.append(float((networks.a_to_b(heard) + heard).abs().mean()))
+            errors.append(float((networks.a_to_b(held_out) + held_out).abs().mean()))
     assert errors[1] < 0.3 < 1 < errors[0]

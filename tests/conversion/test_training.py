@@ -1,4 +1,4 @@
-"""Training repeats, ends at rest, and moves one domain to another; each of its parts does what it says or nothing."""
+"""Training is reproducible, and converts one domain to another; each loss has an effect, or none with weight 0."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from pipeline.conversion import training
@@ -21,7 +22,7 @@ from pipeline.core.progress import Optimiser
 
 CPU = torch.device("cpu")
 ORDER = 3
-NOTHING = 1e-30  # a rate that moves nothing
+NOTHING = 1e-30  # a learning rate without effect
 
 
 def drawing(seed: int = 0) -> torch.Generator:
@@ -35,15 +36,15 @@ def made_up(clips: int, order: int = ORDER, frames: int = 30, seed: int = 0) -> 
 A, B = Domain.of(made_up(4), ["s1", "s1", "s2", "s3"]), Domain.of(made_up(3, seed=1), ["s1", "s2", "s2"])
 
 
-def aimed(domain: Domain, seed: int) -> Domain:
-    """With an aim beside each frame, which every third has not."""
-    aims = torch.randn(domain.frames.shape, generator=drawing(seed))
-    aims[::3] = torch.nan
-    return replace(domain, frames=torch.cat([domain.frames, aims], dim=1))
+def with_targets(domain: Domain, seed: int) -> Domain:
+    """With a parallel target beside each frame but every third."""
+    targets = torch.randn(domain.frames.shape, generator=drawing(seed))
+    targets[::3] = torch.nan
+    return replace(domain, frames=torch.cat([domain.frames, targets], dim=1))
 
 
 def classifier_loss(seed: int = 0) -> ClassifierLoss:
-    """By a classifier that has not learned anything, but has an opinion."""
+    """Of an untrained classifier."""
     torch.manual_seed(seed)
     plain = Normalisation(torch.zeros(ORDER), torch.ones(ORDER))
     return ClassifierLoss(
@@ -52,7 +53,7 @@ def classifier_loss(seed: int = 0) -> ClassifierLoss:
 
 
 def trained(params: CycleGanParams, seed: int = 5, **more: Any) -> tuple[CycleGan, list[dict[str, float]]]:
-    a, b = (aimed(A, 2), aimed(B, 3)) if params.parallel_weight else (A, B)
+    a, b = (with_targets(A, 2), with_targets(B, 3)) if params.parallel_weight else (A, B)
     return train(a, b, params, seed, CPU, **{"classifier_loss": classifier_loss(), **more})
 
 
@@ -66,18 +67,21 @@ SWITCHES: dict[str, dict[str, Any]] = {
 EVERYTHING = {key: value for changes in SWITCHES.values() for key, value in changes.items()}
 
 
-# The whole of it
+# The complete training
 
 
 def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
-    """Weights of the plain CycleGAN (Zhu et al. 2017), written down once more: both generators, both judges."""
+    """Weights of the plain CycleGAN (Zhu et al. 2017), written down once more: both generators, both discriminators."""
     torch.manual_seed(seed)
     draw = drawing(seed)
     size = ORDER, params.channels, params.blocks, params.kernel
     a_to_b, b_to_a = Generator(*size), Generator(*size)
-    judge_a, judge_b = (Discriminator(ORDER, params.discriminator_channels) for _ in range(2))
+    discriminator_a, discriminator_b = (Discriminator(ORDER, params.discriminator_channels) for _ in range(2))
     steps = []
-    for networks, rate in (((a_to_b, b_to_a), params.generator_rate), ((judge_a, judge_b), params.discriminator_rate)):
+    for networks, rate in (
+        ((a_to_b, b_to_a), params.generator_rate),
+        ((discriminator_a, discriminator_b), params.discriminator_rate),
+    ):
         weights = [own for network in networks for own in network.parameters()]
         adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
         falling = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: min(1, 2 - 2 * step / params.steps))
@@ -95,15 +99,15 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
         (fake_b, kept_b), (kept_a, fake_a) = a_to_b(both).chunk(2), b_to_a(both).chunk(2)
         cycle = (real_a - b_to_a(fake_b)).abs().mean() + (real_b - a_to_b(fake_a)).abs().mean()
         kept = (real_a - kept_a).abs().mean() + (real_b - kept_b).abs().mean()
-        fooled = ((judge_a(fake_a) - 1) ** 2).mean() + ((judge_b(fake_b) - 1) ** 2).mean()
+        generator_loss = ((discriminator_a(fake_a) - 1) ** 2).mean() + ((discriminator_b(fake_b) - 1) ** 2).mean()
         around = params.cycle_weight * cycle + params.identity_weight * kept
-        step(params.adversarial_weight * fooled + around, *steps[0])
-        found_out = torch.zeros(())
-        for judge, real, fake in ((judge_a, real_a, fake_a), (judge_b, real_b, fake_b)):
-            true, made = judge(torch.cat([real, fake.detach()])).chunk(2)
-            found_out = found_out + ((true - 1) ** 2).mean() + (made**2).mean()
-        step(found_out, *steps[1])
-    return [own.detach() for network in (a_to_b, b_to_a, judge_a, judge_b) for own in network.parameters()]
+        step(params.adversarial_weight * generator_loss + around, *steps[0])
+        discriminator_loss = torch.zeros(())
+        for discriminator, real, fake in ((discriminator_a, real_a, fake_a), (discriminator_b, real_b, fake_b)):
+            true, false = discriminator(torch.cat([real, fake.detach()])).chunk(2)
+            discriminator_loss = discriminator_loss + ((true - 1) ** 2).mean() + (false**2).mean()
+        step(discriminator_loss, *steps[1])
+    return [own.detach() for network in (a_to_b, b_to_a, *discriminators) for own in network.parameters()]
 
 
 def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) -> None:
@@ -112,7 +116,7 @@ def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) 
         torch.testing.assert_close(own.detach(), expected, rtol=1e-6, atol=1e-7)
 
 
-def test_without_an_adversarial_loss_there_are_no_judges(params: CycleGanParams) -> None:
+def test_without_an_adversarial_loss_there_are_no_discriminators(params: CycleGanParams) -> None:
     params = replace(params, adversarial_weight=0)
     networks, curve = trained(params)
     assert networks.discriminators is None
@@ -185,19 +189,21 @@ def test_curve(params: CycleGanParams) -> None:
     networks, curve = trained(params)
     assert [row["step"] for row in curve] == [2, 4, 5]
     assert list(curve[0]) == ["step", "adversarial", "cycle", "identity", "discriminator"]
-    # At rates that move nothing the generators stay the identity: nothing is lost on the way round, and what the
-    # judges say over two steps can be asked again of the same crops.
-    draw, fooled, found_out = drawing(5), [], []
+    # Without learning, the generators stay the identity: the cycle loss is 0, and the discriminators' scores over two
+    # steps can be computed again from the same crops.
+    draw, generator_loss, discriminator_loss = drawing(5), [], []
     for _ in range(2):
         real_a, real_b = A.crops(2, 16, draw), B.crops(2, 16, draw)
         with torch.no_grad():
             true = [networks.discriminators.a(real_a), networks.discriminators.b(real_b)]
-            made = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
-        fooled.append(sum(float(((scores - 1) ** 2).mean()) for scores in made))
-        found_out.append(sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True)))
+            false = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
+        generator_loss.append(sum(float(((scores - 1) ** 2).mean()) for scores in false))
+        discriminator_loss.append(
+            sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True))
+        )
     assert curve[0]["cycle"] == curve[0]["identity"] == 0
-    assert curve[0]["adversarial"] == pytest.approx(np.mean(fooled), rel=1e-5)
-    assert curve[0]["discriminator"] == pytest.approx(np.mean(found_out), rel=1e-5)
+    assert curve[0]["adversarial"] == pytest.approx(np.mean(generator_loss), rel=1e-5)
+    assert curve[0]["discriminator"] == pytest.approx(np.mean(discriminator_loss), rel=1e-5)
 
 
 @pytest.fixture
@@ -254,7 +260,7 @@ def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[flo
 )
 def test_rate_is_constant_and_then_falls_to_nothing(share: float, expected: list[float]) -> None:
     weights = nn.Parameter(torch.zeros(1))
-    optimiser = Optimiser([weights], rate=0.1, steps=10, constant_share=share)
+    optimiser = Optimiser(Adam([weights], 0.1), steps=10, constant_share=share)
     path = [0.0]
     for _ in range(11):
         optimiser.step(weights.sum())  # of constant gradient, where Adam moves by its rate
@@ -264,7 +270,7 @@ def test_rate_is_constant_and_then_falls_to_nothing(share: float, expected: list
 
 def test_optimiser_leaves_other_weights_without_gradients() -> None:
     own, other = (nn.Parameter(torch.ones(2)) for _ in range(2))
-    Optimiser([own], rate=0.1, steps=10, constant_share=1).step((own * other).sum())
+    Optimiser(Adam([own], 0.1), steps=10, constant_share=1).step((own * other).sum())
     assert other.grad is None
     assert own.tolist() == pytest.approx([0.9, 0.9])
 
@@ -303,7 +309,7 @@ def test_identity_loss_that_does_not_apply_teaches_nothing(params: CycleGanParam
     assert torch.equal(weights[0], weights[2])
 
 
-# Judges
+# Discriminators
 
 
 def weights_of(network: nn.Module | None) -> list[Tensor]:
@@ -311,11 +317,11 @@ def weights_of(network: nn.Module | None) -> list[Tensor]:
     return [weights.detach().clone() for weights in network.parameters()]
 
 
-def test_judges_learn_from_real_and_made_crops_and_makers_from_fooling_them(params: CycleGanParams) -> None:
+def test_each_adversarial_loss_trains_its_own_networks(params: CycleGanParams) -> None:
     torch.manual_seed(0)
-    judged: dict[str, list[Tensor]] = {"a": [], "b": []}
+    scored: dict[str, list[Tensor]] = {"a": [], "b": []}
     reals = [torch.randn(2, ORDER, 16) for _ in range(2)]
-    made = [torch.randn(2, ORDER, 16, requires_grad=True) for _ in range(2)]
+    fakes = [torch.randn(2, ORDER, 16, requires_grad=True) for _ in range(2)]
 
     class Watched(nn.Module):
         def __init__(self, emotion: str, network: Discriminator) -> None:
@@ -323,28 +329,28 @@ def test_judges_learn_from_real_and_made_crops_and_makers_from_fooling_them(para
             self.emotion, self.network = emotion, network
 
         def forward(self, x: Tensor) -> Tensor:
-            judged[self.emotion].append(x)
+            scored[self.emotion].append(x)
             return self.network(x)
 
-    judges = Discriminators(ORDER, params)
-    judges.a, judges.b = Watched("a", judges.a), Watched("b", judges.b)
-    fooled = judges.fooled(*made)
-    mistaken = judges.mistaken(*reals, *made)
-    for emotion, real, own in zip("ab", reals, made, strict=True):
-        assert torch.equal(judged[emotion][0], own)
-        assert torch.equal(judged[emotion][1], torch.cat([real, own]))
-    mistaken.backward()
-    assert all(own.grad is None for own in made)  # nobody learns to be found out
-    fooled.backward()
-    assert all(own.grad.abs().max() > 0 for own in made)
+    discriminators = Discriminators(ORDER, params)
+    discriminators.a, discriminators.b = Watched("a", discriminators.a), Watched("b", discriminators.b)
+    generator_loss = discriminators.generator_loss(*fakes)
+    discriminator_loss = discriminators.discriminator_loss(*reals, *fakes)
+    for emotion, real, fake in zip("ab", reals, fakes, strict=True):
+        assert torch.equal(scored[emotion][0], fake)
+        assert torch.equal(scored[emotion][1], torch.cat([real, fake]))
+    discriminator_loss.backward()
+    assert all(fake.grad is None for fake in fakes)
+    generator_loss.backward()
+    assert all(fake.grad.abs().max() > 0 for fake in fakes)
 
 
-def test_both_orders_of_converting_give_the_same(params: CycleGanParams) -> None:
+def test_conversions_are_equal_with_and_without_the_identity(params: CycleGanParams) -> None:
     networks = training.untrained(ORDER, params, 5)
     for generator in (networks.a_to_b, networks.b_to_a):
         nn.init.normal_(generator.leave.weight)
     real_a, real_b = A.crops(2, 16, drawing()), B.crops(2, 16, drawing())
-    alone, beside = (networks.converted(real_a, real_b, keep) for keep in (False, True))
+    alone, beside = (networks.conversions(real_a, real_b, identity) for identity in (False, True))
     for one, other in zip(alone[:2], beside[:2], strict=True):
         torch.testing.assert_close(one, other)
     assert alone[2] is real_a

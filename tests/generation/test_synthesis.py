@@ -41,7 +41,7 @@ def voice(seconds: float = 1.0, f0_hz: float = 150.0) -> np.ndarray:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.DataFrame]:
-    """Function that writes renditions, and gives their rows; in an empty current directory."""
+    """Function that writes synthetic clips, and returns their rows; in an empty current directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "cores", lambda: 1)
 
@@ -107,7 +107,7 @@ def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
 
 
 def test_what_is_no_sound(make: Callable[..., pd.DataFrame]) -> None:
-    with pytest.raises(click.ClickException, match=r"NaN or infinite; did the training of what makes it diverge\?"):
+    with pytest.raises(click.ClickException, match=r"NaN or infinite; did the training of its model diverge\?"):
         make(Synthesis(voice() * np.nan, None))
     assert not OUT.exists()
 

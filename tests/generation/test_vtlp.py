@@ -1,4 +1,4 @@
-"""Voices are drawn within their bounds, up as often as down, and a clip in one of them has its formants and its F0."""
+"""Changes are drawn within their bounds, up as often as down, and move formants and F0 of a clip."""
 
 from dataclasses import astuple
 
@@ -28,18 +28,18 @@ def test_numbers_that_cannot_be(formants: float, semitones: float) -> None:
 
 
 def test_drawn_within_bounds_up_as_often_as_down() -> None:
-    voices = np.array([astuple(Vtlp.drawn(PARAMS, seed)) for seed in range(2000)])
-    for values, most in ((np.log(voices[:, 0]), np.log(1.12)), (voices[:, 1], 2)):
+    changes = np.array([astuple(Vtlp.drawn(PARAMS, seed)) for seed in range(2000)])
+    for values, most in ((np.log(changes[:, 0]), np.log(1.12)), (changes[:, 1], 2)):
         assert np.abs(values).max() == pytest.approx(most, rel=0.01)
         assert values.mean() == pytest.approx(0, abs=0.05 * most)
-    assert np.corrcoef(voices.T)[0, 1] == pytest.approx(0, abs=0.06)
+    assert np.corrcoef(changes.T)[0, 1] == pytest.approx(0, abs=0.06)
     assert Vtlp.drawn(PARAMS, 7) == Vtlp.drawn(PARAMS, 7) != Vtlp.drawn(PARAMS, 8)
 
 
-def test_no_range_is_the_voice_itself(features: Features) -> None:
-    voice = Vtlp.drawn(VtlpParams(formants=0, semitones=0), 1)
-    assert voice == Vtlp(1.0, 0.0)
-    np.testing.assert_array_equal(voice.synthesise(features, WORLD), WORLD.synthesise(features))
+def test_bounds_of_0_change_nothing(features: Features) -> None:
+    change = Vtlp.drawn(VtlpParams(formants=0, semitones=0), 1)
+    assert change == Vtlp(1.0, 0.0)
+    np.testing.assert_array_equal(change.synthesise(features, WORLD), WORLD.synthesise(features))
 
 
 def test_f0_moves_by_semitones(features: Features) -> None:
@@ -53,8 +53,8 @@ def test_f0_moves_by_semitones(features: Features) -> None:
         assert 12 * np.log2(moved / plain) == pytest.approx(semitones, abs=0.1)
 
 
-def test_formants_are_the_vocoders_affair(features: Features) -> None:
-    """tests/vocoder/test_world.py has what they sound like."""
-    spoken = Vtlp(1.1, 0.0).synthesise(features, WORLD)
-    np.testing.assert_array_equal(spoken, WORLD.synthesise(features, 1.1))
-    assert not np.allclose(spoken, WORLD.synthesise(features))
+def test_formants_are_moved_by_the_vocoder(features: Features) -> None:
+    """tests/vocoder/test_world.py tests the result."""
+    synthesised = Vtlp(1.1, 0.0).synthesise(features, WORLD)
+    np.testing.assert_array_equal(synthesised, WORLD.synthesise(features, 1.1))
+    assert not np.allclose(synthesised, WORLD.synthesise(features))

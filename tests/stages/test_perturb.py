@@ -1,4 +1,4 @@
-"""Clips that keep their emotion, of a tiny corpus: which, how they sound, and what is known of them."""
+"""Perturbed clips of a tiny corpus: rows, audio and provenance."""
 
 import json
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def test_each_train_clip_so_often_with_its_emotion(
     assert made["intelligibility"].median() > 0.5
 
 
-def test_recorded_parameters_make_the_clip_again(stage: Stage, train: pd.DataFrame) -> None:
+def test_recorded_parameters_reproduce_the_clip(stage: Stage, train: pd.DataFrame) -> None:
     stage("perturb", **CLASSICAL)
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     for row in rows(MADE).head(6).itertuples():
@@ -117,6 +117,7 @@ def test_vtlp_records_a_change_of_its_own_for_each_clip(
         np.testing.assert_allclose(found, preparation.level(again, prepared.level_db), atol=2**-15)
 
 
+@pytest.mark.slow
 def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable[..., None]) -> None:
     def digests() -> list[str]:
         for item in (CLASSICAL, COPIES, VTLP):

@@ -107,7 +107,7 @@ def test_energy_moves_by_the_ratio_of_deviations() -> None:
     most = prosody(shouted=Statistics(0.0, 0.1, 100.0, 0.0)).energy(c0, "sad", "shouted", None)
     assert most.std() == pytest.approx(2 * c0.std())
     np.testing.assert_array_equal(prosody(energy="none").energy(c0, "sad", "angry", None), c0)
-    with pytest.raises(ValueError, match="keep what the networks made"):
+    with pytest.raises(ValueError, match="the generators convert"):
         prosody(energy="cyclegan").energy(c0, "sad", "angry", None)
 
 

@@ -29,22 +29,22 @@ def test_conditional_norm_is_each_emotions_own() -> None:
 
 def test_score_of_an_emotion_is_a_projection() -> None:
     """Where emotions are as likely as each other, realness alone counts (Miyato & Koyama 2018, eq. 3)."""
-    judge = Discriminator(emotions=2, channels=2)
+    discriminator = Discriminator(emotions=2, channels=2)
     image = torch.randn(1, 16, 16).expand(2, -1, -1)
     both = torch.tensor([0, 1])
-    features = judge.layers(image[:, None]).sum(dim=(2, 3))
-    of_each = judge(image, both)
-    expected = features @ (judge.similarity.weight[0] - judge.similarity.weight[1])
+    features = discriminator.layers(image[:, None]).sum(dim=(2, 3))
+    of_each = discriminator(image, both)
+    expected = features @ (discriminator.similarity.weight[0] - discriminator.similarity.weight[1])
     torch.testing.assert_close(of_each[0] - of_each[1], expected[0])
-    torch.nn.init.zeros_(judge.similarity.weight)
-    torch.testing.assert_close(judge(image, both), judge.realness(features)[:, 0])
+    torch.nn.init.zeros_(discriminator.similarity.weight)
+    torch.testing.assert_close(discriminator(image, both), discriminator.realness(features)[:, 0])
 
 
 def test_every_weight_gets_a_gradient() -> None:
     torch.manual_seed(0)
-    generator, judge = Generator(16, 16, 2, 4, 2), Discriminator(2, 2)
+    generator, discriminator = Generator(16, 16, 2, 4, 2), Discriminator(2, 2)
     emotions = torch.tensor([0, 1, 0, 1])
-    judge(generator(torch.randn(4, 4), emotions), emotions).square().sum().backward()
-    for name, weights in (*generator.named_parameters(), *judge.named_parameters()):
+    discriminator(generator(torch.randn(4, 4), emotions), emotions).square().sum().backward()
+    for name, weights in (*generator.named_parameters(), *discriminator.named_parameters()):
         assert weights.grad is not None, name
         assert weights.grad.abs().sum() > 0 or name.startswith("enter.bias"), name

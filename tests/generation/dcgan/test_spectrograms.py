@@ -1,4 +1,4 @@
-"""Clips as images, and what is made of noise."""
+"""Clips as images, and spectrograms from noise."""
 
 import pytest
 import torch
@@ -48,21 +48,21 @@ def test_a_band_that_never_changes() -> None:
 
 
 @pytest.fixture
-def maker(mels: list[torch.Tensor]) -> SpectrogramGenerator:
+def generator(mels: list[torch.Tensor]) -> SpectrogramGenerator:
     torch.manual_seed(1)
     return SpectrogramGenerator(Generator(**SIZE), Normalisation.fit(mels, EMOTIONS))
 
 
-def test_a_seed_decides(maker: SpectrogramGenerator) -> None:
-    wanted = torch.tensor([0, 1] * BATCH)  # more than are made at once
-    made = maker.mels(wanted, seed=1)
-    assert made.shape == (len(wanted), 8, 3)
-    assert torch.equal(made, maker.mels(wanted, seed=1))
-    assert not torch.equal(made, maker.mels(wanted, seed=2))
-    assert len(made.flatten(1).unique(dim=0)) == len(wanted)
-    assert not torch.equal(made, maker.mels(1 - wanted, seed=1))
+def test_a_seed_decides(generator: SpectrogramGenerator) -> None:
+    emotions = torch.tensor([0, 1] * BATCH)  # more than one batch
+    made = generator.mels(emotions, seed=1)
+    assert made.shape == (len(emotions), 8, 3)
+    assert torch.equal(made, generator.mels(emotions, seed=1))
+    assert not torch.equal(made, generator.mels(emotions, seed=2))
+    assert len(made.flatten(1).unique(dim=0)) == len(emotions)
+    assert not torch.equal(made, generator.mels(1 - emotions, seed=1))
 
 
-def test_saved_and_loaded_it_makes_the_same(maker: SpectrogramGenerator) -> None:
-    again = SpectrogramGenerator.from_tensors(maker.tensors(), SIZE, CPU)
-    assert torch.equal(again.mels(EMOTIONS, seed=1), maker.mels(EMOTIONS, seed=1))
+def test_a_loaded_generator_is_equal(generator: SpectrogramGenerator) -> None:
+    again = SpectrogramGenerator.from_tensors(generator.tensors(), SIZE, CPU)
+    assert torch.equal(again.mels(EMOTIONS, seed=1), generator.mels(EMOTIONS, seed=1))
