@@ -61,12 +61,10 @@ def main(
         if ARMS[arm].generators == (REPEATED,):
             candidates = arms.repeated(train, split, mix)
         else:
-            generated_clips = (generated(synthetic, name, pairs) for name in ARMS[arm].generators)
-            clips = scored(pd.concat([train, *generated_clips]), features)
-            passed, counts = quality_gate.selected(clips, gate)
-            candidates = clips[clips["is_synthetic"]].assign(selected=passed)
+            synthetic_clips = pd.concat(generated(synthetic, name, pairs) for name in ARMS[arm].generators)
+            candidates, counts = _gated(train, synthetic_clips, features, gate)
             metadata["refused"] = json.dumps(counts)
-            rejected = _rejected(passed, counts)
+            rejected = _rejected(candidates, counts)
         extra = arms.extra_clips(candidates, train, mix, seed)
         if ARMS[arm].shuffled:
             extra = arms.shuffled(extra, seed)
@@ -81,12 +79,21 @@ def main(
     click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{rejected}")
 
 
-def _rejected(passed: "pd.Series[bool]", counts: Mapping[str, int]) -> str:
+def _gated(
+    train: pd.DataFrame, synthetic: pd.DataFrame, features: Path, gate: GateParams
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Synthetic clips with their scores and `selected`, and the number of rejected ones by reason."""
+    clips = scored(pd.concat([train, synthetic]), features)
+    passed, counts = quality_gate.selected(clips, gate)
+    return clips[clips["is_synthetic"]].assign(selected=passed), counts
+
+
+def _rejected(candidates: pd.DataFrame, counts: Mapping[str, int]) -> str:
     """Number of rejected clips and the reasons, as text."""
     if not counts:
         return ""
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
-    return f", {(~passed).sum():,} rejected: {reasons}"
+    return f", {(~candidates['selected']).sum():,} rejected: {reasons}"
 
 
 def generated(synthetic: Path, generator: str, pairs: Sequence[str]) -> pd.DataFrame:

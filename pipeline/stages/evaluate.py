@@ -101,15 +101,7 @@ def main(
     write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, arm)})
     write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
     rows = pooling.test_rows(folders, chosen.scenario, experiment.folds, arm)
-    tables = {
-        "confusion": _confusion(rows[rows["classifier"] == chosen.classifier]),
-        "recall": results.recalls(),
-        "speakers": results.speakers(),
-    }
-    with atomic_write(plots) as folder:
-        folder.mkdir()
-        for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+    _write_plots(plots, results, rows[rows["classifier"] == chosen.classifier])
     for line in [*results.in_words(), *dict.fromkeys(line for lines in cautions.values() for line in lines)]:
         click.echo(line)
 
@@ -182,3 +174,18 @@ def _confusion(rows: pd.DataFrame) -> pd.DataFrame:
     """One row a test clip, of the lowest seed: DVC's template counts rows, and a clip must count once."""
     first = rows[rows["seed"] == rows["seed"].min()].sort_values(["fold", "id"])
     return first[["label", "predicted"]].set_axis(["actual", "predicted"], axis=1)
+
+
+def _write_plots(out: Path, results: Results, rows: pd.DataFrame) -> None:
+    """Write the tables that DVC plots.
+
+    Args:
+        out: folder
+        results: of all arms
+        rows: test rows of the headline arm and classifier
+    """
+    tables = {"confusion": _confusion(rows), "recall": results.recalls(), "speakers": results.speakers()}
+    with atomic_write(out) as folder:
+        folder.mkdir()
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")

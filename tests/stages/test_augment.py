@@ -14,8 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from pipeline.core import manifest, provenance
+from pipeline.core import manifest, provenance, workers
 from pipeline.core.shards import Shard, Writer
+
+from .conftest import SPLIT as FOLD
+from .conftest import run_all
 
 SPLIT = Path("data/splits/full-1.parquet")
 CLIPS = Path("data/manifest.parquet")
@@ -369,14 +372,23 @@ def test_wrong_params(
     assert not CYCLEGAN.exists()
 
 
+@pytest.fixture(scope="module")
+def controls(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Project in which all generators that need no further network have run; not to be changed."""
+    folder = tmp_path_factory.mktemp("controls")
+    shutil.copytree(finished, folder, dirs_exist_ok=True)
+    pairs = product(("angry-neutral", "neutral-sad"), ("statistics", "f0_only"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(workers, "cores", lambda: 1)
+        run_all(("perturb", {**FOLD, "generator": name}) for name in ("classical", "copy_synthesis", "vtlp"))
+        run_all(("generate", {**FOLD, "pair": pair, "generator": name}) for pair, name in pairs)
+    return folder
+
+
 @pytest.fixture
-def with_controls(stage: Stage, project: Path) -> None:
-    """All generators that need no further network have run."""
-    for generator in ("classical", "copy_synthesis", "vtlp"):
-        assert stage("perturb", scenario="full", fold="1", generator=generator).exit_code == 0
-    for pair, generator in product(("angry-neutral", "neutral-sad"), ("statistics", "f0_only")):
-        result = stage("generate", scenario="full", fold="1", pair=pair, generator=generator)
-        assert result.exit_code == 0, result.output
+def with_controls(controls: Path, project: Path) -> None:
+    shutil.copytree(controls / "data/synthetic", "data/synthetic", dirs_exist_ok=True)
 
 
 def training_set(arm: str) -> tuple[pd.DataFrame, pd.DataFrame]:
