@@ -192,7 +192,7 @@ def _judge(data: Path, split: str) -> Gate:
     train = manifest.partition(
         clips, manifest.read(data / "splits" / f"{split}.parquet", manifest.PARTITIONED), "train"
     )
-    stored = Shards(data / "features" / "judges" / corpus for corpus in sorted(train["corpus"].unique()))
+    stored = Shards(data / "features" / "scorers" / corpus for corpus in sorted(train["corpus"].unique()))
     return Gate.fit(stored.rows(train["id"], gate.NAME), list(train["emotion"]))
 
 

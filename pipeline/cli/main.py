@@ -59,7 +59,7 @@ SECTIONS: dict[str, Any] = {
     "train_cyclegan": "pipeline.conversion.pair:CycleGanParams",
     "generate": "pipeline.stages.generate:GenerateParams",
     "perturb": "pipeline.stages.perturb:PerturbParams",
-    "voices": "pipeline.generation.vtlp:VoicesParams",
+    "voices": "pipeline.generation.vtlp:VtlpParams",
     "train_dcgan": "pipeline.generation.dcgan.training:DcganParams",
     "generate_dcgan": "pipeline.stages.generate_dcgan:GenerateDcganParams",
     "augment.headline_arm": str,
@@ -102,7 +102,7 @@ class Stages(click.Group):
 @click.version_option(package_name="emocycle")
 def main() -> None:
     """Generate emotional speech, and measure what it is worth to a classifier."""
-    _refuse_other_code(Path(__file__).parent, Path())
+    _refuse_other_code(Path(__file__).parents[1], Path())
 
 
 @main.command()

@@ -33,7 +33,7 @@ from pipeline.vocoder import Features, VocoderParams, vocoder
 @click.option("--models", "folder", type=click.Path(path_type=Path), required=True, help="With a folder for each pair.")
 @click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Of the split's vocoders.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the vocoder's shards.")
-@click.option("--scorers", type=click.Path(path_type=Path), required=True, help="Folder of the judges' shards.")
+@click.option("--scorers", type=click.Path(path_type=Path), required=True, help="Folder of the scorers' shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 def main(
     params_path: Path,
@@ -44,7 +44,7 @@ def main(
     folder: Path,
     trained: Path,
     features: Path,
-    judges: Path,
+    scorers: Path,
     out: Path,
 ) -> None:
     """Convert clips of speakers whom no pair has heard, and compare the conversions with real takes of the target."""
@@ -66,7 +66,7 @@ def main(
     paired = heard[heard["emotion"].isin([source for source, _ in converters])]
     corpora = sorted(set(train["corpus"]) | set(heard["corpus"]))
     stored = Shards(features / corpus for corpus in corpora)
-    judged = Shards(judges / corpus for corpus in corpora)
+    judged = Shards(scorers / corpus for corpus in corpora)
     takes = parallel_utterances(paired)
     bounds = (voice.world.f0_floor_hz, voice.world.f0_ceil_hz)
 

@@ -112,7 +112,7 @@ def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:
     own = sorted({Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_made, "filepath"]})
     corpora = sorted(clips.loc[~is_made, "corpus"].unique())
     heard, judged = (
-        Shards([features / kind / corpus for corpus in corpora] + own) for kind in ("classifier", "judges")
+        Shards([features / kind / corpus for corpus in corpora] + own) for kind in ("classifier", "scorers")
     )
     voices = pd.DataFrame([pitch(heard.array(id_, "functionals")) for id_ in clips["id"]], clips.index)
     return clips.assign(

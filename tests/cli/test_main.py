@@ -255,12 +255,12 @@ def test_a_wrong_word_in_a_table_is_one_problem(wrong: dict[str, Any], said: str
 
 
 def test_no_pairs_are_fine_where_no_arm_needs_them() -> None:
-    change(pairs=[], arms=["none"], augment__setting="none")
+    change(pairs=[], arms=["none"], augment__headline_arm="none")
     assert run("check").output == IN_ORDER
 
 
 def test_a_dcgan_needs_no_pairs() -> None:
-    change(pairs=[], arms=["none", "dcgan"], augment__setting="dcgan", dcgan_scenarios=["full"])
+    change(pairs=[], arms=["none", "dcgan"], augment__headline_arm="dcgan", dcgan_scenarios=["full"])
     assert run("check").output == IN_ORDER
 
 
@@ -506,7 +506,7 @@ def test_record(called: list[tuple[str, ...]]) -> None:
 def test_a_record_names_the_commit_of_the_code(called: list[tuple[str, ...]]) -> None:
     finish()
     for path in ("dvc.yaml", "pipeline/cli/main.py"):
-        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text("first\n")
     git("init")
     git("add", "dvc.yaml", "pipeline")

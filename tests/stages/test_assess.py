@@ -86,12 +86,12 @@ def test_copies_tell_words_and_speaker_as_sources_and_the_rest_as_targets(table:
 def test_judges_learn_from_train_clips_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     heard = []
 
-    class Spied(assess.Jury):
+    class Spied(assess.ConversionScorers):
         def __init__(self, train: pd.DataFrame, clips: pd.DataFrame, stored: Any) -> None:
             heard.append((set(train["speaker"]), set(clips["speaker"])))
             super().__init__(train, clips, stored)
 
-    monkeypatch.setattr(assess, "Jury", Spied)
+    monkeypatch.setattr(assess, "ConversionScorers", Spied)
     assert stage("assess", "--partition", "valid", **SPLIT).exit_code == 0
     assert heard == [({"demo_m01", "demo_m02"}, {"demo_f02"})]
     assert set(manifest.read(OUT, ASSESSED)["speaker"]) == {"demo_f02"}

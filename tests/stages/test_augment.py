@@ -175,7 +175,7 @@ def test_judges_hear_nothing_but_real_train_clips(augment: Callable[..., Result]
     augment()
     before = CYCLEGAN.read_bytes()
     split = manifest.read(SPLIT, manifest.PARTITIONED).set_index("id")["partition"]
-    for kind, names in (("judges", ("gate", "voice", "examiner")), ("classifier", ("log_mel", "functionals"))):
+    for kind, names in (("scorers", ("gate", "voice", "examiner")), ("classifier", ("log_mel", "functionals"))):
         folder = Path("data/features") / kind / "demo"
         shard = Shard(folder)
         arrays = {id_: {name: np.array(shard.array(id_, name)) for name in names} for id_ in split.index}

@@ -16,7 +16,7 @@ from pipeline.core.params import load
 from pipeline.core.shards import Shard
 from pipeline.scorers import evaluation_classifier, gate, speakers
 
-VOCODER, CLASSIFIER, JUDGES = (Path("data/features", whose, "demo") for whose in ("vocoder", "classifier", "judges"))
+VOCODER, CLASSIFIER, JUDGES = (Path("data/features", whose, "demo") for whose in ("vocoder", "classifier", "scorers"))
 TABLE = Path("data/corpora/demo.parquet")
 Stage = Callable[..., Result]
 

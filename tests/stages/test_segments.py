@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from pipeline.audio import recordings
-from pipeline.audio.recordings import AudioParams
+from pipeline.audio.recordings import AudioParams, Recording
 from pipeline.core import manifest, params, workers
 from pipeline.core.shards import Shard
 from pipeline.data.dataset import EmotionalSpeech
@@ -80,14 +80,15 @@ def project(segmented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def refuse_whole_files(patch: pytest.MonkeyPatch) -> None:
-    """A reader that forgets the times asks for the bytes of the whole file."""
-    contents = recordings.contents
+    """A reader that forgets the times decodes the whole file."""
+    read = recordings.read
 
-    def checked(path: Path) -> bytes:
-        assert path.name not in [talk.name for talk in TALKS], f"{path} is read whole"
-        return contents(path)
+    def checked(path: Path, start: float | None = None, end: float | None = None, *rest: float) -> Recording:
+        is_whole = start is None and end is None
+        assert not is_whole or path.name not in [talk.name for talk in TALKS], f"{path} is read whole"
+        return read(path, start, end, *rest)
 
-    patch.setattr(recordings, "contents", checked)
+    patch.setattr(recordings, "read", checked)
 
 
 def clips() -> pd.DataFrame:
@@ -105,7 +106,7 @@ def test_clips_are_those_of_files_of_their_own(project: Path, finished: Path) ->
     for name in ("emotion", "duration"):
         pd.testing.assert_series_equal(both[name], both[f"{name}_own"], check_names=False)
     np.testing.assert_allclose(both["end"] - both["start"], both["duration"], atol=1e-5)
-    for folder in ("vocoder", "classifier", "judges", "recordings"):
+    for folder in ("vocoder", "classifier", "scorers", "recordings"):
         shard, other = Shard(Path(f"data/features/{folder}/mine")), Shard(finished / f"data/features/{folder}/demo")
         for name in (path.stem for path in Path(f"data/features/{folder}/mine").glob("*.npy")):
             for id_, id_own in zip(both["id"], both["id_own"], strict=True):

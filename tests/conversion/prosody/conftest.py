@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.conversion.prosody import Spoken
+from pipeline.conversion.prosody import ClipProsody
 from pipeline.vocoder.features import Features
 
 SILENCE = -20.0  # energy far below speech [nepers of power]
@@ -18,7 +18,7 @@ def wave(frames: int, mean: float, deviation: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
-def spoken() -> Callable[..., Spoken]:
+def spoken() -> Callable[..., ClipProsody]:
     """Function that makes a clip of which everything is known: 10 silent frames, the speech, 10 silent frames."""
 
     def make(
@@ -30,7 +30,7 @@ def spoken() -> Callable[..., Spoken]:
         energy: tuple[float, float] = (0.0, 1.0),
         frames: int = 100,
         voiced: bool = True,
-    ) -> Spoken:
+    ) -> ClipProsody:
         spectrum = np.random.default_rng(0).normal(size=(frames + 20, 4))
         spectrum[:, 0] = SILENCE
         f0_hz = np.zeros((frames + 20, 1))
@@ -38,6 +38,6 @@ def spoken() -> Callable[..., Spoken]:
         if voiced:
             f0_hz[10:-10, 0] = np.exp(wave(frames, *f0))
         bands = np.linspace(-20, 0, frames + 20)[:, None]
-        return Spoken(Features(spectrum, f0_hz, bands), emotion, speaker, sentence, intensity)
+        return ClipProsody(Features(spectrum, f0_hz, bands), emotion, speaker, sentence, intensity)
 
     return make

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.conversion.prosody import Prosody, ProsodyParams, Spoken, Statistics, nearest
+from pipeline.conversion.prosody import ClipProsody, Prosody, ProsodyParams, Statistics, nearest
 
-Make = Callable[..., Spoken]
+Make = Callable[..., ClipProsody]
 
 BOUNDS = (71.0, 600.0)
 ANGRY = Statistics(0.15, 0.2, 1.5, -0.2)
@@ -183,7 +183,7 @@ def test_heard_intensity_counts_for_the_target_and_on_demand_for_the_source(f0_h
 
 
 @pytest.fixture
-def clips(spoken: Make) -> list[Spoken]:
+def clips(spoken: Make) -> list[ClipProsody]:
     """Angry and sad clips, the angry ones in two intensities; some odd ones among them."""
     clips = []
     for number, speaker in enumerate(("demo_a", "demo_b", "demo_c")):
@@ -195,7 +195,7 @@ def clips(spoken: Make) -> list[Spoken]:
     return [*clips, spoken(voiced=False), spoken("angry", frames=1), spoken("angry", voiced=False, frames=1)]
 
 
-def test_config_holds_plain_numbers_and_comes_back_equal(clips: list[Spoken]) -> None:
+def test_config_holds_plain_numbers_and_comes_back_equal(clips: list[ClipProsody]) -> None:
     known = Prosody.fit(clips, ProsodyParams(f0="log_gaussian", energy="log_gaussian", duration="rate"))
     assert {emotion: list(levels) for emotion, levels in known.intensities.items()} == {"angry": ["high", "medium"]}
     text = json.dumps(known.to_config(), allow_nan=False)
@@ -203,7 +203,7 @@ def test_config_holds_plain_numbers_and_comes_back_equal(clips: list[Spoken]) ->
     assert Prosody.from_config(known.to_config()) == known
 
 
-def test_fit_ignores_the_order_of_clips(clips: list[Spoken]) -> None:
+def test_fit_ignores_the_order_of_clips(clips: list[ClipProsody]) -> None:
     params = ProsodyParams(f0="log_gaussian", energy="none", duration="none")
     assert Prosody.fit(clips[::-1], params) == Prosody.fit(iter(clips), params)
 

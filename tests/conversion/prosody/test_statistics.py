@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
-from pipeline.conversion.prosody import Spoken, Statistics
+from pipeline.conversion.prosody import ClipProsody, Statistics
 from pipeline.conversion.prosody.statistics import measured, of_emotions, of_intensities, toward
 
-Make = Callable[..., Spoken]
+Make = Callable[..., ClipProsody]
 
 SPEAKERS = {"demo_f1": np.log(220), "demo_m1": np.log(110), "demo_m2": np.log(125)}  # mean log-F0
 SHIFTS = {"angry": 0.15, "sad": -0.15}
@@ -16,7 +16,7 @@ DEVIATIONS = {"angry": 0.2, "sad": 0.05}
 EVEN = dict.fromkeys([(speaker, emotion) for speaker in SPEAKERS for emotion in SHIFTS], 2)
 
 
-def clips_of(spoken: Make, counts: Mapping[tuple[str, str], int]) -> list[Spoken]:
+def clips_of(spoken: Make, counts: Mapping[tuple[str, str], int]) -> list[ClipProsody]:
     """So many clips of each speaker and emotion; each next one of a speaker has another offset."""
     return [
         spoken(emotion, speaker, f0=(SPEAKERS[speaker] + SHIFTS[emotion] + offset, DEVIATIONS[emotion]))
@@ -100,7 +100,7 @@ def test_clips_of_unknown_sentence_are_compared_by_speaker(spoken: Make) -> None
     assert of_emotions(measured(clips))["sad"].duration_shift == pytest.approx(np.log(4) / 2)
 
 
-def graded(spoken: Make, counts: Mapping[tuple[str, str], int], f0: Mapping[str, float]) -> list[Spoken]:
+def graded(spoken: Make, counts: Mapping[tuple[str, str], int], f0: Mapping[str, float]) -> list[ClipProsody]:
     """Sad clips without intensity at log F0 5, and angry ones: so many by speaker and intensity."""
     clips = [spoken("sad", speaker, f0=(5, 0.1)) for speaker in ("demo_a", "demo_b")]
     for (speaker, intensity), count in counts.items():
