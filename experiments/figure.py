@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import click
 import matplotlib
 from matplotlib import pyplot
 
@@ -26,8 +27,9 @@ COLOURS = {"cnn": "#0072b2", "svm": "#d55e00"}  # of Okabe and Ito, which colour
 INTERVAL: dict[str, Any] = {"linewidth": 4, "alpha": 0.5, "solid_capstyle": "butt"}
 
 
+@click.command()
 def main() -> None:
-    """Write the picture: a thick line is the interval over speakers, a thin line the interval over folds."""
+    """Draw docs/gains.svg: a thick line is the interval over speakers, a thin line the interval over folds."""
     matplotlib.rcParams.update({"svg.hashsalt": "gains", "font.size": 10, "svg.fonttype": "path"})
     figure, axes = pyplot.subplots(1, len(PANELS), figsize=(9, 3.4), sharex=True, sharey=True, layout="constrained")
     names = list(reversed(ARMS))
