@@ -107,7 +107,9 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
             true, false = discriminator(torch.cat([real, fake.detach()])).chunk(2)
             discriminator_loss = discriminator_loss + ((true - 1) ** 2).mean() + (false**2).mean()
         step(discriminator_loss, *steps[1])
-    return [own.detach() for network in (a_to_b, b_to_a, *discriminators) for own in network.parameters()]
+    return [
+        own.detach() for network in (a_to_b, b_to_a, discriminator_a, discriminator_b) for own in network.parameters()
+    ]
 
 
 def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) -> None:
@@ -199,7 +201,7 @@ def test_curve(params: CycleGanParams) -> None:
             false = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
         generator_loss.append(sum(float(((scores - 1) ** 2).mean()) for scores in false))
         discriminator_loss.append(
-            sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True))
+            sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, false, strict=True))
         )
     assert curve[0]["cycle"] == curve[0]["identity"] == 0
     assert curve[0]["adversarial"] == pytest.approx(np.mean(generator_loss), rel=1e-5)
