@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import make_dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -311,20 +312,6 @@ def test_too_long_clips_are_not_decoded(ravdess_tree: Callable[..., Path], monke
     assert "decoded 0 clips" in result.output
 
 
-@pytest.mark.parametrize("library", ["__version__", "__libsndfile_version__"])
-def test_decoder_version_depends_on_libraries(monkeypatch: pytest.MonkeyPatch, library: str) -> None:
-    before = ingestion.decoder()
-    monkeypatch.setattr(soundfile, library, "another")
-    assert ingestion.decoder() != before
-
-
-def test_decoder_version_depends_on_the_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = ingestion.decoder()
-    other = make_dataclass("Sound", [("sampling_rate", int), ("channels", int)])
-    monkeypatch.setattr(ingestion, "Sound", other)
-    assert ingestion.decoder() != before
-
-
 def test_cache_after_an_interrupt(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache.sqlite", "1")
     clips = [Segment(path) for path in ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))]
@@ -335,12 +322,25 @@ def test_cache_after_an_interrupt(ravdess_tree: Callable[..., Path], tmp_path: P
     assert [each.is_new for each in again] == [False, True, True, True]
 
 
-@pytest.mark.parametrize("module", [decoding, containers])
-def test_decoder_version_depends_on_code(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, module: ModuleType) -> None:
+def other_file(module: ModuleType) -> str:
+    path = Path("changed.py")
+    path.write_text(Path(str(module.__file__)).read_text() + "# changed")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        (soundfile, "__version__", "another"),
+        (soundfile, "__libsndfile_version__", "another"),
+        (ingestion, "Sound", make_dataclass("Sound", [("sampling_rate", int), ("channels", int)])),
+        (decoding, "__file__", other_file),
+        (containers, "__file__", other_file),
+    ],
+)
+def test_version_of_the_decoder(monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str, value: Any) -> None:
     before = ingestion.decoder()
-    other = tmp_path / "changed.py"
-    other.write_text(Path(str(module.__file__)).read_text() + "# changed")
-    monkeypatch.setattr(module, "__file__", str(other))
+    monkeypatch.setattr(place, name, value(place) if value is other_file else value)
     assert ingestion.decoder() != before
 
 
