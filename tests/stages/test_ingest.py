@@ -91,8 +91,8 @@ def test_bad_files_are_quarantined_with_a_reason(ravdess_tree: Callable[..., Pat
     nan = sound.copy()
     nan[7] = np.nan
 
-    def path(statement_and_take: str, suffix: str = "wav") -> Path:
-        return RAW / f"03-01-05-01-{statement_and_take}-02.{suffix}"
+    def path(statement_and_repetition: str, suffix: str = "wav") -> Path:
+        return RAW / f"03-01-05-01-{statement_and_repetition}-02.{suffix}"
 
     path("01-01").write_text("not audio")
     path("01-02").touch()
@@ -218,7 +218,7 @@ def test_path_that_is_not_utf8(ravdess_tree: Callable[..., Path]) -> None:
     try:
         shutil.copytree(RAW / "Actor_01", folder)
     except OSError:
-        pytest.skip("this file system takes UTF-8 only")
+        pytest.skip("this file system allows UTF-8 only")
     clips, rejected = tables(ingest())
     assert len(clips) == 2
     assert set(rejected.values()) == {"unknown name"}
@@ -283,10 +283,12 @@ def test_too_long_clips_are_not_decoded(ravdess_tree: Callable[..., Path], monke
     """In any format; a cached result does not depend on the limit."""
     ravdess_tree(RAW, actors=(1,))
     long = np.tile(noise(1), 8)  # 4 s
-    for take, (suffix, kind) in enumerate((("wav", "WAV"), ("flac", "FLAC"), ("mp3", "MP3"), ("ogg", "OGG")), start=1):
-        statement, repetition = divmod(take - 1, 2)
+    for number, (suffix, kind) in enumerate(
+        (("wav", "WAV"), ("flac", "FLAC"), ("mp3", "MP3"), ("ogg", "OGG")), start=1
+    ):
+        statement, repetition = divmod(number - 1, 2)
         path = RAW / f"03-01-06-01-{statement + 1:02}-{repetition + 1:02}-01.{suffix}"
-        soundfile.write(path, take / 8 * long, RATE, format=kind)
+        soundfile.write(path, number / 8 * long, RATE, format=kind)
     read: list[int] = []
     file_read = soundfile.SoundFile.read
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Clips that are segments of long files: every stage makes of them what it makes of clips in files of their own."""
+"""Clips that are segments of long files give the same results as clips in files of their own."""
 
 import shutil
 from collections.abc import Callable
@@ -51,12 +51,12 @@ def cut_and_paste() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
-    """A project of segments, with all that comes before `augment`, in which no file was read whole."""
+    """A project of segments before `augment`; a stage that decodes a whole file fails."""
     folder = tmp_path_factory.mktemp("segmented")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)
-        refuse_whole_files(patch)
+        forbid_whole_files(patch)
         shutil.copy(finished / "params.yaml", folder)
         record(Path("data/raw/demo"))
         cut_and_paste().to_csv(RAW / "clips.csv", index=False)
@@ -79,7 +79,7 @@ def project(segmented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return tmp_path
 
 
-def refuse_whole_files(patch: pytest.MonkeyPatch) -> None:
+def forbid_whole_files(patch: pytest.MonkeyPatch) -> None:
     """Fail where a reader leaves out the times of a segment."""
     decoded = decoding.decoded
 
@@ -115,20 +115,20 @@ def test_clips_are_those_of_files_of_their_own(project: Path, finished: Path) ->
 
 @pytest.mark.parametrize("folder", ["cyclegan/angry-neutral", "classical/all"])
 def test_synthetic_clips_are_files_of_their_own(project: Path, folder: str) -> None:
-    made = manifest.read(Path("data/synthetic/full-1", folder, manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
-    assert made["start"].isna().all() and made["end"].isna().all()
-    assert set(made["source_id"]) <= set(clips()["id"])
-    assert made["intelligibility"].notna().all()
-    for row in made.itertuples():
+    synthetic = manifest.read(Path("data/synthetic/full-1", folder, manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
+    assert synthetic["start"].isna().all() and synthetic["end"].isna().all()
+    assert set(synthetic["source_id"]) <= set(clips()["id"])
+    assert synthetic["intelligibility"].notna().all()
+    for row in synthetic.itertuples():
         assert decoding.read(Path(str(row.filepath))).sha256 == row.sha256
-        assert not set(Path(str(row.filepath)).name) & set('<>:"/\\|?*')  # what some system takes in no name
+        assert not set(Path(str(row.filepath)).name) & set('<>:"/\\|?*')  # characters that some system forbids
 
 
 def test_classical_clips_are_made_of_the_segment(project: Path) -> None:
-    made = manifest.read(Path("data/synthetic/full-1/classical/all", manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
-    source = clips().set_index("id").loc[made["source_id"], "duration"].to_numpy()
-    assert (made["duration"].to_numpy() < 1.3 * source).all()
-    assert made["intelligibility"].median() > 0.5
+    synthetic = manifest.read(Path("data/synthetic/full-1/classical/all", manifest.SYNTHETIC_TABLE), manifest.SYNTHETIC)
+    source = clips().set_index("id").loc[synthetic["source_id"], "duration"].to_numpy()
+    assert (synthetic["duration"].to_numpy() < 1.3 * source).all()
+    assert synthetic["intelligibility"].median() > 0.5
 
 
 def test_assess_compares_with_the_segment(project: Path, finished: Path) -> None:
@@ -138,7 +138,7 @@ def test_assess_compares_with_the_segment(project: Path, finished: Path) -> None
 
 def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The readers of the ssl and of the training of a neural vocoder."""
-    refuse_whole_files(monkeypatch)
+    forbid_whole_files(monkeypatch)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
     some = clips().iloc[[3, 20]]
     expected = [preparation.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
@@ -165,7 +165,7 @@ def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.M
 def test_export_and_its_readers(
     project: Path, monkeypatch: pytest.MonkeyPatch, change_params: Callable[..., None], arm: str
 ) -> None:
-    refuse_whole_files(monkeypatch)
+    forbid_whole_files(monkeypatch)
     change_params({"arms": ["none", arm]})
     run_all((name, {**SPLIT, "arm": arm}) for name in ("augment", "classify"))
     rows = manifest.read(AUGMENTED / f"{arm}.parquet", manifest.AUGMENTED)
