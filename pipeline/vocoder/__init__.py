@@ -62,7 +62,7 @@ class VocoderParams:
         """Error if the vocoder does not allow VTLP; empty if it does."""
         if self.kind == "world":
             return ""
-        return f"'vocoder.kind' is '{self.kind}', but 'voices' move the envelope apart from F0; expected 'world'"
+        return f"'vocoder.kind' is '{self.kind}', but VTLP changes the envelope without F0; expected 'world'"
 
 
 class Vocoder(Protocol):

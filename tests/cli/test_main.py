@@ -177,7 +177,7 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ),
         (
             {"perturbations": ["classical", "voices"], "vocoder__kind": "mel", "prosody__f0": "none"},
-            "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'",
+            "'vocoder.kind' is 'mel', but VTLP changes the envelope without F0; expected 'world'",
         ),
         ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),
         (

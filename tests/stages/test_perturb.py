@@ -133,7 +133,7 @@ def test_voices_need_an_envelope_without_pitch(stage: Stage, params: Callable[..
     params({"vocoder.kind": "mel", "prosody.f0": "none"})
     result = stage("perturb", **VOICES)
     assert result.exit_code == 1
-    assert "'vocoder.kind' is 'mel', but 'voices' move the envelope apart from F0; expected 'world'" in result.output
+    assert "'vocoder.kind' is 'mel', but VTLP changes the envelope without F0; expected 'world'" in result.output
     assert not SPOKEN.exists()
 
 
