@@ -1,4 +1,4 @@
-"""Headers that promise other than there is, tags before them, and Ogg files that were cut or joined."""
+"""Wrong headers, leading tags, and cut or joined Ogg files."""
 
 import struct
 from io import BytesIO
@@ -58,14 +58,14 @@ def fault_of(data: bytes) -> tuple[str, str]:
 
 
 def tag(size: int, flags: int = 0) -> bytes:
-    """An ID3v2 tag with so many bytes of content, and a footer where the flags say so."""
+    """An ID3v2 tag with `size` bytes of content, and a footer if the flags have it."""
     synchsafe = bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
     footer = b"3DI\x04\x00" + bytes([flags]) + synchsafe
     return b"ID3\x04\x00" + bytes([flags]) + synchsafe + b"\xff" * size + footer * bool(flags & 0x10)
 
 
 def with_size(data: bytes, size: int) -> bytes:
-    """A WAV or AIFF whose header says that the samples have so many bytes."""
+    """A WAV or AIFF with this number of bytes of samples in its header."""
     name, order = (b"SSND", ">I") if data[:4] == b"FORM" else (b"data", "<I")
     place = data.index(name) + 4
     return data[:place] + struct.pack(order, size) + data[place + 4 :]
@@ -102,7 +102,7 @@ def test_a_tag_before_a_file_takes_nothing_from_it(kind: tuple[str, str], before
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("before", [b"", tag(3000)])
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9, 0.99])
-def test_a_cut_file_is_refused(kind: tuple[str, str], before: bytes, share: float) -> None:
+def test_a_cut_file_is_rejected(kind: tuple[str, str], before: bytes, share: float) -> None:
     whole = encoded(kind, seconds=4)
     assert fault_of(before + whole[: int(share * len(whole))])[0] == "truncated"
 

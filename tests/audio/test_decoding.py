@@ -68,9 +68,7 @@ def test_blocks_make_no_difference(
     np.testing.assert_array_equal(blocks.samples, whole.samples)
 
 
-def test_what_is_too_long_is_refused_by_its_header(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tone: np.ndarray
-) -> None:
+def test_too_long_by_the_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tone: np.ndarray) -> None:
     encoded(tmp_path / "tone.flac", tone)
     assert decoding.read(tmp_path / "tone.flac", longest_s=0.5).duration == 0.5
     monkeypatch.setattr(soundfile.SoundFile, "read", lambda *_, **__: pytest.fail("it was decoded"))

@@ -1,4 +1,4 @@
-"""ESTOI is pystoi's where the tempo is the source's, and hardly another where it is not."""
+"""ESTOI equals pystoi's at the tempo of the source, and is close to it at other tempi."""
 
 import numpy as np
 import pystoi
@@ -33,8 +33,8 @@ def test_it_is_pystois(noise: float, rate: int) -> None:
 
 def test_pauses_do_not_count() -> None:
     """pystoi cuts them out; what is around a cut differs a little."""
-    heard = np.arange(2 * RATE) % RATE < 0.7 * RATE
-    source = speech() * heard
+    is_speech = np.arange(2 * RATE) % RATE < 0.7 * RATE
+    source = speech() * is_speech
     pair = source + 0.02 * np.random.default_rng(1).standard_normal(len(source)), source
     expected = pystoi.stoi(pair[1], pair[0], RATE, extended=True)
     assert intelligibility(*pair, RATE) == pytest.approx(expected, abs=0.03)

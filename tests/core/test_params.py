@@ -145,8 +145,8 @@ def test_nearest() -> None:
 
 
 @pytest.mark.parametrize("other", [Optimiser(0.1, 2), {"learning_rate": 0.2, "steps": 1}, None])
-def test_digest(other: Any) -> None:
-    digest = params.params_hash(Optimiser(learning_rate=0.1, steps=1))
-    assert digest == params.params_hash({"steps": 1, "learning_rate": 0.1})
-    assert digest != params.params_hash(other)
-    assert len(digest) == 16
+def test_params_hash(other: Any) -> None:
+    found = params.params_hash(Optimiser(learning_rate=0.1, steps=1))
+    assert found == params.params_hash({"steps": 1, "learning_rate": 0.1})
+    assert found != params.params_hash(other)
+    assert len(found) == 16

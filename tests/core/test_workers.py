@@ -32,7 +32,7 @@ def test_error_of_a_process_reaches_the_caller(monkeypatch: pytest.MonkeyPatch, 
 
 
 def ended(item: tuple[Path, int]) -> str:
-    """End this process by a signal, or with an exit code, where the item asks for it."""
+    """End this process by a signal, or with an exit code, if the item has one."""
     path, how = item
     faulthandler.disable()  # what it would print is no news
     if how > 0:
@@ -72,7 +72,7 @@ def test_a_process_that_ended_otherwise_does_not_speak_of_memory(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing ends them")
 def test_processes_end_with_their_parent() -> None:
-    """Even where it is killed, and cannot end them itself; else each keeps its memory."""
+    """Also if the parent is killed; otherwise each process keeps its memory."""
     script = """if True:
         import time
         from pipeline.core import workers
@@ -86,7 +86,7 @@ def test_processes_end_with_their_parent() -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         assert parent.stdout and parent.stdout.readline() == b"begun\n"
         parent.kill()
-        parent.communicate(timeout=20)  # until nobody holds its output any more
+        parent.communicate(timeout=20)  # until no process holds its output
 
 
 def test_cores() -> None:

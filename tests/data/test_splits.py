@@ -160,7 +160,7 @@ def test_errors(frame: pd.DataFrame, fold: int, message: str) -> None:
         cut(frame, fold)
 
 
-# Each actor says two sentences twice in four emotions, as in RAVDESS.
+# Each actor has two sentences twice in four emotions, as in RAVDESS.
 ALL = ("angry", "happy", "neutral", "sad")
 ACTED = clips("ravdess", (f"{actor:02}" for actor in range(1, 25)), ALL, ("kids 1", "kids 2", "dogs 1", "dogs 2"))
 ACTED["sentence"] = ACTED["sentence"].str[:4]

@@ -81,11 +81,11 @@ NEURAL = {
 
 
 def run_stage(name: str, *more: str, **item: str) -> Result:
-    """Run a stage as dvc.yaml says, in the current directory.
+    """Run the command of a stage in dvc.yaml, in the current directory.
 
     Args:
         name: of the stage
-        more: options that follow; the last one counts
+        more: further options, which override those of dvc.yaml
         item: of its matrix
     """
     command = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][name]["cmd"]

@@ -53,7 +53,7 @@ def cut_and_paste() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
-    """A project of segments, with all that comes before `augment`, in which no file was read whole."""
+    """A project of segments before `augment`; a stage that decodes a whole file fails."""
     folder = tmp_path_factory.mktemp("segmented")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

@@ -71,10 +71,10 @@ def test_conversions_have_sound_and_duration(project: Path) -> None:
     assert len(rows) == 12
     clips = manifest.read(CLIPS, manifest.CLIPS).set_index("id")
     for row in rows.itertuples():
-        made, source = (decoding.read(Path(path)) for path in (row.filepath, clips.at[row.source_id, "filepath"]))
-        assert made.duration == pytest.approx(source.duration, rel=0.5)
-        assert np.isfinite(made.samples).all()
-        assert np.abs(made.samples).max() > 0.05
+        synthetic, source = (decoding.read(Path(path)) for path in (row.filepath, clips.at[row.source_id, "filepath"]))
+        assert synthetic.duration == pytest.approx(source.duration, rel=0.5)
+        assert np.isfinite(synthetic.samples).all()
+        assert np.abs(synthetic.samples).max() > 0.05
 
 
 def test_spectra_are_stored_as_uint8(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""Copy-synthesis keeps what a listener hears as pitch and timbre; odd clips do no harm."""
+"""Copy synthesis keeps F0 and timbre; odd clips do no harm."""
 
 from dataclasses import asdict, replace
 
