@@ -77,11 +77,9 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
     size = ORDER, params.channels, params.blocks, params.kernel
     a_to_b, b_to_a = Generator(*size), Generator(*size)
     discriminator_a, discriminator_b = (Discriminator(ORDER, params.discriminator_channels) for _ in range(2))
+    discriminators = discriminator_a, discriminator_b
     steps = []
-    for networks, rate in (
-        ((a_to_b, b_to_a), params.generator_rate),
-        ((discriminator_a, discriminator_b), params.discriminator_rate),
-    ):
+    for networks, rate in (((a_to_b, b_to_a), params.generator_rate), (discriminators, params.discriminator_rate)):
         weights = [own for network in networks for own in network.parameters()]
         adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
         falling = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: min(1, 2 - 2 * step / params.steps))
@@ -198,9 +196,8 @@ def test_curve(params: CycleGanParams) -> None:
             true = [networks.discriminators.a(real_a), networks.discriminators.b(real_b)]
             false = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
         generator_loss.append(sum(float(((scores - 1) ** 2).mean()) for scores in false))
-        discriminator_loss.append(
-            sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, made, strict=True))
-        )
+        losses = (((x - 1) ** 2).mean() + (y**2).mean() for x, y in zip(true, false, strict=True))
+        discriminator_loss.append(float(sum(losses)))
     assert curve[0]["cycle"] == curve[0]["identity"] == 0
     assert curve[0]["adversarial"] == pytest.approx(np.mean(generator_loss), rel=1e-5)
     assert curve[0]["discriminator"] == pytest.approx(np.mean(discriminator_loss), rel=1e-5)
