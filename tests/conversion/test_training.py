@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from pipeline.conversion import training
@@ -244,32 +243,6 @@ def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[flo
 
 
 # Schedules
-
-
-@pytest.mark.parametrize(
-    ("share", "expected"),
-    [
-        (0.5, [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]),
-        (0.8, [1, 1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0]),
-        (0.0, [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0]),
-        (1.0, [1] * 11),
-    ],
-)
-def test_rate_is_constant_and_then_falls_to_nothing(share: float, expected: list[float]) -> None:
-    weights = nn.Parameter(torch.zeros(1))
-    optimiser = Optimiser(Adam([weights], 0.1), steps=10, constant_share=share)
-    path = [0.0]
-    for _ in range(11):
-        optimiser.step(weights.sum())  # of constant gradient, where Adam moves by its rate
-        path.append(-weights.item())
-    np.testing.assert_allclose(np.diff(path) / 0.1, expected, atol=1e-4)
-
-
-def test_optimiser_leaves_other_weights_without_gradients() -> None:
-    own, other = (nn.Parameter(torch.ones(2)) for _ in range(2))
-    Optimiser(Adam([own], 0.1), steps=10, constant_share=1).step((own * other).sum())
-    assert other.grad is None
-    assert own.tolist() == pytest.approx([0.9, 0.9])
 
 
 def test_both_rates_end_at_nothing(params: CycleGanParams) -> None:
