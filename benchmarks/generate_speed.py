@@ -1,4 +1,4 @@
-"""What conversion takes beyond WORLD's copy-synthesis of the same clips, over all cores.
+"""Time of conversion relative to WORLD's copy-synthesis of the same clips, on all cores.
 
 python benchmarks/generate_speed.py [--model models/cyclegan/full-1/angry-happy]
 

@@ -22,7 +22,7 @@ class Optimiser:
     """Adam whose rate is constant over a share of the steps and then falls linearly to 0."""
 
     def __init__(
-        self, adam: torch.optim.Adam, steps: int, constant_share: float, largest_gradient: float | None = None
+        self, adam: torch.optim.Optimizer, steps: int, constant_share: float, largest_gradient: float | None = None
     ) -> None:
         """Set up the schedule.
 

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from pipeline.conversion import training
@@ -77,11 +76,9 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
     size = ORDER, params.channels, params.blocks, params.kernel
     a_to_b, b_to_a = Generator(*size), Generator(*size)
     discriminator_a, discriminator_b = (Discriminator(ORDER, params.discriminator_channels) for _ in range(2))
+    discriminators = discriminator_a, discriminator_b
     steps = []
-    for networks, rate in (
-        ((a_to_b, b_to_a), params.generator_rate),
-        ((discriminator_a, discriminator_b), params.discriminator_rate),
-    ):
+    for networks, rate in (((a_to_b, b_to_a), params.generator_rate), (discriminators, params.discriminator_rate)):
         weights = [own for network in networks for own in network.parameters()]
         adam = torch.optim.Adam(weights, rate, betas=(0.5, 0.999), fused=True)
         falling = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: min(1, 2 - 2 * step / params.steps))
@@ -200,9 +197,8 @@ def test_curve(params: CycleGanParams) -> None:
             true = [networks.discriminators.a(real_a), networks.discriminators.b(real_b)]
             false = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
         generator_loss.append(sum(float(((scores - 1) ** 2).mean()) for scores in false))
-        discriminator_loss.append(
-            sum(float(((x - 1) ** 2).mean() + (y**2).mean()) for x, y in zip(true, false, strict=True))
-        )
+        losses = (((x - 1) ** 2).mean() + (y**2).mean() for x, y in zip(true, false, strict=True))
+        discriminator_loss.append(float(sum(losses)))
     assert curve[0]["cycle"] == curve[0]["identity"] == 0
     assert curve[0]["adversarial"] == pytest.approx(np.mean(generator_loss), rel=1e-5)
     assert curve[0]["discriminator"] == pytest.approx(np.mean(discriminator_loss), rel=1e-5)
@@ -249,32 +245,6 @@ def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[flo
 
 
 # Schedules
-
-
-@pytest.mark.parametrize(
-    ("share", "expected"),
-    [
-        (0.5, [1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0]),
-        (0.8, [1, 1, 1, 1, 1, 1, 1, 1, 1, 0.5, 0]),
-        (0.0, [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0]),
-        (1.0, [1] * 11),
-    ],
-)
-def test_rate_is_constant_and_then_falls_to_nothing(share: float, expected: list[float]) -> None:
-    weights = nn.Parameter(torch.zeros(1))
-    optimiser = Optimiser(Adam([weights], 0.1), steps=10, constant_share=share)
-    path = [0.0]
-    for _ in range(11):
-        optimiser.step(weights.sum())  # of constant gradient, where Adam moves by its rate
-        path.append(-weights.item())
-    np.testing.assert_allclose(np.diff(path) / 0.1, expected, atol=1e-4)
-
-
-def test_optimiser_leaves_other_weights_without_gradients() -> None:
-    own, other = (nn.Parameter(torch.ones(2)) for _ in range(2))
-    Optimiser(Adam([own], 0.1), steps=10, constant_share=1).step((own * other).sum())
-    assert other.grad is None
-    assert own.tolist() == pytest.approx([0.9, 0.9])
 
 
 def test_both_rates_end_at_nothing(params: CycleGanParams) -> None:
