@@ -130,9 +130,9 @@ def test_nothing_was_converted() -> None:
 
 
 def test_words() -> None:
-    said = in_words(in_numbers(table(*way())))
-    assert said.startswith(
+    line = in_words(in_numbers(table(*way())))
+    assert line.startswith(
         "mcd_db unconverted 8.000, converted 7.000, second_reference 4.000; recognition_accuracy unconverted"
     )
-    assert said.endswith("; gap_closed 0.250 (of 1 of 1 directions)")
+    assert line.endswith("; gap_closed 0.250 (of 1 of 1 directions)")
     assert "gap" not in in_words(in_numbers(table(row())))

@@ -21,10 +21,10 @@ Fit = Callable[[pd.DataFrame, pd.DataFrame], ConversionScorers]
 def clips(*speakers: str, corpus: str = "x", sentences: tuple[str, ...] = SENTENCES) -> pd.DataFrame:
     """Each speaks every sentence in each emotion, twice; `voice` and `tone` set the statistics."""
     rows = [
-        {"id": f"{who}/{said}/{emotion}/{number}", "corpus": corpus, "speaker": who, "sentence": said}
+        {"id": f"{who}/{sentence}/{emotion}/{number}", "corpus": corpus, "speaker": who, "sentence": sentence}
         | {"emotion": emotion, "voice": who, "tone": emotion}
         for who in speakers
-        for said in sentences
+        for sentence in sentences
         for emotion in EMOTIONS
         for number in (1, 2)
     ]
@@ -86,12 +86,12 @@ def test_speakers_are_enrolled_with_other_sentences(fit: Fit) -> None:
     assert scorers.speaker(place("ann"), "ann/kids/sad/1") == "bob"
 
 
-@pytest.mark.parametrize("said", ["dogs", None])
-def test_speakers_are_enrolled_without_the_clip_itself(fit: Fit, said: str | None) -> None:
+@pytest.mark.parametrize("sentence", ["dogs", None])
+def test_speakers_are_enrolled_without_the_clip_itself(fit: Fit, sentence: str | None) -> None:
     """With one sentence, or an unknown one. One clip each of Ann and of Bob has the voice of Cy."""
     ann, bob = (clips(who, sentences=("dogs",)) for who in ("ann", "bob"))
     others = pd.concat([ann[:2].assign(voice=["cy", "ann"]), bob.assign(voice=["bob", "bob", "bob", "cy"])])
-    scorers = fit(TRAIN, others.assign(sentence=said))
+    scorers = fit(TRAIN, others.assign(sentence=sentence))
     assert scorers.speaker(place("cy"), ann["id"][0]) == "bob"
     assert scorers.speaker(place("cy"), bob["id"][0]) == "ann"
 

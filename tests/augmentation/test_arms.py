@@ -184,5 +184,5 @@ def test_shuffled_emotions_are_the_same_ones_with_their_weights() -> None:
             own["weight"].reset_index(drop=True),
         )
     kept = (permuted["emotion"] == extra["emotion"]).mean()
-    assert 0.4 < kept < 0.85  # by chance 0.75² + 0.25² = 0.625
+    assert 0.4 < kept < 0.85  # expected 0.75² + 0.25² = 0.625
     assert set(shuffled(extra, 2).query("emotion == 'sad'")["id"]) != set(permuted.query("emotion == 'sad'")["id"])

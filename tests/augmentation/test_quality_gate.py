@@ -65,7 +65,7 @@ def test_confidence_is_high_for_clips_like_their_emotion(clips: pd.DataFrame) ->
 def test_a_gate_never_judges_who_it_has_separated(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each clip's statistics are its number, so that the spy sees which clips it was given."""
     numbers = np.arange(len(clips))[:, None]
-    asked: list[int] = []
+    seen: list[int] = []
 
     class Spy:
         emotions = EMOTIONS
@@ -78,12 +78,12 @@ def test_a_gate_never_judges_who_it_has_separated(clips: pd.DataFrame, monkeypat
         def probabilities(self, found: np.ndarray) -> np.ndarray:
             scored = clips.iloc[found[:, 0]]
             assert not set(scored["speaker"]) & set(self.known["speaker"])
-            asked.extend(found[:, 0])
+            seen.extend(found[:, 0])
             return np.tile([0.1, 0.2, 0.3], (len(found), 1))
 
     monkeypatch.setattr(Gate, "fit", Spy)
     found = quality_gate.emotion_confidences(clips, numbers)
-    assert sorted(asked) == list(range(len(clips)))
+    assert sorted(seen) == list(range(len(clips)))
     assert (found == clips["emotion"].map(dict(zip(EMOTIONS, (0.1, 0.2, 0.3), strict=True)))).all()
 
 

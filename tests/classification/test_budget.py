@@ -46,15 +46,15 @@ def test_equal_budgets() -> None:
 def test_a_run_with_another_budget(run: int, name: str, value: int, words: str) -> None:
     arms = copy.deepcopy(FAIR)
     arms["cyclegan"]["runs"][run][name] = value
-    [said] = unequal(arms)
-    assert said.startswith(words)
+    [line] = unequal(arms)
+    assert line.startswith(words)
 
 
 def test_a_run_more() -> None:
     arms = copy.deepcopy(FAIR)
     arms["cyclegan"]["runs"].append({"classifier": "cnn", "seed": 2, "steps": 600, "batch": 32, "checkpoints": 10})
-    [said] = unequal(arms)
-    assert said.startswith("cnn, seed 2: nothing in none, classical; batch 32")
+    [line] = unequal(arms)
+    assert line.startswith("cnn, seed 2: nothing in none, classical; batch 32")
 
 
 @pytest.mark.parametrize(

@@ -100,16 +100,16 @@ def test_missing_weights_are_explained(tiny: SslParams, tmp_path: Path, monkeypa
     message = caught.value.message
     assert f"'{tiny.weights}' not found" in message and "pipelines.TINY_BASE.get_model(" in message
     command = message[message.index('-c "') + 4 : message.rindex('"')]
-    asked: list[str] = []
-    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, *_, **__: asked.extend((url, path)))
+    requested: list[str] = []
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda url, path, *_, **__: requested.extend((url, path)))
     with pytest.raises(FileNotFoundError):  # the download is replaced
         exec(command)
     with pytest.raises(FileNotFoundError):
         pipelines.TINY_BASE.get_model(dl_kwargs={"model_dir": str(tmp_path / "its own way")})
-    command_asked, itself_asked = asked[:2], asked[2:]
-    address = itself_asked[0]
+    of_command, of_torchaudio = requested[:2], requested[2:]
+    address = of_torchaudio[0]
     assert address.startswith("https://") and address.endswith("/torchaudio/models/tiny.pth")
-    assert command_asked == [address, tiny.weights]
+    assert of_command == [address, tiny.weights]
 
 
 def damaged(path: Path) -> None:

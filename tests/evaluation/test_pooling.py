@@ -22,14 +22,14 @@ BFLOAT16 = FLOAT32 | {"precision": "bfloat16"}
 def write_run(folder, seed, params_hash="abc", machine=None, generators=None, **params):
     """Predictions of a run, and its params.yaml; those of arm `none` do not depend on the seed."""
     folder.mkdir()
-    said = {"machine": json.dumps(machine)} if machine else {}
+    metadata = {"machine": json.dumps(machine)} if machine else {}
     augment = {"headline_arm": "none", "mix": {"ratio": 1}}
     text = {"seed": seed, "folds": [1, 2], "augment": augment, "evaluate": {}, **params}
     (folder / "params.yaml").write_text(json.dumps(text))  # JSON is YAML
     for split in SPLITS:
         for arm in ARMS:
             if generators and arm == "cyclegan":
-                said["generators_machines"] = json.dumps(generators)
+                metadata["generators_machines"] = json.dumps(generators)
             rng = np.random.default_rng([int(split[-1]), seed if arm == "cyclegan" else 0])
             first = rng.uniform(size=8).astype(np.float32)
             rows = pd.DataFrame(
@@ -37,7 +37,7 @@ def write_run(folder, seed, params_hash="abc", machine=None, generators=None, **
             )
             rows = rows.assign(fold=int(split[-1]), partition=["test", "valid"] * 4, seed=0, label="sad")
             rows = rows.assign(p_angry=first, p_sad=1 - first)
-            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, params_hash, **said)
+            predictions.write(rows, folder / f"predictions/{split}/{arm}.parquet", LABELS, params_hash, **metadata)
     return folder / "predictions"
 
 
@@ -88,7 +88,7 @@ def test_params_that_change_no_prediction_may_differ(first, tmp_path):
         (2, {"params_hash": "other"}, "full-1/none.parquet was computed with other parameters of `classify`"),
     ],
 )
-def test_other_runs_are_refused(first, tmp_path, seed, changes, message):
+def test_other_runs(first, tmp_path, seed, changes, message):
     second = write_run(tmp_path / "second", seed, **changes)
     with pytest.raises(RunsError, match=message):
         pooling.check([first, second], SPLITS, ARMS)
@@ -119,7 +119,7 @@ def test_missing_table_is_named(first, tmp_path):
         pooling.check([first, second], SPLITS, ARMS)
 
 
-def test_runs_of_other_precision_are_refused(tmp_path):
+def test_runs_of_other_precision(tmp_path):
     first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
     same = write_run(tmp_path / "same", 2, machine=FLOAT32, generators=[FLOAT32])
     pooling.check([first, same], SPLITS, ARMS)
@@ -138,10 +138,10 @@ def test_machines_that_differ_are_named(tmp_path):
     assert pooling.unequal_machines([first], SPLITS, ARMS) == []
     old = write_run(tmp_path / "old", 2)
     assert pooling.unequal_machines([old], SPLITS, ARMS) == []
-    [said] = pooling.unequal_machines([first, old], SPLITS, ARMS)
+    [line] = pooling.unequal_machines([first, old], SPLITS, ARMS)
     assert (
-        said.startswith("classifiers ran on different machines: device cpu, precision float32") and "unknown (" in said
+        line.startswith("classifiers ran on different machines: device cpu, precision float32") and "unknown (" in line
     )
     more = write_run(tmp_path / "more", 3, machine=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
-    [said] = pooling.unequal_machines([first, more], SPLITS, ARMS)
-    assert said.startswith("generators ran on different machines") and "threads 4" in said
+    [line] = pooling.unequal_machines([first, more], SPLITS, ARMS)
+    assert line.startswith("generators ran on different machines") and "threads 4" in line

@@ -81,7 +81,7 @@ def test_sign_flip_equals_going_through_all_patterns(speakers, coarse):
     np.testing.assert_allclose(sign_flip(differences), expected, rtol=1e-12)
 
 
-def test_sign_flip_equals_scipy():  # which takes fifteen times as long
+def test_sign_flip_equals_scipy():  # fifteen times slower
     differences = np.random.default_rng(5).normal(0.02, 0.05, (3, 12))
     mean = partial(np.mean, axis=-1)
     test = stats.permutation_test((differences,), mean, permutation_type="samples", n_resamples=np.inf, axis=-1)
@@ -139,7 +139,7 @@ def test_a_detectable_gain_is_detected_four_times_in_five(speakers, confidence):
 
 
 def test_detectable_effect_is_the_textbooks():
-    # 34 pairs are what it takes to find half a standard deviation, two-sided at 5 %, with a power of 80 % (G*Power).
+    # 34 pairs detect half a standard deviation, two-sided at 5 %, with a power of 80 % (G*Power).
     assert detectable_effect(34, 0.95) / np.sqrt(34) < 0.5 < detectable_effect(33, 0.95) / np.sqrt(33)
 
 
@@ -158,5 +158,5 @@ def test_what_is_found_without_an_effect(folds, speakers):
     quiet, noisy = found(0.0), found(0.5)
     assert all(0.03 < share < 0.07 for share in quiet.values())
     assert 0.03 < noisy["t over folds"] < 0.07
-    assert noisy["t over speakers"] > 0.08 and noisy["sign-flip"] > 0.08  # they do not know of what a fold shares
+    assert noisy["t over speakers"] > 0.08 and noisy["sign-flip"] > 0.08  # they ignore that a fold shares its models
     assert found(0.5, shared=True)["t over folds"] > 0.07  # nor does this one of what partners share

@@ -22,7 +22,7 @@ def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
     return {**clip, **NO_PROVENANCE, "split": SPLIT, "partition": partition}
 
 
-def made(source: str, speaker: str, generator: str = GENERATOR) -> dict[str, Any]:
+def converted_clip(source: str, speaker: str, generator: str = GENERATOR) -> dict[str, Any]:
     words = {"emotion": "sad", "corpus": "ravdess", "sentence": "kids"}
     clip = {"id": f"{SPLIT}/cyclegan/{source}", "speaker": speaker, **words, "sha256": f"sha256 of fake {source}"}
     origin = {"source_id": source, "source_emotion": "angry", "generator": "cyclegan", "generator_sha256": generator}
@@ -38,8 +38,8 @@ def table() -> pd.DataFrame:
         for speaker in speakers
         for number in (1, 2)
     ]
-    fakes = [made(f"{speaker}{number}", speaker) for speaker in SPEAKERS["train"] for number in (1, 2)]
-    fakes[-1] = made("b2", "b", OTHER)
+    fakes = [converted_clip(f"{speaker}{number}", speaker) for speaker in SPEAKERS["train"] for number in (1, 2)]
+    fakes[-1] = converted_clip("b2", "b", OTHER)
     return pd.concat([pd.DataFrame(clips), pd.DataFrame(fakes)])
 
 
@@ -62,7 +62,7 @@ def leaks(
     partitioned: pd.DataFrame | None = None,
     sentences_apart: bool = True,
 ) -> list[Leak]:
-    """Of a table; without `partitioned`, the split says the same as the table's real rows, once each."""
+    """Leaks of a table; without `partitioned`, the split is the table's real rows, once each."""
     real = table[~table["is_synthetic"]].drop_duplicates("id")
     given = real if partitioned is None else partitioned
     return rules.in_augmented(table, given, SPLIT, sentences_apart, fitted_on, train_ids)
@@ -109,9 +109,9 @@ def test_clip_in_two_partitions(table: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("source", ["c1", "d1"])
 def test_source_outside_train(table: pd.DataFrame, source: str) -> None:
-    """Even if it is said to be of a train speaker."""
+    """Even under the name of a train speaker."""
     for speaker in (source[0], "a"):
-        message = message_of(added(table, made(source, speaker)))
+        message = message_of(added(table, converted_clip(source, speaker)))
         assert f"source outside train: full-1/cyclegan/{source}" in message
 
 
@@ -142,7 +142,13 @@ def test_synthetic_clip_outside_train(table: pd.DataFrame, partition: str) -> No
 
 def from_noise(**changes: Any) -> dict[str, Any]:
     nothing = {"source_id": None, "source_emotion": None, "sentence": None}
-    clip = {**made("x", "dcgan"), **nothing, "id": f"{SPLIT}/dcgan/sad/1", "corpus": "dcgan", "generator": "dcgan"}
+    clip = {
+        **converted_clip("x", "dcgan"),
+        **nothing,
+        "id": f"{SPLIT}/dcgan/sad/1",
+        "corpus": "dcgan",
+        "generator": "dcgan",
+    }
     return {**clip, **changes}
 
 
@@ -312,7 +318,7 @@ def test_a_run_that_leaves_out_a_test_clip(table: pd.DataFrame, predictions: pd.
 
 @pytest.mark.parametrize("left", [0, 1])
 def test_a_run_that_is_left_out(table: pd.DataFrame, predictions: pd.DataFrame, left: int) -> None:
-    """In both arms, a bad seed would be missed by nobody else."""
+    """Leaving a bad seed out of both arms would break no other rule."""
     fewer = predictions[predictions["seed"] == left]
     [leak] = rules.in_predictions(fewer, table, RUNS, ALLOWED, ALLOWED)
     assert set(leak.rows["id"]) == set(predictions["id"])

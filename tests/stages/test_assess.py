@@ -23,7 +23,7 @@ Stage = Callable[..., Result]
 
 @pytest.fixture
 def table(assessed: Path) -> pd.DataFrame:
-    """Of fold 1, whose test speaker says three sentences, in each of three emotions once."""
+    """Of fold 1, whose test speaker speaks three sentences, in each of three emotions once."""
     return manifest.read(assessed / OUT, ASSESSED)
 
 
@@ -48,7 +48,7 @@ def test_each_clip_in_each_direction(table: pd.DataFrame) -> None:
         assert row == {"unconverted": 3, "converted": 3, "resynthesised": 3, "copy_synthesis": 6, "second_reference": 3}
     for what, emotion in (("unconverted", "source"), ("converted", "source"), ("second_reference", "target")):
         rows = of(table, what)
-        assert all(said in id_ for id_, said in zip(rows["id"], rows[emotion], strict=True))
+        assert all(emotion_ in id_ for id_, emotion_ in zip(rows["id"], rows[emotion], strict=True))
 
 
 def test_references_are_parallel_utterances_of_the_target(table: pd.DataFrame) -> None:
@@ -75,7 +75,9 @@ def test_scores(table: pd.DataFrame) -> None:
 
 def test_copy_synthesis_is_scored_as_a_source_and_as_a_reference(table: pd.DataFrame) -> None:
     copies = of(table, "copy_synthesis")
-    is_source = pd.Series([said in id_ for id_, said in zip(copies["id"], copies["source"], strict=True)], copies.index)
+    is_source = pd.Series(
+        [emotion_ in id_ for id_, emotion_ in zip(copies["id"], copies["source"], strict=True)], copies.index
+    )
     assert copies.loc[is_source, "estoi"].gt(0.5).all()
     assert copies.loc[is_source, ["mcd_db", "recognised"]].isna().all().all()
     assert copies.loc[~is_source, "estoi"].isna().all()

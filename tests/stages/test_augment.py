@@ -39,9 +39,13 @@ def augment(stage: Stage) -> Callable[..., Result]:
 
 def rewrite(path: Path, schema: Any, change: Callable[[pd.DataFrame], pd.DataFrame], **metadata: str | None) -> None:
     """Change the rows of a table, and words of its metadata, and leave the rest as it is."""
-    said = {**manifest.metadata(path), **metadata}
-    kept = {name: value for name, value in said.items() if value and name not in ("schema_version", "params", "labels")}
-    manifest.write(change(manifest.read(path, schema)), path, schema, said["params"], **kept)
+    kept_metadata = {**manifest.metadata(path), **metadata}
+    kept = {
+        name: value
+        for name, value in kept_metadata.items()
+        if value and name not in ("schema_version", "params", "labels")
+    }
+    manifest.write(change(manifest.read(path, schema)), path, schema, kept_metadata["params"], **kept)
 
 
 def with_value(column: str, value: object, where: str) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -95,8 +99,8 @@ def test_arm_cyclegan(augment: Callable[..., Result], params: Callable[..., None
     assert result.exit_code == 0, result.output
     assert result.output == "full-1 cyclegan: 36 real clips, 18 synthetic\n"
     assert pq.read_schema(CYCLEGAN).remove_metadata() == manifest.AUGMENTED
-    said = manifest.metadata(CYCLEGAN)
-    assert (said["split"], said["arm"]) == ("full-1", "cyclegan")
+    kept_metadata = manifest.metadata(CYCLEGAN)
+    assert (kept_metadata["split"], kept_metadata["arm"]) == ("full-1", "cyclegan")
     augment("none")
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     real, generated = (rows[rows["is_synthetic"] == is_synthetic] for is_synthetic in (False, True))

@@ -49,7 +49,7 @@ Classify = Callable[..., pd.DataFrame]
 
 @pytest.fixture
 def classify(stage: Stage) -> Classify:
-    """Augment, change the arm's table if asked to, and classify; the predictions."""
+    """Augment, change the arm's table, and classify; the predictions."""
 
     def run(arm: str = "none", change: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> pd.DataFrame:
         item = {"scenario": "full", "fold": "1", "arm": arm}
@@ -134,7 +134,7 @@ def test_every_valid_and_test_clip_in_every_run(classify: Classify) -> None:
 def test_distinct_emotions_are_recognised(classify: Classify) -> None:
     found = classify()
     svm = found[found["classifier"] == "svm"]
-    assert np.mean(predictions.predicted(svm) == svm["label"]) > 0.6  # by chance a third
+    assert np.mean(predictions.predicted(svm) == svm["label"]) > 0.6  # chance level: a third
 
 
 def test_curve(classify: Classify) -> None:
@@ -307,17 +307,17 @@ def test_speaker_normalisation_is_in_the_name(classify: Classify, params: Callab
     )
     assert audit.of_arm(places, "full-1", "cyclegan") == []
 
-    said = manifest.metadata(predicted("cyclegan"))
+    metadata = manifest.metadata(predicted("cyclegan"))
     renamed = found.assign(classifier=found["classifier"].str.removesuffix(predictions.BY_SPEAKER))
-    runs = said["runs"].replace(predictions.BY_SPEAKER, "")
-    used = {use: said[use] for use in rules.USES}
+    runs = metadata["runs"].replace(predictions.BY_SPEAKER, "")
+    used = {use: metadata[use] for use in rules.USES}
     predictions.write(renamed, predicted("cyclegan"), LABELS, "changed", runs=runs, **used)
     [leak] = audit.of_arm(places, "full-1", "cyclegan")
     assert leak.rule == rules.USES["scaled_by"]
     # the other way round: the name claims it, the statistics are of train
     classify("cyclegan", change=None)
     some = {**used, "scaled_by": audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]}
-    predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=said["runs"], **some)
+    predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=metadata["runs"], **some)
     assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [rules.USES["scaled_by"]]
 
 

@@ -31,7 +31,7 @@ EVALUATE = {
 RECORDS = Path(__file__).parents[2] / "experiments"
 
 
-def made_up(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
+def random_predictions(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
     """Predictions of one split: test speakers of the fold, and its partner's as valid, all of them wrong."""
     rng = np.random.default_rng([fold, len(arm), 0 if arm == "none" else generator_seed])
     rows = []
@@ -42,7 +42,7 @@ def made_up(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
                     for clip in range(clips):
                         actual = clip % 3
                         right = partition == "test" and rng.random() < correct
-                        chances = np.roll([0.8, 0.15, 0.05], actual if right else actual + 1)
+                        probabilities = np.roll([0.8, 0.15, 0.05], actual if right else actual + 1)
                         rows.append(
                             (
                                 f"{speaker}_{clip}",
@@ -52,7 +52,7 @@ def made_up(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
                                 classifier,
                                 seed,
                                 LABELS[actual],
-                                *chances,
+                                *probabilities,
                             )
                         )
     columns = ["id", "speaker", "fold", "partition", "classifier", "seed", "label"]
@@ -61,7 +61,7 @@ def made_up(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
 
 @pytest.fixture(scope="module")
 def evaluated(tmp_path_factory):
-    """A folder with params.yaml, the predictions of three arms, two scenarios and two folds, and what is said of them.
+    """A folder with params.yaml, predictions of three arms, two scenarios and two folds, and the output of `evaluate`.
 
     Not to be changed.
     """
@@ -70,13 +70,13 @@ def evaluated(tmp_path_factory):
     write_predictions(folder)
     result = evaluate(folder)
     assert result.exit_code == 0, result.output
-    (folder / "said.txt").write_text(result.output)
+    (folder / "output.txt").write_text(result.output)
     return folder
 
 
 @pytest.fixture
 def project(evaluated, tmp_path):
-    """The same, not evaluated yet, to do with as one likes."""
+    """A copy of it that is not evaluated yet."""
     shutil.copy(evaluated / "params.yaml", tmp_path)
     shutil.copytree(evaluated / "predictions", tmp_path / "predictions")
     return tmp_path
@@ -87,7 +87,7 @@ def write_predictions(folder, generator_seed=1):
         for fold in SPEAKERS:
             for arm, correct in zip(ARMS, (0.4, 0.5, 0.9), strict=True):
                 path = folder / f"predictions/{scenario}-{fold}/{arm}.parquet"
-                rows = made_up(fold, arm, correct, generator_seed=generator_seed)
+                rows = random_predictions(fold, arm, correct, generator_seed=generator_seed)
                 predictions.write(rows, path, LABELS, "abc", budget=budget())
 
 
@@ -184,7 +184,7 @@ def test_gains_over_each_reference(evaluated):
 
 
 def test_the_primary_family_is_corrected_and_nothing_else(evaluated, project):
-    output, scores = (evaluated / "said.txt").read_text(), load(evaluated, "ser.json")
+    output, scores = (evaluated / "output.txt").read_text(), load(evaluated, "ser.json")
     over = {
         (scenario, classifier, arm, reference): found
         for scenario, classifiers in scores.items()
@@ -210,7 +210,7 @@ def test_the_primary_family_is_corrected_and_nothing_else(evaluated, project):
     assert [found[reference]["uar"]["p_holm"] for reference in ("none", "classical")] == [2 * 2 / 2**4] * 2
 
 
-def test_metrics_files_hold_only_words_and_numbers(evaluated):
+def test_metrics_are_text_and_numbers(evaluated):
     for name in ("summary.json", "ser.json"):
         for leaf in leaves(load(evaluated, name)):
             assert isinstance(leaf, (str, int, float)) and leaf == leaf
@@ -228,7 +228,7 @@ def test_baseline_as_headline_arm_has_the_same_keys_and_gains_nothing(evaluated,
     assert (summary["uar"]["p"], summary["uar"]["mde"]) == (1.0, 0.0)
 
 
-def test_one_speaker_has_no_interval_and_says_so(project):
+def test_one_speaker_has_no_interval(project):
     for arm in ARMS:
         path = project / f"predictions/full-1/{arm}.parquet"
         rows = predictions.read(path)
@@ -266,7 +266,7 @@ def test_plots(evaluated):
 
 
 def test_words(evaluated):
-    lines = (evaluated / "said.txt").read_text().splitlines()
+    lines = (evaluated / "output.txt").read_text().splitlines()
     assert lines.pop(0).startswith("not audited: ")
     assert len(lines) == 2 * 2 * 4 + 1  # none, classical over none, and the third over both
     assert lines[0].startswith("full, cnn: none 0.")
@@ -286,7 +286,7 @@ def test_same_predictions_same_bytes(evaluated, project):
     assert len(outputs(project)) == 5 and outputs(project) == outputs(evaluated)
 
 
-def test_a_file_that_an_arm_left_behind_is_ignored(evaluated, project):
+def test_files_of_other_arms_are_ignored(evaluated, project):
     (project / "predictions/full-1/dcgan.parquet").write_bytes(b"no table at all")
     (project / "predictions/full-9").mkdir()
     assert evaluate(project).exit_code == 0
@@ -330,7 +330,7 @@ def test_a_file_that_an_arm_left_behind_is_ignored(evaluated, project):
         ),
     ],
 )
-def test_params_that_do_not_fit_are_explained(project, changes, message):
+def test_wrong_params(project, changes, message):
     write_params(project, **changes)
     result = evaluate(project)
     assert result.exit_code == 1
@@ -338,9 +338,9 @@ def test_params_that_do_not_fit_are_explained(project, changes, message):
     assert not (project / "metrics").exists()
 
 
-def test_arms_that_are_not_paired_are_named(project):
+def test_unpaired_arms_are_named(project):
     path = project / "predictions/full-2/classical.parquet"
-    predictions.write(made_up(2, "classical", 0.5, seeds=(0,)), path, LABELS, "abc")
+    predictions.write(random_predictions(2, "classical", 0.5, seeds=(0,)), path, LABELS, "abc")
     write_params(project, folds=[2])
     result = evaluate(project)
     assert result.exit_code == 1
@@ -348,17 +348,17 @@ def test_arms_that_are_not_paired_are_named(project):
     assert not (project / "metrics").exists()
 
 
-def test_an_arm_that_had_more_is_named_in_words_and_beside_its_numbers(project):
-    """In the scenario where it is so, and in no other."""
+def test_unequal_budgets_are_reported(project):
+    """In the output and in the notes of that scenario, and of no other."""
     for split in ("full-1", "full-2"):
         path = project / f"predictions/{split}/classical.parquet"
         predictions.write(predictions.read(path), path, LABELS, "abc", budget=budget(steps=600))
     result = evaluate(project)
     arms = "steps 300 in none, cyclegan+classical; steps 600 in classical"
-    said = f"not the same budget in all arms: full-1, full-2: cnn, seed 0: {arms}\n"
-    assert result.exit_code == 0 and said in result.output
+    line = f"not the same budget in all arms: full-1, full-2: cnn, seed 0: {arms}\n"
+    assert result.exit_code == 0 and line in result.output
     scores = load(project, "ser.json")
-    assert said.strip() in scores["full"]["svm"]["none"]["note"]
+    assert line.strip() in scores["full"]["svm"]["none"]["note"]
     assert "budget" not in scores["low_data_25"]["svm"]["none"]["note"]
 
 
@@ -380,7 +380,7 @@ def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
             assert one["uar"] != two["uar"] or arm == "none"
 
 
-def test_runs_that_cannot_be_pooled_are_refused(project, tmp_path):
+def test_runs_that_cannot_be_pooled(project, tmp_path):
     shutil.copytree(project / "predictions", tmp_path / "copy/predictions")
     again = f"--predictions={tmp_path / 'copy/predictions'}"
     assert "the same predictions; expected a different generator seed each" in evaluate(project, again).output
@@ -399,7 +399,7 @@ def test_several_runs_cannot_be_audited_together(project):
 
 
 def copied(record, folder):
-    """What a record was evaluated from, in a folder to evaluate."""
+    """Copy the predictions and params.yaml of a record."""
     shutil.copytree(RECORDS / record / "predictions", folder / "predictions", dirs_exist_ok=True)
     text = (RECORDS / record / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("\n  setting: ", "\n  headline_arm: "))  # of an older schema
@@ -424,6 +424,7 @@ def evaluate_again(folder, *more):
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.slow
 def test_the_confirmation_pools_three_generator_seeds(tmp_path):
     copied("ravdess-confirm-seed2", tmp_path)
     others = [
@@ -433,6 +434,7 @@ def test_the_confirmation_pools_three_generator_seeds(tmp_path):
     same(tmp_path / "metrics", RECORDS / "ravdess-confirm/three-seeds", "ser.json")
 
 
+@pytest.mark.slow
 def test_developing_and_confirming_folds_together(tmp_path, monkeypatch, change_params):
     copied("ravdess-develop", tmp_path)
     copied("ravdess-confirm", tmp_path)
@@ -442,8 +444,9 @@ def test_developing_and_confirming_folds_together(tmp_path, monkeypatch, change_
     same(tmp_path / "metrics", RECORDS / "ravdess-confirm/six-folds", "ser.json")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/predictions")))
-def test_a_record_gives_the_metrics_that_lie_in_it(record, tmp_path):
+def test_a_record_gives_its_own_metrics(record, tmp_path):
     copied(record, tmp_path)
     evaluate_again(tmp_path)
     found = outputs(tmp_path)
