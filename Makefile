@@ -10,11 +10,14 @@ INSTALLED := .venv/installed
 demo: $(INSTALLED)
 	@$(BIN)/emocycle repro
 	@echo
-	@echo "What came of it: metrics/summary.json and metrics/ser.json"
-	@echo "Plots, as a page: source $(BIN)/activate && dvc plots show"
-	@echo "The augmented training lists: data/augmented/<split>/<arm>.parquet; converted clips: data/synthetic"
+	@$(BIN)/emocycle compare
+	@echo
+	@echo "Scores:          metrics/summary.json, metrics/ser.json"
+	@echo "Plots:           $(BIN)/dvc plots show"
+	@echo "Augmented lists: data/augmented/<split>/<arm>.parquet"
+	@echo "Converted clips: data/synthetic/<split>/cyclegan"
 
-# The slowest file goes first, so that the others fill the other cores meanwhile.
+# The slowest file starts first; the others run on the other cores meanwhile.
 test: $(INSTALLED)
 	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/test_dvc.py tests
 
@@ -23,12 +26,12 @@ check: $(INSTALLED)
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-# Exact versions again, after a change of pyproject.toml.
+# Resolve the exact versions again, after a change of pyproject.toml.
 lock: $(BIN)/uv
 	@$(BIN)/uv pip compile --quiet --universal --all-extras --no-header --annotation-style line \
 		--python-version 3.11 pyproject.toml -o requirements.lock
 
-# Bytecode at once: where Python must not write it (PYTHONDONTWRITEBYTECODE), each stage would compile its imports anew.
+# Compile bytecode now: with PYTHONDONTWRITEBYTECODE set, each stage would compile its imports again.
 $(INSTALLED): requirements.lock pyproject.toml $(BIN)/uv
 	@echo "Installing what requirements.lock names into .venv; the first time takes minutes ..."
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps -r requirements.lock -e .

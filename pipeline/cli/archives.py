@@ -1,4 +1,4 @@
-"""Zip archives that nobody vouches for, unpacked without trusting them."""
+"""Unpack zip archives safely: an archive from the internet may be damaged or malicious."""
 
 import os
 import re
@@ -22,7 +22,7 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeErr
 
 
 class ArchiveError(click.ClickException):
-    """An archive is damaged, or holds what is not to be unpacked."""
+    """An archive is damaged or not safe to unpack."""
 
 
 class FolderError(click.ClickException):
@@ -32,23 +32,23 @@ class FolderError(click.ClickException):
 def unpack(
     archive: Path, folder: Path, members: Sequence[str], most_bytes: int, strip: bool = False
 ) -> tuple[int, int]:
-    """Unpack files of a zip archive that nobody vouches for.
+    """Unpack files of a zip archive.
 
-    They are written to a hidden folder inside `folder` and moved to their places once all are there and whole. A file
-    that is in its place already stays as it is, whatever it holds; so an interrupted call can simply be repeated.
+    They are written to a hidden folder inside `folder`, and moved to their places when all of them are complete. An
+    existing file is kept, whatever its content; so an interrupted call can be repeated.
 
     Args:
-        archive: zip
-        folder: where to; may hold other files
-        members: which files: patterns of `fnmatch` on their paths in the archive
-        most_bytes: that these may be
-        strip: leave out the one folder at the archive's top, which must hold all the rest
+        archive: zip file
+        folder: target; may have other files
+        members: `fnmatch` patterns of the paths in the archive
+        most_bytes: limit of the unpacked size
+        strip: leave out the archive's top folder, which must contain all files
 
     Returns:
-        number of files unpacked, and of those that were there
+        number of files unpacked, and of existing files
 
     Raises:
-        ArchiveError: damaged, encrypted, too large, none of the members, or a path or kind of file that is not safe
+        ArchiveError: damaged, encrypted, too large, no matching file, or an unsafe path or kind of file
         FolderError: the files cannot be written
     """
     temporary = folder / ".unpacking"
@@ -73,7 +73,7 @@ def unpack(
 def _chosen(
     archive: Path, infos: Iterable[zipfile.ZipInfo], members: Sequence[str], strip: bool
 ) -> dict[PurePosixPath, zipfile.ZipInfo]:
-    """The members to unpack, each with its path below the folder."""
+    """Members to unpack, by their path below the folder."""
     found: dict[PurePosixPath, zipfile.ZipInfo] = {}
     tops = set()
     for info in infos:
@@ -87,7 +87,7 @@ def _chosen(
         tops.add(path.parts[0] if path.parts[1:] else "")
         path = path.relative_to(path.parts[0]) if strip and path.parts[1:] else path
         if path in found:
-            raise ArchiveError(f"{archive}: '{path}' is there twice, expected once; nothing was unpacked")
+            raise ArchiveError(f"{archive}: '{path}' is in it twice, expected once; nothing was unpacked")
         found[path] = info
     if not 0 < len(found) <= MOST_FILES:
         patterns = " or ".join(members)
@@ -98,7 +98,7 @@ def _chosen(
 
 
 def _fault(info: zipfile.ZipInfo) -> str | None:
-    """Why a member is not to be unpacked."""
+    """Reason not to unpack a member."""
     name = info.orig_filename  # ZipInfo.filename ends at a zero byte, and on Windows has no backslash
     if name.startswith("/") or ".." in PurePosixPath(name).parts or re.search(r"[\x00-\x1f\\:]", name):
         return "may lead out of the folder: expected a relative path without '..', ':', '\\' and control characters"
@@ -114,7 +114,7 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
 def _write(
     archive: Path, zipped: zipfile.ZipFile, members: Mapping[PurePosixPath, zipfile.ZipInfo], folder: Path, most: int
 ) -> None:
-    """Write members below a folder that is not there; bytes are counted as they come, whatever the archive says."""
+    """Write members to a new folder; the size limit counts unpacked bytes, as sizes in the archive may be false."""
     written = 0
     for path, info in tqdm(members.items(), archive.name, mininterval=1.0, unit=" files", dynamic_ncols=True):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Files from elsewhere: downloads that go on where they broke off, and what pointers of Git LFS stand for."""
+"""Download files: resume after an interruption, verify size and hash, and resolve Git LFS pointers."""
 
 import hashlib
 import os
@@ -18,49 +18,48 @@ from tqdm import tqdm
 
 from pipeline.corpora.ingestion import files_below, is_hidden
 
-CHUNK = 1 << 14  # bytes read at once; of what a broken connection brought, less than that is lost
+CHUNK = 1 << 14  # bytes read at once; a broken connection loses at most one chunk
 TIMEOUT_S = (10.0, 60.0)  # to connect; to wait for the next bytes
-RETRIES = 5  # in a row, without a byte won
-PAUSE_S = 1.0  # before the first of them; each further one waits twice as long
-LONGEST_PAUSE_S = 60.0  # that a server may ask for
-THREADS = 8  # small files downloaded at once
+RETRIES = 5  # in a row, without a new byte
+PAUSE_S = 1.0  # before the first retry; it doubles with each further one
+LONGEST_PAUSE_S = 60.0  # also where the server requests a longer one
+THREADS = 8  # parallel downloads of small files
 POINTER = b"version https://git-lfs"
 LONGEST_POINTER = 1024  # bytes, by the specification of Git LFS
 
 
 class DownloadError(click.ClickException):
-    """A file cannot be had, is not what was expected, or cannot be written."""
+    """A file cannot be downloaded or written, or is not the expected one."""
 
 
 class _BrokenOffError(Exception):
-    """Another attempt may help."""
+    """The attempt failed; a retry may succeed."""
 
     def __init__(self, message: str, pause_s: float = 0.0) -> None:
         super().__init__(message)
-        self.pause_s = pause_s  # that the server asks for
+        self.pause_s = pause_s  # requested by the server
 
 
 def download(url: str, path: Path, size: int | None = None, checksum: str | None = None) -> None:
-    """Make `path` the file at `url`; nothing is downloaded where it is that already.
+    """Download a file, unless `path` is this file already.
 
-    What has come so far is in `path.part`, and of which version of the file it is in `path.part.version`. Later calls
-    go on from there.
+    An unfinished download is kept in `path.part`, its version in `path.part.version`. The next call resumes it.
 
     Args:
         url: http or https
-        path: where to; a file there is replaced once the new one is verified
-        size: expected [bytes], where known
-        checksum: expected, where known: MD5 or SHA-256 in hexadecimal digits
+        path: target; an existing file is replaced after the new one is verified
+        size: expected size [bytes], if known
+        checksum: expected MD5 or SHA-256 in hexadecimal digits, if known
 
     Raises:
-        DownloadError: it cannot be had or written, or is not what was expected; then it is removed
+        DownloadError: the file cannot be downloaded or written, or is not the expected one; then it is removed
     """
     with requests.Session() as session:
         _download(session, url, path, size, checksum, shown=True)
 
 
 def is_pointer(path: Path) -> bool:
-    """Whether a file is but a pointer of Git LFS, whose content is elsewhere."""
+    """Whether a file is a Git LFS pointer in place of its content."""
     try:
         if path.stat().st_size > LONGEST_POINTER:
             return False
@@ -71,19 +70,19 @@ def is_pointer(path: Path) -> bool:
 
 
 def resolve(folder: Path, members: Sequence[str], url: str, most_bytes: int) -> int:
-    """Replace pointers of Git LFS by the files that they stand for; a second call gets what the first did not.
+    """Replace Git LFS pointers by their files; a second call downloads the files that failed.
 
     Args:
-        folder: a repository's files, as `unpack` with `strip` leaves them, or folders that are one by `.gitattributes`
-        members: which files, as for `unpack`: their paths have one more folder before them
-        url: what stands before a file's path in the repository
-        most_bytes: that all of them may be
+        folder: files of a repository, as `unpack` with `strip` writes them, or repositories with `.gitattributes`
+        members: patterns as for `unpack`; they match paths with one more folder in front
+        url: URL of the repository's top folder
+        most_bytes: limit of the total size
 
     Returns:
         number of pointers replaced
 
     Raises:
-        DownloadError: a pointer is malformed, or its file cannot be had or is not the one
+        DownloadError: a pointer is malformed, or its file cannot be downloaded or is not the expected one
     """
     promised: dict[Path, tuple[str, str, int]] = {}  # file → its URL, its SHA-256, its size
     for path in files_below(folder):
@@ -93,9 +92,7 @@ def resolve(folder: Path, members: Sequence[str], url: str, most_bytes: int) -> 
             promised[path] = (url + quote(os.fsencode(name)), *_promised(path))
     total = sum(size for _, _, size in promised.values())
     if total > most_bytes:
-        raise DownloadError(
-            f"{folder}: its pointers of Git LFS promise {total:,} bytes, expected {most_bytes:,} at most"
-        )
+        raise DownloadError(f"{folder}: its Git LFS pointers promise {total:,} bytes, expected {most_bytes:,} at most")
     if not promised:
         return 0
     done = 0
@@ -110,7 +107,7 @@ def resolve(folder: Path, members: Sequence[str], url: str, most_bytes: int) -> 
                 finished.result()
                 done += 1
         except DownloadError as error:
-            rest = f"{done:,} of {len(promised):,} files came; another call gets the others"
+            rest = f"{done:,} of {len(promised):,} files were downloaded; the next call downloads the others"
             raise DownloadError(f"{error.message}; {rest}") from None
         finally:
             pool.shutdown(cancel_futures=True)
@@ -120,7 +117,7 @@ def resolve(folder: Path, members: Sequence[str], url: str, most_bytes: int) -> 
 def _download(
     session: requests.Session, url: str, path: Path, size: int | None, checksum: str | None, shown: bool
 ) -> None:
-    """`download` with a session of one's own; `shown` says whether there is a progress bar."""
+    """`download` in a session, with a progress bar if `shown`."""
     part = _Part(path, url, size, checksum)
     try:
         if path.is_file() and part.flaw(path) is None:
@@ -140,16 +137,16 @@ def _download(
             _insist(session, part, bar)
         if flaw := part.flaw(part.path):
             part.discard()
-            raise DownloadError(f"{path}: {url} has {flaw}; it was removed, and another call begins afresh")
+            raise DownloadError(f"{path}: {url} has {flaw}; it was removed; the next call starts again")
         os.replace(part.path, path)
         part.discard()
     except OSError as error:
-        hint = "another call goes on with what has come so far"
+        hint = "the next call resumes the download"
         raise DownloadError(f"{error.filename or part.path}: {error.strerror or error}; {hint}") from None
 
 
 class _Part:
-    """A file that is not there yet, or not all of it."""
+    """An unfinished download."""
 
     def __init__(self, path: Path, url: str, size: int | None, checksum: str | None) -> None:
         self.url, self.size, self.checksum = url, size, checksum
@@ -157,7 +154,7 @@ class _Part:
         self.version = path.with_name(f"{path.name}.part.version")  # URL and validator of the response
 
     def kept(self) -> tuple[int, str]:
-        """Bytes that are there and of use, and the validator (RFC 9110, 8.8) of the file that they are of."""
+        """Number of usable bytes, and the validator (RFC 9110, 8.8) of their version of the file."""
         if not (self.path.exists() and self.version.exists()):
             return 0, ""
         url, _, validator = self.version.read_text(encoding="utf-8").partition("\n")
@@ -167,7 +164,7 @@ class _Part:
         return (length, validator) if url == self.url and known and fits else (0, "")
 
     def begin(self, validator: str) -> None:
-        """Drop what is there, for a new version comes."""
+        """Delete the bytes of an earlier version."""
         self.discard()
         self.version.write_text(f"{self.url}\n{validator}", encoding="utf-8")
 
@@ -176,7 +173,7 @@ class _Part:
         self.version.unlink(missing_ok=True)
 
     def flaw(self, path: Path) -> str | None:
-        """What is wrong with a file that should be this one: found and expected."""
+        """Difference from the expected size or checksum; None if there is none."""
         found = path.stat().st_size
         if self.size is not None and found != self.size:
             return f"{found:,} bytes, expected {self.size:,}"
@@ -189,7 +186,7 @@ class _Part:
 
 
 def _insist(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> None:
-    """Attempt it as long as each attempt wins some bytes, and a few times more."""
+    """Retry; attempts that bring no new byte are limited."""
     farthest, _ = part.kept()
     failures = 0
     while True:
@@ -201,18 +198,18 @@ def _insist(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> No
             failures = 0 if came > farthest else failures + 1
             farthest = max(farthest, came)
             if failures > RETRIES:
-                rest = f", another call goes on with the {came:,} bytes that came" * bool(came)
+                rest = f", the next call resumes after {came:,} bytes" * bool(came)
                 raise DownloadError(f"{part.url}: {error}; gave up after {failures} attempts{rest}") from None
             bar.set_postfix_str("trying again")
             time.sleep(min(LONGEST_PAUSE_S, max(error.pause_s, PAUSE_S * 2**failures)))
 
 
 def _attempt(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> None:
-    """Ask once for what is not there yet, and write what comes.
+    """Request the missing bytes once, and write them.
 
     Raises:
-        DownloadError: another attempt would not help
-        _BrokenOffError: it might
+        DownloadError: a retry cannot succeed
+        _BrokenOffError: a retry may succeed
     """
     start, validator = part.kept()
     if start and start == part.size:
@@ -227,7 +224,9 @@ def _attempt(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> N
                 if total == start:
                     return
                 part.discard()
-                raise _BrokenOffError(f"the server has {total} bytes, of which {start:,} had come: they are removed")
+                raise _BrokenOffError(
+                    f"the server has {total} bytes, not the {start:,} downloaded ones; they are removed"
+                )
             _check_status(response)
             if None not in (total, part.size) and total != part.size:
                 part.discard()
@@ -237,7 +236,7 @@ def _attempt(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> N
                 part.begin(_validator(response))
             elif first != start or response.headers.get(_kind(validator), validator) != validator:
                 part.discard()
-                raise _BrokenOffError("the server's file has changed: what had come is removed")
+                raise _BrokenOffError("the server's file has changed: the downloaded bytes are removed")
             bar.total, bar.n = total, start
             bar.refresh()
             with part.path.open("ab") as file:
@@ -263,7 +262,7 @@ def _attempt(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> N
 
 
 def _extent(response: requests.Response) -> tuple[int, int | None]:
-    """Where the response begins in its file, and how long that is, where it says so [bytes]."""
+    """First byte of the response in its file, and the length of the file, None if not stated [bytes]."""
     if found := re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", "")):
         return int(found[1] or 0), None if found[2] == "*" else int(found[2])
     length = response.headers.get("Content-Length", "")
@@ -272,18 +271,18 @@ def _extent(response: requests.Response) -> tuple[int, int | None]:
 
 
 def _check_status(response: requests.Response) -> None:
-    """Whether the response brings the file, or part of it; if not, whether it will later."""
+    """Raise an error unless the response has the file or a part of it; errors as for `_attempt`."""
     status = response.status_code
-    said = f"the server says {status} {response.reason}, expected the file"
+    answer = f"the server answered {status} {response.reason}, expected the file"
     if status >= 500 or status in (requests.codes.too_many_requests, requests.codes.request_timeout):
         wait = response.headers.get("Retry-After", "")
-        raise _BrokenOffError(said, float(wait) if wait.isdecimal() else 0.0)
+        raise _BrokenOffError(answer, float(wait) if wait.isdecimal() else 0.0)
     if status not in (requests.codes.ok, requests.codes.partial_content):
-        raise DownloadError(f"{response.url}: {said}")
+        raise DownloadError(f"{response.url}: {answer}")
 
 
 def _validator(response: requests.Response) -> str:
-    """What tells versions of the file apart; empty where there is nothing exact."""
+    """Validator of the file's version: a strong `ETag`, else `Last-Modified`, else empty."""
     etag = response.headers.get("ETag", "")
     return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
 
@@ -293,16 +292,16 @@ def _kind(validator: str) -> str:
 
 
 def _repository(path: Path, folder: Path) -> Path:
-    """The outermost folder, from `folder` on, that has the attributes of a Git repository; else `folder`."""
+    """The outermost folder with `.gitattributes` from `folder` to the file; `folder` if there is none."""
     around = [parent for parent in path.parents if parent.is_relative_to(folder)]
     return next((parent for parent in reversed(around) if (parent / ".gitattributes").exists()), folder)
 
 
 def _promised(path: Path) -> tuple[str, int]:
-    """SHA-256 and size [bytes] of the file that a pointer stands for."""
+    """SHA-256 and size [bytes] of a pointer's file."""
     text = path.read_text(encoding="utf-8", errors="replace")
     checksum = re.search(r"^oid sha256:([0-9a-f]{64})$", text, re.MULTILINE)
     size = re.search(r"^size (\d{1,15})$", text, re.MULTILINE)
     if checksum is None or size is None:
-        raise DownloadError(f"{path}: a malformed pointer of Git LFS, expected 'oid sha256:…' and 'size …'")
+        raise DownloadError(f"{path}: a malformed Git LFS pointer, expected 'oid sha256:…' and 'size …'")
     return checksum[1], int(size[1])

@@ -1,4 +1,4 @@
-"""Where utterances are in a recording, and how what is made of them goes back."""
+"""Utterances are found in a recording, and replaced without clicks."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_a_short_pause_is_within_an_utterance() -> None:
     assert len(spans(np.concatenate([room(1), voice(), long, voice(), room(1)]), RATE, 30, 0.1)) == 2
 
 
-def test_a_knock_does_not_make_silence_of_speech() -> None:
+def test_speech_beside_a_loud_click_is_found() -> None:
     """Only the loudest vowels are within 30 dB of it, and the room is not quiet."""
     noise = 4 * NOISE
     soft = np.concatenate([room(1, noise), 0.1 * voice(), 0.01 * voice(), 0.1 * voice(), room(1, noise)])
@@ -81,7 +81,7 @@ def test_soft_utterances_are_found_where_the_room_is_quiet(down_db: float, noise
     assert len(spans(given, RATE, 30, 0.1)) == found
 
 
-def test_what_is_very_short_is_no_utterance_where_there_are_longer_ones() -> None:
+def test_a_short_noise_is_left_out_where_there_is_an_utterance() -> None:
     knock = np.full(400, 0.2, np.float32)
     assert len(spans(np.concatenate([room(1), voice(), room(1), knock, room(1)]), RATE, 30, 0.1)) == 1
     assert len(spans(np.concatenate([room(1), knock, room(1)]), RATE, 30, 0.1)) == 1
@@ -119,7 +119,7 @@ def test_spliced_without_clicks(factor: float) -> None:
     assert out[middle] == np.float32(0.1)
 
 
-def test_spliced_with_what_was_there_is_the_recording() -> None:
+def test_spliced_with_the_same_samples_is_the_recording() -> None:
     given = np.concatenate([room(1), voice(LONGEST_S * 1.3), room(1)])
     places = spans(given, RATE, 30, 0.1)
     assert len(places) == 2

@@ -247,7 +247,7 @@ def test_a_broken_connection(site: Site, path: Path, pauses: list[float]) -> Non
 def test_a_connection_that_breaks_on_and_on(site: Site, path: Path, tells_length: bool) -> None:
     site.tells_length = tells_length
     site.cuts = [1000] + [0] * 20
-    with pytest.raises(download.DownloadError, match="gave up after 6 attempts, .* 1,000 bytes that came"):
+    with pytest.raises(download.DownloadError, match="gave up after 6 attempts, .* resumes after 1,000 bytes"):
         get(site, path)
     site.cuts = []
     get(site, path)
@@ -313,7 +313,7 @@ def test_416_after_too_many_bytes(site: Site, path: Path, tells_total: bool) -> 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416])
 def test_a_refusal_is_final(site: Site, path: Path, status: int) -> None:
     site.statuses = [status] * 2
-    with pytest.raises(download.DownloadError, match=rf"/file: the server says {status} \w.*, expected the file"):
+    with pytest.raises(download.DownloadError, match=rf"/file: the server answered {status} \w.*, expected the file"):
         get(site, path)
     assert len(site.asked) == 1
     assert files(path.parent) == []
@@ -330,7 +330,7 @@ def test_a_server_that_is_busy(site: Site, path: Path, status: int) -> None:
 
 def test_a_server_that_stays_busy(site: Site, path: Path, pauses: list[float]) -> None:
     site.statuses = [503] * 20
-    with pytest.raises(download.DownloadError, match="the server says 503 Service Unavailable, .* after 6 attempts"):
+    with pytest.raises(download.DownloadError, match="answered 503 Service Unavailable, .* after 6 attempts"):
         get(site, path)
     assert pauses == [2, 4, 8, 16, 32]
 
@@ -405,7 +405,7 @@ def test_a_disk_that_is_full(site: Site, path: Path, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", full)
         with pytest.raises(
-            download.DownloadError, match=r"file.zip.part: No space left on device; another call goes on"
+            download.DownloadError, match=r"file.zip.part: No space left on device; the next call resumes"
         ):
             get(site, path)
     get(site, path)
@@ -465,7 +465,7 @@ def test_a_repository_in_a_folder_of_its_own(site: Site, repository: Path, tmp_p
 
 def test_a_second_call_gets_the_rest(site: Site, repository: Path) -> None:
     missing = site.files.pop("/media/wav/19%20%C3%A9.wav")
-    with pytest.raises(download.DownloadError, match=r"19%20%C3%A9.wav: the server says 404 .*; \d+ of 20 files came"):
+    with pytest.raises(download.DownloadError, match=r"19%20%C3%A9.wav: .* 404 .*; \d+ of 20 files were downloaded"):
         resolve(site, repository)
     there = [path for path in repository.glob("wav/[0-9]*") if not download.is_pointer(path)]
     site.files["/media/wav/19%20%C3%A9.wav"] = missing
@@ -488,7 +488,7 @@ def test_wrong_content(site: Site, repository: Path, content: bytes) -> None:
 )
 def test_malformed_pointers(site: Site, repository: Path, content: bytes) -> None:
     (repository / "wav/0 é.wav").write_bytes(content)
-    with pytest.raises(download.DownloadError, match="wav/0 é.wav: a malformed pointer of Git LFS"):
+    with pytest.raises(download.DownloadError, match="wav/0 é.wav: a malformed Git LFS pointer"):
         resolve(site, repository)
     assert site.asked == []
 

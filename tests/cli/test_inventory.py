@@ -340,7 +340,7 @@ def test_fetch_goes_on(site: tuple[str, Path, list[str]], monkeypatch: pytest.Mo
     last.rename(folder / "away.wav")
     result = run("fetch", "mini")
     assert result.exit_code == 1
-    assert f"{last.name}: the server says 404" in result.output
+    assert f"{last.name}: the server answered 404" in result.output
     assert "clips are only Git LFS pointers" in run("corpora", "mini").output
     (folder / "away.wav").rename(last)
     assert run("fetch", "mini").exit_code == 0

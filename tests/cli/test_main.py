@@ -1,4 +1,4 @@
-"""What a person runs: everything that is wrong is said at once, and nothing of theirs is lost."""
+"""Commands for people: `check` lists all errors at once, and no command loses a file."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Arguments of each call of DVC, which is not called but says that all went well."""
+    """Arguments of each call of DVC, which is replaced by a function that succeeds."""
     calls: list[tuple[str, ...]] = []
 
     def dvc(*arguments: str) -> int:
@@ -213,14 +213,14 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"tables": {"mine": {**MINE, "emotions": {"wut": "anger"}}}}, "'tables.mine.emotions.wut"),
     ],
 )
-def test_what_is_wrong_is_named(changed: dict[str, Any], said: str) -> None:
+def test_errors_in_params(changed: dict[str, Any], said: str) -> None:
     change(**changed)
     result = run("check")
     assert result.exit_code == 1
     assert f"params.yaml: {said}" in result.output
 
 
-def test_everything_is_said_at_once() -> None:
+def test_all_errors_are_listed() -> None:
     change(corpora=["ravdess"], seed="one", audio__trim=3, pairs=["sad-angry", "angry-angry"], folds=[1, 7])
     lines = run("check").output.splitlines()
     assert lines[0] == "Error: 6 problems to solve first:"
@@ -241,8 +241,8 @@ def test_everything_is_said_at_once() -> None:
         ({"suffixes": ".flac"}, "'tables.mine.suffixes' is not known; did you mean 'suffix'?"),
     ],
 )
-def test_a_wrong_word_in_a_table_is_one_problem(wrong: dict[str, Any], said: str) -> None:
-    """The corpus has a table all the same, so that its name among `corpora` is not another."""
+def test_an_error_in_a_table_is_one_problem(wrong: dict[str, Any], said: str) -> None:
+    """The name of the corpus among `corpora` is not a second problem."""
     change(tables={"mine": {**MINE, **wrong}}, corpora=["mine"])
     Path("data/raw/mine").mkdir(parents=True)
     Path("data/raw/mine/clips.csv").touch()
@@ -254,13 +254,9 @@ def test_a_wrong_word_in_a_table_is_one_problem(wrong: dict[str, Any], said: str
     assert said in result.output
 
 
-def test_no_pairs_are_fine_where_no_arm_needs_them() -> None:
-    change(pairs=[], arms=["none"], augment__headline_arm="none")
-    assert run("check").output == VALID
-
-
-def test_a_dcgan_needs_no_pairs() -> None:
-    change(pairs=[], arms=["none", "dcgan"], augment__headline_arm="dcgan", dcgan_scenarios=["full"])
+@pytest.mark.parametrize("arm", ["none", "dcgan"])
+def test_pairs_may_be_empty_where_no_arm_needs_them(arm: str) -> None:
+    change(pairs=[], arms=list({"none", arm}), augment__headline_arm=arm, dcgan_scenarios=["full"])
     assert run("check").output == VALID
 
 
@@ -270,7 +266,7 @@ def test_no_params() -> None:
 
 
 @pytest.mark.parametrize("found", ["nothing", "empty", "archive", "broken link"])
-def test_a_corpus_that_is_not_there(found: str) -> None:
+def test_a_missing_corpus(found: str) -> None:
     change(corpora=["demo", "ravdess"])
     folder = Path("data/raw/ravdess")
     folder.parent.mkdir(parents=True)
@@ -287,7 +283,7 @@ def test_a_corpus_that_is_not_there(found: str) -> None:
     assert result.exit_code == 1
 
 
-def test_a_corpus_that_is_there(ravdess_tree: Callable[..., Path]) -> None:
+def test_a_present_corpus(ravdess_tree: Callable[..., Path]) -> None:
     change(corpora=["ravdess"])
     ravdess_tree(Path("data/raw/ravdess"))
     assert run("check").output == VALID
@@ -321,13 +317,10 @@ def test_repro_checks_first(called: list[tuple[str, ...]]) -> None:
     assert called == []
 
 
-def test_repro_passes_arguments_on(called: list[tuple[str, ...]]) -> None:
+def test_repro_passes_arguments_and_exit_code(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     assert run("repro").exit_code == 0
     assert run("repro", "--", "--dry", "evaluate").exit_code == 0
     assert called == [("repro",), ("repro", "--dry", "evaluate")]
-
-
-def test_repro_passes_the_exit_code_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workspace, "dvc", lambda *arguments: 255)
     assert run("repro").exit_code == 255
 
@@ -369,10 +362,10 @@ def test_repro_switches_to_a_real_corpus(
     assert Path("params.yaml").read_bytes() == (first / "params.yaml").read_bytes()
     assert Path("data/raw/ravdess").readlink() == real
 
-    # What is there now can be had back, from git or from a record: no question is asked.
+    # The current params.yaml is in git or in a record: it may be replaced.
     assert run("repro", "--from", str(second), "--raw", f"ravdess={other}").exit_code == 0
     assert Path("data/raw/ravdess").readlink() == other
-    # An edit cannot.
+    # An edit is in neither.
     change(seed=17)
     result = run("repro", "--from", str(first))
     assert "params.yaml: has edits that would be lost; commit them, or add --force" in result.output
@@ -435,7 +428,7 @@ def test_a_link_stays_where_the_new_one_cannot_be_made(
     assert len(called) == 1
 
 
-def test_a_record_that_is_not_there(called: list[tuple[str, ...]]) -> None:
+def test_a_missing_record(called: list[tuple[str, ...]]) -> None:
     Path("experiments/ravdess-first").mkdir(parents=True)
     shutil.copy("params.yaml", "experiments/ravdess-first")
     result = run("repro", "--from", "experiments/ravdes-first")
@@ -452,7 +445,7 @@ def test_a_record_that_is_not_there(called: list[tuple[str, ...]]) -> None:
         ("ravdess=nowhere", "no such folder; expected the clips of RAVDESS"),
     ],
 )
-def test_links_that_cannot_be(called: list[tuple[str, ...]], wanted: str, said: str) -> None:
+def test_invalid_links(called: list[tuple[str, ...]], wanted: str, said: str) -> None:
     Path("there").mkdir()
     assert said in run("repro", "--raw", wanted).output
     assert called == []
@@ -556,7 +549,7 @@ def main(names):
 """
 
 
-def test_other_code_than_the_directory_has_is_refused() -> None:
+def test_code_of_another_folder_is_an_error() -> None:
     """A worktree, beside the checkout from which the package was installed."""
     shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     result = run("corpora", "savee")

@@ -1,4 +1,4 @@
-"""A number at several values: each is run, and nothing of the workspace is lost."""
+"""Each value of a sweep is run, and params.yaml is restored."""
 
 import json
 import shutil
@@ -66,9 +66,7 @@ def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
         (("classify.seeds", "[0]", "[]"), "classify.seeds=[]: params.yaml: 'classify.seeds' is []"),
     ],
 )
-def test_what_cannot_be_run_is_said_and_nothing_is_lost(
-    arguments: tuple[str, ...], said: str, ran: list[float]
-) -> None:
+def test_errors_leave_params_as_they_were(arguments: tuple[str, ...], said: str, ran: list[float]) -> None:
     before = PARAMS.read_bytes()
     result = run(*arguments)
     assert result.exit_code == 1

@@ -89,7 +89,7 @@ def test_rates_are_kept(rate: int) -> None:
 
 
 def room(seconds: float) -> np.ndarray:
-    """A pause in which the room can be heard: noise at -80 dB."""
+    """A pause with room noise at -80 dB."""
     return 1e-4 * np.random.default_rng(0).standard_normal(round(seconds * RATE))
 
 
@@ -150,9 +150,7 @@ def test_a_clip_is_converted_as_clips_are_in_the_pipeline() -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [("audio.trim_db", 31), ("vocoder.world.order", 24)])
-def test_features_that_the_pairs_do_not_know(
-    key: str, value: int, change_params: Callable[[dict[str, object]], None]
-) -> None:
+def test_models_of_other_features(key: str, value: int, change_params: Callable[[dict[str, object]], None]) -> None:
     change_params({key: value})
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral")
     assert result.exit_code == 1
@@ -209,7 +207,7 @@ def test_formats() -> None:
         assert about.format in {suffix[1:].upper(), "AIFF" if suffix == ".aif" else ""}
 
 
-def test_the_source_is_guessed() -> None:
+def test_the_source_is_predicted() -> None:
     result = convert(NEUTRAL, "angry.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
     words, _, percent = result.output.partition("recognised as neutral (")
@@ -222,15 +220,15 @@ def test_the_judge_hears_train_clips_alone(monkeypatch: pytest.MonkeyPatch) -> N
     split = manifest.read(Path("data/splits/full-1.parquet"), manifest.PARTITIONED)
     train = split.loc[split["partition"] == "train", "id"]
     shard = Shard(Path("data/features/scorers/demo"))
-    heard: list[np.ndarray] = []
+    analysed: list[np.ndarray] = []
     fit = Gate.fit
-    monkeypatch.setattr(Gate, "fit", lambda rows, words: heard.append(rows) or fit(rows, words))
+    monkeypatch.setattr(Gate, "fit", lambda rows, words: analysed.append(rows) or fit(rows, words))
     convert(NEUTRAL, "out.wav", "--to", "angry")
-    [rows] = heard
+    [rows] = analysed
     np.testing.assert_array_equal(rows, np.concatenate([shard.array(id_, "gate") for id_ in train]))
 
 
-def test_what_is_so_already_is_left_as_it_is() -> None:
+def test_the_target_emotion_is_left_unchanged() -> None:
     result = convert(ANGRY, "out.wav", "--to", "angry")
     assert result.exit_code == 0, result.output
     assert "recognised as angry (" in result.output and "; emotion unchanged: out.wav" in result.output
@@ -295,7 +293,7 @@ def test_a_file_into_a_folder() -> None:
         ([NEUTRAL, "out.wav", "--to", "sad", "--intensity", "extreme"], "'extreme' is not one of"),
     ],
 )
-def test_what_cannot_be_done(arguments: list[str], message: str) -> None:
+def test_errors(arguments: list[str], message: str) -> None:
     before = Path(NEUTRAL).read_bytes()
     result = convert(*arguments)
     assert result.exit_code != 0
@@ -327,15 +325,15 @@ def test_a_format_that_has_not_the_rate() -> None:
 
 def test_the_level_of_the_input_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes into the networks is as loud as the clips that they learned from, and without silent ends."""
-    heard: list[np.ndarray] = []
+    analysed: list[np.ndarray] = []
     analyse = World.analyse
-    monkeypatch.setattr(World, "analyse", lambda self, samples: heard.append(samples) or analyse(self, samples))
+    monkeypatch.setattr(World, "analyse", lambda self, samples: analysed.append(samples) or analyse(self, samples))
     spoken = made(NEUTRAL)
     padded = np.concatenate([np.zeros(RATE), spoken, np.zeros(RATE)])
     for samples in (padded, 0.05 * padded, padded[64 * 128 :]):
         soundfile.write("in.wav", samples, RATE, subtype="FLOAT")
         convert("in.wav", "out.wav", "--to", "angry", "--from", "neutral")
-    first, soft, early = heard
+    first, soft, early = analysed
     np.testing.assert_allclose(soft, first, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(early, first, rtol=1e-4, atol=1e-6)
     assert len(first) <= len(spoken)
