@@ -3,7 +3,7 @@
 python experiments/memory.py models/cyclegan/full-1/angry-neutral models/cyclegan/low_data_25-1/angry-neutral
 
 Run it where these pairs are trained; name splits of developing folds. Printed is, by split and direction, the share of
-the distance between zero effort and a second real take that conversions close (mel-cepstral distortion; design.md,
+the distance between zero effort and a second real take that conversions close (mel-cepstral distortion; docs/method.md,
 "Assessment"), on *valid* speakers, and on *train* speakers, whose conversions a classifier learns from.
 """
 

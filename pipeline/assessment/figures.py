@@ -1,6 +1,6 @@
 """The table of what `assess` finds, and the figures that it comes to.
 
-docs/design.md says what is compared with what.
+docs/method.md describes the comparisons.
 """
 
 from typing import Any

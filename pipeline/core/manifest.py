@@ -1,6 +1,6 @@
 """The manifest: one row a clip, Parquet with an explicit schema. Every table of clips here is one.
 
-`docs/design.md` says what each column means.
+`docs/reference.md` says what each column means.
 """
 
 import json

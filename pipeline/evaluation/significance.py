@@ -6,8 +6,8 @@ And t, not a bootstrap: over four speakers a 95 % percentile bootstrap, simulate
 20 % of the time instead of 5 % (over eight, 11 %), while t keeps 5 %.
 
 The speakers of a fold share its models, and with them the luck of one training, which an interval over speakers does
-not know of. The interval over fold means does, and pays for it in degrees of freedom. docs/statistics.md says, by
-simulation, what each of them keeps.
+not know of. The interval over fold means does, and pays for it in degrees of freedom. experiments/statistics.md has
+the error rates of both in simulations.
 """
 
 from collections.abc import Sequence
