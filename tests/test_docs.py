@@ -13,8 +13,10 @@ from pipeline.cli.reference import BEGIN, END
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-TRACKED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False)
-EVERY_PAGE = sorted({*PAGES, *(ROOT / name for name in TRACKED.stdout.split())})
+TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
+EVERY_PAGE = sorted({*PAGES, *(ROOT / name for name in TRACKED if name.endswith(".md"))})
+RECORDS = re.compile(r"experiments/ravdess-.*")  # of earlier versions, whose pages are gone
+CODE_FILES = [name for name in TRACKED if name.endswith((".py", ".yaml", "Makefile")) and not RECORDS.match(name)]
 MOST_LETTERS = 120  # in a line
 MOST_WORDS = 30  # in a sentence
 CODE = re.compile(r"^```.*?^```$|(?:^    .*\n)+", re.MULTILINE | re.DOTALL)
@@ -49,6 +51,11 @@ def broken_links(page: str, folder: Path) -> list[str]:
     return [target for target in targets if target and not (folder / target).exists()]
 
 
+def missing_pages(text: str) -> list[str]:
+    """Pages of docs/ and experiments/ that a text names and that are not there."""
+    return [name for name in re.findall(r"\b(?:docs|experiments)/[\w-]+\.md\b", text) if not (ROOT / name).exists()]
+
+
 def unknown_commands(page: str) -> list[str]:
     """Commands that do not exist, and options that theirs does not have."""
     context, found = click.Context(main), []
@@ -79,11 +86,17 @@ def test_commands_exist(path: Path) -> None:
     assert unknown_commands(path.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("name", [name for name in CODE_FILES if name != "tests/test_docs.py"])
+def test_code_names_pages_that_exist(name: str) -> None:
+    assert missing_pages((ROOT / name).read_text(encoding="utf-8")) == []
+
+
 def test_each_fault_is_caught(tmp_path: Path) -> None:
     words = " ".join(["word"] * 31)
     assert long_lines("a" * 121) and not long_lines(f"| {'a' * 121} |") and not long_lines(f"```\n{'a' * 121}\n```")
     assert long_sentences(f"{words}.") == [f"{words}."] and long_sentences(f"One.\n\n- {words}") == [words]
     assert not long_sentences("word word.\n" * 31) and not long_sentences("\n".join(["- word"] * 31))
     assert broken_links("[a](b.md#c) [d](https://e.f/g)", tmp_path) == ["b.md"]
+    assert missing_pages("docs/method.md says; see docs/none.md") == ["docs/none.md"]
     assert unknown_commands("`emocycle fly` and `emocycle repro --from x`") == ["fly"]
     assert unknown_commands("    emocycle fetch demo \\\n      --fast  # --slow\n") == ["fetch --fast"]

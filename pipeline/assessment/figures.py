@@ -1,6 +1,6 @@
 """The table that `assess` writes, and the figures computed from it.
 
-docs/design.md describes the comparisons.
+docs/reference.md describes the comparisons.
 """
 
 from typing import Any

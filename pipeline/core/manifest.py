@@ -1,6 +1,6 @@
 """Tables of clips, one row a clip: Parquet with an explicit schema.
 
-`docs/design.md` explains each column.
+`docs/reference.md` explains each column.
 """
 
 import json

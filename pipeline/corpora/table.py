@@ -182,7 +182,7 @@ def _segment(row: Row, file: Path) -> Segment:
         raise RowError("missing", "the row has no filepath")
     if not os.path.isfile(file):  # unlike Path.is_file, it accepts any string
         other = _other_suffix(file)
-        hint = f"; but {other.name} is there (see `suffix` in docs/corpora.md)" if other else ""
+        hint = f"; but {other.name} is there (see `suffix` in docs/tutorial.md)" if other else ""
         raise RowError("missing", f"no such file: {file.absolute()}{hint}")
     start, end = (_time(name, row[name]) for name in TIMES)
     if end is not None and end <= (start or 0.0):
@@ -438,7 +438,7 @@ def _sources(headers: Sequence[str], table: Path, params: TableParams, corpus: s
         )
     for name in REQUIRED:
         if name not in sources:
-            hint = f"{EXPECTED} (or `columns` in params.yaml with its name: docs/corpora.md)"
+            hint = f"{EXPECTED} (or `columns` in params.yaml with its name: docs/tutorial.md)"
             raise click.ClickException(f"{table}: lacks the column '{name}', found {found}; {hint}")
     for name in sources.values():
         if headers.count(name) > 1:

@@ -570,7 +570,7 @@ def test_files_of_another_suffix() -> None:
 def test_one_file_of_another_suffix() -> None:
     _, left_out = read("filepath,emotion\na.wav,joy\nb.mp3,joy\n")
     assert [(reason, detail.partition("; ")[2]) for _, reason, detail in left_out] == [
-        ("missing", "but b.wav is there (see `suffix` in docs/corpora.md)")
+        ("missing", "but b.wav is there (see `suffix` in docs/tutorial.md)")
     ]
 
 
