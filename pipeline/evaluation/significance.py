@@ -6,8 +6,8 @@ Student's t, not a bootstrap: over four speakers a 95 % percentile bootstrap, si
 zero 20 % of the time instead of 5 % (over eight, 11 %), while t keeps 5 %.
 
 The speakers of a fold share its models, and so the random variation of one training. An interval over speakers ignores
-this; the interval over fold means includes it, with fewer degrees of freedom. experiments/statistics.md gives the type-I error
-of each by simulation.
+this; the interval over fold means includes it, with fewer degrees of freedom. experiments/statistics.md
+gives the type-I error of each by simulation.
 """
 
 from collections.abc import Sequence

@@ -135,5 +135,5 @@ def scored(clips: pd.DataFrame, features: Path) -> pd.DataFrame:
         **f0,
         silence=[quality_gate.silence(classifier.array(id_, "log_mel")) for id_ in clips["id"]],
         emotion_confidence=quality_gate.emotion_confidences(clips, scorers.rows(clips["id"], "gate")),
-        speaker_similarity=quality_gate.speaker_similarities(clips, scorers.rows(clips["id"], "voice")),
+        speaker_similarity=quality_gate.speaker_similarities(clips, scorers.rows(clips["id"], "speakers")),
     )
