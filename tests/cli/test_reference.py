@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +54,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_a_key_that_the_page_lacks_is_noticed() -> None:
-    planted = PARAMS.replace("ingest:\n", "ingest:\n  loudest: 3 # of all\n")
+    planted = re.sub(r"^ingest:.*\n", r"\g<0>  loudest: 3 # of all\n", PARAMS, flags=re.MULTILINE)
     assert planted != PARAMS and missing(PARAMS) == []
     (line,) = missing(planted)
     assert line.startswith("| `ingest.loudest` |") and line.endswith("| of all |")
