@@ -154,7 +154,7 @@ def a_record_gives_the_same_statistics(change_params: Change) -> None:
         assert (paths["plots"] / path.name).read_bytes() == path.read_bytes()
 
     change_params({"folds": [2]})
-    assert "are not of this params.yaml, code and data" in run("pipeline", "record", "other").stderr
+    assert "are not those of the current params.yaml, code and data" in run("pipeline", "record", "other").stderr
 
 
 def test_code_of_the_folder_runs(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The table of classifiers: a row is all that a new one needs."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def test_a_row_is_a_section_and_a_name(tmp_path: Path, monkeypatch: pytest.Monke
     row = Classifier(PriorParams, lambda *_: [], lambda *_: [])
     monkeypatch.setattr(classifiers, "CLASSIFIERS", {**CLASSIFIERS, "prior": row})
     extended = classifiers._with_sections()
-    text = (ROOT / "params.yaml").read_text().replace("\nclassify:\n", "\nclassify:\n  prior: {smoothing: 1}\n")
+    text = re.sub(
+        r"^classify:.*\n", r"\g<0>  prior: {smoothing: 1}\n", (ROOT / "params.yaml").read_text(), flags=re.MULTILINE
+    )
     path = tmp_path / "params.yaml"
     path.write_text(text)
     found = params.load(path, "classify", extended)

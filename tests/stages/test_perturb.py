@@ -13,7 +13,7 @@ from pipeline.audio import decoding, preparation
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 from pipeline.core.params import load
-from pipeline.core.shards import Shard
+from pipeline.core.shards import Shard, Shards
 from pipeline.generation.classical import Perturbation
 from pipeline.generation.vtlp import Vtlp
 from pipeline.vocoder import Features
@@ -109,9 +109,9 @@ def test_vtlp_records_a_change_of_its_own_for_each_clip(
     assert (made["emotion"] == made["source_emotion"]).all() and made["parameters"].is_unique
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), prepared.sampling_rate)
-    real = Shard(Path("data/features/vocoder/demo"))
+    real = Shards([Path("data/features/vocoder/demo")])
     for row in made.head(4).itertuples():
-        features = Features.from_arrays({name: real.array(row.source_id, name) for name in Features.names()})
+        features = Features.load(real, row.source_id)
         again = Vtlp(**json.loads(row.parameters)).synthesise(features, world)
         found = decoding.read(Path(row.filepath)).samples
         np.testing.assert_allclose(found, preparation.level(again, prepared.level_db), atol=2**-15)

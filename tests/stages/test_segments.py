@@ -162,7 +162,7 @@ def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.M
     features = ssl.features(some, cast(Any, None), cast(Any, resources))
     for wanted, found, segment in zip(expected, features, manifest.segments(some), strict=True):
         np.testing.assert_array_equal(found[0], wanted)
-        samples, length = train_vocoder._spoken(segment, prepared, cast(Any, Lengths()))
+        samples, length = train_vocoder._samples_and_f0(segment, prepared, cast(Any, Lengths()))
         np.testing.assert_array_equal(samples, wanted)
         assert length == len(wanted) < 1.5 * RATE
 
