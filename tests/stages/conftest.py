@@ -193,13 +193,18 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
     return folder
 
 
+def enter_copy(project: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy a project to an empty folder, which becomes the current directory; stages use one process there."""
+    shutil.copytree(project, copy, dirs_exist_ok=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    return copy
+
+
 @pytest.fixture
 def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the finished project as current directory."""
-    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workers, "cores", lambda: 1)
-    return tmp_path
+    return enter_copy(finished, tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from pipeline.data.dataset import EmotionalSpeech
 from pipeline.leakage.rules import speakers_in_two_partitions
 from pipeline.stages import train_vocoder
 
-from .conftest import RATE, SPLIT, record, run_all
+from .conftest import RATE, SPLIT, enter_copy, record, run_all
 
 PAIR = {**SPLIT, "pair": "angry-neutral", "generator": "cyclegan"}
 RAW = Path("data/raw/mine")
@@ -75,10 +75,7 @@ def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_p
 @pytest.fixture
 def project(segmented: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it as current directory."""
-    shutil.copytree(segmented, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workers, "cores", lambda: 1)
-    return tmp_path
+    return enter_copy(segmented, tmp_path, monkeypatch)
 
 
 def forbid_whole_files(patch: pytest.MonkeyPatch) -> None:
