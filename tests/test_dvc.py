@@ -88,10 +88,10 @@ def items(*names: str) -> set[str]:
 def test_only_what_a_change_touches_runs_again(project: Path, change_params: Change) -> None:
     everything = repro()
     assert everything == items(
-        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split@full-1", "analyse"),
+        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split", "analyse"),
         *("train_emotion_classifier@full-1", "train_cyclegan@full-1-angry-neutral"),
         "generate@full-1-angry-neutral-cyclegan",
-        *("{augment,classify}@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
+        *("augment", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
     )
     table = Path("data/augmented/full-1/cyclegan.parquet")
     augmented = table.read_bytes()
@@ -112,8 +112,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     change_params({"pairs": ["angry-neutral", "happy-neutral"]})
     assert repro() == items(
         *("train_cyclegan@full-1-happy-neutral", "generate@full-1-happy-neutral-cyclegan"),
-        "augment@full-1-{none,cyclegan}",
-        "classify@full-1-cyclegan",
+        *("augment", "classify@full-1-cyclegan"),
         *("evaluate", "assess@full-1", "tabulate"),
     )
     assert table.read_bytes() != augmented
@@ -121,9 +120,9 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     # A fold more, and a pair less, whose folders stay behind and are not read.
     change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
-        *("split@full-2", "analyse", "train_emotion_classifier@full-2"),
+        *("split", "analyse", "train_emotion_classifier@full-2"),
         *("train_cyclegan@full-2-angry-neutral", "generate@full-2-angry-neutral-cyclegan"),
-        *("augment@full-{1,2}-{none,cyclegan}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
+        *("augment", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
         *("evaluate", "assess@full-{1,2}", "tabulate"),
     )
     assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()

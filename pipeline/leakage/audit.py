@@ -30,7 +30,7 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
     Raises:
         click.ClickException: a table or a model is missing
     """
-    training_set = places.augmented / split / f"{arm}.parquet"
+    training_set, split_path = places.augmented / split / f"{arm}.parquet", places.splits / f"{split}.parquet"
     rows = manifest.read(training_set, manifest.AUGMENTED)
     table = places.predictions / split / f"{arm}.parquet"
     found, metadata = predictions.read(table), manifest.metadata(table)
@@ -38,12 +38,20 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
         {"seed": "int32"}
     )
     return [
-        *of_augmented(rows, manifest.metadata(training_set), places.manifest, places.splits / f"{split}.parquet"),
+        *of_augmented(rows, manifest.metadata(training_set), partitioned(places.manifest, split_path), split_path),
         *rules.in_predictions(found, rows, runs, metadata, uses(rows, runs["classifier"])),
     ]
 
 
-def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], clips_path: Path, split_path: Path) -> list[Leak]:
+def partitioned(clips_path: Path, split_path: Path) -> pd.DataFrame:
+    """Real clips of a split: rows of `manifest.CLIPS` with their `partition`."""
+    partitions = manifest.read(split_path, manifest.PARTITIONED)
+    return manifest.read(clips_path, manifest.CLIPS).merge(partitions, on="id", how="right")
+
+
+def of_augmented(
+    rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataFrame, split_path: Path
+) -> list[Leak]:
     """Leaks of an arm's training set.
 
     The model of a generator records its train clips; clips carry the model's hash. `LEARNS_NOTHING` have no model.
@@ -51,13 +59,10 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], clips_path: Pa
     Args:
         rows: of `manifest.AUGMENTED`
         metadata: of their table
-        clips_path: manifest of real clips
+        real: clips of the split, as `partitioned` returns them
         split_path: the split's own table
     """
-    partitioned = manifest.read(clips_path, manifest.CLIPS).merge(
-        manifest.read(split_path, manifest.PARTITIONED), on="id", how="right"
-    )
-    train = partitioned[partitioned["partition"] == "train"]
+    train = real[real["partition"] == "train"]
     fitted_on = {rules.GATE: metadata.get(rules.GATE, "")}
     allowed = dict.fromkeys((rules.GATE, rules.VOCODER, rules.EMOTION_CLASSIFIER), provenance.clips_sha256(train))
     synthetic = rows[rows["is_synthetic"]]
@@ -82,7 +87,7 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], clips_path: Pa
             is_same = provenance.fingerprint(Path(table_metadata["vocoder"])) == table_metadata["vocoder_sha256"]
             fitted_on[rules.VOCODER + sha256] = learned if is_same else ""
     apart = manifest.metadata(split_path).get("sentences") == "apart"
-    return rules.in_augmented(rows, partitioned, split_path.stem, apart, fitted_on, allowed)
+    return rules.in_augmented(rows, real, split_path.stem, apart, fitted_on, allowed)
 
 
 def machines(rows: pd.DataFrame) -> list[dict[str, str | int]]:

@@ -1,4 +1,4 @@
-"""Partition the clips into train, valid and test for one scenario and fold."""
+"""Partition the clips into train, valid and test, for each scenario and fold."""
 
 from pathlib import Path
 
@@ -18,24 +18,30 @@ PATH = click.Path(path_type=Path)
 @click.option(
     "--manifest", "clips_path", type=PATH, default="data/manifest.parquet", help="Parquet table of all real clips."
 )
-@click.option("--scenario", "name", required=True, help="Key of split.scenarios in params.yaml.")
-@click.option("--fold", type=int, required=True, help="Number of the test fold, from 1.")
-@click.option("--out", type=PATH, required=True, help="Parquet table to write.")
+@click.option("--out", type=PATH, required=True, help="Folder of the Parquet tables to write, one a split.")
 @click.option("--empty-folder", "empty", type=PATH, multiple=True, help="Empty folder to write; may be repeated.")
-def main(params_path: Path, clips_path: Path, name: str, fold: int, out: Path, empty: tuple[Path, ...]) -> None:
-    """Partition the clips into train, valid and test for one scenario and fold."""
+def main(params_path: Path, clips_path: Path, out: Path, empty: tuple[Path, ...]) -> None:
+    """Partition the clips into train, valid and test, for each scenario and fold."""
     chosen = params.load(params_path, "split", SplitParams)
-    if name not in chosen.scenarios:
-        known = params.nearest(name, chosen.scenarios)
-        raise click.ClickException(f"{params_path}: 'split.scenarios' has no '{name}'{known}")
-    scenario = chosen.scenarios[name]
+    names = params.load(params_path, "scenarios", tuple[str, ...])
+    folds = params.load(params_path, "folds", tuple[int, ...])
+    for name in names:
+        if name not in chosen.scenarios:
+            known = params.nearest(name, chosen.scenarios)
+            raise click.ClickException(f"{params_path}: 'split.scenarios' has no '{name}'{known}")
     clips = manifest.read(clips_path, manifest.CLIPS)
-    rows = splits.partitions(clips, fold, scenario, chosen, AGREED_FOLDS)
-    params_hash = params.params_hash(chosen.n_folds, chosen.sentence_groups, chosen.train_only, scenario)
     sentences = "apart" if chosen.sentence_groups > 1 else "shared"
-    manifest.write(rows, out, manifest.PARTITIONED, params_hash, sentences=sentences)
-    counts = rows["partition"].value_counts()
-    click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
-    for path in empty:  # later stages depend on their parent folders, which must exist also without pairs
+    with atomic_write(out) as folder:
+        folder.mkdir()
+        for name in names:
+            scenario = chosen.scenarios[name]
+            params_hash = params.params_hash(chosen.n_folds, chosen.sentence_groups, chosen.train_only, scenario)
+            for fold in folds:
+                rows = splits.partitions(clips, fold, scenario, chosen, AGREED_FOLDS)
+                table = folder / f"{name}-{fold}.parquet"
+                manifest.write(rows, table, manifest.PARTITIONED, params_hash, sentences=sentences)
+                counts = rows["partition"].value_counts()
+                click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
+    for path in empty:  # later stages depend on their parent folders, which must exist also where nothing is generated
         with atomic_write(path) as folder:
             folder.mkdir()

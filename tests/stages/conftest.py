@@ -131,25 +131,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         shutil.copy(ROOT / "params.yaml", folder)
         change_params(TINY)
         record(Path("data/raw/demo"))
-        run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"})])
-        run_all([("split", SPLIT), ("split", other)])
+        run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"}), ("split", {})])
         run_all([("train_emotion_classifier", SPLIT), ("train_emotion_classifier", other)])
         items = [
             {**item, **CYCLEGAN} for item in (*({**SPLIT, "pair": pair} for pair in PAIRS), {**other, "pair": PAIRS[0]})
         ]
         run_all((name, item) for item in items for name in ("train_cyclegan", "generate"))
+        change_params({"folds": [1]})
     return folder
 
 
 @pytest.fixture(scope="session")
-def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
+def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Project before `evaluate`, of fold 1; do not change it."""
     folder = tmp_path_factory.mktemp("classified")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        change_params({"folds": [1]})
-        run_all((name, {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan") for name in ("augment", "classify"))
+        run_all([("augment", {}), *(("classify", {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan"))])
     return folder
 
 

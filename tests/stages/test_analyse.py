@@ -27,8 +27,9 @@ TABLES = {
 
 
 @pytest.fixture
-def analyse(stage: Stage) -> Callable[[], str]:
-    """Function that runs the stage and returns its standard output."""
+def analyse(stage: Stage, params: Callable[..., None]) -> Callable[[], str]:
+    """Function that runs the stage on two folds and returns its standard output."""
+    params({"folds": [1, 3]})
 
     def run() -> str:
         result = stage("analyse")
@@ -150,7 +151,7 @@ def test_other_splits_are_ignored(
     ("gone", "message"),
     [
         ("data/manifest.parquet", "data/manifest.parquet: not found"),
-        ("data/splits/full-3.parquet", "data/splits/full-3.parquet: not found"),
+        ("data/splits/full-1.parquet", "data/splits/full-1.parquet: not found"),
         ("data/features/vocoder/demo/index.parquet", "data/features/vocoder/demo: no features here"),
         ("data/features/classifier/demo/index.parquet", "data/features/classifier/demo: no features here"),
         ("data/features/recordings/demo/index.parquet", "data/features/recordings/demo: no features here"),

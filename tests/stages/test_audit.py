@@ -177,9 +177,9 @@ def test_sentences_that_should_be_apart(stage: Callable[..., Result], params: Ca
     assert stage("evaluate").exit_code == 0  # it does not load the parameter; DVC runs `split` again
     params({"split.sentence_groups": 2})
     assert "split differs from the parameters" in audit().output
-    for arm in ("none", "cyclegan"):
-        for name, item in (("split", SCENARIO), ("augment", {**SCENARIO, "arm": arm})):
-            stage(name, **item)
+    params({"arms": ["none"]})
+    for name in ("split", "augment"):
+        assert stage(name).exit_code == 0
     rows = manifest.read(Path("data/augmented/full-1/none.parquet"), manifest.AUGMENTED)
     assert set(rows.loc[rows["partition"] == "test", "sentence"]) == {"demo-s1", "demo-s3"}
     stage("classify", **SCENARIO, arm="none")

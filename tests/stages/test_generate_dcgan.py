@@ -40,9 +40,10 @@ def rows() -> pd.DataFrame:
 
 
 @pytest.fixture
-def augment(stage: Stage) -> Callable[[], Result]:
+def augment(stage: Stage, params: Callable[..., None]) -> Callable[[], Result]:
     """The stage for the arm."""
-    return lambda: stage("augment", **ITEM, arm="dcgan")
+    params({"arms": ["dcgan"]})
+    return lambda: stage("augment")
 
 
 def test_as_many_of_each_emotion_as_were_heard() -> None:

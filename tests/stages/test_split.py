@@ -11,6 +11,8 @@ from pipeline.stages import ingest, split
 from pipeline.stages import manifest as manifest_stage
 
 PARAMS = """
+scenarios: [full]
+folds: [1]
 corpora:
 - ravdess
 emotion_map: {}
@@ -61,9 +63,8 @@ def rebuild() -> None:
         assert CliRunner().invoke(command, given).exit_code == 0
 
 
-def run(scenario: str = "full", fold: int = 1, *more: str) -> Result:
-    arguments = ["--scenario", scenario, "--fold", str(fold), "--out", str(OUT), *more]
-    return CliRunner().invoke(split.main, arguments)
+def run(*more: str) -> Result:
+    return CliRunner().invoke(split.main, ["--out", str(OUT.parent), *more])
 
 
 def test_split() -> None:
@@ -94,24 +95,26 @@ def test_metadata_has_whether_sentences_are_shared(groups: int, expected: str) -
     assert manifest.metadata(OUT)["sentences"] == expected
 
 
-@pytest.mark.parametrize(
-    ("scenario", "fold", "message"),
-    [
-        ("ful", 1, "'split.scenarios' has no 'ful'; did you mean 'full'?"),
-        ("full", 7, "ravdess: has no fold 7, expected 1 to 6"),
-        ("full", 3, "ravdess: fold 3 has no test clip, expected some of speakers 08, 09, 19, 23"),
-    ],
-)
-def test_wrong_request(scenario: str, fold: int, message: str) -> None:
-    result = run(scenario, fold)
-    assert result.exit_code == 1
-    assert message in result.output
-    assert not OUT.exists()
+def test_every_scenario_and_fold_and_no_other() -> None:
+    """Empty folders are written beside; existing content is removed."""
+    few = "    few: {kind: neutral_only, complete_speakers: 1, seed: 1}\n"
+    Path("params.yaml").write_text(PARAMS.replace("[full]", "[full, few]").replace("[1]", "[1, 2]") + few)
+    for path in (OUT.with_stem("full-6"), Path("models/none/old")):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert run("--empty-folder", "data/synthetic/none", "--empty-folder", "models/none").exit_code == 0
+    assert sorted(path.stem for path in OUT.parent.iterdir()) == ["few-1", "few-2", "full-1", "full-2"]
+    assert [list(Path(folder).iterdir()) for folder in ("data/synthetic/none", "models/none")] == [[], []]
+    rows = manifest.read(OUT.with_stem("full-2"), manifest.PARTITIONED)
+    assert set(rows.loc[rows["partition"] == "test", "id"].str[-2:]) == {"04"}
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("[full]", "[ful]", "'split.scenarios' has no 'ful'; did you mean 'full'?"),
+        ("folds: [1]", "folds: [1, 7]", "ravdess: has no fold 7, expected 1 to 6"),
+        ("folds: [1]", "folds: [3]", "ravdess: fold 3 has no test clip, expected some of speakers 08, 09, 19, 23"),
         ("n_folds: 6", "n_folds: 5", "'split.n_folds' is 5: Input should be a multiple of 2"),
         ("n_folds: 6", "n_fold: 6", "'split.n_fold' is not known; did you mean 'n_folds'?"),
         ("kind: full", "kind: ful", "'split.scenarios.full.kind' is 'ful'; did you mean 'full'?"),
@@ -123,11 +126,4 @@ def test_wrong_params(old: str, new: str, message: str) -> None:
     result = run()
     assert result.exit_code == 1
     assert message in result.output
-
-
-def test_empty_folders() -> None:
-    """Existing content is removed."""
-    Path("models/none").mkdir(parents=True)
-    Path("models/none/old").touch()
-    assert run("full", 1, "--empty-folder", "data/synthetic/none", "--empty-folder", "models/none").exit_code == 0
-    assert [list(Path(folder).iterdir()) for folder in ("data/synthetic/none", "models/none")] == [[], []]
+    assert not OUT.exists()

@@ -23,8 +23,9 @@ def assessed(split: str, *rows: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def folds(stage: Stage) -> Stage:
+def folds(stage: Stage, params: Callable[..., None]) -> Stage:
     """Two of them, and one that params.yaml does not name."""
+    params({"folds": [1, 3]})
     ends = [{"what": "unconverted", "mcd_db": 8.0}, {"what": "second_reference", "mcd_db": 4.0}]
     assessed("full-1", *ends, {"what": "converted", "mcd_db": 7.0, "recognised": "sad", "identified": "ann"})
     assessed("full-3", *ends, {"what": "converted", "mcd_db": 6.0, "recognised": "angry", "identified": "bob"})
