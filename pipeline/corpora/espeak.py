@@ -1,7 +1,7 @@
 """Synthesis by eSpeak NG in a separate process, one voice a run.
 
-eSpeak NG is GPL, so no module of the pipeline imports this one. `pipeline.stages.demo_corpus` runs it by
-`python -m pipeline.corpora.espeak` with a JSON request on standard input:
+eSpeak NG is GPL, so no module of the pipeline imports this one. `pipeline.stages.demo_corpus` runs it by its path, with
+a JSON request on standard input:
 
     {"language": "en-us", "variant": "f2", "seed": 1, "utterances": [
         {"file": "1.wav", "text": "It is six o'clock.", "rate": 175, "pitch": 50, "range": 50}]}

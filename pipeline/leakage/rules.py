@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import click
+import numpy as np
 import pandas as pd
 
 from pipeline.core.manifest import UNKNOWN_SPEAKER
@@ -81,6 +82,7 @@ def in_augmented(
         *(sentences_of_test_elsewhere(augmented) if sentences_apart else ()),
         *unknown_speaker_outside_train(augmented),
         *audio_in_two_partitions(augmented),
+        *segments_across_partitions(augmented),
         *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
         *source_outside_train(augmented),
@@ -135,6 +137,19 @@ def audio_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
     """No clip, and no copy of its samples, is in two partitions."""
     crossing = _in_two(augmented, "id") | _in_two(augmented, "sha256")
     return _leak("clip in two partitions", augmented, crossing)
+
+
+def segments_across_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """No real clip shares samples of a file with one of another partition, as where two speakers talk at once."""
+    rows = augmented[~augmented["is_synthetic"]].reset_index(drop=True)
+    rows = rows[_in_two(rows, "filepath")].sort_values(["filepath", "start"], na_position="first")
+    start, end = rows["start"].fillna(0.0), rows["end"].fillna(np.inf)
+    offending = pd.Series(False, rows.index)
+    for partition in rows["partition"].unique():
+        own = rows["partition"] == partition
+        until = end.where(own, -np.inf).groupby(rows["filepath"]).cummax()  # of the segments before
+        offending |= ~own & (start < until)
+    return _leak("segment that overlaps one of another partition", rows, offending)
 
 
 def other_than_the_split(augmented: pd.DataFrame, partitioned: pd.DataFrame) -> Iterable[Leak]:

@@ -13,6 +13,7 @@ import click
 import numpy as np
 import soundfile
 
+from pipeline import corpora
 from pipeline.audio import preparation
 from pipeline.core import params
 from pipeline.core.files import atomic_write
@@ -20,6 +21,8 @@ from pipeline.core.workers import cores
 from pipeline.corpora.demo import VOICES
 from pipeline.corpora.demo_acting import DemoCorpusParams, Utterance, espeak_settings, utterances, with_effort
 
+# Run by its path, a process does not import the package, which takes most of its time.
+ESPEAK = [sys.executable, "-P", str(Path(corpora.__file__).with_name("espeak.py"))]
 DURATION_S = (0.7, 5.0)  # of a sentence with the pause after it
 LEVEL_DB = (-50.0, -3.0)  # root mean square of speech, of full scale
 END_S = 0.02  # eSpeak ends a sentence with silence, unless it was cut [s]
@@ -60,8 +63,7 @@ def speak(by_speaker: Mapping[str, list[Utterance]], seed: int, folder: Path, sp
                 for file, utterance in zip(files, by_speaker[speaker], strict=True)
             ],
         }
-        program = [sys.executable, "-m", "pipeline.corpora.espeak"]
-        result = subprocess.run(program, input=json.dumps(request), text=True, capture_output=True, check=False)
+        result = subprocess.run(ESPEAK, input=json.dumps(request), text=True, capture_output=True, check=False)
         if result.returncode:
             raise click.ClickException(f"demo: {speaker}: {result.stderr.strip() or result.returncode}")
         for file, utterance in zip(files, by_speaker[speaker], strict=True):

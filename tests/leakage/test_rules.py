@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,7 +20,8 @@ NO_PROVENANCE = {"source_id": None, "source_emotion": None, "generator": None, "
 def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
     words = {"emotion": "angry", "corpus": "ravdess", "sentence": "dogs" if partition == "test" else "kids"}
     clip = {"id": id_, "speaker": speaker, **words, "sha256": f"sha256 of {id_}", "is_synthetic": False}
-    return {**clip, **NO_PROVENANCE, "split": SPLIT, "partition": partition}
+    place = {"filepath": f"{id_}.wav", "start": np.nan, "end": np.nan}
+    return {**clip, **place, **NO_PROVENANCE, "split": SPLIT, "partition": partition}
 
 
 def converted_clip(source: str, speaker: str, generator: str = GENERATOR) -> dict[str, Any]:
@@ -105,6 +107,28 @@ def test_clip_in_two_partitions(table: pd.DataFrame) -> None:
     message = message_of(added(table, {**real("d1", "d", "train"), "sha256": "converted to another format"}))
     assert "clip in two partitions: d1, d1" in message
     assert "speaker in two partitions: d1, d2, d1" in message
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "leaks_out"),
+    [
+        ((0.5, 2.0), (1.9, 3.0), True),  # two speakers at once
+        ((1.0, 2.0), (0.0, 9.0), True),
+        ((np.nan, np.nan), (8.0, np.nan), True),  # the whole file, and its end
+        ((0.5, 2.0), (2.0, 3.0), False),
+        ((3.0, np.nan), (np.nan, 3.0), False),
+    ],
+)
+def test_overlapping_segments(
+    table: pd.DataFrame, train: tuple[float, float], test: tuple[float, float], leaks_out: bool
+) -> None:
+    for id_, (start, end) in {"a1": train, "a2": (1.0, 1.5), "d1": test}.items():
+        file = "talk.wav" if id_ != "a2" else "other.wav"  # of another file, at the same time
+        table = planted(table, id_, filepath=file, start=start, end=end)
+    found = leaks(table)
+    assert [leak.rule for leak in found] == ["segment that overlaps one of another partition"] * leaks_out
+    assert all(set(leak.rows["id"]) <= {"a1", "d1"} for leak in found)
+    assert not leaks(planted(table, "a1", start=np.nan, end=0.1, filepath="else.wav"))
 
 
 @pytest.mark.parametrize("source", ["c1", "d1"])
