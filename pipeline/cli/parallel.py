@@ -15,12 +15,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import click
+from dvc.dependency import param
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import _reproduce_stage, collect_stages, get_active_graph, plan_repro
@@ -70,10 +73,22 @@ def repro(targets: Sequence[str], jobs: int, force: bool) -> None:
         ReproError: items failed, or another process of DVC has its lock
     """
     try:
-        with Repo() as repo, lock_repo(repo), repo.scm_context(quiet=True):
+        with _params_parsed_once(), Repo() as repo, lock_repo(repo), repo.scm_context(quiet=True):
             _Reproduction(repo, targets, jobs, force).run()
     except DvcException as error:
         raise ReproError(str(error)) from None
+
+
+@contextmanager
+def _params_parsed_once() -> Iterator[None]:
+    """DVC parses params.yaml for each item, which is most of its work where all is up to date."""
+    parse = param.load_path
+    parsed = lru_cache(lambda path, fs, modified_ns: parse(path, fs))
+    param.load_path = lambda path, fs: parsed(path, fs, os.stat(path).st_mtime_ns)
+    try:
+        yield
+    finally:
+        param.load_path = parse
 
 
 class _Reproduction:
@@ -85,7 +100,7 @@ class _Reproduction:
         plan = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         self._needs = {stage: list(graph.successors(stage)) for stage in plan}
         self._state = dict.fromkeys(plan, WAITING)  # in the order of the graph
-        self._running: dict[object, Running] = {}  # by the sentinel of the process
+        self._running: dict[Any, Running] = {}  # by the sentinel of the process
         self._errors: dict[Stage, str] = {}
         self._n_written = 0  # items, from the first on, that dvc.lock has
         self._next_write_s = 0.0
