@@ -1,7 +1,9 @@
 """Check params.yaml and data/raw, then run `dvc repro`; --from and --raw set them first."""
 
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from pipeline.cli.workspace import COMMIT, EXPERIMENTS, PARAMS, RAW, WorkspaceEr
 from pipeline.core import params
 from pipeline.core.files import atomic_write
 from pipeline.corpora import CORPORA, DEMO, expected
+
+FORCE = ("-f", "--force")  # of `dvc repro`
 
 
 @click.command()
@@ -29,15 +33,23 @@ from pipeline.corpora import CORPORA, DEMO, expected
     help="Folder of a corpus; data/raw/CORPUS becomes a link to it. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="With --from: replace params.yaml also where its edits are not in git.")
+@click.option("--jobs", type=click.IntRange(1), help="Number of items at once; they share the processor cores.")
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS OF DVC REPRO]")
 @click.pass_context
 def main(
-    ctx: click.Context, record: Path | None, links: tuple[str, ...], force: bool, dvc_arguments: tuple[str, ...]
+    ctx: click.Context,
+    record: Path | None,
+    links: tuple[str, ...],
+    force: bool,
+    jobs: int | None,
+    dvc_arguments: tuple[str, ...],
 ) -> None:
     """Check params.yaml and data/raw, then run `dvc repro`.
 
     Nothing changes where the check finds an error.
     """
+    if jobs and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
+        raise WorkspaceError(f"--jobs {jobs}: knows targets and --force of `dvc repro`, not {' '.join(others)}")
     chosen = _recorded_params(record, force) if record else PARAMS
     tables = params.read(chosen).get("tables") or ()
     folders = dict(_parse_link(link, tables) for link in links)
@@ -48,7 +60,18 @@ def main(
     for corpus, folder in folders.items():
         with atomic_write(RAW / corpus) as temporary:
             temporary.symlink_to(folder, target_is_directory=True)
-    ctx.exit(workspace.dvc("repro", *dvc_arguments))
+    if not jobs:
+        ctx.exit(workspace.dvc("repro", *dvc_arguments))
+    from pipeline.cli import parallel  # imports DVC, which takes a second
+
+    end_by_exception()
+    parallel.repro([word for word in dvc_arguments if word not in FORCE], jobs, bool(set(FORCE) & set(dvc_arguments)))
+
+
+def end_by_exception() -> None:
+    """Turn signals that would end this process at once into an exception, so that it ends its children first."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _recorded_params(record: Path, force: bool) -> Path:

@@ -115,10 +115,15 @@ def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = 
 
 
 def dvc(*arguments: str) -> int:
-    """Run a command of DVC; its stages use this Python also where .venv is not activated. Returns the exit code."""
+    """Run a command of DVC in the `environment` of stages; returns the exit code."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, env=os.environ | environment(), check=False).returncode
+
+
+def environment() -> dict[str, str]:
+    """Environment variables of stages; `python` is this one, also where .venv is not activated."""
     folders = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
-    environment = os.environ | {"PATH": os.pathsep.join(folders), "DVC_NO_ANALYTICS": "1"}
-    return subprocess.run([sys.executable, "-m", "dvc", *arguments], env=environment, check=False).returncode
+    return {"PATH": os.pathsep.join(folders), "DVC_NO_ANALYTICS": "1"}
 
 
 def stages() -> set[str]:

@@ -39,6 +39,21 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def end_with_parent() -> None:
+    """Have this process killed when its parent ends, even if that is killed; only Linux can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def limit_threads(number: int) -> None:
+    """Set the number of threads of numerical libraries that are loaded."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    threadpool_limits(number)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(number)
+
+
 def in_parallel(
     function: Callable[[Item], Result],
     items: Sequence[Item] | Iterable[Item],
@@ -150,10 +165,5 @@ def _begin(work: Any, begun: Any) -> None:
         _places = memoryview(work).cast("B").cast("q")[2 * begun.value : 2 * begun.value + 2]
         begun.value += 1
     _places[0] = os.getpid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    threadpool_limits(1)
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    end_with_parent()
+    limit_threads(1)

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from pipeline.cli import workspace
+from pipeline.cli import parallel, workspace
 from pipeline.cli.main import main
 from pipeline.core import params
 
@@ -323,6 +324,17 @@ def test_repro_passes_arguments_and_exit_code(called: list[tuple[str, ...]], mon
     assert called == [("repro",), ("repro", "--dry", "evaluate")]
     monkeypatch.setattr(workspace, "dvc", lambda *arguments: 255)
     assert run("repro").exit_code == 255
+
+
+def test_repro_with_jobs(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(parallel, "repro", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+    assert run("repro", "--jobs", "2", "--", "-f", "evaluate").exit_code == 0
+    assert run("repro", "--jobs", "1").exit_code == 0
+    assert calls == [(["evaluate"], 2, True), ([], 1, False)]
+    assert "knows targets and --force of `dvc repro`, not --dry" in run("repro", "--jobs", "2", "--", "--dry").output
+    assert len(calls) == 2 and called == []
 
 
 def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:

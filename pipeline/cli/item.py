@@ -1,0 +1,64 @@
+"""The process of one item of `emocycle repro --jobs`, forked from a server that has imported the slow libraries."""
+
+import os
+import re
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.core import workers
+
+# A command that needs no shell.
+MODULE = re.compile(r"python -m (?P<module>[\w.]+)(?P<arguments>( +[\w./@,:=+-]+)*)\s*")
+
+
+def run(
+    commands: Sequence[Sequence[str]], folder: str, environment: Mapping[str, str], cpus: set[int], log: Path
+) -> None:
+    """Run the commands of an item: in this process where they are `python -m MODULE`, else by a shell.
+
+    Args:
+        commands: words that start a shell; the last word is the command. The first that fails is the last to run.
+        folder: working directory
+        environment: all environment variables
+        cpus: processor cores that the item may use
+        log: file for all output
+    """
+    os.setsid()  # an interrupt in the terminal ends the parent, which ends this process
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    workers.end_with_parent()
+    with log.open("wb") as file, open(os.devnull, "rb") as nothing:
+        for descriptor, target in ((0, nothing), (1, file), (2, file)):
+            os.dup2(target.fileno(), descriptor)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.sched_setaffinity(0, cpus)
+    workers.limit_threads(len(cpus))
+    sys.path.insert(0, folder)
+    for words in commands:
+        if found := MODULE.fullmatch(words[-1]):
+            sys.argv = [found["module"], *found["arguments"].split()]
+            runpy.run_module(found["module"], run_name="__main__", alter_sys=True)
+        elif code := subprocess.run(words, check=False).returncode:
+            sys.exit(code)
+
+
+def ending(code: int, log: Path) -> str:
+    """How an item ended, the last line of its log, and the log's path."""
+    how = f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
+    return f"{how}: {last_line(log)} (log: {log})"
+
+
+def last_line(log: Path) -> str:
+    """Last line of a log, such as the present state of a progress bar."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1000))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return next((line.strip() for line in reversed(re.split(r"[\r\n]", text)) if line.strip()), "")

@@ -1,0 +1,78 @@
+"""Progress of `emocycle repro --jobs`: a live table in a terminal, elsewhere a line for each event."""
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli import item
+from pipeline.core.files import write_json
+
+
+class Row(NamedTuple):
+    """An item that runs."""
+
+    name: str
+    elapsed_s: float
+    log: Path
+
+
+class ReproTable:
+    """The table, with the durations of earlier runs for its estimates.
+
+    Args:
+        path: JSON file of the durations [s] by item; need not exist
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._durations_s: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self._live = Live(console=Console(highlight=False, soft_wrap=True), auto_refresh=False, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._live.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+        write_json(self._path, self._durations_s)
+
+    def line(self, text: str) -> None:
+        """Print a line that stays."""
+        self._live.console.print(text, markup=False)
+
+    def done(self, name: str, duration_s: float) -> None:
+        """Print and remember how long an item ran."""
+        self._durations_s[name] = round(duration_s, 1)
+        self.line(f"Stage '{name}' is done in {_clock(duration_s)}")
+
+    def show(self, rows: Iterable[Row], counts: Mapping[str, int]) -> None:
+        """Show the items that run, and the number of items in each state."""
+        if self._live.console.is_terminal:
+            table = Table("stage", "state", "elapsed", "estimate", "last line of its log", box=None, pad_edge=False)
+            for row in rows:
+                log = Text(item.last_line(row.log), no_wrap=True, overflow="ellipsis")
+                table.add_row(row.name, "running", _clock(row.elapsed_s), self._estimate(row.name), log)
+            others = ", ".join(f"{count} {state}" for state, count in counts.items())
+            self._live.update(Group(table, Text(others)), refresh=True)
+
+    def _estimate(self, name: str) -> str:
+        """Duration of the item, or the mean of its stage's items, in earlier runs."""
+        stage = name.partition("@")[0]
+        alike = [duration for other, duration in self._durations_s.items() if other.partition("@")[0] == stage]
+        known = self._durations_s.get(name) or (statistics.mean(alike) if alike else None)
+        return "" if known is None else _clock(known)
+
+
+def _clock(duration_s: float) -> str:
+    return f"{int(duration_s) // 60}:{int(duration_s) % 60:02}"
