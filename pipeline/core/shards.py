@@ -113,11 +113,13 @@ class Shard:
         if not (folder / INDEX).is_file():
             raise ShardError(f"{folder}: no features here; `dvc repro` makes them")
         self.folder = folder
-        self._index = pd.read_parquet(folder / INDEX).set_index("id")
         self._arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+        index = pd.read_parquet(folder / INDEX)
+        self._rows = {id_: row for row, id_ in enumerate(index["id"])}
+        self._bounds = {name: index[[f"{name}_start", f"{name}_stop"]].to_numpy() for name in self._arrays}
 
     def __contains__(self, id_: str) -> bool:
-        return id_ in self._index.index
+        return id_ in self._rows
 
     def array(self, id_: str, name: str) -> np.ndarray:
         """An array of a clip, (length, width), float32; a read-only view of the file if it is stored as float32.
@@ -125,15 +127,15 @@ class Shard:
         Raises:
             ShardError: the shard lacks the clip
         """
-        if id_ not in self._index.index:
-            raise ShardError(f"{self.folder}: has no features of '{id_}', only of {len(self._index)} other clips")
+        if id_ not in self._rows:
+            raise ShardError(f"{self.folder}: has no features of '{id_}', only of {len(self._rows)} other clips")
         view = self._view(id_, name)
         if view.dtype == np.uint8:
             return restored(view, self._view(id_, name + RANGE))
         return view.astype(np.float32, copy=False)
 
     def _view(self, id_: str, name: str) -> np.ndarray:
-        start, stop = self._index.at[id_, f"{name}_start"], self._index.at[id_, f"{name}_stop"]
+        start, stop = self._bounds[name][self._rows[id_]]
         view: np.ndarray = self._arrays[name][start:stop]
         return view
 

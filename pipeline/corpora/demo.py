@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline.core.manifest import EMOTIONS, INTENSITIES
-from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
+from pipeline.corpora.corpus import Corpus, Labels, lookup, parts
 
 _NAME = re.compile(r"([fm][0-9]{2})_(s[1-9][0-9]*)_([a-z]+)_([a-z]+)")
 _GENDERS = {"f": "female", "m": "male"}
+_EMOTIONS, _INTENSITIES = ({word: word for word in words} for words in (EMOTIONS, INTENSITIES))
 
 
 @dataclass(frozen=True)
@@ -60,26 +61,15 @@ def parse(path: PurePosixPath) -> Labels:
     Raises:
         UnknownNameError: the name does not follow the grammar
     """
-    match = _NAME.fullmatch(path.stem)
-    if match is None:
-        raise UnknownNameError(
-            f"demo: '{path}' is not named <speaker>_<sentence>_<emotion>_<intensity>.flac, "
-            "such as f03_s2_angry_high.flac"
-        )
-    speaker, sentence, emotion, intensity = match.groups()
-    for what, word, known in (
-        ("speaker", speaker, tuple(VOICES)),
-        ("emotion", emotion, EMOTIONS),
-        ("intensity", intensity, INTENSITIES),
-    ):
-        if word not in known:
-            raise UnknownNameError(f"demo: '{path}' has {what} '{word}', expected one of {', '.join(known)}")
+    file = f"demo: '{path.name}'"
+    speaker, sentence, emotion, intensity = parts(_NAME, path, file, "'f03_s2_angry_high.flac'")
+    lookup(file, "speaker", speaker, dict.fromkeys(VOICES, ""))
     return Labels(
         name=path.stem,
         speaker=speaker,
-        emotion=emotion,
+        emotion=lookup(file, "emotion", emotion, _EMOTIONS),
         emotion_raw=emotion,
-        intensity=intensity,
+        intensity=lookup(file, "intensity", intensity, _INTENSITIES),
         intensity_raw=intensity,
         gender=_GENDERS[speaker[0]],
         language="en",

@@ -218,7 +218,7 @@ def overlapping(clips: Iterable[Clip]) -> tuple[int, int]:
         of_files[clip["filepath"]].append(clip)
     shared: set[object] = set()
     other: set[object] = set()
-    for each in of_files.values():
+    for each in (several for several in of_files.values() if len(several) > 1):
         open_clips: list[tuple[float, Clip]] = []  # ends of clips that have begun, and the clips
         for clip in sorted(each, key=lambda clip: Segment.of(clip).start or 0.0):
             _, start, end = Segment.of(clip)

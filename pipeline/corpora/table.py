@@ -238,9 +238,10 @@ def _check_suffix(files: Sequence[Path], table: Path, corpus: str) -> None:
 
 def _below(base: Path, file: Path) -> Path | None:
     """Path of a file that begins with `base`, if the file is inside."""
-    for inner, outer in ((file.absolute(), base.absolute()), (file.resolve(), base.resolve())):
-        if inner.is_relative_to(outer) and ".." not in inner.relative_to(outer).parts:
-            return base / inner.relative_to(outer)
+    for place in (Path, Path.absolute, Path.resolve):  # the first is the fastest, the last asks the file system
+        inner, outer = place(file), place(base)
+        if inner.is_relative_to(outer) and ".." not in (parts := inner.relative_to(outer).parts):
+            return base.joinpath(*parts)
     return None
 
 

@@ -38,20 +38,11 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     """Read one corpus: a row for each clip, and a row with the reason for each unusable file or segment."""
     chosen = params.load(params_path, "ingest", IngestParams)
     tables = params.load(params_path, "tables", Tables)
-    if name not in {**CORPORA, **tables}:
-        raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, {**CORPORA, **tables})}")
-    if not raw.is_dir():
-        raise click.ClickException(f"{raw}: no such folder; {expected(name)}")
-    folder = Path(os.path.relpath(raw))  # relative to the project, with its links unresolved
-    found = _of_table(folder, tables[name]) if name in tables else _of_names(folder, CORPORA[name])
+    found = _found(raw, name, tables)
     cache = Cache(cache_path, ingestion.decoder())
     examined = {each.segment: each for each in ingestion.examined(found.labelled, cache, chosen.max_duration_s, name)}
-    clips, left_out = _accepted(found.labelled, examined, chosen, name, found.license)
-    left_out = [*found.left_out, *left_out]
-
-    reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
-    others = f"; ignored {found.ignored:,} files of {'no row' if name in tables else 'other kinds'}"
-    counts = f"kept {len(clips):,} of {len(clips) + len(left_out):,} clips{reasons}{others * bool(found.ignored)}"
+    clips, left_out = _accepted(found, examined, chosen, name)
+    counts = _counts(len(clips), left_out, found.ignored, "no row" if name in tables else "other kinds")
     notes = [*found.unknown_words, *_overlaps(clips), *found.unused_columns]
     if not clips:
         example = [f"{row['filepath']}: {row['detail']}" for row in left_out[:1]]
@@ -60,11 +51,10 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
     manifest.write(by_path, quarantine, manifest.QUARANTINE, params_hash)
     manifest.write(sorted(clips, key=lambda clip: str(clip["id"])), out, manifest.CLIPS, params_hash)
-    click.echo(f"{name}: {counts}")
     decoded = sum(each.is_new for each in examined.values())
     if decoded < len(found.labelled):
-        click.echo(f"{name}: decoded {decoded:,} clips; what is in the others was known ({cache_path})")
-    for line in notes:
+        notes = [f"decoded {decoded:,} clips; what is in the others was known ({cache_path})", *notes]
+    for line in [counts, *notes]:
         click.echo(f"{name}: {line}")
 
 
@@ -80,24 +70,37 @@ class _Found:
     unused_columns: list[str]  # messages
 
 
+def _found(raw: Path, name: str, tables: Tables) -> _Found:
+    """Labels and files of a corpus, by its table or by the names of its files."""
+    if name not in {**CORPORA, **tables}:
+        raise click.ClickException(f"corpus '{name}' is not known{params.nearest(name, {**CORPORA, **tables})}")
+    if not raw.is_dir():
+        raise click.ClickException(f"{raw}: no such folder; {expected(name)}")
+    folder = Path(os.path.relpath(raw))  # relative to the project, with its links unresolved
+    return _of_table(folder, tables[name]) if name in tables else _of_names(folder, CORPORA[name])
+
+
 def _accepted(
-    labelled: Mapping[Segment, Labels],
-    examined: Mapping[Segment, Examined],
-    chosen: IngestParams,
-    name: str,
-    licensed: str,
+    found: _Found, examined: Mapping[Segment, Examined], chosen: IngestParams, name: str
 ) -> tuple[list[Clip], list[Clip]]:
     """Rows of the usable clips, each recording once, and rows of the quarantine."""
     clips: list[Clip] = []
-    left_out: list[Clip] = []
-    for segment, labels in labelled.items():
+    left_out = list(found.left_out)
+    for segment, labels in found.labelled.items():
         sound = ingestion.accept(examined[segment].found, chosen)
         if isinstance(sound, AudioError):
             left_out.append(ingestion.rejection(segment, sound.reason, sound))
         else:
-            clips.append(_row(name, licensed, segment, labels, sound))
+            clips.append(_row(name, found.license, segment, labels, sound))
     clips, twins = ingestion.distinct(clips)
     return clips, left_out + twins
+
+
+def _counts(kept: int, left_out: list[Clip], ignored: int, kind: str) -> str:
+    """Numbers of clips and files, and the reasons why clips are left out."""
+    reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
+    others = f"; ignored {ignored:,} files of {kind}" * bool(ignored)
+    return f"kept {kept:,} of {kept + len(left_out):,} clips{reasons}{others}"
 
 
 def _of_names(folder: Path, corpus: Corpus) -> _Found:

@@ -1,4 +1,4 @@
-"""Names of real files, EmoBox's own list of all of them, and the actors' genders."""
+"""EmoBox's own list of all files, and the actors' genders."""
 
 from collections import Counter
 from pathlib import Path, PurePosixPath
@@ -7,80 +7,9 @@ import click
 import pandas as pd
 import pytest
 
-from pipeline.corpora.corpus import Labels, UnknownNameError
-from pipeline.corpora.cremad import COMMIT, CORPUS, EMOTIONS, SENTENCES, genders, parse
+from pipeline.corpora.cremad import COMMIT, CORPUS, genders, parse
 
 HEADER = "ActorID,Age,Sex,Race,Ethnicity\n"
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        (
-            "AudioWAV/1001_DFA_ANG_XX.wav",
-            Labels(
-                "1001_DFA_ANG_XX", "1001", "angry", "ANG", None, "XX", language="en", sentence="Don't forget a jacket"
-            ),
-        ),
-        (
-            "CREMA-D/AudioWAV/1091_IEO_SAD_LO.wav",
-            Labels("1091_IEO_SAD_LO", "1091", "sad", "SAD", "low", "LO", language="en", sentence="It's eleven o'clock"),
-        ),
-        (
-            "1040_ITH_SAD_X.wav",  # so the file is called; the lists have XX
-            Labels(
-                "1040_ITH_SAD_XX", "1040", "sad", "SAD", None, "X", None, "en", "I think I have a doctor's appointment"
-            ),
-        ),
-    ],
-)
-def test_labels_of_real_names(path: str, expected: Labels) -> None:
-    assert parse(PurePosixPath(path)) == expected
-
-
-@pytest.mark.parametrize(("code", "emotion"), EMOTIONS.items())
-def test_every_emotion(code: str, emotion: str) -> None:
-    labels = parse(PurePosixPath(f"1001_DFA_{code}_XX.wav"))
-    assert (labels.emotion, labels.emotion_raw) == (emotion, code)
-
-
-@pytest.mark.parametrize(("code", "text"), SENTENCES.items())
-def test_every_sentence(code: str, text: str) -> None:
-    assert parse(PurePosixPath(f"1001_{code}_ANG_XX.wav")).sentence == text
-
-
-@pytest.mark.parametrize(("code", "intensity"), [("LO", "low"), ("MD", "medium"), ("HI", "high"), ("XX", None)])
-def test_every_level(code: str, intensity: str | None) -> None:
-    labels = parse(PurePosixPath(f"1001_IEO_ANG_{code}.wav"))
-    assert (labels.intensity, labels.intensity_raw) == (intensity, code)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("03-01-05-02-01-02-07.wav", "'03-01-05-02-01-02-07.wav' is not named like '1001_DFA_ANG_XX.wav'"),
-        ("1001_DFA_ANG.wav", "is not named like"),
-        ("1001_DFA_ANG_XX_2.wav", "is not named like"),
-        ("1000_DFA_ANG_XX.wav", "actor '1000', expected 1001 to 1091"),
-        ("1092_DFA_ANG_XX.wav", "actor '1092'"),
-        ("1001_DFB_ANG_XX.wav", "sentence 'DFB', expected IEO, .*WSI"),
-        ("1001_IEO_ANX_HI.wav", "emotion 'ANX', expected ANG, DIS, FEA, HAP, NEU, SAD"),
-        ("1001_IEO_ang_HI.wav", "emotion 'ang'"),
-        ("1001_IEO_ANG_XH.wav", "level 'XH', expected LO, MD, HI, XX"),
-        ("1001_DFA_ANG_XX (1).wav", "level 'XX .1.'"),
-        ("١٠٠١_DFA_ANG_XX.wav", "actor"),  # digits to Python, not to CREMA-D
-    ],
-)
-def test_malformed_names(name: str, message: str) -> None:
-    with pytest.raises(UnknownNameError, match=message):
-        parse(PurePosixPath(name))
-
-
-def test_complete() -> None:
-    emotions = Counter[str]()
-    for (_, emotion), count in CORPUS.expected_counts.items():
-        emotions[emotion] += count
-    assert emotions == {"neutral": 1087} | dict.fromkeys(("angry", "disgust", "fearful", "happy", "sad"), 1271)
 
 
 def test_agrees_with_emobox(shared: Path) -> None:

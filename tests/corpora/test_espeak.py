@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,14 @@ import pytest
 pytest.importorskip("espeakng_loader")
 
 from pipeline.corpora.demo import VOICES  # noqa: E402 - after the skip
+from pipeline.stages.demo_corpus import ESPEAK  # noqa: E402
 
 
 def espeak(folder: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
     said = {"file": "1.wav", "text": "Nine", "rate": 300, "pitch": 50, "range": 50}
     request = {"language": "en", "variant": "f2", "seed": 1, "utterances": [said], **changed}
-    program = [sys.executable, "-m", "pipeline.corpora.espeak"]
-    return subprocess.run(program, input=json.dumps(request), text=True, capture_output=True, check=False, cwd=folder)
+    return subprocess.run(ESPEAK, input=json.dumps(request), text=True, capture_output=True, check=False, cwd=folder)
 
 
 def test_speaks_16_bits_at_22050_hz(tmp_path: Path) -> None:
