@@ -43,7 +43,8 @@ class _BrokenOffError(Exception):
 def download(url: str, path: Path, size: int | None = None, checksum: str | None = None) -> None:
     """Download a file, unless `path` is this file already.
 
-    An unfinished download is kept in `path.part`, its version in `path.part.version`. The next call resumes it.
+    An unfinished download is kept in `path.part`. The next call resumes it where size and checksum are known: a wrong
+    checksum then shows that the parts are of two versions.
 
     Args:
         url: http or https
@@ -118,133 +119,101 @@ def _download(
     session: requests.Session, url: str, path: Path, size: int | None, checksum: str | None, shown: bool
 ) -> None:
     """`download` in a session, with a progress bar if `shown`."""
-    part = _Part(path, url, size, checksum)
+    part = path.with_name(f"{path.name}.part")
     try:
-        if path.is_file() and part.flaw(path) is None:
+        if path.is_file() and _flaw(path, size, checksum) is None:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        start, _ = part.kept()
+        if size is None or checksum is None or _length(part) > size:
+            part.unlink(missing_ok=True)
         with tqdm(
             desc=path.name,
             total=size,
-            initial=start,
+            initial=_length(part),
             unit="B",
             unit_scale=True,
             mininterval=1.0,
             dynamic_ncols=True,
             disable=not shown,
         ) as bar:
-            _insist(session, part, bar)
-        if flaw := part.flaw(part.path):
-            part.discard()
+            _insist(session, url, part, size, checksum, bar)
+        if flaw := _flaw(part, size, checksum):
+            part.unlink()
             raise DownloadError(f"{path}: {url} has {flaw}; it was removed; the next call starts again")
-        os.replace(part.path, path)
-        part.discard()
+        os.replace(part, path)
     except OSError as error:
         hint = "the next call resumes the download"
-        raise DownloadError(f"{error.filename or part.path}: {error.strerror or error}; {hint}") from None
+        raise DownloadError(f"{error.filename or part}: {error.strerror or error}; {hint}") from None
 
 
-class _Part:
-    """An unfinished download."""
-
-    def __init__(self, path: Path, url: str, size: int | None, checksum: str | None) -> None:
-        self.url, self.size, self.checksum = url, size, checksum
-        self.path = path.with_name(f"{path.name}.part")
-        self.version = path.with_name(f"{path.name}.part.version")  # URL and validator of the response
-
-    def kept(self) -> tuple[int, str]:
-        """Number of usable bytes, and the validator (RFC 9110, 8.8) of their version of the file."""
-        if not (self.path.exists() and self.version.exists()):
-            return 0, ""
-        url, _, validator = self.version.read_text(encoding="utf-8").partition("\n")
-        length = self.path.stat().st_size
-        known = validator or self.checksum  # without either, a mixture of two versions would not be noticed
-        fits = self.size is None or length <= self.size
-        return (length, validator) if url == self.url and known and fits else (0, "")
-
-    def begin(self, validator: str) -> None:
-        """Delete the bytes of an earlier version."""
-        self.discard()
-        self.version.write_text(f"{self.url}\n{validator}", encoding="utf-8")
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.version.unlink(missing_ok=True)
-
-    def flaw(self, path: Path) -> str | None:
-        """Difference from the expected size or checksum; None if there is none."""
-        found = path.stat().st_size
-        if self.size is not None and found != self.size:
-            return f"{found:,} bytes, expected {self.size:,}"
-        if self.checksum is None:
-            return None
-        algorithm = "md5" if len(self.checksum) == 32 else "sha256"
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, algorithm).hexdigest()
-        return None if digest == self.checksum.lower() else f"{algorithm} {digest}, expected {self.checksum.lower()}"
+def _flaw(path: Path, size: int | None, checksum: str | None) -> str | None:
+    """Difference of a file from its expected size or checksum; None if there is none."""
+    if size is not None and (found := _length(path)) != size:
+        return f"{found:,} bytes, expected {size:,}"
+    if checksum is None:
+        return None
+    algorithm = "md5" if len(checksum) == 32 else "sha256"
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, algorithm).hexdigest()
+    return None if digest == checksum.lower() else f"{algorithm} {digest}, expected {checksum.lower()}"
 
 
-def _insist(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> None:
+def _length(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _insist(
+    session: requests.Session, url: str, part: Path, size: int | None, checksum: str | None, bar: "tqdm[NoReturn]"
+) -> None:
     """Retry; attempts that bring no new byte are limited."""
-    farthest, _ = part.kept()
-    failures = 0
+    farthest, failures = _length(part), 0
     while True:
         try:
-            _attempt(session, part, bar)
+            _attempt(session, url, part, size, checksum, bar)
             return
         except _BrokenOffError as error:
-            came, _ = part.kept()
-            failures = 0 if came > farthest else failures + 1
+            failures = 0 if (came := _length(part)) > farthest else failures + 1
             farthest = max(farthest, came)
             if failures > RETRIES:
-                rest = f", the next call resumes after {came:,} bytes" * bool(came)
-                raise DownloadError(f"{part.url}: {error}; gave up after {failures} attempts{rest}") from None
+                rest = f", the next call resumes after {came:,} bytes" * bool(came and size and checksum)
+                raise DownloadError(f"{url}: {error}; gave up after {failures} attempts{rest}") from None
             bar.set_postfix_str("trying again")
             time.sleep(min(LONGEST_PAUSE_S, max(error.pause_s, PAUSE_S * 2**failures)))
 
 
-def _attempt(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> None:
+def _attempt(
+    session: requests.Session, url: str, part: Path, size: int | None, checksum: str | None, bar: "tqdm[NoReturn]"
+) -> None:
     """Request the missing bytes once, and write them.
 
     Raises:
         DownloadError: a retry cannot succeed
         _BrokenOffError: a retry may succeed
     """
-    start, validator = part.kept()
-    if start and start == part.size:
+    start = _length(part) if size is not None and checksum else 0
+    if start and start == size:
         return
-    headers = {"Accept-Encoding": "identity"}
-    if start:
-        headers |= {"Range": f"bytes={start}-"} | ({"If-Range": validator} if validator else {})
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     try:
-        with session.get(part.url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
-            first, total = _extent(response)
+        with session.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
             if response.status_code == requests.codes.requested_range_not_satisfiable and start:
-                if total == start:
-                    return
-                part.discard()
-                raise _BrokenOffError(
-                    f"the server has {total} bytes, not the {start:,} downloaded ones; they are removed"
-                )
+                part.unlink()
+                raise _BrokenOffError(f"the server has no more than the {start:,} bytes so far; they are removed")
             _check_status(response)
-            if None not in (total, part.size) and total != part.size:
-                part.discard()
-                raise DownloadError(f"{part.url}: has {total:,} bytes, expected {part.size:,}")
-            if response.status_code == requests.codes.ok:
-                start = 0
-                part.begin(_validator(response))
-            elif first != start or response.headers.get(_kind(validator), validator) != validator:
-                part.discard()
-                raise _BrokenOffError("the server's file has changed: the downloaded bytes are removed")
-            bar.total, bar.n = total, start
+            start = start if response.status_code == requests.codes.partial_content else 0
+            length = response.headers.get("Content-Length", "")
+            expected = start + int(length) if length.isdecimal() else size
+            if expected is not None and size is not None and expected != size:
+                part.unlink(missing_ok=True)
+                raise DownloadError(f"{url}: has {expected:,} bytes, expected {size:,}")
+            bar.total, bar.n = expected, start
             bar.refresh()
-            with part.path.open("ab") as file:
+            with part.open("ab" if start else "wb") as file:
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
                     bar.update(len(chunk))
                     start += len(chunk)
-                    if part.size is not None and start > part.size:
+                    if size is not None and start > size:
                         return
     except (
         requests.ConnectionError,
@@ -255,19 +224,9 @@ def _attempt(session: requests.Session, part: _Part, bar: "tqdm[NoReturn]") -> N
         cause = getattr(error.args[0], "reason", error) if error.args else error  # urllib3's, which is shorter
         raise _BrokenOffError(f"no connection, or it broke off ({cause})") from None
     except requests.RequestException as error:
-        raise DownloadError(f"{part.url}: {error}") from None
-    expected = total if part.size is None else part.size
+        raise DownloadError(f"{url}: {error}") from None
     if expected is not None and start < expected:
         raise _BrokenOffError(f"the connection ended after {start:,} of {expected:,} bytes")
-
-
-def _extent(response: requests.Response) -> tuple[int, int | None]:
-    """First byte of the response in its file, and the length of the file, None if not stated [bytes]."""
-    if found := re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", "")):
-        return int(found[1] or 0), None if found[2] == "*" else int(found[2])
-    length = response.headers.get("Content-Length", "")
-    is_plain = response.status_code == requests.codes.ok and "Content-Encoding" not in response.headers
-    return 0, int(length) if is_plain and length.isdecimal() else None
 
 
 def _check_status(response: requests.Response) -> None:
@@ -279,16 +238,6 @@ def _check_status(response: requests.Response) -> None:
         raise _BrokenOffError(answer, float(wait) if wait.isdecimal() else 0.0)
     if status not in (requests.codes.ok, requests.codes.partial_content):
         raise DownloadError(f"{response.url}: {answer}")
-
-
-def _validator(response: requests.Response) -> str:
-    """Validator of the file's version: a strong `ETag`, else `Last-Modified`, else empty."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
-def _kind(validator: str) -> str:
-    return "ETag" if validator.startswith('"') else "Last-Modified"
 
 
 def _repository(path: Path, folder: Path) -> Path:

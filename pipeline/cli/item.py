@@ -33,6 +33,7 @@ def run(
     with log.open("wb") as file, open(os.devnull, "rb") as nothing:
         for descriptor, target in ((0, nothing), (1, file), (2, file)):
             os.dup2(target.fileno(), descriptor)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
