@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
 from pydantic import Field, NonNegativeInt
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions, stored
 from pipeline.classification.networks import EmotionCnn
@@ -61,14 +62,55 @@ def features(clips: pd.DataFrame, params: CnnParams, resources: Resources) -> li
 
 def runs(features: ArmFeatures, params: CnnParams, resources: Resources) -> Iterator[Run]:
     """One run for each seed."""
+    return resources.for_each_seed(partial(_run, features=features, params=params, resources=resources), "cnn")
+
+
+def _run(seed: int, features: ArmFeatures, params: CnnParams, resources: Resources) -> Run:
     train, valid, held_out = (clips.for_network() for clips in partitions(features))
     scaler = Scaler.fit(features.among("train").real())
     autocast = resources.autocast()
-    for seed, derived in resources.seeds.items():
-        given = (scaler, resources.classes, params, derived, resources.device, autocast)
-        network, curve = train_cnn(train, valid, *given)
-        found = probabilities(network, held_out.inputs, scaler, resources.device)
-        yield Run(seed, found.numpy(), params.spent(curve), curve)
+    given = (scaler, resources.classes, params, resources.seeds[seed], resources.device, autocast)
+    network, curve = train_cnn(train, valid, *given)
+    found = probabilities(network, Spectrograms.of(held_out.inputs, scaler), resources.device, autocast)
+    return Run(seed, found.numpy(), params.spent(curve), curve)
+
+
+@dataclass(frozen=True)
+class Spectrograms:
+    """Scaled spectrograms of some clips, one after the other in one table, after a row of zeros."""
+
+    frames: Tensor  # (1 + frames of all clips, bands)
+    starts: Tensor  # row of each clip's first frame, (clips,)
+    lengths: Tensor  # frames of each, (clips,)
+
+    @classmethod
+    def of(cls, mels: Sequence[Tensor], scaler: Scaler) -> "Spectrograms":
+        """Scale some spectrograms, each (frames, n_mels)."""
+        lengths = torch.tensor([len(mel) for mel in mels])
+        frames = torch.cat([torch.zeros(1, 2 * len(scaler.mean)), *(scaler(mel) for mel in mels)])
+        return cls(frames, 1 + lengths.cumsum(0) - lengths, lengths)
+
+    def padded(self, clips: Tensor, offsets: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+        """Stretches of some clips, filled up with zeros.
+
+        Args:
+            clips: their numbers, (batch,)
+            offsets: first frame of each stretch, (batch,)
+            frames: of each stretch, at most
+
+        Returns:
+            (batch, frames, bands), and the length of each stretch, (batch,)
+        """
+        lengths = (self.lengths[clips] - offsets).clamp(max=frames)
+        places = torch.arange(frames)
+        rows = torch.where(places < lengths[:, None], (self.starts[clips] + offsets)[:, None] + places, 0)
+        return self.frames[rows], lengths
+
+    def crops(self, clips: Tensor, frames: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random crop of each of some clips; arguments and result as of `padded`."""
+        room = (self.lengths[clips] - frames).clamp(min=0) + 1
+        offsets = (torch.rand(len(clips), generator=generator) * room).long()
+        return self.padded(clips, offsets, frames)
 
 
 def train_cnn(
@@ -91,7 +133,7 @@ def train_cnn(
         params: budget and size
         seed: of weights, batches, crops and masks
         device: where to train
-        autocast: context of the forward passes of training (mixed precision)
+        autocast: context of the forward passes (mixed precision)
 
     Returns:
         the network that is likeliest on `valid`, in evaluation mode, and the curve
@@ -99,57 +141,60 @@ def train_cnn(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes).to(device)
+    to_learn, to_select = (Spectrograms.of(clips.inputs, scaler) for clips in (train, valid))
 
     def logits(picked: Tensor) -> Tensor:
-        batch, lengths = _crops([scaler(train.inputs[index]) for index in picked], params.frames, generator)
+        crops, lengths = to_learn.crops(picked, params.frames, generator)
         with autocast or nullcontext():
-            found: Tensor = network(_masked(batch, params, generator).to(device), lengths.to(device))
+            found: Tensor = network(_masked(crops, params, generator).to(device), lengths.to(device))
         return found.float()
 
     def valid_probabilities() -> Tensor:
-        return probabilities(network, valid.inputs, scaler, device)
+        return probabilities(network, to_select, device, autocast)
 
     return fitted(network, logits, valid_probabilities, train, valid.labels, params, generator)
 
 
 @torch.no_grad()
 def probabilities(
-    network: EmotionCnn, mels: Sequence[Tensor], scaler: Scaler, device: torch.device, batch: int = 64
+    network: EmotionCnn,
+    clips: Spectrograms,
+    device: torch.device,
+    autocast: AbstractContextManager[None] | None = None,
+    batch: int = 32,
 ) -> Tensor:
-    """Probability of each class for each whole clip, (clips, classes), on the CPU."""
+    """Probability of each class for each whole clip, (clips, classes), on the CPU.
+
+    A batch has clips of about one length, so that little of it is padding.
+    """
     network.eval()
+    order = clips.lengths.argsort()
     found = []
-    for start in range(0, len(mels), batch):
-        some = [scaler(mel) for mel in mels[start : start + batch]]
-        lengths = torch.tensor([len(mel) for mel in some])
-        padded = nn.utils.rnn.pad_sequence(some, batch_first=True).transpose(1, 2)  # (B, T, C) -> (B, C, T)
-        padded = nn.functional.pad(padded, (0, max(0, EmotionCnn.STRIDE - padded.shape[2])))
-        found.append(network(padded.to(device), lengths.to(device)).softmax(dim=1).cpu())
-    return torch.cat(found)
-
-
-def _crops(mels: Sequence[Tensor], frames: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A random crop of each clip, zero-padded: (batch, bands, frames) and the lengths (batch,)."""
-    batch = torch.zeros(len(mels), mels[0].shape[1], frames)
-    lengths = torch.tensor([min(len(mel), frames) for mel in mels])
-    offsets = torch.rand(len(mels), generator=generator)
-    for row, (mel, length, offset) in enumerate(zip(mels, lengths.tolist(), offsets.tolist(), strict=True)):
-        start = int(offset * (len(mel) - length + 1))
-        batch[row, :, :length] = mel[start : start + length].T
-    return batch, lengths
+    for some in order.split(batch):
+        frames = max(int(clips.lengths[some].max()), EmotionCnn.STRIDE)
+        padded, lengths = clips.padded(some, torch.zeros_like(some), frames)
+        with autocast or nullcontext():
+            logits = network(padded.to(device), lengths.to(device))
+        found.append(logits.float().softmax(dim=1).cpu())
+    return torch.cat(found)[order.argsort()]
 
 
 def _masked(batch: Tensor, params: CnnParams, generator: torch.Generator) -> Tensor:
-    """SpecAugment (Park et al. 2019) without warping: bands and frames set to the mean, which is zero."""
+    """SpecAugment (Park et al. 2019) without warping: bands and frames set to the mean, which is zero.
+
+    Args:
+        batch: (batch, frames, bands); changed in place
+        params: number and size of the masks
+        generator: of the draws
+    """
     for axis, count, widest in (
-        (1, params.frequency_masks, params.frequency_mask_bins),
-        (2, params.time_masks, params.time_mask_frames),
+        (2, params.frequency_masks, params.frequency_mask_bins),
+        (1, params.time_masks, params.time_mask_frames),
     ):
         size = batch.shape[axis]
-        for _ in range(count):
-            width = torch.randint(0, widest + 1, (len(batch), 1), generator=generator)
-            start = (torch.rand(len(batch), 1, generator=generator) * (size - width).clamp(min=1)).long()
-            places = torch.arange(size)
-            hidden = (places >= start) & (places < start + width)  # (batch, size)
-            batch = batch.masked_fill(hidden.unsqueeze(3 - axis), 0.0)
+        widths = torch.randint(0, widest + 1, (len(batch), count, 1), generator=generator)
+        starts = (torch.rand(len(batch), count, 1, generator=generator) * (size - widths).clamp(min=1)).long()
+        places = torch.arange(size)
+        seen = ((places < starts) | (places >= starts + widths)).all(dim=1)  # (batch, size)
+        batch *= seen.unsqueeze(3 - axis).to(batch.dtype)
     return batch

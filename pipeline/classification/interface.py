@@ -1,6 +1,6 @@
 """The interface of classifiers: features of an arm's clips go in, runs with predicted probabilities come out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import compress
@@ -17,6 +17,7 @@ from pipeline.classification.training import Clips, Curve
 from pipeline.core import hardware, manifest
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
+from pipeline.core.workers import in_parallel
 
 HELD_OUT = ("valid", "test")
 
@@ -36,6 +37,13 @@ class Resources:
     def autocast(self) -> AbstractContextManager[None]:
         """Mixed precision for forward passes."""
         return hardware.autocast(self.hardware, self.device)
+
+    def for_each_seed(self, run: Callable[[int], "Run"], label: str) -> Iterator["Run"]:
+        """A run of each seed: on a CPU side by side in processes of one thread, if a training uses one thread."""
+        if self.device.type == "cpu" and self.hardware.threads == 1:
+            yield from in_parallel(run, list(self.seeds), label, name=lambda seed: f"seed {seed}", chunk=1)
+        else:
+            yield from map(run, self.seeds)
 
 
 @dataclass(frozen=True)

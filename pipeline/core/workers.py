@@ -60,6 +60,7 @@ def in_parallel(
     label: str,
     total: int | None = None,
     name: Callable[[Item], object] = str,
+    chunk: int = CHUNK,
 ) -> Iterator[Result]:
     """Results of `function` on each item, in the order of the items, for any number of processes.
 
@@ -69,16 +70,17 @@ def in_parallel(
         label: of the progress bar
         total: number of items, if `items` has no length
         name: name of an item in the error of a killed process, such as the file of the clip
+        chunk: items handed to a process at once
 
     Raises:
         KilledError: a process was killed; the message names its item
     """
     total = len(items) if isinstance(items, Sequence) else total
     bar = partial(tqdm, desc=label, total=total, mininterval=5.0, dynamic_ncols=True)
-    if cores() == 1 or (total is not None and total <= CHUNK):
+    if cores() == 1 or (total is not None and total <= chunk):
         yield from bar(map(function, items))
         return
-    work = _Work()
+    work = _Work(chunk, cores() if total is None else min(cores(), -(-total // chunk)))
     try:
         with work.pool() as pool:
             yield from bar(work.results(pool, function, iter(items)))
@@ -89,9 +91,9 @@ def in_parallel(
 class _Work:
     """Processes of one pool, with their current items and exit codes."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk: int, size: int) -> None:
         self._context = get_context(START)
-        self._size = cores()
+        self._chunk, self._size = chunk, size
         # Two numbers a process: its id and its current item.
         self._work: Any = self._context.RawArray("q", [NOTHING] * (2 * self._size))
         self._others = active_children()
@@ -105,7 +107,7 @@ class _Work:
     def results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
         """Results in order, with few pending items, so that memory use does not grow with their number."""
         first = 0
-        while chunk := list(islice(items, CHUNK)):
+        while chunk := list(islice(items, self._chunk)):
             self._pending.append((pool.submit(_each, function, first, chunk), first, chunk))
             first += len(chunk)
             if len(self._processes) < self._size:

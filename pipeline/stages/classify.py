@@ -1,18 +1,20 @@
 """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
+import torch
 
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification import budget
-from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams
+from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams, CommonParams
 from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run
 from pipeline.classification.normalisation import by_speaker
+from pipeline.classification.training import uar
 from pipeline.core import hardware, manifest, params, predictions, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
@@ -38,24 +40,18 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     # Arms share their seeds. Splits do not: folds with the same train speakers would count one training twice.
     seeds = {seed: derived_seed(seed, split) for seed in chosen.seeds}
     resources = Resources(features, cache, audio, machine, hardware.device(machine), len(labels), seeds)
-    found: dict[str, list[Run]] = {}
-    for word, name in zip(chosen.classifiers, chosen.names, strict=True):
-        classifier, own = CLASSIFIERS[word], getattr(chosen, word)
-        arrays = classifier.features(clips, own, resources)
-        if chosen.normalisation == "speaker":
-            arrays = by_speaker(arrays, clips)
-        found[name] = list(classifier.runs(ArmFeatures(clips, arrays), own, resources))
+    runs = list(_runs(chosen, clips, resources))
 
-    runs = [(name, run) for name, some in found.items() for run in some]
     metadata = _used(clips, chosen.normalisation) | {
         "runs": json.dumps([(name, run.seed) for name, run in runs]),
         predictions.MACHINE: json.dumps(hardware.resolved(machine)),
+        budget.KEY: json.dumps(
+            {"runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs], **extra(clips)}
+        ),
     }
     generators = manifest.metadata(clips_path).get(predictions.GENERATORS)
     if generators is not None:
         metadata[predictions.GENERATORS] = generators
-    runs_spent = [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs]
-    metadata[budget.KEY] = json.dumps({"runs": runs_spent, **extra(clips)})
     params_hash = params.params_hash(chosen, audio, machine)
     predictions.write(_predicted(clips, labels, runs), out, labels, params_hash, **metadata)
     with atomic_write(curve) as temporary:
@@ -63,7 +59,31 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
         table.to_csv(temporary, index=False, float_format="%.5g")
     trained_on = (clips["partition"] == "train").sum()
-    click.echo(f"{split} {out.stem}: trained on {trained_on:,} clips, {len(runs)} runs of {', '.join(found)}")
+    click.echo(f"{split} {out.stem}: trained on {trained_on:,} clips\n{_scores_on_valid(clips, runs)}")
+
+
+def _runs(chosen: CommonParams, clips: pd.DataFrame, resources: Resources) -> Iterator[tuple[str, Run]]:
+    """All runs of all classifiers, with the name of the classifier in predictions."""
+    for word, name in zip(chosen.classifiers, chosen.names, strict=True):
+        classifier, own = CLASSIFIERS[word], getattr(chosen, word)
+        arrays = classifier.features(clips, own, resources)
+        if chosen.normalisation == "speaker":
+            arrays = by_speaker(arrays, clips)
+        for run in classifier.runs(ArmFeatures(clips, arrays), own, resources):
+            yield name, run
+
+
+def _scores_on_valid(clips: pd.DataFrame, runs: Sequence[tuple[str, Run]]) -> str:
+    """A table with the UAR of each classifier on valid, as text; the test clips are for `evaluate`."""
+    held_out = clips[clips["partition"].isin(HELD_OUT)]
+    is_valid = (held_out["partition"] == "valid").to_numpy()
+    labels = torch.tensor(held_out["label"].to_numpy()[is_valid])
+    scores: dict[str, list[float]] = {}
+    for name, run in runs:
+        scores.setdefault(name, []).append(uar(torch.from_numpy(run.probabilities[is_valid]), labels))
+    rows = [[name, f"{np.mean(some):.3f}", " ".join(f"{one:.3f}" for one in some)] for name, some in scores.items()]
+    lines = [["classifier", "UAR on valid", "of each seed"], *rows]
+    return "\n".join(f"  {first:<20}  {second:>12}  {third}" for first, second, third in lines)
 
 
 def _predicted(clips: pd.DataFrame, labels: Sequence[str], runs: Sequence[tuple[str, Run]]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline.classification import cnn, training
-from pipeline.classification.cnn import CnnParams, Scaler, probabilities, train_cnn
+from pipeline.classification.cnn import CnnParams, Scaler, Spectrograms, probabilities, train_cnn
 from pipeline.classification.networks import EmotionCnn
 from pipeline.classification.training import Clips, nll, uar
 
@@ -173,27 +173,26 @@ def test_crops() -> None:
     """Frame n of a clip holds n: crops start anywhere, and short clips are padded."""
     draw = torch.Generator().manual_seed(0)
     ramps = [torch.arange(1.0, length + 1)[:, None].expand(-1, MELS) for length in (9, 8, 5, 1)]
+    clips = Spectrograms.of(ramps, UNSCALED)
     starts = set()
     for _ in range(40):
-        batch, lengths = cnn._crops(ramps, 8, draw)
-        assert batch.shape == (4, MELS, 8)
-        assert lengths.tolist() == [8, 8, 5, 1]
-        starts.add(int(batch[0, 0, 0]))
-        for row, length in zip(batch, lengths.tolist(), strict=True):
-            assert torch.equal(row[0, :length], row[0, 0] + torch.arange(length))
-            assert not row[:, length:].any()
+        batch, lengths = clips.crops(torch.tensor([3, 0, 2, 1]), 8, draw)
+        assert batch.shape == (4, 8, 2 * MELS)
+        assert lengths.tolist() == [1, 8, 5, 8]
+        starts.add(int(batch[1, 0, 0]))
+        for row, length in zip(batch[:, :, :MELS], lengths.tolist(), strict=True):
+            assert torch.equal(row[:length, 0], row[0, 0] + torch.arange(length))
+            assert not row[length:].any()
     assert starts == {1, 2}
 
 
-@pytest.mark.parametrize(("axis", "kind"), [(1, "frequency"), (2, "time")])
+@pytest.mark.parametrize(("axis", "kind"), [(2, "frequency"), (1, "time")])
 def test_spec_augment_masks(axis: int, kind: str) -> None:
     none = {"frequency_masks": 0, "time_masks": 0}
     sizes = {"frequency_mask_bins": 4, "time_mask_frames": 7}
     params = replace(PARAMS, **{**none, **sizes, f"{kind}_masks": 1})
     widest = {"frequency": 4, "time": 7}[kind]
-    batch = torch.ones(2000, 12, 20)
-    masked = cnn._masked(batch, params, torch.Generator().manual_seed(0))
-    assert batch.all()  # the input stays
+    masked = cnn._masked(torch.ones(2000, 20, 12), params, torch.Generator().manual_seed(0))
     along = masked.movedim(axis, 1)
     hidden = (along == 0).all(dim=2)  # (batch, size)
     assert torch.equal(hidden, (along == 0).any(dim=2))  # whole bands, whole frames
@@ -209,11 +208,11 @@ def test_spec_augment_masks(axis: int, kind: str) -> None:
 
 def test_spec_augment_counts() -> None:
     params = replace(PARAMS, frequency_masks=2, frequency_mask_bins=3, time_masks=2, time_mask_frames=5)
-    masked = cnn._masked(torch.ones(500, 30, 60), params, torch.Generator().manual_seed(0))
-    bands, stretches = (masked == 0).all(dim=2).sum(dim=1), (masked == 0).all(dim=1).sum(dim=1)
+    masked = cnn._masked(torch.ones(500, 60, 30), params, torch.Generator().manual_seed(0))
+    bands, stretches = (masked == 0).all(dim=1).sum(dim=1), (masked == 0).all(dim=2).sum(dim=1)
     assert (int(bands.max()), int(stretches.max())) == (6, 10)  # two masks of each, side by side
     untouched = replace(params, frequency_masks=0, time_masks=0)
-    assert cnn._masked(torch.ones(5, 30, 60), untouched, torch.Generator()).all()
+    assert cnn._masked(torch.ones(5, 60, 30), untouched, torch.Generator()).all()
 
 
 @pytest.mark.parametrize(
@@ -240,17 +239,17 @@ def test_checkpoints_are_scored_on_valid(monkeypatch: pytest.MonkeyPatch) -> Non
     scored: list[Any] = []
     original: Callable[..., Tensor] = cnn.probabilities
 
-    def spied(network: EmotionCnn, mels: Any, *arguments: Any) -> Tensor:
-        scored.append(mels)
+    def spied(network: EmotionCnn, clips: Any, *arguments: Any) -> Tensor:
+        scored.append(clips)
         assert network.training or len(scored) == 1  # it trains between two checkpoints
-        return original(network, mels, *arguments)
+        return original(network, clips, *arguments)
 
     monkeypatch.setattr(cnn, "probabilities", spied)
     network, curve = trained(train, valid)
-    assert all(mels is valid.inputs for mels in scored)
     monkeypatch.undo()
-    scaler = Scaler.fit(train.inputs)
-    found = probabilities(network, valid.inputs, scaler, CPU)
+    expected = Spectrograms.of(valid.inputs, Scaler.fit(train.inputs))
+    assert all(torch.equal(clips.frames, expected.frames) for clips in scored)
+    found = probabilities(network, expected, CPU)
     least = min(curve, key=lambda row: row["valid_nll"])
     assert (least["valid_nll"], least["valid_uar"]) == (nll(found, valid.labels), uar(found, valid.labels))
 
@@ -258,7 +257,7 @@ def test_checkpoints_are_scored_on_valid(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_toy_problem_is_learnt() -> None:
     train, test = toy(60), toy(60, seed=9)
     network, _ = trained(train, steps=60)
-    found = probabilities(network, test.inputs, Scaler.fit(train.inputs), CPU)
+    found = probabilities(network, Spectrograms.of(test.inputs, Scaler.fit(train.inputs)), CPU)
     assert uar(found, test.labels) > 0.95
 
 
@@ -274,19 +273,20 @@ def test_clips_shorter_than_the_crop() -> None:
     assert min(map(len, short.inputs)) < EmotionCnn.STRIDE
     network, curve = trained(short, short)
     assert all(np.isfinite(row["loss"]) for row in curve)
-    assert probabilities(network, short.inputs, Scaler.fit(short.inputs), CPU).isfinite().all()
+    assert probabilities(network, Spectrograms.of(short.inputs, Scaler.fit(short.inputs)), CPU).isfinite().all()
 
 
 def test_probabilities_do_not_depend_on_the_batch() -> None:
     train, clips = toy(12), toy(11, seed=2, frames=(1, 60))
     network, _ = trained(train)
     scaler = Scaler.fit(train.inputs)
-    together = probabilities(network, clips.inputs, scaler, CPU)
+    some = Spectrograms.of(clips.inputs, scaler)
+    together = probabilities(network, some, CPU)
     assert together.shape == (11, 3)
     torch.testing.assert_close(together.sum(dim=1), torch.ones(11))
-    alone = torch.cat([probabilities(network, [mel], scaler, CPU) for mel in clips.inputs])
+    alone = torch.cat([probabilities(network, Spectrograms.of([mel], scaler), CPU) for mel in clips.inputs])
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
-    torch.testing.assert_close(together, probabilities(network, clips.inputs, scaler, CPU, batch=4), rtol=0, atol=1e-6)
+    torch.testing.assert_close(together, probabilities(network, some, CPU, batch=4), rtol=0, atol=1e-6)
     assert together.std(dim=0).min() > 0.001
 
 
