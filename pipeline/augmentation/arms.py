@@ -18,7 +18,7 @@ class Generator:
 
     wanted_in: str  # list of params.yaml that switches it on
     of_pairs: bool = False  # one folder of clips for each pair; others have one folder for all emotions
-    learns: bool = True  # has a model with the hash of its train clips, which the leakage guard checks
+    learns: bool = True  # records the hash of its train clips, in a model or in its table; the leakage guard checks it
 
 
 COPIES = "copy_synthesis"  # the vocoder alone
@@ -29,8 +29,10 @@ GENERATORS: Mapping[str, Generator] = {
     "classical": Generator("perturbations", learns=False),
     COPIES: Generator("perturbations", learns=False),
     "vtlp": Generator("perturbations", learns=False),
+    "speaker_conversion": Generator("perturbations"),
     "dcgan": Generator("dcgan_scenarios"),
 }
+FITTED = {"speaker_conversion"}  # fitted within the stage that generates, so without a model
 LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
 
 
@@ -46,6 +48,8 @@ ARMS: Mapping[str, Arm] = {
     "none": Arm(()),
     "classical": Arm(("classical",)),
     "vtlp": Arm(("vtlp",)),
+    "speaker_conversion": Arm(("speaker_conversion",)),
+    "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),

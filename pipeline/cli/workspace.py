@@ -290,9 +290,8 @@ def _vocoder(values: Values) -> Iterable[str]:
         yield error
     if "vocoder" in values and "vocoders" in values and (error := values["vocoder"].unlisted(values["vocoders"])):
         yield error
-    if "vocoder" in values and "vtlp" in values.get("perturbations", ()):
-        if error := values["vocoder"].vtlp_error():
-            yield error
+    if "vocoder" in values:
+        yield from filter(None, map(values["vocoder"].world_error, values.get("perturbations", ())))
 
 
 def _weights(values: Values) -> Iterable[str]:

@@ -3,6 +3,7 @@
 The rules check tables; `pipeline.leakage.audit` reads the tables of a workspace.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -86,6 +87,7 @@ def in_augmented(
         *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
         *source_outside_train(augmented),
+        *target_outside_train(augmented),
         *foreign_rows(augmented, split),
         *foreign_generators(augmented, fitted_on, allowed),
         *foreign_parts(augmented, fitted_on, allowed),
@@ -173,6 +175,14 @@ def source_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
     wrong = (partition != "train") | (speaker != augmented["speaker"])
     from_noise = _from_noise(augmented) & (augmented["speaker"] == augmented["generator"])
     return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong & ~from_noise)
+
+
+def target_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """Speakers whose voices synthetic clips have (`targets` of their parameters) are train speakers."""
+    train = set(augmented.loc[~augmented["is_synthetic"] & (augmented["partition"] == "train"), "speaker"])
+    targets = (json.loads(text).get("targets", ()) if isinstance(text, str) else () for text in augmented["parameters"])
+    wrong = pd.Series([not train.issuperset(speakers) for speakers in targets], augmented.index, dtype=bool)
+    return _leak("voice of a speaker outside train", augmented, wrong)
 
 
 def foreign_rows(augmented: pd.DataFrame, split: str) -> Iterable[Leak]:

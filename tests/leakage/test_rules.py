@@ -1,5 +1,6 @@
 """Every rule of the guard finds the leak that is planted for it, names it and the row; a clean table passes."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
 FITTED_ON = {GENERATOR: "train-ids", OTHER: "other-train-ids"}
 TRAIN_IDS = dict(FITTED_ON)
 SPEAKERS = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
-NO_PROVENANCE = {"source_id": None, "source_emotion": None, "generator": None, "generator_sha256": None}
+NO_PROVENANCE = {
+    "source_id": None,
+    "source_emotion": None,
+    "generator": None,
+    "generator_sha256": None,
+    "parameters": None,
+}
 
 
 def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
@@ -101,6 +108,14 @@ def test_identical_audio_in_two_partitions(table: pd.DataFrame, one: str, two: s
     assert message_of(planted(planted(table, one, sha256="same"), two, sha256="same")).endswith(
         f"leakage: clip in two partitions: {', '.join(sorted([one, two], key=list(table['id']).index))}"
     )
+
+
+@pytest.mark.parametrize("targets", [{"d": 1.0}, {"c": 1.0}, {"a": 0.5, "d": 0.5}, {"stranger": 1.0}])
+def test_voice_of_a_speaker_outside_train(table: pd.DataFrame, targets: dict[str, float]) -> None:
+    own = "full-1/cyclegan/b1"
+    assert leaks(planted(table, own, parameters='{"targets": {"a": 0.5, "b": 0.5}}')) == []
+    message = message_of(planted(table, own, parameters=json.dumps({"targets": targets})))
+    assert message == f"{SPLIT}: leakage: voice of a speaker outside train: {own}"
 
 
 def test_clip_in_two_partitions(table: pd.DataFrame) -> None:
