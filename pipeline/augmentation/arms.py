@@ -21,6 +21,7 @@ class Generator:
     learns: bool = True  # records the hash of its train clips, in a model or in its table; the leakage guard checks it
 
 
+ENROLLED = "enrolled_conversion"  # only in scenarios of kind `enrolment`
 COPIES = "copy_synthesis"  # the vocoder alone
 GENERATORS: Mapping[str, Generator] = {
     "cyclegan": Generator("conversions", of_pairs=True),
@@ -30,9 +31,11 @@ GENERATORS: Mapping[str, Generator] = {
     COPIES: Generator("perturbations", learns=False),
     "vtlp": Generator("perturbations", learns=False),
     "speaker_conversion": Generator("perturbations"),
+    ENROLLED: Generator("perturbations"),
     "dcgan": Generator("dcgan_scenarios"),
 }
-FITTED = {"speaker_conversion"}  # fitted within the stage that generates, so without a model
+# Generators that are fitted within the stage that generates, so without a model, and partitions that they are fitted on
+FITTED = {"speaker_conversion": ("train",), ENROLLED: ("train", "enrol")}
 LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
 
 
@@ -49,6 +52,7 @@ ARMS: Mapping[str, Arm] = {
     "classical": Arm(("classical",)),
     "vtlp": Arm(("vtlp",)),
     "speaker_conversion": Arm(("speaker_conversion",)),
+    ENROLLED: Arm((ENROLLED,)),
     "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),

@@ -25,6 +25,7 @@ class Sources:
 
     rows: pd.DataFrame  # of the synthetic clips
     clips: pd.DataFrame  # real train clips
+    enrolled: pd.DataFrame  # real clips of the partition `enrol`
     stored: Shards  # vocoder features of the real clips
     seeds: Sequence[int]  # of each synthetic clip's random change
     seed: int  # of random changes that several clips share

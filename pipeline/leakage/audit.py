@@ -77,7 +77,9 @@ def of_augmented(
         sha256, config = clips["generator_sha256"].iloc[0], {}
         if clips["generator"].iloc[0] not in LEARNS_NOTHING:
             own = train
-            if clips["generator"].iloc[0] in FITTED:  # the table itself records the train clips
+            generator = clips["generator"].iloc[0]
+            if generator in FITTED:  # the table itself records the clips
+                own = real[real["partition"].isin(FITTED[generator])]
                 config = {"train_clips_sha256": table_metadata.get("train_clips_sha256")}
             else:
                 model = _model_of(table)

@@ -11,7 +11,7 @@ from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
-from pipeline.generation import classical, copy_synthesis, speaker_conversion, synthesis, vtlp
+from pipeline.generation import classical, copy_synthesis, enrolled_conversion, speaker_conversion, synthesis, vtlp
 from pipeline.generation.classical import ClassicalParams
 from pipeline.generation.perturbation import Sources, synthetic_rows
 from pipeline.generation.speaker_conversion import SpeakerConversionParams
@@ -19,7 +19,8 @@ from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.generation.vtlp import VtlpParams
 from pipeline.vocoder import VocoderParams
 
-GENERATORS = ("classical", "copy_synthesis", "speaker_conversion", "vtlp")  # each a module of pipeline/generation
+# Each a module of pipeline/generation
+GENERATORS = ("classical", "copy_synthesis", "enrolled_conversion", "speaker_conversion", "vtlp")
 
 
 @section
@@ -53,17 +54,19 @@ def main(
         raise params.ParamsError(f"{params_path}: {error}")
     split = split_path.stem
     clips = manifest.read(clips_path, manifest.CLIPS)
-    train = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
+    partitions = manifest.read(split_path, manifest.PARTITIONED)
+    train, enrolled = (manifest.partition(clips, partitions, name) for name in ("train", "enrol"))
     copies = 1 if generator == "copy_synthesis" else chosen.copies
     rows = synthetic_rows(train, generator, copies, split, out)
     drawn_as = rows["id"].str.replace(f"{split}/vtlp/", f"{split}/voices/", regex=False)  # an earlier name; same draws
     seeds = [provenance.derived_seed(seed, split, id_) for id_ in drawn_as]
-    stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
-    sources = Sources(rows, train, stored, seeds, provenance.derived_seed(seed, split, generator))
+    stored = Shards(features / corpus for corpus in sorted({*train["corpus"], *enrolled["corpus"]}))
+    sources = Sources(rows, train, enrolled, stored, seeds, provenance.derived_seed(seed, split, generator))
     rate = prepared.sampling_rate
     used, planned = {  # parameters that the clips depend on, and the generator
         "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, prepared)),
         "copy_synthesis": ((vocoder_params,), partial(copy_synthesis.plan, sources, vocoder_params, rate, trained)),
+        "enrolled_conversion": ((vocoder_params,), partial(enrolled_conversion.plan, sources, vocoder_params, rate)),
         "speaker_conversion": (
             (conversion, vocoder_params),
             partial(speaker_conversion.plan, sources, conversion, vocoder_params, rate),

@@ -14,7 +14,8 @@ from pipeline.vocoder.mel import Mel, MelParams
 from pipeline.vocoder.world import World, WorldParams
 
 ISTFT = "istft"  # the vocoder that is a network
-NEEDS_WORLD = ("speaker_conversion", "vtlp")  # generators that change the envelope independently of F0
+# Generators that change the envelope independently of F0
+NEEDS_WORLD = ("enrolled_conversion", "speaker_conversion", "vtlp")
 
 __all__ = ["Features", "Vocoder", "VocoderParams", "vocoder"]
 

@@ -8,21 +8,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core import params
+from pipeline.core import params, provenance
 from pipeline.core.params import ParamsError
+from pipeline.generation import enrolled_conversion
 from pipeline.generation.perturbation import Sources
-from pipeline.generation.speaker_conversion import (
-    RATIO,
-    SpeakerConversionParams,
-    Target,
-    Voice,
-    converted,
-    plan,
-)
+from pipeline.generation.speaker_conversion import SpeakerConversionParams, plan
+from pipeline.generation.speaker_statistics import RATIO, SpeakerStatistics, Target, converted
 from pipeline.vocoder import Features, VocoderParams
 
 ORDER = 5
 BOUNDS = (71.0, 600.0)
+ENROLLED = {"c_f8": "f", "c_f9": "f", "c_m9": "m"}
 SPEAKERS = {"c_f1": "f", "c_f2": "f", "c_f3": "f", "c_m1": "m", "c_m2": "m"}
 
 
@@ -39,7 +35,7 @@ def clip(seed: int, level: float = 0.0, spread: float = 1.0, f0_hz: float = 150.
 
 def test_statistics_are_of_speech_frames() -> None:
     clips = [clip(seed, level=2.0) for seed in range(3)]
-    voice = Voice.of(clips)
+    voice = SpeakerStatistics.of(clips)
     frames = np.concatenate([each.spectrum[:60, 1:] for each in clips]).astype(np.float64)
     np.testing.assert_allclose(voice.mean, frames.mean(axis=0))
     np.testing.assert_allclose(voice.deviation, frames.std(axis=0))
@@ -48,10 +44,13 @@ def test_statistics_are_of_speech_frames() -> None:
 
 
 def test_a_converted_clip_has_the_statistics_of_the_target() -> None:
-    source, target = Voice.of([clip(1)]), Voice.of([clip(2, level=3.0, spread=0.9, f0_hz=220.0)])
+    source, target = (
+        SpeakerStatistics.of([clip(1)]),
+        SpeakerStatistics.of([clip(2, level=3.0, spread=0.9, f0_hz=220.0)]),
+    )
     own = clip(1)
     found = converted(own, source, target, BOUNDS)
-    again = Voice.of([found])
+    again = SpeakerStatistics.of([found])
     np.testing.assert_allclose(again.mean, target.mean, atol=1e-5)
     np.testing.assert_allclose(again.deviation, target.deviation, rtol=1e-4)
     assert again.log_f0 == pytest.approx(target.log_f0, abs=1e-6)
@@ -60,7 +59,7 @@ def test_a_converted_clip_has_the_statistics_of_the_target() -> None:
 
 
 def test_an_emotion_stays_as_a_difference_from_neutral() -> None:
-    source, target = Voice.of([clip(1)]), Voice.of([clip(2, level=3.0)])
+    source, target = SpeakerStatistics.of([clip(1)]), SpeakerStatistics.of([clip(2, level=3.0)])
     neutral, loud = clip(3), clip(3, f0_hz=250.0)
     loud = replace(loud, spectrum=loud.spectrum + np.float32(0.7))
     before = loud.spectrum - neutral.spectrum
@@ -70,21 +69,24 @@ def test_an_emotion_stays_as_a_difference_from_neutral() -> None:
 
 
 def test_bounds() -> None:
-    source, target = Voice.of([clip(1)]), Voice.of([clip(2, spread=9.0, f0_hz=5000.0)])
+    source, target = SpeakerStatistics.of([clip(1)]), SpeakerStatistics.of([clip(2, spread=9.0, f0_hz=5000.0)])
     found = converted(clip(1), source, target, BOUNDS)
     assert found.f0_hz.max() == pytest.approx(BOUNDS[1])
-    assert Voice.of([found]).deviation / source.deviation == pytest.approx(RATIO[1], rel=1e-3)
+    assert SpeakerStatistics.of([found]).deviation / source.deviation == pytest.approx(RATIO[1], rel=1e-3)
     whispered = replace(clip(1), f0_hz=np.zeros((80, 1), np.float32))
-    found = converted(clip(1), source, Voice.of([whispered]), BOUNDS)
+    found = converted(clip(1), source, SpeakerStatistics.of([whispered]), BOUNDS)
     np.testing.assert_allclose(found.f0_hz, clip(1).f0_hz, rtol=1e-6)  # the target's F0 is unknown
 
 
 def test_a_mixture_lies_between() -> None:
-    one, two = Voice.of([clip(1, level=0.0)]), Voice.of([clip(2, level=4.0, spread=2.0, f0_hz=300.0)])
-    mixed = Voice.mixed([one, two], [0.25, 0.75])
+    one, two = (
+        SpeakerStatistics.of([clip(1, level=0.0)]),
+        SpeakerStatistics.of([clip(2, level=4.0, spread=2.0, f0_hz=300.0)]),
+    )
+    mixed = SpeakerStatistics.mixed([one, two], [0.25, 0.75])
     np.testing.assert_allclose(mixed.mean, 0.25 * one.mean + 0.75 * two.mean)
     np.testing.assert_allclose(mixed.deviation, one.deviation**0.25 * two.deviation**0.75)
-    same = Voice.mixed([two], [1.0])
+    same = SpeakerStatistics.mixed([two], [1.0])
     np.testing.assert_allclose(same.deviation, two.deviation)
 
 
@@ -114,7 +116,10 @@ def sources(copies: int, genders: dict[str, str | None], emotions: tuple[str, ..
     ).assign(filepath="a.wav", start=np.nan, end=np.nan, sha256="0")
     rows = pd.concat([clips.assign(source_id=clips["id"], id=clips["id"] + f"/{copy}") for copy in range(copies)])
     rows = rows.sort_values("id", ignore_index=True)
-    return Sources(rows, clips, Stored(clips), [0] * len(rows), seed=3)  # type: ignore[arg-type]
+    enrolled = clips[clips["speaker"].isin(ENROLLED) & (clips["emotion"] == "neutral")]
+    clips, rows = (table[~table["speaker"].isin(ENROLLED)].reset_index(drop=True) for table in (clips, rows))
+    stored = Stored(pd.concat([clips, enrolled]))
+    return Sources(rows, clips, enrolled, stored, [0] * len(rows), seed=3)  # type: ignore[arg-type]
 
 
 def targets(found: Sources, kinds: tuple[str, ...], vocoder: VocoderParams) -> Iterator[tuple[pd.Series, Target]]:
@@ -164,3 +169,23 @@ def test_statistics_are_of_neutral_clips(vocoder: VocoderParams) -> None:
         planned = plan(found, SpeakerConversionParams(targets=("train",)), vocoder, 16_000)
         _, (source, _) = next(iter(planned.contents))
         assert source.mean.mean() == pytest.approx(level, abs=0.2)
+
+
+def test_enrolled_speakers_are_targets_in_turn(vocoder: VocoderParams) -> None:
+    """Each copy has another target of the same gender; a speaker's clips of all emotions share it."""
+    found = sources(2, SPEAKERS | ENROLLED)
+    planned = enrolled_conversion.plan(found, vocoder, 16_000)
+    assert planned.changes is not None
+    names = pd.Series([next(iter(change.targets)) for change in planned.changes])
+    assert {ENROLLED[name] for name in names[found.rows["gender"] == "f"]} == {"f"}
+    women = names[found.rows["gender"] == "f"].groupby(found.rows["source_id"]).agg(set)
+    assert all(targets == {"c_f8", "c_f9"} for targets in women)
+    by_copy = names.groupby([found.rows["speaker"], found.rows["id"].str[-1]]).nunique()
+    assert (by_copy == 1).all()
+    everyone = pd.concat([found.clips, found.enrolled])
+    assert planned.metadata["train_clips_sha256"] == provenance.clips_sha256(everyone)
+
+
+def test_enrolment_needs_enrolled_speakers(vocoder: VocoderParams) -> None:
+    with pytest.raises(ParamsError, match="scenario of kind 'enrolment'"):
+        enrolled_conversion.plan(sources(1, dict(SPEAKERS)), vocoder, 16_000)

@@ -146,6 +146,21 @@ def test_speaker_conversion_records_the_voices(stage: Stage, train: pd.DataFrame
     assert abs(median["m01 as m02"] - median["m02"]) < 0.3 * abs(median["m01"] - median["m02"])
 
 
+def test_enrolled_speakers_are_targets(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = {"scenario": "enrolment", "fold": "1", "generator": "enrolled_conversion"}
+    result = stage("perturb", **item | {"scenario": "full"})
+    assert result.exit_code == 1 and "needs a scenario of kind 'enrolment'" in result.output
+    params({"split.scenarios.enrolment.share": 1, "scenarios": ["enrolment"], "folds": [1]})
+    assert "enrol 2" in stage("split").output  # of f01 in test and f02 in valid
+    result = stage("perturb", **item)
+    assert result.exit_code == 0, result.output
+    made = rows(Path("data/synthetic/enrolment-1/enrolled_conversion/all"))
+    targets = {name for text in made["parameters"] for name in json.loads(text)["targets"]}
+    assert targets == {"demo_f01", "demo_f02"} and set(made["speaker"]) == {"demo_m01", "demo_m02"}
+
+
 @pytest.mark.slow
 def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable[..., None]) -> None:
     def digests() -> list[str]:
