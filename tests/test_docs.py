@@ -19,7 +19,7 @@ RECORDS = re.compile(r"experiments/ravdess-.*")  # of earlier versions, whose pa
 CODE_FILES = [name for name in TRACKED if name.endswith((".py", ".yaml", "Makefile")) and not RECORDS.match(name)]
 MOST_LETTERS = 120  # in a line
 MOST_WORDS = 30  # in a sentence
-CODE = re.compile(r"^```.*?^```$|(?:^    .*\n)+", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^```.*?^```$|(?:^    [^\n]*\n)+", re.MULTILINE | re.DOTALL)
 GENERATED = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 COMMAND = re.compile(r"\bemocycle ([a-z][a-z-]*)((?:\\\n|[^`\n])*)")
@@ -94,6 +94,7 @@ def test_code_names_pages_that_exist(name: str) -> None:
 def test_each_fault_is_caught(tmp_path: Path) -> None:
     words = " ".join(["word"] * 31)
     assert long_lines("a" * 121) and not long_lines(f"| {'a' * 121} |") and not long_lines(f"```\n{'a' * 121}\n```")
+    assert long_lines(f"    code\n\n{'a' * 121}\n    code\n") == ["a" * 121]
     assert long_sentences(f"{words}.") == [f"{words}."] and long_sentences(f"One.\n\n- {words}") == [words]
     assert not long_sentences("word word.\n" * 31) and not long_sentences("\n".join(["- word"] * 31))
     assert broken_links("[a](b.md#c) [d](https://e.f/g)", tmp_path) == ["b.md"]

@@ -18,9 +18,10 @@ class Generator:
 
     wanted_in: str  # list of params.yaml that switches it on
     of_pairs: bool = False  # one folder of clips for each pair; others have one folder for all emotions
-    learns: bool = True  # has a model with the hash of its train clips, which the leakage guard checks
+    learns: bool = True  # records the hash of its train clips, in a model or in its table; the leakage guard checks it
 
 
+ENROLLED = "enrolled_conversion"  # only in scenarios of kind `enrolment`
 COPIES = "copy_synthesis"  # the vocoder alone
 GENERATORS: Mapping[str, Generator] = {
     "cyclegan": Generator("conversions", of_pairs=True),
@@ -29,8 +30,12 @@ GENERATORS: Mapping[str, Generator] = {
     "classical": Generator("perturbations", learns=False),
     COPIES: Generator("perturbations", learns=False),
     "vtlp": Generator("perturbations", learns=False),
+    "speaker_conversion": Generator("perturbations"),
+    ENROLLED: Generator("perturbations"),
     "dcgan": Generator("dcgan_scenarios"),
 }
+# Generators that are fitted within the stage that generates, so without a model, and partitions that they are fitted on
+FITTED = {"speaker_conversion": ("train",), ENROLLED: ("train", "enrol")}
 LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
 
 
@@ -46,6 +51,9 @@ ARMS: Mapping[str, Arm] = {
     "none": Arm(()),
     "classical": Arm(("classical",)),
     "vtlp": Arm(("vtlp",)),
+    "speaker_conversion": Arm(("speaker_conversion",)),
+    ENROLLED: Arm((ENROLLED,)),
+    "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),

@@ -16,11 +16,12 @@ LEAST = 0.1  # a speaker's deviation is at least this share of that of all train
 def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.ndarray]:
     """Each clip standardised by the real clips of its speaker in its partition.
 
+    A clip in another voice (`targets` in its parameters) is standardised by the clips of its speaker in that voice.
     Where the speaker has no real clip, as of clips generated from noise, statistics are of all real train clips.
 
     Args:
         arrays: of each clip, (rows, …); each place of a row is standardised over all rows of a speaker
-        clips: columns speaker, partition and is_synthetic; in the same order
+        clips: columns speaker, partition, is_synthetic and parameters; in the same order
 
     Returns:
         arrays of the same shapes, float32
@@ -28,8 +29,9 @@ def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.nda
     real = ~clips["is_synthetic"].to_numpy()
     overall = _statistics(arrays, real & (clips["partition"] == "train").to_numpy())
     normalised = list(arrays)
-    for numbers in clips.groupby(["partition", "speaker"], observed=True).indices.values():
-        known = np.isin(np.arange(len(clips)), numbers) & real
+    voice = clips["parameters"].where(clips["parameters"].str.contains('"targets"', na=False), "")
+    for (_, _, other), numbers in clips.groupby(["partition", "speaker", voice], observed=True).indices.items():
+        known = np.isin(np.arange(len(clips)), numbers) & (real | bool(other))
         mean, deviation = _statistics(arrays, known) if known.any() else overall
         scale = np.maximum(deviation, np.maximum(LEAST * overall[1], 1e-6))
         for number in numbers:

@@ -60,6 +60,7 @@ SECTIONS: dict[str, Any] = {
     "train_cyclegan": "pipeline.conversion.pair:CycleGanParams",
     "generate": "pipeline.stages.generate:GenerateParams",
     "perturb": "pipeline.stages.perturb:PerturbParams",
+    "speaker_conversion": "pipeline.generation.speaker_conversion:SpeakerConversionParams",
     "vtlp": "pipeline.generation.vtlp:VtlpParams",
     "train_dcgan": "pipeline.generation.dcgan.training:DcganParams",
     "generate_dcgan": "pipeline.stages.generate_dcgan:GenerateDcganParams",

@@ -12,14 +12,14 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
-from pipeline.augmentation.arms import ARMS, COPIES, GENERATORS, converts
+from pipeline.augmentation.arms import ARMS, COPIES, ENROLLED, GENERATORS, converts
 from pipeline.cli.main import sections
 from pipeline.conversion import pairs
 from pipeline.core import params
 from pipeline.core.manifest import EMOTIONS, REPEATED
 from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
-from pipeline.data.splits import NEUTRAL, Cross, Imbalanced, NeutralOnly
+from pipeline.data.splits import NEUTRAL, Cross, Enrolment, Imbalanced, NeutralOnly
 from pipeline.evaluation.results import BASELINE
 
 PARAMS = Path("params.yaml")
@@ -273,16 +273,19 @@ def _scenarios(values: Values) -> Iterable[str]:
     """Corpora or emotions that a chosen scenario needs and params.yaml does not list."""
     for name in values.get("scenarios", ()) if "split" in values else ():
         asked: tuple[str, Iterable[str]] = ("emotions", ())
-        match values["split"].scenarios.get(name):
+        scenario = values["split"].scenarios.get(name)
+        match scenario:
             case Cross("cross_corpus", train, test):
                 asked = ("corpora", [*train, *test])
             case Imbalanced(keep=keep):
                 asked = ("emotions", keep)
-            case NeutralOnly():
+            case NeutralOnly() | Enrolment():
                 asked = ("emotions", [NEUTRAL])
         for word in asked[1]:
             if asked[0] in values and word not in values[asked[0]]:
                 yield f"'split.scenarios.{name}' needs '{word}', which is not among '{asked[0]}'"
+        if ENROLLED in values.get("perturbations", ()) and not isinstance(scenario, Enrolment):
+            yield f"'perturbations' has '{ENROLLED}', but scenario '{name}' is not of kind 'enrolment'"
 
 
 def _vocoder(values: Values) -> Iterable[str]:
@@ -290,9 +293,8 @@ def _vocoder(values: Values) -> Iterable[str]:
         yield error
     if "vocoder" in values and "vocoders" in values and (error := values["vocoder"].unlisted(values["vocoders"])):
         yield error
-    if "vocoder" in values and "vtlp" in values.get("perturbations", ()):
-        if error := values["vocoder"].vtlp_error():
-            yield error
+    if "vocoder" in values:
+        yield from filter(None, map(values["vocoder"].world_error, values.get("perturbations", ())))
 
 
 def _weights(values: Values) -> Iterable[str]:

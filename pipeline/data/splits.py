@@ -16,6 +16,7 @@ Folds = Mapping[int, Sequence[str]]  # fold → test speakers, without the prefi
 Share = Annotated[float, Field(gt=0, le=1)]
 
 PARTITIONS = ("train", "valid", "test")
+ENROL = "enrol"  # further partition: neutral clips of valid and test speakers, which are not scored
 NEUTRAL = "neutral"
 
 
@@ -54,6 +55,16 @@ class Imbalanced:
 
 
 @section
+class Enrolment:
+    """A few neutral clips of each valid and test speaker are known, and not scored."""
+
+    kind: Literal["enrolment"]
+    clips: Annotated[int, Field(ge=1)]  # of each speaker, at most; half of the neutral clips stay to be scored
+    share: Share  # of the train and valid speakers, as in `LowData`
+    seed: int
+
+
+@section
 class Cross:
     """Train on some corpora or languages, test on all speakers of others; the fold selects the valid speakers."""
 
@@ -63,7 +74,7 @@ class Cross:
 
 
 # Add another kind here and in `partitions` or `_trained`.
-Scenario = Annotated[Full | LowData | NeutralOnly | Imbalanced | Cross, Field(discriminator="kind")]
+Scenario = Annotated[Full | LowData | NeutralOnly | Imbalanced | Enrolment | Cross, Field(discriminator="kind")]
 
 
 @section
@@ -239,17 +250,15 @@ def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
     """Apply the scenario to the train and valid clips."""
     is_train = split["partition"] == "train"
     match scenario:
-        case LowData() | NeutralOnly() if _unknown_speakers(split[is_train]):
+        case LowData() | NeutralOnly() | Enrolment() if _unknown_speakers(split[is_train]):
             raise SplitError(
                 f"'{scenario.kind}' selects speakers, but those of {', '.join(_unknown_speakers(split[is_train]))} are "
                 "unknown"
             )
         case LowData():
-            chosen: list[str] = []
-            for _, own in split[split["partition"] != "test"].groupby(["corpus", "partition"]):
-                speakers = _shuffled_speakers(own, scenario.seed)
-                chosen += speakers[: max(1, round(scenario.share * len(speakers)))]
-            return split[(split["partition"] == "test") | split["speaker"].isin(chosen)]
+            return _fewer_speakers(split, scenario.share, scenario.seed)
+        case Enrolment():
+            return _enrolled(_fewer_speakers(split, scenario.share, scenario.seed), scenario)
         case NeutralOnly():
             speakers = _shuffled_speakers(split[is_train], scenario.seed)
             if len(speakers) < scenario.complete_speakers:
@@ -270,6 +279,37 @@ def _trained(split: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
             return split.drop(index=dropped)
         case _:
             return split
+
+
+def _fewer_speakers(split: pd.DataFrame, share: float, seed: int) -> pd.DataFrame:
+    """All test clips, and the clips of a share of the other speakers."""
+    chosen: list[str] = []
+    for _, own in split[split["partition"] != "test"].groupby(["corpus", "partition"]):
+        speakers = _shuffled_speakers(own, seed)
+        chosen += speakers[: max(1, round(share * len(speakers)))]
+    return split[(split["partition"] == "test") | split["speaker"].isin(chosen)]
+
+
+def _enrolled(split: pd.DataFrame, scenario: Enrolment) -> pd.DataFrame:
+    """Move neutral clips of each valid and test speaker to `enrol`.
+
+    They are of few sentences. The speaker's other clips of these sentences are left out where that leaves three
+    quarters of the clips.
+    """
+    rng = np.random.default_rng(scenario.seed)
+    parts = [split[split["partition"] == "train"]]
+    for speaker, own in split[split["partition"] != "train"].groupby("speaker"):
+        neutral = own[own["emotion"] == NEUTRAL]
+        if len(neutral) < 2:
+            raise SplitError(f"'enrolment': {speaker} has {len(neutral)} neutral clips, expected 2 or more")
+        sentences = neutral["sentence"].fillna("")
+        order = {sentence: rng.uniform() for sentence in sorted(set(sentences))}
+        ranked = neutral.assign(order=sentences.map(order), turn=rng.permutation(len(neutral)))
+        ids = ranked.sort_values(["order", "turn"])["id"].head(min(scenario.clips, len(neutral) // 2))
+        enrolled, rest = own[own["id"].isin(ids)], own[~own["id"].isin(ids)]
+        apart = rest[~rest["sentence"].isin(enrolled["sentence"].dropna())]
+        parts += [enrolled.assign(partition=ENROL), apart if len(apart) >= 0.75 * len(rest) else rest]
+    return pd.concat(parts)
 
 
 def _shuffled_speakers(clips: pd.DataFrame, seed: int) -> list[str]:

@@ -4,7 +4,7 @@ Each generator is a module with a function that returns a `Plan` for given `Sour
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,29 @@ from pipeline.vocoder.features import Features
 
 @dataclass(frozen=True)
 class Sources:
-    """Source clips of a generator, one for each clip that it synthesises."""
+    """Clips that a generator starts from."""
 
-    segments: Sequence[Segment]  # audio
-    features: Iterable[Features]  # vocoder features, read one by one
-    seeds: Sequence[int]  # of the clip's random change
+    rows: pd.DataFrame  # of the synthetic clips
+    clips: pd.DataFrame  # real train clips
+    enrolled: pd.DataFrame  # real clips of the partition `enrol`
+    stored: Shards  # vocoder features of the real clips
+    seeds: Sequence[int]  # of each synthetic clip's random change
+    seed: int  # of random changes that several clips share
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Audio of the source of each synthetic clip."""
+        by_id = dict(zip(self.clips["id"], manifest.segments(self.clips), strict=True))
+        return [by_id[id_] for id_ in self.rows["source_id"]]
+
+    @property
+    def features(self) -> Iterator[Features]:
+        """Vocoder features of the source of each synthetic clip, read one by one."""
+        return self.features_of(self.rows["source_id"])
+
+    def features_of(self, ids: Iterable[str]) -> Iterator[Features]:
+        """Vocoder features of real clips, read one by one."""
+        return (Features.load(self.stored, id_) for id_ in ids)
 
 
 @dataclass(frozen=True)
@@ -43,24 +61,6 @@ class Plan:
             json.dumps({name: value for name, value in asdict(change).items() if value is not None})
             for change in self.changes or ()
         ]
-
-
-def sources_of(rows: pd.DataFrame, clips: pd.DataFrame, seeds: Sequence[int], features: Path) -> Sources:
-    """Source clips of `synthetic_rows`.
-
-    Args:
-        rows: of the synthetic clips
-        clips: real train clips
-        seeds: of each row
-        features: folder of the vocoder features, by corpus
-    """
-    by_id = dict(zip(clips["id"], manifest.segments(clips), strict=True))
-    stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-    return Sources(
-        segments=[by_id[id_] for id_ in rows["source_id"]],
-        features=(Features.load(stored, id_) for id_ in rows["source_id"]),
-        seeds=seeds,
-    )
 
 
 def synthetic_rows(clips: pd.DataFrame, generator: str, copies: int, split: str, out: Path) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.augmentation.arms import LEARNS_NOTHING
+from pipeline.augmentation.arms import FITTED, LEARNS_NOTHING
 from pipeline.core import manifest, models, predictions, provenance
 from pipeline.core.manifest import REPEATED
 from pipeline.leakage import rules
@@ -74,10 +74,16 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
         table_metadata = manifest.metadata(table)
         sha256, config = clips["generator_sha256"].iloc[0], {}
         if clips["generator"].iloc[0] not in LEARNS_NOTHING:
-            model = _model_of(table)
-            config, sha256 = models.config(model), provenance.fingerprint(model)
-            fitted_on[sha256] = config["train_clips_sha256"]
-            allowed[sha256] = provenance.clips_sha256(train[train["emotion"].isin(config["emotions"])])
+            own = train
+            generator = clips["generator"].iloc[0]
+            if generator in FITTED:  # the table itself records the clips
+                own = real[real["partition"].isin(FITTED[generator])]
+                config = {"train_clips_sha256": table_metadata.get("train_clips_sha256")}
+            else:
+                model = _model_of(table)
+                config, sha256 = models.config(model), provenance.fingerprint(model)
+                own = train[train["emotion"].isin(config["emotions"])]
+            fitted_on[sha256], allowed[sha256] = config["train_clips_sha256"], provenance.clips_sha256(own)
         if config.get("classifier_trained_on"):
             fitted_on[rules.EMOTION_CLASSIFIER + sha256] = config["classifier_trained_on"]
         if "vocoder" in table_metadata:
@@ -94,7 +100,7 @@ def machines(rows: pd.DataFrame) -> list[dict[str, str | int]]:
     Args:
         rows: of `manifest.AUGMENTED`
     """
-    synthetic = rows[rows["is_synthetic"] & ~rows["generator"].isin(LEARNS_NOTHING)]
+    synthetic = rows[rows["is_synthetic"] & ~rows["generator"].isin({*LEARNS_NOTHING, *FITTED})]
     tables = [
         folder / manifest.SYNTHETIC_TABLE for folder in sorted({Path(path).parent for path in synthetic["filepath"]})
     ]

@@ -3,6 +3,7 @@
 The rules check tables; `pipeline.leakage.audit` reads the tables of a workspace.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ import pandas as pd
 
 from pipeline.core.manifest import UNKNOWN_SPEAKER
 
+ENROL = "enrol"  # partition of a few neutral clips of valid and test speakers, which are not scored
+NEUTRAL = "neutral"
 SHOWN = 3  # offending rows in a message
 
 GATE = "gated_by"  # the quality gate, among generators
@@ -86,6 +89,8 @@ def in_augmented(
         *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
         *source_outside_train(augmented),
+        *target_outside_train(augmented),
+        *enrolled_with_emotion(augmented),
         *foreign_rows(augmented, split),
         *foreign_generators(augmented, fitted_on, allowed),
         *foreign_parts(augmented, fitted_on, allowed),
@@ -112,8 +117,12 @@ def in_predictions(
 
 
 def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """No speaker is in two partitions."""
-    return _leak("speaker in two partitions", augmented, _in_two(augmented, "speaker"))
+    """No speaker is in two partitions; an enrolled speaker is also in valid or in test."""
+    others = augmented[augmented["partition"] != ENROL]
+    yield from _leak("speaker in two partitions", others, _in_two(others, "speaker"))
+    trained = set(augmented.loc[augmented["partition"] == "train", "speaker"])
+    enrolled = augmented["partition"] == ENROL
+    yield from _leak("enrolled speaker in train", augmented, enrolled & augmented["speaker"].isin(trained))
 
 
 def sentences_of_test_elsewhere(augmented: pd.DataFrame) -> Iterable[Leak]:
@@ -124,6 +133,7 @@ def sentences_of_test_elsewhere(augmented: pd.DataFrame) -> Iterable[Leak]:
     in_test = augmented["partition"] == "test"
     of_test = set(augmented.loc[in_test, "sentence"])
     elsewhere = ~in_test & augmented["sentence"].isin(of_test) | augmented["sentence"].isna() & ~_from_noise(augmented)
+    elsewhere &= augmented["partition"] != ENROL  # nothing is trained on their words
     return _leak("sentence of the test partition elsewhere, or unknown", augmented, elsewhere)
 
 
@@ -175,6 +185,21 @@ def source_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
     return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong & ~from_noise)
 
 
+def target_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """Speakers whose voices synthetic clips have (`targets` of their parameters) are in train, or enrolled."""
+    known = ~augmented["is_synthetic"] & augmented["partition"].isin(["train", ENROL])
+    allowed = set(augmented.loc[known, "speaker"])
+    targets = (json.loads(text).get("targets", ()) if isinstance(text, str) else () for text in augmented["parameters"])
+    wrong = pd.Series([not allowed.issuperset(speakers) for speakers in targets], augmented.index, dtype=bool)
+    return _leak("voice of a speaker outside train and enrolment", augmented, wrong)
+
+
+def enrolled_with_emotion(augmented: pd.DataFrame) -> Iterable[Leak]:
+    """Enrolled clips are neutral."""
+    wrong = (augmented["partition"] == ENROL) & (augmented["emotion"] != NEUTRAL)
+    return _leak("enrolled clip that is not neutral", augmented, wrong)
+
+
 def foreign_rows(augmented: pd.DataFrame, split: str) -> Iterable[Leak]:
     """All rows are of one split."""
     return _leak("row of another split", augmented, augmented["split"] != split)
@@ -221,7 +246,7 @@ def other_clips_used(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> 
 
 def other_predictions(predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame) -> Iterable[Leak]:
     """Each run predicts all valid and test clips and no others, with their own emotion and speaker."""
-    held_out = augmented[augmented["partition"] != "train"].rename(columns={"emotion": "label"})
+    held_out = augmented[augmented["partition"].isin(["valid", "test"])].rename(columns={"emotion": "label"})
     expected = held_out[["id", "speaker", "partition", "label"]].merge(runs, how="cross")
     return Leak.of_difference("prediction other than of the held-out clips", predictions[list(expected)], expected)
 

@@ -10,14 +10,17 @@ from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
 from pipeline.core.params import section
-from pipeline.generation import classical, copy_synthesis, synthesis, vtlp
+from pipeline.core.shards import Shards
+from pipeline.generation import classical, copy_synthesis, enrolled_conversion, speaker_conversion, synthesis, vtlp
 from pipeline.generation.classical import ClassicalParams
-from pipeline.generation.perturbation import sources_of, synthetic_rows
+from pipeline.generation.perturbation import Sources, synthetic_rows
+from pipeline.generation.speaker_conversion import SpeakerConversionParams
 from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.generation.vtlp import VtlpParams
 from pipeline.vocoder import VocoderParams
 
-GENERATORS = ("classical", "copy_synthesis", "vtlp")  # each a module of pipeline/generation
+# Each a module of pipeline/generation
+GENERATORS = ("classical", "copy_synthesis", "enrolled_conversion", "speaker_conversion", "vtlp")
 
 
 @section
@@ -42,28 +45,36 @@ def main(
     """Synthesise clips that keep the emotion of their sources, the train clips of one split."""
     chosen = params.load(params_path, "perturb", PerturbParams)
     vtlp_params = params.load(params_path, "vtlp", VtlpParams)
+    conversion = params.load(params_path, "speaker_conversion", SpeakerConversionParams)
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     seed = params.load(params_path, "seed", int)
-    if generator == "vtlp" and (error := vocoder_params.vtlp_error()):
+    if error := vocoder_params.world_error(generator):
         raise params.ParamsError(f"{params_path}: {error}")
     split = split_path.stem
     clips = manifest.read(clips_path, manifest.CLIPS)
-    train = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
+    partitions = manifest.read(split_path, manifest.PARTITIONED)
+    train, enrolled = (manifest.partition(clips, partitions, name) for name in ("train", "enrol"))
     copies = 1 if generator == "copy_synthesis" else chosen.copies
     rows = synthetic_rows(train, generator, copies, split, out)
     drawn_as = rows["id"].str.replace(f"{split}/vtlp/", f"{split}/voices/", regex=False)  # an earlier name; same draws
     seeds = [provenance.derived_seed(seed, split, id_) for id_ in drawn_as]
-    sources = sources_of(rows, train, seeds, features)
+    stored = Shards(features / corpus for corpus in sorted({*train["corpus"], *enrolled["corpus"]}))
+    sources = Sources(rows, train, enrolled, stored, seeds, provenance.derived_seed(seed, split, generator))
     rate = prepared.sampling_rate
     used, planned = {  # parameters that the clips depend on, and the generator
         "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, prepared)),
         "copy_synthesis": ((vocoder_params,), partial(copy_synthesis.plan, sources, vocoder_params, rate, trained)),
+        "enrolled_conversion": ((vocoder_params,), partial(enrolled_conversion.plan, sources, vocoder_params, rate)),
+        "speaker_conversion": (
+            (conversion, vocoder_params),
+            partial(speaker_conversion.plan, sources, conversion, vocoder_params, rate),
+        ),
         "vtlp": ((vtlp_params, vocoder_params), partial(vtlp.plan, sources, vtlp_params, vocoder_params, rate)),
     }[generator]
     plan = planned()
-    rows = rows.assign(generator_sha256=params.params_hash(generator, *used, prepared))
+    rows = rows.assign(generator_sha256=params.params_hash(generator, *used, prepared, plan.metadata))
     if plan.changes is not None:
         rows = rows.assign(parameters=plan.parameters(), seed=seed)
     written = synthesis.write(
@@ -71,9 +82,7 @@ def main(
         rows,
         map(Synthesis, plan.contents, sources.segments),
         Synthesiser(plan.synthesise, prepared, partial(classifier_features, params=acoustics)),
-        params.params_hash(
-            chosen, prepared, vocoder_params, acoustics, seed, *([vtlp_params] if generator == "vtlp" else [])
-        ),
+        params.params_hash(chosen, prepared, vocoder_params, acoustics, seed, vtlp_params, conversion),
         split=split,
         emotions="all",
         **plan.metadata,

@@ -8,7 +8,7 @@ from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write
 from pipeline.corpora import AGREED_FOLDS
 from pipeline.data import splits
-from pipeline.data.splits import PARTITIONS, SplitParams
+from pipeline.data.splits import ENROL, PARTITIONS, SplitParams
 
 PATH = click.Path(path_type=Path)
 
@@ -41,7 +41,8 @@ def main(params_path: Path, clips_path: Path, out: Path, empty: tuple[Path, ...]
                 table = folder / f"{name}-{fold}.parquet"
                 manifest.write(rows, table, manifest.PARTITIONED, params_hash, sentences=sentences)
                 counts = rows["partition"].value_counts()
-                click.echo(f"{name}-{fold}: " + ", ".join(f"{part} {counts[part]:,}" for part in PARTITIONS) + " clips")
+                parts = ", ".join(f"{part} {counts[part]:,}" for part in (*PARTITIONS, ENROL) if part in counts)
+                click.echo(f"{name}-{fold}: {parts} clips")
     for path in empty:  # later stages depend on their parent folders, which must exist also where nothing is generated
         with atomic_write(path) as folder:
             folder.mkdir()

@@ -14,6 +14,8 @@ from pipeline.vocoder.mel import Mel, MelParams
 from pipeline.vocoder.world import World, WorldParams
 
 ISTFT = "istft"  # the vocoder that is a network
+# Generators that change the envelope independently of F0
+NEEDS_WORLD = ("enrolled_conversion", "speaker_conversion", "vtlp")
 
 __all__ = ["Features", "Vocoder", "VocoderParams", "vocoder"]
 
@@ -58,11 +60,11 @@ class VocoderParams:
             return ""
         return f"'prosody.f0' is '{f0}', but with 'vocoder.kind' mel F0 is part of the spectrum; expected 'none'"
 
-    def vtlp_error(self) -> str:
-        """Why `vtlp` is not possible; empty if it is."""
-        if self.kind == "world":
+    def world_error(self, generator: str) -> str:
+        """Why a generator is not possible; empty if it is."""
+        if self.kind == "world" or generator not in NEEDS_WORLD:
             return ""
-        return f"'vocoder.kind' is '{self.kind}', but 'vtlp' moves the envelope independently of F0; expected 'world'"
+        return f"'vocoder.kind' is '{self.kind}', but '{generator}' needs an envelope without F0; expected 'world'"
 
 
 class Vocoder(Protocol):

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.classification.normalisation import LEAST, by_speaker
 
+VOICE = '{"targets": {"b": 1.0}}'
 ROWS = [  # speaker, partition, synthetic
     *[("a", "train", False)] * 3,
     *[("b", "train", False)] * 3,
@@ -13,7 +14,7 @@ ROWS = [  # speaker, partition, synthetic
     ("dcgan", "train", True),
     *[("c", "test", False)] * 3,
 ]
-CLIPS = pd.DataFrame(ROWS, columns=["speaker", "partition", "is_synthetic"])
+CLIPS = pd.DataFrame(ROWS, columns=["speaker", "partition", "is_synthetic"]).assign(parameters=None)
 
 
 @pytest.fixture
@@ -77,3 +78,16 @@ def test_a_feature_that_a_speaker_does_not_vary() -> None:
     assert found[1][0, 1] == pytest.approx(expected, rel=1e-3)
     constant = by_speaker([np.ones((1, 2))] * 6, clips)
     assert all((array == 0).all() for array in constant)
+
+
+def test_clips_in_another_voice_are_a_speaker_of_their_own(arrays: list[np.ndarray]) -> None:
+    """The synthetic clips of `a` in the voice of `b`: apart from those of `a`, and from a perturbed clip."""
+    more = pd.DataFrame([("a", "train", True)] * 2, columns=["speaker", "partition", "is_synthetic"])
+    clips = pd.concat([CLIPS, more], ignore_index=True)
+    clips["parameters"] = [None] * 6 + ['{"semitones": 1}'] + [None] * 4 + [VOICE] * 2
+    arrays = [*arrays, 50 + arrays[0], 70 + arrays[1]]
+    found = by_speaker(arrays, clips)
+    rows = np.concatenate(found[-2:])
+    np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
+    alone = by_speaker(arrays[:-2], clips[:-2])
+    assert all(np.array_equal(one, two) for one, two in zip(found, alone, strict=False))

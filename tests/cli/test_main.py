@@ -178,7 +178,7 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ),
         (
             {"perturbations": ["classical", "vtlp"], "vocoder__kind": "mel", "prosody__f0": "none"},
-            "'vocoder.kind' is 'mel', but 'vtlp' moves the envelope independently of F0; expected 'world'",
+            "'vocoder.kind' is 'mel', but 'vtlp' needs an envelope without F0; expected 'world'",
         ),
         ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),
         (

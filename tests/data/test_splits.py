@@ -10,6 +10,7 @@ import pytest
 from pipeline.corpora import esd, ravdess
 from pipeline.data.splits import (
     Cross,
+    Enrolment,
     Full,
     Imbalanced,
     LowData,
@@ -224,6 +225,41 @@ def test_imbalanced() -> None:
     assert rows.loc[rows["partition"] == "valid", "emotion"].value_counts().eq(16).all()
     one = cut(ACTED, 1, Imbalanced("imbalanced", {"angry": 1e-6}, seed=1))
     assert len(one[(one["partition"] == "train") & (one["emotion"] == "angry")]) == 1
+
+
+ENROLMENT = Enrolment("enrolment", clips=3, share=0.25, seed=1)
+
+
+def test_enrolment() -> None:
+    """Of each valid and test speaker, neutral clips; half of them, at most. The rest is as in `low_data`."""
+    rows, low = cut(ACTED, 1, ENROLMENT), cut(ACTED, 1, LOW)
+    enrolled = rows[rows["partition"] == "enrol"]
+    assert speakers(rows, "enrol") == speakers(rows, "valid") | speakers(rows, "test")
+    assert set(enrolled["emotion"]) == {"neutral"} and enrolled.groupby("speaker").size().eq(2).all()  # of 4
+    assert rows.index.equals(low.index)
+    others = rows["partition"] != "enrol"
+    pd.testing.assert_series_equal(rows.loc[others, "partition"], low.loc[others, "partition"])
+    assert set(rows.loc[rows["partition"] == "test", "emotion"]) == set(ALL)
+    one = cut(ACTED, 1, Enrolment("enrolment", clips=1, share=1, seed=1))
+    assert one[one["partition"] == "enrol"].groupby("speaker").size().eq(1).all()
+    assert len(speakers(one, "train")) == 16
+
+
+def test_sentences_of_enrolled_clips_are_not_tested_where_there_are_many() -> None:
+    many = clips("ravdess", (f"{actor:02}" for actor in range(1, 25)), ALL, [f"s{number}" for number in range(10)])
+    rows = cut(many, 1, Enrolment("enrolment", clips=2, share=1, seed=1))
+    for _, own in rows[rows["partition"].isin(["test", "valid", "enrol"])].groupby("speaker"):
+        enrolled = set(own.loc[own["partition"] == "enrol", "sentence"])
+        assert len(enrolled) == 2
+        assert (
+            set(own.loc[own["partition"] != "enrol", "sentence"]) == {f"s{number}" for number in range(10)} - enrolled
+        )
+
+
+def test_enrolment_needs_neutral_clips() -> None:
+    few = ACTED[(ACTED["emotion"] != "neutral") | (ACTED["speaker"] != "ravdess_01") | (ACTED["sentence"] == "none")]
+    with pytest.raises(SplitError, match="ravdess_01 has 0 neutral clips, expected 2 or more"):
+        cut(few, 1, ENROLMENT)
 
 
 ESD = pd.concat(

@@ -1,5 +1,6 @@
 """Every rule of the guard finds the leak that is planted for it, names it and the row; a clean table passes."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
 FITTED_ON = {GENERATOR: "train-ids", OTHER: "other-train-ids"}
 TRAIN_IDS = dict(FITTED_ON)
 SPEAKERS = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
-NO_PROVENANCE = {"source_id": None, "source_emotion": None, "generator": None, "generator_sha256": None}
+NO_PROVENANCE = {
+    "source_id": None,
+    "source_emotion": None,
+    "generator": None,
+    "generator_sha256": None,
+    "parameters": None,
+}
 
 
 def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
@@ -101,6 +108,54 @@ def test_identical_audio_in_two_partitions(table: pd.DataFrame, one: str, two: s
     assert message_of(planted(planted(table, one, sha256="same"), two, sha256="same")).endswith(
         f"leakage: clip in two partitions: {', '.join(sorted([one, two], key=list(table['id']).index))}"
     )
+
+
+@pytest.mark.parametrize("targets", [{"d": 1.0}, {"c": 1.0}, {"a": 0.5, "d": 0.5}, {"stranger": 1.0}])
+def test_voice_of_a_speaker_outside_train(table: pd.DataFrame, targets: dict[str, float]) -> None:
+    own = "full-1/cyclegan/b1"
+    assert leaks(planted(table, own, parameters='{"targets": {"a": 0.5, "b": 0.5}}')) == []
+    message = message_of(planted(table, own, parameters=json.dumps({"targets": targets})))
+    assert message == f"{SPLIT}: leakage: voice of a speaker outside train and enrolment: {own}"
+
+
+@pytest.fixture
+def with_enrolled(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a neutral clip of a valid and of a test speaker."""
+    enrolled = [real(f"{speaker}9", speaker, "enrol") | {"emotion": "neutral"} for speaker in ("c", "d")]
+    return pd.concat([table, pd.DataFrame(enrolled)])
+
+
+def test_enrolled_speakers_may_be_targets(with_enrolled: pd.DataFrame) -> None:
+    assert leaks(with_enrolled) == []
+    assert leaks(planted(with_enrolled, "full-1/cyclegan/b1", parameters='{"targets": {"d": 1.0}}')) == []
+
+
+@pytest.mark.parametrize(
+    ("id_", "changes", "rule"),
+    [
+        ("d9", {"emotion": "sad"}, "enrolled clip that is not neutral: d9"),
+        ("d9", {"speaker": "a"}, "enrolled speaker in train: d9"),
+        ("d9", {"sha256": "sha256 of d1"}, "clip in two partitions: d1, d9"),
+        ("a1", {"sha256": "sha256 of d9"}, "clip in two partitions: a1, d9"),
+        ("c1", {"speaker": "d"}, "speaker in two partitions: c1, d1, d2"),
+    ],
+)
+def test_leaks_by_enrolment(with_enrolled: pd.DataFrame, id_: str, changes: dict[str, str], rule: str) -> None:
+    assert rule in message_of(planted(with_enrolled, id_, **changes))
+
+
+def test_an_enrolled_clip_is_neither_scored_nor_moved(with_enrolled: pd.DataFrame) -> None:
+    split = with_enrolled[~with_enrolled["is_synthetic"]].drop_duplicates("id")
+    moved = planted(with_enrolled, "d9", partition="train")
+    assert "clip other than in the split: d9" in message_of(moved, partitioned=split)
+    runs = pd.DataFrame({"classifier": ["svm"], "seed": [0]})
+    columns = {"emotion": "label"}
+    scored = with_enrolled[with_enrolled["partition"].isin(["valid", "test"])].rename(columns=columns)
+    found = scored.merge(runs, how="cross")
+    assert list(rules.other_predictions(found, with_enrolled, runs)) == []
+    extra = with_enrolled[with_enrolled["id"] == "d9"].rename(columns=columns).merge(runs, how="cross")
+    [leak] = rules.other_predictions(pd.concat([found, extra]), with_enrolled, runs)
+    assert list(leak.rows["id"]) == ["d9"]
 
 
 def test_clip_in_two_partitions(table: pd.DataFrame) -> None:

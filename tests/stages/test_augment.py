@@ -15,6 +15,7 @@ from click.testing import Result
 
 from pipeline.core import manifest, provenance, workers
 from pipeline.core.shards import Shard, Writer
+from pipeline.stages import perturb
 
 from .conftest import SPLIT as FOLD
 from .conftest import run_all
@@ -381,7 +382,7 @@ def controls(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)
-        run_all(("perturb", {**FOLD, "generator": name}) for name in ("classical", "copy_synthesis", "vtlp"))
+        run_all(("perturb", {**FOLD, "generator": name}) for name in sorted(perturb.GENERATORS))
         run_all(("generate", {**FOLD, "pair": pair, "generator": name}) for pair, name in pairs)
     return folder
 
@@ -407,6 +408,8 @@ def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., R
         "oversample": {"oversample": 18},
         "copy_synthesis": {"copy_synthesis": 18},
         "vtlp": {"vtlp": 18},
+        "speaker_conversion": {"speaker_conversion": 18},
+        "speaker_conversion+vtlp": {"speaker_conversion": 9, "vtlp": 9},
         "statistics": {"statistics": 18},
         "f0_only": {"f0_only": 18},
         "shuffled_labels": {"cyclegan": 18},
@@ -467,6 +470,18 @@ def test_a_generator_that_learns_cannot_pose_as_one_that_does_not(
     leaks(augment(), GENERATOR_RULE)
     result = augment("cyclegan+classical")
     assert result.exit_code == 1 and GENERATOR_RULE in result.output
+
+
+def test_a_voice_of_the_test_speaker(with_controls: None, augment: Callable[..., Result]) -> None:
+    table = Path("data/synthetic/full-1/speaker_conversion/all/clips.parquet")
+    rewrite(table, manifest.SYNTHETIC, with_value("parameters", '{"targets": {"demo_f01": 1.0}}', "emotion == 'sad'"))
+    leaks(augment("speaker_conversion"), "voice of a speaker outside train")
+
+
+def test_voices_of_other_clips_than_train(with_controls: None, augment: Callable[..., Result]) -> None:
+    table = Path("data/synthetic/full-1/speaker_conversion/all/clips.parquet")
+    rewrite(table, manifest.SYNTHETIC, lambda rows: rows, train_clips_sha256="0" * 64)
+    leaks(augment("speaker_conversion"), GENERATOR_RULE)
 
 
 @pytest.mark.parametrize("arm", ["classical", "vtlp"])

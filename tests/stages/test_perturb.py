@@ -10,8 +10,9 @@ import pytest
 from click.testing import Result
 
 from pipeline.audio import decoding, preparation
+from pipeline.audio.acoustics import pitch
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest
+from pipeline.core import manifest, provenance
 from pipeline.core.params import load
 from pipeline.core.shards import Shard, Shards
 from pipeline.generation.classical import Perturbation
@@ -25,6 +26,8 @@ CLASSICAL, COPIES, VTLP = (
 MADE, COPIED, VTLP_CLIPS = (
     Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES, VTLP)
 )
+CONVERTED = {**VTLP, "generator": "speaker_conversion"}
+CONVERTED_CLIPS = Path("data/synthetic/full-1/speaker_conversion/all")
 Stage = Callable[..., Result]
 
 
@@ -117,6 +120,47 @@ def test_vtlp_records_a_change_of_its_own_for_each_clip(
         np.testing.assert_allclose(found, preparation.level(again, prepared.level_db), atol=2**-15)
 
 
+def test_speaker_conversion_records_the_voices(stage: Stage, train: pd.DataFrame, params: Callable[..., None]) -> None:
+    """One voice for all clips of a speaker in a copy: that of the other man in train."""
+    params({"perturb.copies": 2, "speaker_conversion.targets": ["train"]})
+    result = stage("perturb", **CONVERTED)
+    assert result.exit_code == 0, result.output
+    made = rows(CONVERTED_CLIPS)
+    assert made["source_id"].value_counts().to_dict() == dict.fromkeys(train.index, 2)
+    for name in ("emotion", "speaker", "sentence"):
+        pd.testing.assert_series_equal(made[name], train.loc[made["source_id"]].reset_index()[name])
+    targets = made["parameters"].map(lambda text: list(json.loads(text)["targets"]))
+    assert targets.tolist() == [["demo_m02" if who == "demo_m01" else "demo_m01"] for who in made["speaker"]]
+    recorded = manifest.metadata(CONVERTED_CLIPS / manifest.SYNTHETIC_TABLE)["train_clips_sha256"]
+    assert recorded == provenance.clips_sha256(train.reset_index())
+    found = Shard(CONVERTED_CLIPS / manifest.SYNTHETIC_FEATURES)
+    real = Shard(Path("data/features/classifier/demo"))
+    median = {
+        who: np.median([pitch(shard.array(id_, "functionals"))["f0_median_hz"] for id_ in ids])
+        for who, shard, ids in (
+            ("m01", real, train.index[train["speaker"] == "demo_m01"]),
+            ("m02", real, train.index[train["speaker"] == "demo_m02"]),
+            ("m01 as m02", found, made.loc[made["speaker"] == "demo_m01", "id"]),
+        )
+    }
+    assert abs(median["m01 as m02"] - median["m02"]) < 0.3 * abs(median["m01"] - median["m02"])
+
+
+def test_enrolled_speakers_are_targets(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = {"scenario": "enrolment", "fold": "1", "generator": "enrolled_conversion"}
+    result = stage("perturb", **item | {"scenario": "full"})
+    assert result.exit_code == 1 and "needs a scenario of kind 'enrolment'" in result.output
+    params({"split.scenarios.enrolment.share": 1, "scenarios": ["enrolment"], "folds": [1]})
+    assert "enrol 2" in stage("split").output  # of f01 in test and f02 in valid
+    result = stage("perturb", **item)
+    assert result.exit_code == 0, result.output
+    made = rows(Path("data/synthetic/enrolment-1/enrolled_conversion/all"))
+    targets = {name for text in made["parameters"] for name in json.loads(text)["targets"]}
+    assert targets == {"demo_f01", "demo_f02"} and set(made["speaker"]) == {"demo_m01", "demo_m02"}
+
+
 @pytest.mark.slow
 def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable[..., None]) -> None:
     def digests() -> list[str]:
@@ -136,7 +180,7 @@ def test_vtlp_needs_world(stage: Stage, params: Callable[..., None]) -> None:
     params({"vocoder.kind": "mel", "prosody.f0": "none"})
     result = stage("perturb", **VTLP)
     assert result.exit_code == 1
-    assert "'vtlp' moves the envelope independently of F0; expected 'world'" in result.output
+    assert "'vtlp' needs an envelope without F0; expected 'world'" in result.output
     assert not VTLP_CLIPS.exists()
 
 

@@ -1,0 +1,38 @@
+"""Train clips in the voices of the enrolled speakers, of whom a few neutral clips are known; the emotion stays."""
+
+import pandas as pd
+
+from pipeline.core.params import ParamsError
+from pipeline.generation import speaker_statistics
+from pipeline.generation.perturbation import Plan, Sources
+from pipeline.generation.speaker_statistics import Target
+from pipeline.vocoder import VocoderParams
+from pipeline.vocoder.world import World
+
+
+def plan(sources: Sources, vocoder: VocoderParams, sampling_rate: int) -> Plan:
+    """Each source in the voice of an enrolled speaker; each copy of a speaker's clips has another target.
+
+    Args:
+        sources: real train clips, and the enrolled ones
+        vocoder: of kind WORLD
+        sampling_rate: of prepared clips [Hz]
+
+    Raises:
+        ParamsError: the split has no enrolled speakers
+    """
+    if sources.enrolled.empty:
+        raise ParamsError("'enrolled_conversion' needs a scenario of kind 'enrolment'")
+    reference = pd.concat([sources.clips, sources.enrolled])
+    genders = reference.groupby("speaker")["gender"].first().to_dict()
+    enrolled = sorted(sources.enrolled["speaker"].unique())
+    order = {
+        speaker: speaker_statistics.alike(speaker, enrolled, genders, sources.seed)
+        for speaker in sorted(sources.clips["speaker"].unique())
+    }
+    copies = speaker_statistics.copy_numbers(sources.rows)
+    changes = [
+        Target({order[speaker][copy % len(order[speaker])]: 1.0})
+        for speaker, copy in zip(sources.rows["speaker"], copies, strict=True)
+    ]
+    return speaker_statistics.plan(sources, reference, changes, World(vocoder.world, sampling_rate))
