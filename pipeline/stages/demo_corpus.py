@@ -13,16 +13,16 @@ import click
 import numpy as np
 import soundfile
 
-from pipeline import corpora
 from pipeline.audio import preparation
 from pipeline.core import params
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import cores
+from pipeline.corpora import demo
 from pipeline.corpora.demo import VOICES
 from pipeline.corpora.demo_acting import DemoCorpusParams, Utterance, espeak_settings, utterances, with_effort
 
 # Run by its path, a process does not import the package, which takes most of its time.
-ESPEAK = [sys.executable, "-P", str(Path(corpora.__file__).with_name("espeak.py"))]
+ESPEAK = [sys.executable, "-P", str(Path(demo.__file__).with_name("espeak.py"))]
 DURATION_S = (0.7, 5.0)  # of a sentence with the pause after it
 LEVEL_DB = (-50.0, -3.0)  # root mean square of speech, of full scale
 END_S = 0.02  # eSpeak ends a sentence with silence, unless it was cut [s]
