@@ -50,9 +50,11 @@ class Scaler:
         deviation, own = (some.std(dim=0).clamp(min=1e-3) for some in (frames, centred))
         return cls(frames.mean(dim=0), deviation, own)
 
-    def __call__(self, mel: Tensor) -> Tensor:
-        """(frames, n_mels) → (frames, 2 · n_mels)."""
-        return torch.cat([(mel - self.mean) / self.deviation, (mel - mel.mean(dim=0)) / self.own_deviation], dim=1)
+    def __call__(self, mels: Sequence[Tensor]) -> Tensor:
+        """Some spectrograms, each (frames, n_mels) → the frames of all, (frames, 2 · n_mels)."""
+        frames, lengths = torch.cat(list(mels)), torch.tensor([len(mel) for mel in mels])
+        own = torch.stack([mel.mean(dim=0) for mel in mels]).repeat_interleave(lengths, dim=0)
+        return torch.cat([(frames - self.mean) / self.deviation, (frames - own) / self.own_deviation], dim=1)
 
 
 def features(clips: pd.DataFrame, params: CnnParams, resources: Resources) -> list[np.ndarray]:
@@ -71,7 +73,8 @@ def _run(seed: int, features: ArmFeatures, params: CnnParams, resources: Resourc
     autocast = resources.autocast()
     given = (scaler, resources.classes, params, resources.seeds[seed], resources.device, autocast)
     network, curve = train_cnn(train, valid, *given)
-    found = probabilities(network, Spectrograms.of(held_out.inputs, scaler), resources.device, autocast)
+    inputs = Spectrograms.of(held_out.inputs, scaler, _dtype(resources.device, autocast))
+    found = probabilities(network, inputs, resources.device, autocast)
     return Run(seed, found.numpy(), params.spent(curve), curve)
 
 
@@ -84,11 +87,11 @@ class Spectrograms:
     lengths: Tensor  # frames of each, (clips,)
 
     @classmethod
-    def of(cls, mels: Sequence[Tensor], scaler: Scaler) -> "Spectrograms":
-        """Scale some spectrograms, each (frames, n_mels)."""
+    def of(cls, mels: Sequence[Tensor], scaler: Scaler, dtype: torch.dtype = torch.float32) -> "Spectrograms":
+        """Scale some spectrograms, each (frames, n_mels); `dtype` is that of the network's first layer."""
         lengths = torch.tensor([len(mel) for mel in mels])
-        frames = torch.cat([torch.zeros(1, 2 * len(scaler.mean)), *(scaler(mel) for mel in mels)])
-        return cls(frames, 1 + lengths.cumsum(0) - lengths, lengths)
+        frames = torch.cat([torch.zeros(1, 2 * len(scaler.mean)), scaler(mels)])
+        return cls(frames.to(dtype), 1 + lengths.cumsum(0) - lengths, lengths)
 
     def padded(self, clips: Tensor, offsets: Tensor, frames: int) -> tuple[Tensor, Tensor]:
         """Stretches of some clips, filled up with zeros.
@@ -140,8 +143,10 @@ def train_cnn(
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes).to(device)
-    to_learn, to_select = (Spectrograms.of(clips.inputs, scaler) for clips in (train, valid))
+    network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes)
+    network = network.to(device, memory_format=torch.channels_last)  # as the clips are, or each step converts weights
+    dtype = _dtype(device, autocast)
+    to_learn, to_select = (Spectrograms.of(clips.inputs, scaler, dtype) for clips in (train, valid))
 
     def logits(picked: Tensor) -> Tensor:
         crops, lengths = to_learn.crops(picked, params.frames, generator)
@@ -177,6 +182,13 @@ def probabilities(
             logits = network(padded.to(device), lengths.to(device))
         found.append(logits.float().softmax(dim=1).cpu())
     return torch.cat(found)[order.argsort()]
+
+
+def _dtype(device: torch.device, autocast: AbstractContextManager[None] | None) -> torch.dtype:
+    """Number type to which the first layer converts its input."""
+    with autocast or nullcontext():
+        mixed = torch.is_autocast_enabled(device.type)
+        return torch.get_autocast_dtype(device.type) if mixed else torch.float32
 
 
 def _masked(batch: Tensor, params: CnnParams, generator: torch.Generator) -> Tensor:

@@ -1,5 +1,6 @@
 """The interface of classifiers: features of an arm's clips go in, runs with predicted probabilities come out."""
 
+import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ class Resources:
     def for_each_seed(self, run: Callable[[int], "Run"], label: str) -> Iterator["Run"]:
         """A run of each seed: on a CPU side by side in processes of one thread, if a training uses one thread."""
         if self.device.type == "cpu" and self.hardware.threads == 1:
+            importlib.import_module(
+                "torch._dynamo"
+            )  # torch.optim does, and takes 2 s: better once than in each process
             yield from in_parallel(run, list(self.seeds), label, name=lambda seed: f"seed {seed}", chunk=1)
         else:
             yield from map(run, self.seeds)

@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 
 class RectifiedPairs(torch.autograd.Function):
-    """Maximum of zero and each two neighbouring frames: `max_pool1d(relu(x), 2)`, in a quarter of its time on a CPU.
+    """Maximum of zero and each two neighbouring frames: `max_pool1d(relu(x), 2) * mask`, much faster on a CPU.
 
     Where both frames are equal, the gradient goes to the first, as in `max_pool1d`.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, mask: Tensor) -> Tensor:
         """(batch, frames, channels) → (batch, ⌊frames / 2⌋, channels)."""
         first, second = x[:, : x.shape[1] - 1 : 2], x[:, 1::2]
-        pooled = torch.maximum(first, second).clamp_(min=0)
+        pooled = torch.maximum(first, second).clamp_(min=0).mul_(mask.to(x.dtype))
         ctx.save_for_backward(second - first, pooled)
         ctx.shape = x.shape
         return pooled
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """Gradient of the pooled frames → gradient of the frames."""
         difference, pooled = ctx.saved_tensors
         above = torch.ops.aten.threshold_backward  # the gradient where another tensor is above a number, else 0
@@ -35,7 +35,7 @@ class RectifiedPairs(torch.autograd.Function):
         found = pooled.new_zeros(ctx.shape) if ctx.shape[1] % 2 else pooled.new_empty(ctx.shape)
         torch.sub(gradient, of_second, out=found[:, : ctx.shape[1] - 1 : 2])
         found[:, 1::2] = of_second
-        return found
+        return found, None
 
 
 class ConvBlock(nn.Module):
@@ -46,11 +46,14 @@ class ConvBlock(nn.Module):
         self.conv = nn.Conv2d(channels_in, channels, (1, kernel), padding=(0, kernel // 2), bias=False)
         self.norm = nn.BatchNorm1d(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(batch, frames, channels_in) → (batch, ⌊frames / 2⌋, channels)."""
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(batch, frames, channels_in) → (batch, ⌊frames / 2⌋, channels), zero where `mask` is false.
+
+        Normalisation fills the padding, which would leak into the next convolution.
+        """
         wide = x.transpose(1, 2).unsqueeze(2)  # (B, T, C) -> (B, C, 1, T), the channels still last in memory
         hidden = self.conv(wide).squeeze(2).transpose(1, 2)
-        pooled: Tensor = RectifiedPairs.apply(self.norm(hidden.flatten(0, 1)).view_as(hidden))
+        pooled: Tensor = RectifiedPairs.apply(self.norm(hidden.flatten(0, 1)).view_as(hidden), mask)
         return pooled
 
 
@@ -86,11 +89,7 @@ class EmotionCnn(nn.Module):
 
     def __init__(self, n_mels: int, channels: int, kernel: int, dropout: float, classes: int) -> None:
         super().__init__()
-        self.blocks = nn.Sequential(
-            ConvBlock(n_mels, channels, kernel),
-            ConvBlock(channels, channels, kernel),
-            ConvBlock(channels, channels, kernel),
-        )
+        self.blocks = nn.ModuleList(ConvBlock(width, channels, kernel) for width in (n_mels, channels, channels))
         self.pool = AttentiveStatistics(channels, channels // 2)
         self.head = nn.Sequential(nn.BatchNorm1d(2 * channels), nn.Dropout(dropout), nn.Linear(2 * channels, classes))
 
@@ -106,10 +105,8 @@ class EmotionCnn(nn.Module):
         """
         hidden = mel
         for block in self.blocks:
-            hidden = block(hidden)
             lengths = (lengths // 2).clamp(min=1)
-            mask = torch.arange(hidden.shape[1], device=mel.device)[:, None] < lengths[:, None, None]
-            # Normalisation fills the padding, which would leak into the next convolution.
-            hidden = hidden * mask.to(hidden.dtype)
+            mask = torch.arange(hidden.shape[1] // 2, device=mel.device)[:, None] < lengths[:, None, None]
+            hidden = block(hidden, mask)
         logits: Tensor = self.head(self.pool(hidden, mask))
         return logits

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions, stored
 from pipeline.core.params import section
@@ -36,7 +36,7 @@ class Svm:
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
-        distances = euclidean_distances(self.scaler.transform(functionals), self.train, squared=True)
+        distances = _squared_distances(self.scaler.transform(functionals), self.train)
         scores = _scores(self.model, np.exp(-self.gamma * distances))
         found: np.ndarray = softmax(self.inverse_temperature * scores, axis=1)
         return found
@@ -88,7 +88,7 @@ def train_svm(
     totals = np.bincount(labels, weights)
     balanced = weights * (weights.sum() / (len(totals) * totals[labels]))
     # The whole grid shares the distances, and the models of one gamma share the kernel; these are most of the work.
-    distances, valid_distances = (euclidean_distances(some, scaled, squared=True) for some in (scaled, valid_scaled))
+    distances, valid_distances = (_squared_distances(some, scaled) for some in (scaled, valid_scaled))
     best: Svm | None = None
     for gamma in params.gamma:
         width = gamma / functionals.shape[1]
@@ -102,6 +102,13 @@ def train_svm(
     if best is None:
         raise ValueError("the grid of the svm is empty")
     return best
+
+
+def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared Euclidean distance of each row of one array to each of another, by one thread for repeatable digits."""
+    with threadpool_limits(1):
+        distances: np.ndarray = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    return distances.clip(min=0)
 
 
 def _scores(model: SVC, kernel: np.ndarray) -> np.ndarray:

@@ -293,7 +293,7 @@ def test_probabilities_do_not_depend_on_the_batch() -> None:
 def test_scaler() -> None:
     mels = [mel * torch.arange(MELS) + 3 * number for number, mel in enumerate(toy(6).inputs)]
     scaler = Scaler.fit(mels)
-    scaled = torch.cat([scaler(mel) for mel in mels])
+    scaled = scaler(mels)
     torch.testing.assert_close(scaled.mean(dim=0), torch.zeros(2 * MELS), rtol=0, atol=1e-5)
     moving = [*range(MELS), *range(MELS + 1, 2 * MELS)]  # the first band changes from clip to clip alone
     torch.testing.assert_close(scaled.std(dim=0)[moving], torch.ones(len(moving)))
@@ -303,6 +303,6 @@ def test_scaler() -> None:
 def test_scaled_without_its_mean_a_clip_has_no_level() -> None:
     mel = toy(1).inputs[0]
     scaler = Scaler.fit(toy(6).inputs)
-    one, moved = scaler(mel), scaler(mel + torch.arange(MELS))
+    one, moved = scaler([mel]), scaler([mel + torch.arange(MELS)])
     torch.testing.assert_close(one[:, MELS:], moved[:, MELS:], rtol=0, atol=1e-5)
     assert (one - moved)[:, 1:MELS].abs().min() > 0.1

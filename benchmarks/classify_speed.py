@@ -1,0 +1,74 @@
+"""CPU seconds of one training of each classifier, on random clips as long as acted utterances.
+
+python benchmarks/classify_speed.py
+
+The first training of the cnn also compiles kernels. CPU seconds (user and system) depend less on other load than time.
+"""
+
+import dataclasses
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+
+from pipeline.classification import cnn, svm
+from pipeline.classification.classifiers import ClassifyParams
+from pipeline.classification.training import Clips
+from pipeline.core import hardware, params
+from pipeline.core.hardware import HardwareParams
+
+PARAMS = Path("params.yaml")
+CLASSES, FUNCTIONALS = 4, 585
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """User and system time of some work in this process."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    work()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def random_clips(clips: int, n_mels: int, draw: torch.Generator) -> Clips:
+    """Spectrograms of 1.1 to 3 seconds."""
+    lengths = torch.randint(110, 300, (clips,), generator=draw).tolist()
+    mels = [torch.randn(length, n_mels, generator=draw) for length in lengths]
+    return Clips(mels, torch.arange(clips) % CLASSES, torch.ones(clips))
+
+
+@click.command()
+@click.option("--clips", default=500, show_default=True, help="Training clips; a fifth as many select.")
+@click.option("--steps", type=int, help="Training steps of the cnn, instead of those of params.yaml.")
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True)
+def main(clips: int, steps: int | None, rounds: int, precision: str) -> None:
+    """Print CPU seconds a training."""
+    given = dataclasses.replace(params.load(PARAMS, "hardware", HardwareParams), threads=1, precision=precision)
+    device = hardware.device(given)
+    chosen = params.load(PARAMS, "classify", ClassifyParams)
+    network = getattr(chosen, "cnn")  # noqa: B009, mypy does not know the sections of the classifiers
+    network = dataclasses.replace(network, steps=steps or network.steps)
+    draw = torch.Generator().manual_seed(0)
+    train, valid = (random_clips(some, 64, draw) for some in (clips, clips // 5))
+    scaler, autocast = cnn.Scaler.fit(train.inputs), hardware.autocast(given, device)
+    of_cnn = [
+        cpu_seconds(lambda seed=seed: cnn.train_cnn(train, valid, scaler, CLASSES, network, seed, device, autocast))
+        for seed in range(1 + rounds)
+    ]
+    rows = np.random.default_rng(0).standard_normal((clips + clips // 5, FUNCTIONALS))
+    labels = np.arange(len(rows)) % CLASSES
+    some, others = (rows[:clips], labels[:clips]), (rows[clips:], labels[clips:])
+    weights, is_real = np.ones(clips), np.ones(clips, bool)
+    of_svm = [
+        cpu_seconds(lambda: svm.train_svm(*some, weights, is_real, others, getattr(chosen, "svm")))  # noqa: B009
+        for _ in range(1 + rounds)
+    ]
+    click.echo(f"cnn: first {of_cnn[0]:.2f} s, then {np.median(of_cnn[1:]):.2f} s of the CPU ({network.steps} steps)")
+    click.echo(f"svm: {np.median(of_svm[1:]):.2f} s of the CPU (the whole grid)")
+
+
+if __name__ == "__main__":
+    main()
