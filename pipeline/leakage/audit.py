@@ -49,9 +49,7 @@ def partitioned(clips_path: Path, split_path: Path) -> pd.DataFrame:
     return manifest.read(clips_path, manifest.CLIPS).merge(partitions, on="id", how="right")
 
 
-def of_augmented(
-    rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataFrame, split_path: Path
-) -> list[Leak]:
+def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataFrame, split_path: Path) -> list[Leak]:
     """Leaks of an arm's training set.
 
     The model of a generator records its train clips; clips carry the model's hash. `LEARNS_NOTHING` have no model.
