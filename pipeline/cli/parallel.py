@@ -40,8 +40,8 @@ from pipeline.core.files import atomic_write
 LOCK = Path("dvc.lock")
 LOCK_SHARE = 0.05  # of the time that may go into writing dvc.lock
 PATIENCE_S = 10.0  # for interrupted items to remove their temporary files
-# Imported once, by the server; none opens a parallel region of OpenMP. The project's own code is not among them: an edit
-# counts from the next item on, as in `dvc repro`.
+# Imported once, by the server; none opens a parallel region of OpenMP. The project's own code is not among them, so an
+# edit counts from the next item on, as in `dvc repro`.
 LIBRARIES = (
     *("librosa", "matplotlib.figure", "pandas", "pyarrow.parquet", "pydantic.dataclasses", "pyworld", "ruamel.yaml"),
     *("safetensors.torch", "scipy.signal", "scipy.stats", "sklearn.discriminant_analysis", "sklearn.svm", "soundfile"),
