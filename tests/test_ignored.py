@@ -2,10 +2,10 @@
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dvc import cli as command_line
 
 ROOT = Path(__file__).parents[1]
 LEFT_BEHIND = (
@@ -30,9 +30,8 @@ stages:
 """
 
 
-def dvc(*arguments: str) -> str:
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def dvc(*arguments: str) -> None:
+    assert command_line.main([*arguments, "--quiet"]) == 0
 
 
 def git(*arguments: str) -> str:
@@ -52,7 +51,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     git("init", "--quiet")
-    dvc("init", "--quiet")
+    dvc("init")
     for name in (".gitignore", ".dvcignore"):
         shutil.copy(ROOT / name, name)
     write("data/raw/mini/a.wav")
@@ -62,27 +61,27 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_systems_and_editors_leave_behind_reruns_nothing(repository: Path) -> None:
-    dvc("repro", "--quiet")
+    dvc("repro")
     for name in LEFT_BEHIND:
         write(name)
-    assert "up to date" in dvc("status")
+    dvc("status")  # with --quiet, fails where something has changed
     write("data/raw/mini/b.wav")  # what counts is seen
-    assert "data/raw/mini" in dvc("status")
+    assert command_line.main(["status", "--quiet"]) == 1
 
 
 def test_a_raw_corpus_can_be_versioned_pushed_and_pulled(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, clone = repository.parent / "store", repository.parent / "clone"
-    dvc("add", "--quiet", "data/raw/mini")
-    dvc("remote", "add", "--quiet", "--default", "store", str(store))
+    dvc("add", "data/raw/mini")
+    dvc("remote", "add", "--default", "store", str(store))
     git("add", "--all")
-    git("commit", "--quiet", "--message", "a raw corpus")
+    git("commit", "--message", "a raw corpus")
     assert {"data/raw/mini.dvc", ".gitignore"} < set(git("ls-files").split()) and "a.wav" not in git("ls-files")
     dvc("push", "--quiet")
-    git("clone", "--quiet", str(repository), str(clone))
+    git("clone", str(repository), str(clone))
     monkeypatch.chdir(clone)
-    dvc("pull", "--quiet", "data/raw/mini")
+    dvc("pull", "data/raw/mini")
     assert Path("data/raw/mini/a.wav").read_text() == "x"
-    dvc("repro", "--quiet")
+    dvc("repro")
     assert Path("out.txt").read_text() == "xx"
 
 

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path for folder in ("benchmarks", "experiments") for path in (ROOT / folder).glob("*.py"))
 TINY = {
+    "hardware.threads": 1,
+    "train_cyclegan.blocks": 1,
     "train_cyclegan.channels": 8,
     "train_cyclegan.discriminator_channels": 8,
     "train_cyclegan.batch": 2,
@@ -38,7 +40,6 @@ def test_imports_are_available(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
 def test_training_is_timed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change_params: Callable[[dict[str, Any]], None]
 ) -> None:

@@ -1,11 +1,267 @@
 """List all errors in params.yaml and data/raw."""
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
 import click
 
-from pipeline.cli import workspace
+from pipeline.augmentation.arms import ARMS, COPIES, ENROLLED, GENERATORS, converts
+from pipeline.cli.main import sections
+from pipeline.cli.workspace import PARAMS, RAW, WorkspaceError
+from pipeline.conversion import pairs
+from pipeline.core import params
+from pipeline.core.manifest import EMOTIONS, REPEATED
+from pipeline.corpora import CORPORA, DEMO, expected, ingestion
+from pipeline.corpora.table import TableParams
+from pipeline.data.splits import NEUTRAL, Cross, Enrolment, Imbalanced, NeutralOnly
+from pipeline.evaluation.results import BASELINE
+
+LISTS = (
+    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "arms"),
+    "emotions",
+    *("classify.classifiers", "classify.seeds"),
+)
+MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "classify.seeds")
+
+Values = Mapping[str, Any]  # key of params.yaml, dots between levels → its value; only keys with a valid value
 
 
 @click.command()
 def main() -> None:
     """List all errors in params.yaml and data/raw, before `dvc repro` stops at the first one."""
-    workspace.check()
+    validate()
+
+
+def validate(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType({})) -> None:
+    """Print that the workspace is valid.
+
+    Args:
+        path: params.yaml
+        folders: as for `problems`
+
+    Raises:
+        WorkspaceError: lists all problems
+    """
+    if found := problems(path, folders):
+        lines = "".join(f"\n  - {line}" for line in found)
+        raise WorkspaceError(f"{len(found)} problem{'s' * (len(found) > 1)} to solve first:{lines}")
+    click.echo(f"{path} and {RAW} are valid")
+
+
+def problems(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType({})) -> list[str]:
+    """All errors in params.yaml and in the folders of the corpora that would stop `dvc repro`.
+
+    Args:
+        path: params.yaml
+        folders: folders of corpora that are not in `RAW` yet
+
+    Raises:
+        ParamsError: the file is missing, or not YAML
+    """
+    values, errors = _loaded(path)
+    if "classify" in values:
+        of_classify = ("classifiers", "names", "known", "seeds")
+        values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
+    if isinstance(tables := params.read(path).get("tables"), dict):  # also where another part of a table is invalid
+        values["tables.names"] = set(tables)
+    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _weights):
+        errors += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
+    tables = values.get("tables", {})
+    return errors + [
+        line for corpus in values.get("corpora", ()) for line in _raw(corpus, folders.get(corpus, RAW / corpus), tables)
+    ]
+
+
+def schema_errors(path: Path) -> list[str]:
+    """Unknown keys, missing keys and invalid values of a params.yaml; errors as for `problems`."""
+    return _loaded(path)[1]
+
+
+def _loaded(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Valid values of params.yaml by key, and the errors."""
+    found, kinds = params.read(path), sections()
+    errors = [*_unknown(found, kinds, path)]
+    values: dict[str, Any] = {}
+    for key, kind in kinds.items():
+        if key.partition(".")[0] not in found:
+            errors.append(f"{path}: '{key}' is missing")
+            continue
+        try:
+            values[key] = params.load(path, key, kind)
+        except params.ParamsError as error:
+            errors.append(error.message)
+    return values, errors
+
+
+def _unknown(found: Mapping[str, Any], kinds: Values, path: Path) -> Iterable[str]:
+    """Unknown keys at the levels above the sections; `params.load` finds those inside."""
+    levels: dict[str, set[str]] = {}  # key with its dots, "" for the top → keys below it
+    for name in kinds:
+        above, _, key = name.rpartition(".")
+        levels.setdefault("", set()).add(name.partition(".")[0])
+        levels.setdefault(above, set()).add(key)
+    for above, known in levels.items():
+        here = found.get(above) if above else found
+        for key in here if isinstance(here, dict) else ():
+            if key not in known:
+                yield f"{path}: '{above}{'.' * bool(above)}{key}' is not known{params.nearest(str(key), known)}"
+
+
+def _lists(values: Values) -> Iterable[str]:
+    for key in LISTS:
+        counts: Counter[object] = Counter(values.get(key, ()))
+        for item, count in counts.items():
+            if count > 1:
+                yield f"'{key}': '{item}' is listed {count} times"
+        if key in values and not values[key] and key not in MAY_BE_EMPTY:
+            yield f"'{key}' is empty"
+
+
+def _words(values: Values) -> Iterable[str]:
+    """Names that are not defined elsewhere in params.yaml or in the code."""
+    emotion_map = values.get("emotion_map", {})
+    evaluated, split, mix = (values.get(key) for key in ("evaluate", "split", "augment.mix"))
+    primary = evaluated and evaluated.primary
+    scenarios = set(split.scenarios) if split else None
+    for key, words, known in (
+        ("corpora", values.get("corpora"), {*CORPORA, *values["tables.names"]} if "tables.names" in values else None),
+        ("split.train_only", split and split.train_only, values.get("corpora")),
+        ("arms", values.get("arms"), set(ARMS)),
+        ("emotions", values.get("emotions"), set(EMOTIONS)),
+        ("emotion_map", [*emotion_map, *emotion_map.values()], set(EMOTIONS)),
+        ("scenarios", values.get("scenarios"), scenarios),
+        *(
+            (key, values.get(key), {name for name, generator in GENERATORS.items() if generator.wanted_in == key})
+            for key in ("conversions", "perturbations")
+        ),
+        ("augment.mix.towards", mix and mix.towards, values.get("emotions")),
+        ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
+        ("augment.headline_arm", _alone(values.get("augment.headline_arm")), values.get("arms")),
+        ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
+        ("evaluate.references", evaluated and evaluated.references, set(ARMS)),
+        ("evaluate.primary.arm", _alone(primary and primary.arm), set(ARMS)),
+        ("evaluate.primary.references", primary and primary.references, evaluated and evaluated.references),
+        ("evaluate.primary.scenarios", primary and primary.scenarios, scenarios),
+        ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.names")),
+        (
+            "evaluate.primary.classifier",
+            _alone(primary and primary.classifier),
+            values.get("classify.known"),
+        ),
+    ):
+        if words is not None and known is not None:
+            for word in dict.fromkeys(words):
+                if word not in known:
+                    yield f"'{key}': '{word}' is not known{params.nearest(word, known)}"
+    for corpus in values.get("tables", ()):
+        if corpus in CORPORA:
+            yield f"'tables': '{corpus}' is the name of a known corpus; rename your own"
+
+
+def _pairs(values: Values) -> Iterable[str]:
+    emotions: Collection[str] = values.get("emotions", EMOTIONS)
+    for pair in dict.fromkeys(values.get("pairs", ())):
+        try:
+            pairs.parse(pair, emotions)
+        except pairs.PairError as error:
+            yield f"'pairs': {error.message}"
+
+
+def _arms(values: Values) -> Iterable[str]:
+    arms = values.get("arms", ())
+    if arms and BASELINE not in arms:
+        yield f"'arms': '{BASELINE}' is missing, the arm that all others are compared with"
+    evaluated = values.get("evaluate")
+    if evaluated and BASELINE not in evaluated.references:
+        yield f"'evaluate.references': '{BASELINE}' is missing, the first reference of every gain"
+    needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
+    if values.get("augment.vocode_real"):
+        needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}
+    for name, arm in sorted(needs):
+        key = GENERATORS[name].wanted_in
+        if GENERATORS[name].of_pairs and "pairs" in values and not values["pairs"]:
+            yield f"'pairs' is empty, but arm '{arm}' needs models of pairs"
+        wanted = values.get("scenarios", ()) if key == "dcgan_scenarios" else [name]
+        for word in wanted if key in values else ():
+            if word not in values[key]:
+                yield f"'{key}' lacks '{word}', which arm '{arm}' needs"
+
+
+def _folds(values: Values) -> Iterable[str]:
+    """Folds that a corpus does not have, and corpora with too few speakers, where the number of speakers is known."""
+    if "split" not in values:
+        return
+    split = values["split"]
+    for name in values.get("scenarios", ()):
+        scenario = split.scenarios.get(name)
+        cut = values.get("corpora", ())
+        if isinstance(scenario, Cross):
+            cut = scenario.train if scenario.kind == "cross_corpus" else ()
+        for corpus in cut:
+            if corpus in split.train_only or scenario is None:
+                continue
+            about = CORPORA.get(corpus)
+            speakers = len({speaker for speaker, _ in about.expected_counts}) if about else 0
+            count = speakers if split.n_folds == "speakers" else split.n_folds
+            known = about.folds if about and about.folds and not isinstance(scenario, Cross) else range(1, count + 1)
+            if speakers and len(known) > speakers:
+                few = f"{corpus} has {speakers} speakers, too few for {len(known)} folds"
+                yield f"'split.train_only': {few}; add it to this list"
+            for fold in dict.fromkeys(values.get("folds", ())) if known else ():
+                if fold not in known:
+                    yield f"'folds': {corpus} has no fold {fold}, expected {min(known)} to {max(known)}"
+
+
+def _scenarios(values: Values) -> Iterable[str]:
+    """Corpora or emotions that a chosen scenario needs and params.yaml does not list."""
+    for name in values.get("scenarios", ()) if "split" in values else ():
+        asked: tuple[str, Iterable[str]] = ("emotions", ())
+        scenario = values["split"].scenarios.get(name)
+        match scenario:
+            case Cross("cross_corpus", train, test):
+                asked = ("corpora", [*train, *test])
+            case Imbalanced(keep=keep):
+                asked = ("emotions", keep)
+            case NeutralOnly() | Enrolment():
+                asked = ("emotions", [NEUTRAL])
+        for word in asked[1]:
+            if asked[0] in values and word not in values[asked[0]]:
+                yield f"'split.scenarios.{name}' needs '{word}', which is not among '{asked[0]}'"
+        if ENROLLED in values.get("perturbations", ()) and not isinstance(scenario, Enrolment):
+            yield f"'perturbations' has '{ENROLLED}', but scenario '{name}' is not of kind 'enrolment'"
+
+
+def _vocoder(values: Values) -> Iterable[str]:
+    if "vocoder" in values and "prosody" in values and (error := values["vocoder"].params_error(values["prosody"].f0)):
+        yield error
+    if "vocoder" in values and "vocoders" in values and (error := values["vocoder"].unlisted(values["vocoders"])):
+        yield error
+    if "vocoder" in values:
+        yield from filter(None, map(values["vocoder"].world_error, values.get("perturbations", ())))
+
+
+def _weights(values: Values) -> Iterable[str]:
+    if "ssl" in values.get("classify.classifiers", ()) and (error := values["classify"].ssl.params_error()):
+        yield error
+
+
+def _raw(corpus: str, folder: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:
+    """Errors of a corpus's folder."""
+    if corpus not in {*CORPORA, *tables} or corpus == DEMO:
+        return
+    if folder.is_symlink() and not folder.exists():
+        yield f"{folder}: is a link to {folder.readlink()}, which does not exist; {expected(corpus)}"
+    elif not folder.is_dir():
+        yield f"{folder}: no such folder; {expected(corpus)}"
+    elif corpus in tables:
+        if not (folder / tables[corpus].table).is_file():
+            yield f"{folder / tables[corpus].table}: not found; 'tables.{corpus}.table' names it"
+    elif not any(map(ingestion.is_audio, ingestion.files_below(folder))):
+        yield f"{folder}: has no audio file; {expected(corpus)}"
+
+
+def _alone(word: str | None) -> list[str] | None:
+    return None if word is None else [word]

@@ -8,7 +8,7 @@ import click
 from pipeline.cli import inventory
 from pipeline.cli.workspace import PARAMS, RAW
 from pipeline.core import params
-from pipeline.corpora import CORPORA, ingestion, table
+from pipeline.corpora import CORPORA, DEMO, ingestion, table
 from pipeline.corpora.table import TableParams, Tables
 
 WIDTH = 105  # columns
@@ -32,7 +32,7 @@ def main(names: tuple[str, ...]) -> None:
         for number, line in enumerate(lines):
             start = "" if number else name
             click.echo(click.wrap_text(line, WIDTH, start.ljust(margin), " " * margin))
-    if not all(exists.values()):
+    if not all(exists[name] for name in chosen if name != DEMO):
         click.echo(f"\nPut a corpus into {RAW}/NAME, or link its folder: emocycle repro --raw NAME=FOLDER")
     if problem:
         click.echo(f"\nYour own corpora are not listed: {problem}")

@@ -40,7 +40,13 @@ from pipeline.core.files import atomic_write
 LOCK = Path("dvc.lock")
 LOCK_SHARE = 0.05  # of the time that may go into writing dvc.lock
 PATIENCE_S = 10.0  # for interrupted items to remove their temporary files
-PRELOADED = "pipeline.cli.preloaded"
+# Imported once, by the server; none opens a parallel region of OpenMP. The project's own code is not among them, so an
+# edit counts from the next item on, as in `dvc repro`.
+LIBRARIES = (
+    *("librosa", "matplotlib.figure", "pandas", "pyarrow.parquet", "pydantic.dataclasses", "pyworld", "ruamel.yaml"),
+    *("safetensors.torch", "scipy.signal", "scipy.stats", "sklearn.discriminant_analysis", "sklearn.svm", "soundfile"),
+    *("soxr", "torch", "torchaudio"),
+)
 
 WAITING, READY, RUNNING = "waiting", "ready", "running"  # ready: out of date, and all that it needs is settled
 DONE, RESTORED, UNCHANGED, FAILED, SKIPPED = "done", "restored", "up to date", "failed", "skipped"
@@ -106,7 +112,7 @@ class _Reproduction:
         self._next_write_s = 0.0
         self._table = ReproTable(Path(repo.tmp_dir) / "durations.json")
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload([PRELOADED])
+        self._context.set_forkserver_preload(["pipeline.cli.item_server", *LIBRARIES])
 
     def run(self) -> None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from dvc.utils.serialize import dump_yaml, load_yaml
 
-from pipeline.cli import workspace
+from pipeline.cli import check, workspace
 from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, WorkspaceError
 from pipeline.core import params
 from pipeline.core.files import atomic_write
@@ -27,7 +27,7 @@ CODE = ("pipeline", "dvc.yaml")
 @click.option("--force", is_flag=True, help="Replace an existing record of this name; its README.md stays.")
 def main(name: str, force: bool) -> None:
     """Copy the results of `dvc repro` to experiments/NAME, for git: parameters, predictions and metrics."""
-    workspace.check()
+    check.validate()
     if workspace.dvc("status", "--quiet"):
         raise WorkspaceError(
             "the results are not those of the current params.yaml, code and data; run `emocycle repro` first "

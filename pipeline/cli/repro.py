@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import workspace
+from pipeline.cli import check, workspace
 from pipeline.cli.workspace import COMMIT, EXPERIMENTS, PARAMS, RAW, WorkspaceError
 from pipeline.core import params
 from pipeline.core.files import atomic_write
@@ -53,7 +53,7 @@ def main(
     chosen = _recorded_params(record, force) if record else PARAMS
     tables = params.read(chosen).get("tables") or ()
     folders = dict(_parse_link(link, tables) for link in links)
-    workspace.check(chosen, folders)
+    check.validate(chosen, folders)
     if record:
         with atomic_write(PARAMS) as temporary:
             shutil.copyfile(chosen, temporary)
@@ -85,10 +85,12 @@ def _recorded_params(record: Path, force: bool) -> Path:
         WorkspaceError: the file is missing or has another schema, or edits would be lost
     """
     recorded = record / PARAMS
+    if record.is_file():
+        raise WorkspaceError(f"--from {record}: is a file; expected its folder, {record.parent}")
     if not recorded.is_file():
         records = [path.parent.as_posix() for path in EXPERIMENTS.glob(f"*/{PARAMS}")]
         raise WorkspaceError(f"{recorded}: not found{params.nearest(record.as_posix(), records)}")
-    if errors := workspace.schema_errors(recorded):
+    if errors := check.schema_errors(recorded):
         more = f", and {len(errors) - 1} more errors" if len(errors) > 1 else ""
         raise WorkspaceError(f"{errors[0]}{more}: the record is of another version, {_version(record)}")
     if PARAMS.exists() and not force and PARAMS.read_bytes() not in (recorded.read_bytes(), *_saved_params()):

@@ -8,7 +8,7 @@ import click
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline.cli import workspace
+from pipeline.cli import check, workspace
 from pipeline.cli.workspace import PARAMS, WorkspaceError
 from pipeline.core.files import atomic_write
 from pipeline.evaluation import score_table
@@ -54,7 +54,7 @@ def _scores(key: str, texts: Sequence[str]) -> pd.DataFrame:
             trial = Path(folder) / PARAMS
             trial.write_bytes(before)
             workspace.change_params(trial, {key: value}, PARAMS)
-            if problems := workspace.problems(trial):
+            if problems := check.problems(trial):
                 raise WorkspaceError(f"{key}={text}: {'; '.join(problems)}".replace(str(trial), str(PARAMS)))
     tables = []
     try:

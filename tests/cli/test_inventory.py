@@ -208,7 +208,8 @@ def test_unknown_names(command: str, name: str) -> None:
 
 
 def test_the_demo_is_known_and_not_downloaded() -> None:
-    assert run("corpora", "demo").output.startswith("demo  emocycle demo")
+    shown = run("corpora", "demo").output
+    assert shown.startswith("demo  emocycle demo") and "Put a corpus" not in shown
     result = run("fetch", "demo")
     assert result.exit_code == 1
     assert "demo: is not downloaded; `emocycle repro` synthesises it" in result.output

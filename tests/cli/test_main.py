@@ -85,7 +85,7 @@ def test_help_imports_no_stage() -> None:
 
 
 def test_each_stage_is_found() -> None:
-    assert "--scenario" in run("split", "--help").output
+    assert "--manifest" in run("split", "--help").output
 
 
 def test_the_repository_is_in_order() -> None:
@@ -445,6 +445,8 @@ def test_a_missing_record(called: list[tuple[str, ...]]) -> None:
     shutil.copy("params.yaml", "experiments/ravdess-first")
     result = run("repro", "--from", "experiments/ravdes-first")
     assert "params.yaml: not found; did you mean 'experiments/ravdess-first'?" in result.output
+    result = run("repro", "--from", "experiments/ravdess-first/params.yaml")
+    assert "params.yaml: is a file; expected its folder, experiments/ravdess-first" in result.output
     assert called == []
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,6 @@ FILES = {
     "params.yaml": "size: 1",
     "source.txt": "one",
     "work.py": WORK,
-    "preloaded.py": "from pipeline.core import workers\nworkers.end_with_parent()",  # no libraries that take seconds
 }
 ITEMS = ["first", "half@a", "half@b", "half@c", "length", "last"]
 
@@ -70,7 +70,7 @@ ITEMS = ["first", "half@a", "half@b", "half@c", "length", "last"]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project of DVC, which is the current directory."""
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    monkeypatch.setattr(parallel, "PRELOADED", "preloaded")
+    monkeypatch.setattr(parallel, "LIBRARIES", ())  # they take seconds
     return new(tmp_path / "project", monkeypatch)
 
 
@@ -194,7 +194,7 @@ def test_an_end_in_the_middle(project: Path, reference: Path, number: int) -> No
     """All processes end, and the next run goes on to the same bytes."""
     action = Path("b")
     action.touch()
-    script = "from pipeline.cli import parallel, repro; parallel.PRELOADED = 'preloaded'; repro.end_by_exception(); "
+    script = "from pipeline.cli import parallel, repro; parallel.LIBRARIES = (); repro.end_by_exception(); "
     command = [sys.executable, "-c", script + "parallel.repro([], 2, False)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
@@ -210,6 +210,11 @@ def test_an_end_in_the_middle(project: Path, reference: Path, number: int) -> No
     action.unlink()
     assert ran(repro) == ["half@b", "last"]
     assert found(project) == found(reference)
+
+
+@pytest.mark.parametrize("library", parallel.LIBRARIES)
+def test_libraries_are_there(library: str) -> None:
+    assert find_spec(library)
 
 
 @pytest.mark.usefixtures("project")
