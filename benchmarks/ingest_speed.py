@@ -3,7 +3,6 @@
 python benchmarks/ingest_speed.py ravdess FOLDER
 
 The bare work uses the same number of processes and alternates with the command, so that other load slows both.
-`again` is a second run, which finds every file in the cache.
 """
 
 import hashlib
@@ -45,17 +44,16 @@ def seconds(work: Callable[[], object]) -> float:
 def main(corpus: str, folder: Path) -> None:
     """Compare the command with the bare work, in one run."""
     files = [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
-    taken: dict[str, list[float]] = {"bare": [], "ingest": [], "again": []}
+    taken: dict[str, list[float]] = {"bare": [], "ingest": []}
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory() as temporary:
             place = Path(temporary)
             (place / "params.yaml").write_text(PARAMS)
-            names = {"params": "params.yaml", "out": "o.parquet", "quarantine": "q.parquet", "cache": "c.sqlite"}
+            names = {"params": "params.yaml", "out": "o.parquet", "quarantine": "q.parquet"}
             arguments = [f"--{option}={place / name}" for option, name in names.items()]
             command = partial(ingest.main, [*arguments, f"--corpus={corpus}", f"--raw={folder}"], standalone_mode=False)
             taken["bare"].append(seconds(lambda: list(in_parallel(bare, files, "bare"))))
             taken["ingest"].append(seconds(command))
-            taken["again"].append(seconds(command))
     best = {name: min(found) for name, found in taken.items()}
     click.echo(f"{len(files):,} files, {cores()} processes, the best of {ROUNDS} rounds")
     for name, found in best.items():

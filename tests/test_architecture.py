@@ -28,7 +28,6 @@ PLUMBING = {
     "pipeline.core.shards": "reads and writes arrays; likewise",
     "pipeline.core.workers": "spreads work over processes; results do not depend on it",
     "pipeline.conversion.pairs": "takes `a-b` apart",
-    "pipeline.corpora.cache": "keeps what decoding found; results do not depend on it",
     "pipeline.corpora.corpus": "the form of a corpus's facts; the facts are in the corpus's own module",
 }
 # Of single stages: modules that they import but whose code does not change what they write.

@@ -187,6 +187,18 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     return table.select(schema.names).cast(pa.schema(plain)).to_pandas()
 
 
+def metadata(path: Path) -> dict[str, str]:
+    """Metadata of a table: schema version, labels, params hash, and additions of the stage.
+
+    Raises:
+        ManifestError: the file is missing
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
+    kept = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in kept.items()}
+
+
 def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFrame:
     """Rows of `clips` in a partition (train, valid, test).
 
@@ -209,15 +221,3 @@ def _known(time: float | None) -> float | None:
 
 def _seconds(time: float) -> str:
     return f"{time:.6f}".rstrip("0").rstrip(".")
-
-
-def metadata(path: Path) -> dict[str, str]:
-    """Metadata of a table: schema version, labels, params hash, and additions of the stage.
-
-    Raises:
-        ManifestError: the file is missing
-    """
-    if not path.is_file():
-        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
-    kept = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in kept.items()}

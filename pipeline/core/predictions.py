@@ -4,13 +4,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.files import atomic_write
+from pipeline.core import manifest
+from pipeline.core.manifest import ManifestError
 
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
@@ -32,10 +32,6 @@ _COLUMNS = [
 ]
 
 
-class PredictionsError(click.ClickException):
-    """A table of predictions is missing or has another schema."""
-
-
 def schema(labels: Sequence[str]) -> pa.Schema:
     """Columns of the table for a classifier of the emotions `labels`."""
     classes = [pa.field(PREFIX + label, pa.float32(), nullable=False) for label in labels]
@@ -53,50 +49,37 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_hash: s
         metadata: further metadata of the table
 
     Raises:
-        PredictionsError: a column is missing or unknown, a value is missing, a probability is not in 0 … 1, a
-            partition is unknown, or a classifier predicts a clip twice with one seed
+        ManifestError: a column is missing or unknown, a value is missing, a probability is not in 0 … 1, a partition is
+            unknown, or a classifier predicts a clip twice with one seed
     """
     columns = schema(labels)
-    wrong = sorted(set(frame.columns) ^ set(columns.names))
-    if wrong or not labels:
-        raise PredictionsError(f"{path}: columns lacking or unknown: {', '.join(wrong) or PREFIX + '*'}")
-    frame = frame[columns.names]
-    lacking = [name for name in columns.names if frame[name].isna().any()]
-    if lacking:
-        raise PredictionsError(f"{path}: rows lack {', '.join(lacking)}")
+    if wrong := sorted(set(frame.columns) ^ set(columns.names)):
+        raise ManifestError(f"{path}: columns lacking or unknown: {', '.join(wrong)}")
     probabilities = frame[[PREFIX + label for label in labels]].to_numpy(np.float32)
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
-        raise PredictionsError(f"{path}: probabilities outside 0 … 1")
+        raise ManifestError(f"{path}: probabilities outside 0 … 1")
     strange = sorted(set(frame["partition"]) - set(PARTITIONS))
     if strange:
-        raise PredictionsError(f"{path}: partition {strange[0]!r}, expected one of {', '.join(PARTITIONS)}")
+        raise ManifestError(f"{path}: partition {strange[0]!r}, expected one of {', '.join(PARTITIONS)}")
     twice = frame.duplicated(["id", "partition", "classifier", "seed"])
     if twice.any():
-        raise PredictionsError(f"{path}: clip '{frame.loc[twice, 'id'].iloc[0]}' is there twice")
-    words = {"schema_version": SCHEMA_VERSION, "params": params_hash, "labels": json.dumps(list(labels)), **metadata}
-    table = pa.Table.from_pandas(frame, schema=columns, preserve_index=False)
-    with atomic_write(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(words), temporary, compression="zstd")
+        raise ManifestError(f"{path}: clip '{frame.loc[twice, 'id'].iloc[0]}' is there twice")
+    own = {"schema_version": SCHEMA_VERSION, "labels": json.dumps(list(labels))}
+    manifest.write(frame, path, columns, params_hash, **own, **metadata)
 
 
 def read(path: Path) -> pd.DataFrame:
     """Rows of a table of predictions, with dictionary columns as strings and classes in the order of writing.
 
     Raises:
-        PredictionsError: the file is missing or lacks columns
+        ManifestError: the file is missing or lacks columns
     """
-    if not path.is_file():
-        raise PredictionsError(f"{path}: not found; `dvc repro` makes it")
-    table = pq.read_table(path)
-    found = [name.removeprefix(PREFIX) for name in table.column_names if name.startswith(PREFIX)]
-    lacking = [field.name for field in _COLUMNS if field.name not in table.column_names]
-    if lacking or not found:
-        raise PredictionsError(f"{path}: lacks the columns {', '.join(lacking) or PREFIX + '*'}")
-    plain = [
-        pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
-        for field in schema(found)
-    ]
-    return table.select([field.name for field in plain]).cast(pa.schema(plain)).to_pandas()
+    names = pq.read_schema(path).names if path.is_file() else []
+    labels = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+    rows = manifest.read(path, schema(labels))
+    if not labels:
+        raise ManifestError(f"{path}: lacks the columns {PREFIX}*")
+    return rows
 
 
 def predicted(frame: pd.DataFrame) -> np.ndarray:

@@ -1,24 +1,21 @@
 """Ingestion: find audio files, decode and check them, and remove duplicates."""
 
-import hashlib
 import math
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Annotated, Any
+from typing import Annotated
 
 import click
-import soundfile
 from pydantic import Field, PositiveFloat
 
-from pipeline.audio import containers, decoding
+from pipeline.audio import decoding
 from pipeline.core.manifest import Segment
 from pipeline.core.params import section
 from pipeline.core.workers import in_parallel
-from pipeline.corpora.cache import Cache
 
 Clip = dict[str, object]  # a row of a table of clips, by column
 
@@ -40,16 +37,6 @@ class Sound:
     duration: float  # [s]
     sha256: str  # of the decoded samples
     peak: float  # of full scale
-
-
-@dataclass(frozen=True)
-class Examined:
-    """Result of decoding a clip; errors are results too, because they are common."""
-
-    segment: Segment
-    key: str | None  # hash of the file and times of the segment; None if the result is not cached
-    found: Sound | decoding.AudioError
-    is_new: bool  # decoded, not from the cache
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -82,59 +69,16 @@ def is_audio(path: PurePath) -> bool:
     return path.suffix.lower() in decoding.SUFFIXES
 
 
-def decoder() -> str:
-    """Version of the decoder: libraries and code."""
-    texts = [Path(str(module.__file__)).read_bytes() for module in (decoding, containers)]
-    code = hashlib.sha256(b"".join(texts)).hexdigest()[:16]
-    kept = " ".join(field.name for field in fields(Sound))
-    return f"soundfile {soundfile.__version__}, {soundfile.__libsndfile_version__}, our code {code}: {kept}"
-
-
-def examined(segments: Iterable[Segment], cache: Cache, longest_s: float, label: str) -> Iterator[Examined]:
-    """Results of decoding each clip, file by file; cached results are reused.
+def decoded(segments: Iterable[Segment], longest_s: float, label: str) -> Iterator[Sound | decoding.AudioError]:
+    """Result of decoding each clip, in order; errors are results too, because they are common.
 
     Args:
         segments: audio files, or parts of them
-        cache: receives new results, also after an interrupt
         longest_s: longer audio is rejected as too long, without decoding [s]
         label: of the progress bar
     """
-    of_files: dict[Path, list[Segment]] = defaultdict(list)
-    for segment in segments:
-        of_files[segment.path].append(segment)
-    fresh: dict[str, dict[str, Any]] = {}
-    try:
-        examine = partial(_examine, cache=cache, longest_s=longest_s)
-        for of_file in in_parallel(examine, list(of_files.values()), label, name=lambda of_file: of_file[0].path):
-            for each in of_file:
-                if each.is_new and each.key:
-                    fresh[each.key] = _plain(each.found)
-                yield each
-    finally:
-        cache.keep(fresh)
-
-
-def _examine(segments: Sequence[Segment], cache: Cache, longest_s: float) -> list[Examined]:
-    """Results of the segments of one file; the file is hashed once, in blocks."""
-    try:
-        with segments[0].path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        unreadable = decoding.AudioError("unreadable", str(error.strerror))
-        return [Examined(segment, None, unreadable, is_new=True) for segment in segments]
-    return [
-        _examine_segment(segment, sha256 if segment.is_whole else f"{sha256} {segment.times}", cache, longest_s)
-        for segment in segments
-    ]
-
-
-def _examine_segment(segment: Segment, key: str, cache: Cache, longest_s: float) -> Examined:
-    known = cache.get(key)
-    found = _found(segment, longest_s) if known is None else _from_plain(known)
-    if isinstance(found, Sound) and found.duration > longest_s:
-        found = decoding.too_long(found.duration, longest_s)
-    is_lasting = not isinstance(found, decoding.AudioError) or found.reason != decoding.TOO_LONG
-    return Examined(segment, key if is_lasting else None, found, is_new=known is None)
+    found = partial(_found, longest_s=longest_s)
+    return in_parallel(found, list(segments), label, name=lambda segment: segment.path)
 
 
 def _found(segment: Segment, longest_s: float) -> Sound | decoding.AudioError:
@@ -155,16 +99,6 @@ def accept(found: Sound | decoding.AudioError, params: IngestParams) -> Sound | 
     if found.peak < params.silence_peak:
         return decoding.AudioError("silent", f"peaks at {found.peak:.1g}, expected {params.silence_peak:.1g}")
     return found
-
-
-def _plain(found: Sound | decoding.AudioError) -> dict[str, object]:
-    if isinstance(found, decoding.AudioError):
-        return {"reason": found.reason, "detail": found.detail}
-    return {**vars(found)}
-
-
-def _from_plain(values: dict[str, Any]) -> Sound | decoding.AudioError:
-    return decoding.AudioError(**values) if "reason" in values else Sound(**values)
 
 
 def is_hidden(path: PurePath) -> bool:

@@ -36,7 +36,7 @@ def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm:
 
     Raises:
         RunsError: none of the tables has a test clip
-        PredictionsError: a table is missing
+        ManifestError: a table is missing
     """
     rows = []
     for folder in folders:
@@ -126,7 +126,7 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
 
     Raises:
         RunsError: they do not; the message names the folders and the difference
-        PredictionsError: a table is missing
+        ManifestError: a table is missing
     """
     for first, second in combinations(folders, 2):
         pair, ours, theirs = f"{first} and {second}", _params(first), _params(second)

@@ -58,27 +58,18 @@ def main(
         raise click.ClickException(f"{params_path}: 'scenarios' or 'folds' is empty")
     partitions = {name: manifest.read(splits / f"{name}.parquet", manifest.PARTITIONED) for name in names}
     clips = manifest.read(clips_path, manifest.CLIPS)
-    corpora = sorted(clips["corpus"].unique())
     of_vocoder, of_classifiers, recordings = (
-        Shards(folder / corpus for corpus in corpora)
+        Shards(folder / corpus for corpus in sorted(clips["corpus"].unique()))
         for folder in (vocoder_features, classifier_features, recording_features)
     )
     clips = _measured(clips, recordings, of_vocoder)
-    tables = _tables(clips, analysis.partitions(clips, partitions))
     warnings = analysis.warnings(clips, partitions, chosen, prepared.sampling_rate / 2)
     with atomic_write(plots) as folder:
-        (folder / "spectrograms").mkdir(parents=True)
-        for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
-        for corpus, shown in analysis.examples(clips).groupby("corpus"):
-            figure = _spectrograms(shown, of_classifiers, acoustics, prepared.sampling_rate)
-            figure.savefig(folder / "spectrograms" / f"{corpus}.png", dpi=80, metadata={"Software": None})
+        _write_tables(folder, clips, analysis.partitions(clips, partitions))
+        _write_spectrograms(folder / "spectrograms", clips, of_classifiers, acoustics, prepared.sampling_rate)
     write_json(metrics, {"corpora": analysis.in_numbers(clips), "warnings": {"count": len(warnings), **warnings}})
-
-    for sentence in warnings.values():
-        click.echo(f"warning: {sentence}")
-    size = f"{len(clips):,} clips, {clips['duration_s'].sum() / 3600:.2f} hours, {clips['speaker'].nunique()} speakers"
-    click.echo(f"{', '.join(corpora)}: {size}; {len(warnings)} warning{'s' * (len(warnings) != 1)}")
+    for line in [*(f"warning: {sentence}" for sentence in warnings.values()), _size(clips, len(warnings))]:
+        click.echo(line)
 
 
 def _measured(clips: pd.DataFrame, recordings: Shards, of_vocoder: Shards) -> pd.DataFrame:
@@ -91,9 +82,9 @@ def _measured(clips: pd.DataFrame, recordings: Shards, of_vocoder: Shards) -> pd
     return clips.assign(duration_s=clips["duration"].astype(float)).join(pd.DataFrame(found, clips.index))
 
 
-def _tables(clips: pd.DataFrame, parts: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Tables by name, from the clips, and from the clips of each split with their partitions."""
-    return {
+def _write_tables(folder: Path, clips: pd.DataFrame, parts: pd.DataFrame) -> None:
+    """Write CSV tables of the clips, and of the clips of each split with their partitions."""
+    tables = {
         "counts": analysis.counts(clips, ["corpus"]),
         "quartiles": analysis.quartiles(clips, ["corpus"]),
         "intensities": analysis.intensities(clips),
@@ -102,6 +93,25 @@ def _tables(clips: pd.DataFrame, parts: pd.DataFrame) -> dict[str, pd.DataFrame]
         "partition_counts": analysis.counts(parts, ["split", "partition"], ("corpus", "emotion", "gender")),
         "partition_quartiles": analysis.quartiles(parts, ["split", "partition"], ()),
     }
+    folder.mkdir()
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _write_spectrograms(
+    folder: Path, clips: pd.DataFrame, stored: Shards, acoustics: AcousticsParams, sampling_rate: int
+) -> None:
+    """Write an image for each corpus, with a clip of each emotion."""
+    folder.mkdir()
+    for corpus, shown in analysis.examples(clips).groupby("corpus"):
+        figure = _spectrograms(shown, stored, acoustics, sampling_rate)
+        figure.savefig(folder / f"{corpus}.png", dpi=80, metadata={"Software": None})
+
+
+def _size(clips: pd.DataFrame, warnings: int) -> str:
+    hours = clips["duration_s"].sum() / 3600
+    size = f"{len(clips):,} clips, {hours:.2f} hours, {clips['speaker'].nunique()} speakers"
+    return f"{', '.join(sorted(clips['corpus'].unique()))}: {size}; {warnings} warning{'s' * (warnings != 1)}"
 
 
 def _spectrograms(shown: pd.DataFrame, stored: Shards, acoustics: AcousticsParams, sampling_rate: int) -> Figure:

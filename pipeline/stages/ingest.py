@@ -11,9 +11,8 @@ from pipeline.audio.decoding import LOSSY, AudioError
 from pipeline.core import manifest, params
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, Segment
 from pipeline.corpora import CORPORA, expected, ingestion, table
-from pipeline.corpora.cache import Cache
 from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
-from pipeline.corpora.ingestion import Clip, Examined, IngestParams, Sound
+from pipeline.corpora.ingestion import Clip, IngestParams, Sound
 from pipeline.corpora.table import Listed, TableParams, Tables
 
 MOST_WORDS = 12  # of a table, in a message
@@ -25,23 +24,14 @@ PATH = click.Path(path_type=Path)
 @click.option("--params", "params_path", type=PATH, default="params.yaml")
 @click.option("--corpus", "name", required=True, help="Key of pipeline.corpora.CORPORA, or of `tables` in params.yaml.")
 @click.option("--raw", type=PATH, required=True, help="Folder of the audio files.")
-@click.option(
-    "--cache",
-    "cache_path",
-    type=PATH,
-    default=".cache/decoded.sqlite",
-    help="SQLite file with the results of earlier decoding.",
-)
 @click.option("--out", type=PATH, required=True, help="Parquet table of the clips to write.")
 @click.option("--quarantine", type=PATH, required=True, help="Parquet table of unusable clips to write.")
-def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, quarantine: Path) -> None:
+def main(params_path: Path, name: str, raw: Path, out: Path, quarantine: Path) -> None:
     """Read one corpus: a row for each clip, and a row with the reason for each unusable file or segment."""
     chosen = params.load(params_path, "ingest", IngestParams)
     tables = params.load(params_path, "tables", Tables)
     found = _found(raw, name, tables)
-    cache = Cache(cache_path, ingestion.decoder())
-    examined = {each.segment: each for each in ingestion.examined(found.labelled, cache, chosen.max_duration_s, name)}
-    clips, left_out = _accepted(found, examined, chosen, name)
+    clips, left_out = _accepted(found, chosen, name)
     counts = _counts(len(clips), left_out, found.ignored, "no row" if name in tables else "other kinds")
     notes = [*found.unknown_words, *_overlaps(clips), *found.unused_columns]
     if not clips:
@@ -51,9 +41,6 @@ def main(params_path: Path, name: str, raw: Path, cache_path: Path, out: Path, q
     by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
     manifest.write(by_path, quarantine, manifest.QUARANTINE, params_hash)
     manifest.write(sorted(clips, key=lambda clip: str(clip["id"])), out, manifest.CLIPS, params_hash)
-    decoded = sum(each.is_new for each in examined.values())
-    if decoded < len(found.labelled):
-        notes = [f"decoded {decoded:,} clips; what is in the others was known ({cache_path})", *notes]
     for line in [counts, *notes]:
         click.echo(f"{name}: {line}")
 
@@ -80,14 +67,13 @@ def _found(raw: Path, name: str, tables: Tables) -> _Found:
     return _of_table(folder, tables[name]) if name in tables else _of_names(folder, CORPORA[name])
 
 
-def _accepted(
-    found: _Found, examined: Mapping[Segment, Examined], chosen: IngestParams, name: str
-) -> tuple[list[Clip], list[Clip]]:
+def _accepted(found: _Found, chosen: IngestParams, name: str) -> tuple[list[Clip], list[Clip]]:
     """Rows of the usable clips, each recording once, and rows of the quarantine."""
     clips: list[Clip] = []
     left_out = list(found.left_out)
-    for segment, labels in found.labelled.items():
-        sound = ingestion.accept(examined[segment].found, chosen)
+    decoded = ingestion.decoded(found.labelled, chosen.max_duration_s, name)
+    for (segment, labels), result in zip(found.labelled.items(), decoded, strict=True):
+        sound = ingestion.accept(result, chosen)
         if isinstance(sound, AudioError):
             left_out.append(ingestion.rejection(segment, sound.reason, sound))
         else:

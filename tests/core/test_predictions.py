@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.core import predictions
-from pipeline.core.predictions import PredictionsError
+from pipeline.core.manifest import ManifestError
 
 LABELS = ["angry", "neutral", "sad"]
 
@@ -64,8 +64,9 @@ def test_predicted_is_the_most_probable_and_the_first_of_equals(frame):
     [
         (lambda rows: rows.drop(columns="p_sad"), "lacking or unknown: p_sad"),
         (lambda rows: rows.assign(p_calm=0.0), "lacking or unknown: p_calm"),
-        (lambda rows: rows.assign(p_sad=np.nan), "rows lack p_sad"),
+        (lambda rows: rows.assign(p_sad=np.nan), "outside 0 … 1"),
         (lambda rows: rows.assign(p_sad=np.inf), "outside 0 … 1"),
+        (lambda rows: rows.assign(label=["sad", None, "sad", "sad"]), "1 of 4 rows lack 'label'"),
         (lambda rows: rows.assign(p_sad=-3.5), "outside 0 … 1"),
         (lambda rows: rows.assign(partition="train"), "partition 'train', expected one of valid, test"),
         (lambda rows: pd.concat([rows, rows.tail(1)]), "'b_2' is there twice"),
@@ -73,13 +74,13 @@ def test_predicted_is_the_most_probable_and_the_first_of_equals(frame):
 )
 def test_a_bad_table_is_not_written(frame, tmp_path, change, message):
     path = tmp_path / "none.parquet"
-    with pytest.raises(PredictionsError, match=message):
+    with pytest.raises(ManifestError, match=message):
         predictions.write(change(frame), path, LABELS, "abc")
     assert not path.exists()
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(PredictionsError, match="cyclegan.parquet: not found"):
+    with pytest.raises(ManifestError, match="cyclegan.parquet: not found"):
         predictions.read(tmp_path / "cyclegan.parquet")
 
 
@@ -87,5 +88,5 @@ def test_a_missing_file_is_named(tmp_path):
 def test_lacking_columns_are_named(frame, tmp_path, lost, message):
     path = tmp_path / "none.parquet"
     frame.drop(columns=lost).to_parquet(path)
-    with pytest.raises(PredictionsError, match=f"lacks the columns {message}"):
+    with pytest.raises(ManifestError, match=f"lacks the columns {message}"):
         predictions.read(path)

@@ -228,13 +228,9 @@ def test_scorers_fitted_on_test_clips(augment: Callable[..., Result], monkeypatc
 CLIP = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
 
 
-def tampered(column: str, value: object) -> Callable[[], None]:
-    return lambda: rewrite(GENERATED, manifest.SYNTHETIC, with_value(column, value, f"id == '{CLIP}'"))
-
-
-def copy_of_a_test_clip() -> None:
-    sha256 = manifest.read(CLIPS, manifest.CLIPS).set_index("id").at["demo/f01_s1_angry_medium", "sha256"]
-    tampered("sha256", sha256)()
+def source_that_tests() -> None:
+    change = with_value("source_id", "demo/f01_s1_neutral_medium", f"id == '{CLIP}'")
+    rewrite(GENERATED, manifest.SYNTHETIC, change)
 
 
 def clips_of_another_split() -> None:
@@ -269,14 +265,7 @@ def shared_recording() -> None:
 @pytest.mark.parametrize(
     ("arm", "plant", "messages"),
     [
-        *(
-            ("cyclegan", tampered("source_id", f"demo/{who}_s1_neutral_medium"), (f"source outside train: {CLIP}",))
-            for who in ("f01", "f02", "m09")  # in test, in valid, unknown
-        ),
-        ("cyclegan", tampered("speaker", "demo_m01"), ("source outside train", CLIP)),
-        ("cyclegan", tampered("speaker", "demo_f01"), ("speaker in two partitions", CLIP)),
-        ("cyclegan", tampered("generator_sha256", None), (f"{GENERATOR_RULE}: {CLIP}",)),
-        ("cyclegan", copy_of_a_test_clip, (f"clip in two partitions: demo/f01_s1_angry_medium, {CLIP}",)),
+        ("cyclegan", source_that_tests, (f"source outside train: {CLIP}",)),
         (
             "cyclegan",
             clips_of_another_split,
@@ -357,10 +346,7 @@ def test_missing_clips(augment: Callable[..., Result]) -> None:
     ("changes", "message"),
     [
         ({"augment.mix": {"ratio": 1, "wieght": 0.3}}, "'augment.mix.wieght' is not known; did you mean 'weight'?"),
-        ({"augment.mix.ratio": 0}, "'augment.mix.ratio' is 0"),
-        ({"augment.gate.keep": "good"}, "'augment.gate.keep' is 'good'"),
         ({"augment.gate.quantile": 0.5}, "'augment.gate.quantile' is 0.5"),
-        ({"seed": "one"}, "'seed' is 'one'"),
     ],
 )
 def test_wrong_params(
@@ -424,24 +410,12 @@ def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., R
         assert extra["emotion"].value_counts().to_dict() == {"angry": 6, "neutral": 6, "sad": 6}
         weights = extra.groupby("emotion")["weight"].sum()
         assert weights.to_dict() == pytest.approx(dict.fromkeys(weights.index, 0.3 * 6))
-    augment("cyclegan")
-    assert CYCLEGAN.read_bytes() == together  # so that an arm more does not train the others' classifiers again
-
-
-def test_shuffled_labels_are_the_same_clips_under_other_emotions(augment: Callable[..., Result]) -> None:
-    augment("cyclegan", "shuffled_labels")
     (_, extra), (_, permuted) = training_set("cyclegan"), training_set("shuffled_labels")
     extra, permuted = extra.set_index("id"), permuted.set_index("id").loc[list(extra["id"])]
     assert 0 < (permuted["emotion"] == extra["emotion"]).sum() < len(extra)
     pd.testing.assert_series_equal(permuted["sha256"], extra["sha256"])
-
-
-def test_a_repeated_clip_is_its_source(augment: Callable[..., Result]) -> None:
-    augment("oversample")
-    real, extra = training_set("oversample")
-    source = real.set_index("id").loc[extra["source_id"]].reset_index()
-    for name in ("filepath", "sha256", "emotion", "speaker"):
-        pd.testing.assert_series_equal(extra[name].reset_index(drop=True), source[name])
+    augment("cyclegan")
+    assert CYCLEGAN.read_bytes() == together  # so that an arm more does not train the others' classifiers again
 
 
 def test_real_clips_through_the_vocoder(
@@ -482,11 +456,3 @@ def test_voices_of_other_clips_than_train(with_controls: None, augment: Callable
     table = Path("data/synthetic/full-1/speaker_conversion/all/clips.parquet")
     rewrite(table, manifest.SYNTHETIC, lambda rows: rows, train_clips_sha256="0" * 64)
     leaks(augment("speaker_conversion"), GENERATOR_RULE)
-
-
-@pytest.mark.parametrize("arm", ["classical", "vtlp"])
-def test_a_perturbed_clip_of_a_test_speaker(arm: str, with_controls: None, augment: Callable[..., Result]) -> None:
-    table = Path(f"data/synthetic/full-1/{arm}/all/clips.parquet")
-    rewrite(table, manifest.SYNTHETIC, with_value("source_id", "demo/f01_s1_sad_medium", "emotion == 'sad'"))
-    result = augment(arm)
-    assert result.exit_code == 1 and f"source outside train: full-1/{arm}/demo/" in result.output

@@ -1,14 +1,10 @@
 """The stage ingest on good files, and on the odd files of real folders."""
 
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import make_dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +12,8 @@ import pytest
 import soundfile
 from click.testing import CliRunner, Result
 
-from pipeline.audio import containers, decoding
+from pipeline.audio import decoding
 from pipeline.core import manifest, workers
-from pipeline.core.manifest import Segment
-from pipeline.corpora import ingestion
-from pipeline.corpora.cache import Cache
 from pipeline.stages.ingest import main
 
 PARAMS = "ingest:\n  min_duration_s: 0.1\n  max_duration_s: 45\n  silence_peak: 1e-4\ntables: {}\n"
@@ -235,52 +228,8 @@ def test_same_bytes_with_more_processes(ravdess_tree: Callable[..., Path], monke
     assert manifest.read(OUT, manifest.CLIPS)["id"].is_monotonic_increasing
 
 
-def test_only_new_files_are_decoded(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    ravdess_tree(RAW, actors=(1, 2))
-    (RAW / "03-01-05-01-01-01-02.wav").write_text("not audio")
-    first = ingest()
-    assert "decoded" not in first.output
-    before = OUT.read_bytes(), QUARANTINE.read_bytes()
-    decoded: list[object] = []
-    decode = decoding.decoded
-    monkeypatch.setattr(decoding, "decoded", lambda file, *rest: decoded.append(file) or decode(file, *rest))
-    result = ingest()
-    assert "ravdess: decoded 0 clips; what is in the others was known" in result.output
-    assert not decoded
-    assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
-
-    ravdess_tree(RAW, actors=(3,))
-    shutil.move(RAW / "Actor_01", RAW / "moved")  # the key is the hash of the bytes
-    clips, rejected = tables(ingest())
-    assert len(decoded) == 2
-    assert len(clips) == 6
-    assert rejected == {"03-01-05-01-01-01-02.wav": "unreadable"}
-    shutil.rmtree(".cache")
-    fresh, _ = tables(ingest())
-    pd.testing.assert_frame_equal(clips, fresh)
-
-
-def test_cache_after_a_change(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A change of thresholds, of bytes with the same name, size and date, or of the decoder."""
-    ravdess_tree(RAW, actors=(1,))
-    before, _ = tables(ingest())
-    path = RAW / "Actor_01/03-01-05-01-01-01-01.wav"
-    stat, data = path.stat(), path.read_bytes()
-    path.write_bytes(data[:1000] + bytes(2) + data[1002:])
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    clips, _ = tables(ingest())
-    assert (clips["sha256"] != before["sha256"]).tolist() == [False, True]
-    Path("params.yaml").write_text(PARAMS.replace("min_duration_s: 0.1", "min_duration_s: 0.5"))
-    result = ingest()
-    assert result.exit_code == 1
-    assert "too short 2" in result.output
-    Path("params.yaml").write_text(PARAMS)
-    monkeypatch.setattr(ingestion, "decoder", lambda: "another")
-    assert "was known" not in ingest().output
-
-
 def test_too_long_clips_are_not_decoded(ravdess_tree: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """In any format; a cached result does not depend on the limit."""
+    """In any format."""
     ravdess_tree(RAW, actors=(1,))
     long = np.tile(noise(1), 8)  # 4 s
     for number, (suffix, kind) in enumerate(
@@ -304,46 +253,6 @@ def test_too_long_clips_are_not_decoded(ravdess_tree: Callable[..., Path], monke
     assert read and max(read) < 3.9 * RATE
     details = manifest.read(QUARANTINE, manifest.QUARANTINE)["detail"]
     assert details.str.fullmatch(r"lasts 4\.[01] s, expected 3\.9 s or less").all()
-
-    Path("params.yaml").write_text(PARAMS)
-    clips, rejected = tables(ingest())
-    assert (len(clips), rejected) == (6, {})
-    Path("params.yaml").write_text(PARAMS.replace("45", "3.9"))
-    result = ingest()  # their lengths are in the cache now
-    assert "too long 4" in result.output
-    assert "decoded 0 clips" in result.output
-
-
-def test_cache_after_an_interrupt(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache.sqlite", "1")
-    clips = [Segment(path) for path in ingestion.files_below(ravdess_tree(RAW, actors=(1, 2)))]
-    decoding = ingestion.examined(clips, cache, 45, "test")
-    assert next(decoding).is_new
-    decoding.close()  # like an exception or Ctrl-C
-    again = list(ingestion.examined(clips, cache, 45, "test"))
-    assert [each.is_new for each in again] == [False, True, True, True]
-
-
-def other_file(module: ModuleType) -> str:
-    path = Path("changed.py")
-    path.write_text(Path(str(module.__file__)).read_text() + "# changed")
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("place", "name", "value"),
-    [
-        (soundfile, "__version__", "another"),
-        (soundfile, "__libsndfile_version__", "another"),
-        (ingestion, "Sound", make_dataclass("Sound", [("sampling_rate", int), ("channels", int)])),
-        (decoding, "__file__", other_file),
-        (containers, "__file__", other_file),
-    ],
-)
-def test_version_of_the_decoder(monkeypatch: pytest.MonkeyPatch, place: ModuleType, name: str, value: Any) -> None:
-    before = ingestion.decoder()
-    monkeypatch.setattr(place, name, value(place) if value is other_file else value)
-    assert ingestion.decoder() != before
 
 
 TABLE = """filepath,emotion,speaker,gender,language,intensity
@@ -444,23 +353,6 @@ def test_segments_of_a_long_file() -> None:
     assert details[40.0] == "lasts 0.050 s, expected 0.100 s or more"
 
 
-def test_cached_segments_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("params.yaml").write_text(MINE)
-    path = talk(10)
-    table = path.parents[1] / "clips.csv"
-    table.write_text("filepath,emotion,start,end\ntalk.wav,wut,1,2\ntalk.wav,wut,3,4\ntalk.wav,wut,9,99\n")
-    ingest(path.parents[1], "mine")
-    before = OUT.read_bytes(), QUARANTINE.read_bytes()
-    read: list[tuple[object, ...]] = []
-    decode = decoding.read
-    monkeypatch.setattr(decoding, "read", lambda *segment: read.append(segment) or decode(*segment))
-    assert "mine: decoded 0 clips; what is in the others was known" in ingest(path.parents[1], "mine").output
-    assert (OUT.read_bytes(), QUARANTINE.read_bytes()) == before
-    table.write_text("filepath,emotion,start,end\ntalk.wav,wut,1,2\ntalk.wav,wut,3,4.5\n")
-    ingest(path.parents[1], "mine")
-    assert [segment[1:3] for segment in read] == [(3.0, 4.5)]
-
-
 MEASURED = """
 import resource, sys
 from pipeline.stages.ingest import main
@@ -479,7 +371,7 @@ def test_memory_does_not_grow_with_the_file() -> None:
         rows = "".join(f"talk.wav,wut,{start},{start + 1}\n" for start in np.linspace(0, seconds - 2, 20).round(3))
         (path.parents[1] / "clips.csv").write_text(f"filepath,emotion,start,end\n{rows}")
         arguments = ["--corpus", "mine", "--raw", "data/raw/mine", "--out", str(OUT), "--quarantine", str(QUARANTINE)]
-        command = [sys.executable, "-c", MEASURED, *arguments, "--cache", f"{seconds}.sqlite"]
+        command = [sys.executable, "-c", MEASURED, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "mine: kept 20 of 20 clips" in done.stdout
         peaks[seconds] = int(done.stdout.splitlines()[-1])
