@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from pydantic import PositiveInt
 
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
+from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
 from pipeline.core.params import section
@@ -15,7 +15,7 @@ from pipeline.generation.classical import ClassicalParams
 from pipeline.generation.perturbation import sources_of, synthetic_rows
 from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.generation.vtlp import VtlpParams
-from pipeline.vocoder import VocoderParams
+from pipeline.vocoder import VocoderParams, vocoder
 
 GENERATORS = ("classical", "copy_synthesis", "vtlp")  # each a module of pipeline/generation
 
@@ -58,7 +58,7 @@ def main(
     sources = sources_of(rows, train, seeds, features)
     rate = prepared.sampling_rate
     used, planned = {  # parameters that the clips depend on, and the generator
-        "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, prepared)),
+        "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, rate)),
         "copy_synthesis": ((vocoder_params,), partial(copy_synthesis.plan, sources, vocoder_params, rate, trained)),
         "vtlp": ((vtlp_params, vocoder_params), partial(vtlp.plan, sources, vtlp_params, vocoder_params, rate)),
     }[generator]
@@ -70,7 +70,7 @@ def main(
         out,
         rows,
         map(Synthesis, plan.contents, sources.segments),
-        Synthesiser(plan.synthesise, prepared, partial(classifier_features, params=acoustics)),
+        Synthesiser(plan.synthesise, prepared, acoustics, vocoder(vocoder_params, rate)),
         params.params_hash(
             chosen, prepared, vocoder_params, acoustics, seed, *([vtlp_params] if generator == "vtlp" else [])
         ),
