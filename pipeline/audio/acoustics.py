@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from pipeline.audio.mel_bands import mel_power
+from pipeline.audio.mel_bands import log_mel, mel_power
 from pipeline.core.params import section
 
 if TYPE_CHECKING:
     from torchaudio.transforms import MelSpectrogram
 
-F0_RANGE_HZ = (71.0, 600.0)
 CEPSTRA = 20
-FLOOR = 1e-8  # of power, before a logarithm
 F0_PERCENTILES = slice(-12, -7)  # among the functionals: 5, 25, 50, 75, 95 of log-F0
 
 
@@ -26,44 +24,49 @@ class AcousticsParams:
     window_ms: float  # [ms]
 
 
-def classifier_features(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> dict[str, np.ndarray]:
-    """Features of a prepared clip (samples,), as stored in a shard: `log_mel`, `functionals`."""
-    mel = log_mel(samples, sampling_rate, params)
-    return {"log_mel": mel, "functionals": functionals(samples, mel, sampling_rate, params.frame_ms)}
+def classifier_features(
+    samples: np.ndarray, sampling_rate: int, params: AcousticsParams, f0_hz: np.ndarray, f0_frame_ms: float
+) -> dict[str, np.ndarray]:
+    """Features of a prepared clip, as stored in a shard: `log_mel`, `functionals`.
+
+    Args:
+        samples: (samples,)
+        sampling_rate: [Hz]
+        params: of the spectrogram
+        f0_hz: of the vocoder's frames, (frames,), 0 where unvoiced [Hz]
+        f0_frame_ms: from one of these to the next [ms]
+    """
+    mel = log_mel(samples, sampling_rate, params.n_mels, params.frame_ms, params.window_ms)
+    nearest = np.rint(np.arange(len(mel)) * (params.frame_ms / f0_frame_ms)).astype(int)
+    return {
+        "log_mel": mel,
+        "functionals": functionals(mel, f0_hz[np.minimum(nearest, len(f0_hz) - 1)], params.frame_ms),
+    }
 
 
-def log_mel(samples: np.ndarray, sampling_rate: int, params: AcousticsParams) -> np.ndarray:
-    """Log-mel power spectrogram, (frames, n_mels) [natural log], of a prepared clip (samples,)."""
-    import torch
-
-    power = mel_transform(sampling_rate, params)(torch.from_numpy(np.asarray(samples, dtype=np.float32)))
-    spectrogram: np.ndarray = torch.log(power + FLOOR).T.contiguous().numpy()
-    return spectrogram
-
-
-def functionals(samples: np.ndarray, mel: np.ndarray, sampling_rate: int, frame_ms: float) -> np.ndarray:
+def functionals(mel: np.ndarray, f0_hz: np.ndarray, frame_ms: float) -> np.ndarray:
     """Statistics over time of low-level descriptors, in the manner of the openSMILE sets (Schuller et al. 2013).
 
     Descriptors: mel-cepstrum, energy, spectral shape and flux, with their differences, and log-F0 of the voiced frames.
     The variation of a descriptor or band depends less on the speaker than its mean.
 
     Args:
-        samples: prepared clip, (samples,)
-        mel: its log-mel spectrogram, (frames, n_mels)
-        sampling_rate: [Hz]
-        frame_ms: of the spectrogram [ms]
+        mel: log-mel spectrogram of a prepared clip, (frames, n_mels)
+        f0_hz: of the same frames, (frames,), 0 where unvoiced [Hz]
+        frame_ms: from one frame to the next [ms]
 
     Returns:
         (1, number of functionals), finite
     """
     descriptors = np.hstack([_cepstrum(mel), _shape(mel)])
     differences = np.diff(descriptors, axis=0, append=descriptors[-1:])
-    velocity = _slopes(descriptors)
-    log_f0, voiced = _log_f0(samples, sampling_rate, frame_ms)
+    velocity = slopes(descriptors, 5)
+    voiced = f0_hz > 0
+    log_f0 = np.log(f0_hz[voiced].astype(np.float64))
     row = [
         _statistics(descriptors),
         _statistics(differences),
-        *(track.std(axis=0) for track in (velocity, _slopes(velocity), _slopes(mel))),
+        *(track.std(axis=0) for track in (velocity, slopes(velocity, 5), slopes(mel, 5))),
         _melody(log_f0, voiced),
         _f0_statistics(log_f0),
         _rhythm(mel, voiced, frame_ms),
@@ -115,23 +118,14 @@ def _statistics(track: np.ndarray) -> np.ndarray:
     )
 
 
-def _slopes(track: np.ndarray) -> np.ndarray:
-    """Slope of each column over five frames by linear regression (delta features); (frames, columns)."""
-    from scipy.signal import savgol_filter
-
-    slopes: np.ndarray = savgol_filter(track, 5, polyorder=1, deriv=1, axis=0, mode="nearest")
-    return slopes
-
-
-def _log_f0(samples: np.ndarray, sampling_rate: int, frame_ms: float) -> tuple[np.ndarray, np.ndarray]:
-    """Log-F0 of the voiced frames, and a mask of these, by DIO and StoneMask (Morise et al. 2016)."""
-    import pyworld
-
-    wave = np.ascontiguousarray(samples, dtype=np.float64)
-    coarse, times = pyworld.dio(wave, sampling_rate, *F0_RANGE_HZ, frame_period=frame_ms)
-    f0_hz = pyworld.stonemask(wave, coarse, times, sampling_rate)
-    voiced = f0_hz > 0
-    return np.log(f0_hz[voiced]), voiced
+def slopes(track: np.ndarray, frames: int) -> np.ndarray:
+    """Slope of each column by linear regression over an odd number of frames (delta features); (frames, columns)."""
+    reach = frames // 2
+    padded = np.pad(track, ((reach, reach), (0, 0)), mode="edge")
+    steps = range(1, reach + 1)
+    moments = [step * (padded[reach + step :][: len(track)] - padded[reach - step :][: len(track)]) for step in steps]
+    slope: np.ndarray = sum(moments) / (2 * sum(step**2 for step in steps))
+    return slope
 
 
 def _melody(log_f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:

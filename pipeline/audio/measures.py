@@ -4,7 +4,8 @@ Silence has the lowest value of each measure of a recording. No such measure is 
 """
 
 import numpy as np
-from scipy.signal import welch
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import rfft
 
 from pipeline.audio.speech import is_speech
 
@@ -81,8 +82,12 @@ def bandwidth_hz(samples: np.ndarray, sampling_rate: int) -> float:
     if _frame_power(samples, sampling_rate).max() < QUANTISATION:
         return 0.0
     window = min(round(sampling_rate / RESOLUTION_HZ), len(samples))
-    frequencies, power = welch(np.asarray(samples, np.float64), sampling_rate, nperseg=window)
-    return float(frequencies[power >= power.max() / 10 ** (SPECTRUM_DB / 10)].max())
+    frames = sliding_window_view(np.asarray(samples, np.float32), window)[:: window - window // 2]
+    frames = (frames - frames.mean(axis=1, keepdims=True)) * np.hanning(window + 1)[:-1].astype(np.float32)
+    power = np.square(np.abs(rfft(frames))).mean(axis=0)
+    power[1 : (window + 1) // 2] *= 2  # frequencies that stand for a negative one, too
+    highest = np.flatnonzero(power >= power.max() / 10 ** (SPECTRUM_DB / 10)).max()
+    return float(highest * sampling_rate / window)
 
 
 def f0_summary(f0_hz: np.ndarray) -> dict[str, float]:

@@ -10,8 +10,10 @@ import soxr
 from pydantic import Field
 
 from pipeline.audio.decoding import AudioError, count_not_finite, read
+from pipeline.audio.speech import frame_power, is_speech
 from pipeline.core.params import section
 
+TRIM_HOP = 128  # samples; a frame of the search for silent ends is four hops
 PEAK = 0.99  # largest sample that is written, of full scale
 
 
@@ -35,13 +37,10 @@ def prepare(samples: np.ndarray, sampling_rate: int, params: AudioParams) -> np.
     Returns:
         (samples at `params.sampling_rate`,), float32; a silent clip stays silent
     """
-    from librosa.effects import trim
-
     if sampling_rate != params.sampling_rate:
         samples = soxr.resample(samples, sampling_rate, params.sampling_rate)
-    peak = float(np.abs(samples).max(initial=0.0))
-    full = samples / peak if peak else samples  # librosa treats 100 dB below full scale as silence
-    _, (start, stop) = trim(full, top_db=params.trim_db, frame_length=512, hop_length=128)
+    loud = np.flatnonzero(is_speech(frame_power(samples, TRIM_HOP), params.trim_db))
+    start, stop = loud[0] * TRIM_HOP, (loud[-1] + 1) * TRIM_HOP
     return level(samples[start:stop], params.level_db).astype(np.float32)
 
 

@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from pipeline.audio.speech import FRAME_HOPS, frame_power
+
 HOP_S = 0.008  # a frame is four hops, as in `recordings.prepare` at 16 kHz
-FRAME_HOPS = 4
 LOUD = 99  # percentile of the loud frames that is the reference level, instead of the maximum: a click may be louder
 SOFT_DB = 20  # the threshold falls by at most this much in a quiet room, so that soft utterances are found
 NOISE = 10  # percentile of all frames that estimates the noise floor
@@ -33,7 +34,7 @@ def spans(samples: np.ndarray, sampling_rate: int, trim_db: float, shortest_s: f
         shortest_s: shorter ones are left out as noises, if there is a longer one [s]
     """
     hop = max(1, round(HOP_S * sampling_rate))
-    power = _power(samples, hop)
+    power = frame_power(samples, hop)
     trim_ratio = _ratio(-trim_db)
     is_speech = power >= _threshold(power, trim_ratio)
     starts, stops = np.flatnonzero(np.diff(is_speech, prepend=False, append=False)).reshape(-1, 2).T
@@ -77,17 +78,6 @@ def spliced(
             mixed[tail:] = share[::-1] * new[tail:] + (1 - share[::-1]) * old[len(old) - length :]
         yield mixed
     yield samples[end:]
-
-
-def _power(samples: np.ndarray, hop: int) -> np.ndarray:
-    """Power of the frame centred on each hop, (hops + 1,), as in librosa.effects.trim.
-
-    librosa itself holds every sample four times in memory.
-    """
-    n_full = len(samples) // hop * hop
-    hops = samples[:n_full].reshape(-1, hop)
-    sums = np.append(np.einsum("ij,ij->i", hops, hops), np.square(samples[n_full:]).sum()).astype(np.float64)
-    return np.convolve(sums, np.ones(FRAME_HOPS))[FRAME_HOPS // 2 - 1 :][: len(sums)]
 
 
 def _threshold(power: np.ndarray, trim_ratio: float) -> float:

@@ -7,9 +7,6 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, PositiveFloat
 
-from pipeline.audio import preparation
-from pipeline.audio.preparation import AudioParams
-from pipeline.core.manifest import Segment
 from pipeline.core.params import section
 from pipeline.generation.perturbation import Plan, Sources
 
@@ -79,23 +76,21 @@ class Perturbation:
         return changed
 
 
-def plan(sources: Sources, params: ClassicalParams, prepared: AudioParams) -> Plan:
+def plan(sources: Sources, params: ClassicalParams, sampling_rate: int) -> Plan:
     """Each source with random changes.
 
     Args:
         sources: real train clips
         params: bounds of the changes
-        prepared: of the audio before the changes
+        sampling_rate: of prepared clips [Hz]
     """
     changes = [Perturbation.drawn(params, seed) for seed in sources.seeds]
-    contents = zip(sources.segments, changes, strict=True)
-    return Plan(partial(synthesised, prepared=prepared), contents, changes)
+    return Plan(partial(synthesised, sampling_rate=sampling_rate), changes, changes)
 
 
-def synthesised(content: tuple[Segment, Perturbation], prepared: AudioParams) -> np.ndarray:
-    """Samples (samples,) of a prepared and changed clip."""
-    (path, start, end), change = content
-    return change.apply(preparation.prepared(path, prepared, start, end), prepared.sampling_rate)
+def synthesised(change: Perturbation, source: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """Samples (samples,) of a changed clip."""
+    return change.apply(source, sampling_rate)
 
 
 def faded(samples: np.ndarray, sampling_rate: int, gain_db: float, rng: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,10 @@
 """Copy-synthesis: clips through the vocoder, otherwise unchanged; the control for the vocoder's artefacts."""
 
+from functools import partial
 from pathlib import Path
 
 from pipeline.core import provenance
+from pipeline.generation import synthesis
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.vocoder import VocoderParams, vocoder
 
@@ -18,4 +20,5 @@ def plan(sources: Sources, params: VocoderParams, sampling_rate: int, trained: P
     """
     network = params.model(trained)
     metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
-    return Plan(vocoder(params, sampling_rate, network).synthesise, sources.features, metadata=metadata)
+    synthesise = partial(synthesis.vocoded, vocoder=vocoder(params, sampling_rate, network))
+    return Plan(synthesise, sources.features, metadata=metadata)

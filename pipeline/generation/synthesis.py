@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audio import decoding, measures, preparation
+from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
@@ -18,6 +19,7 @@ from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
 from pipeline.scorers import gate, speakers
+from pipeline.vocoder import Features, Vocoder
 
 Content = TypeVar("Content")
 Arrays = dict[str, np.ndarray]
@@ -40,9 +42,11 @@ class Synthesis(Generic[Content]):
 class Synthesiser(Generic[Content]):
     """Synthesis and measurement of clips; it is sent to other processes, so its functions must be importable."""
 
-    synthesise: Callable[[Content], np.ndarray]  # samples (samples,), at the rate of prepared clips
+    # Samples (samples,) at the rate of prepared clips, from a content and the prepared samples of its source.
+    synthesise: Callable[[Content, np.ndarray | None], np.ndarray]
     prepared: AudioParams
-    features: Callable[[np.ndarray, int], Arrays]  # of classifiers, from a prepared clip and its sampling rate [Hz]
+    acoustics: AcousticsParams
+    vocoder: Vocoder  # for F0 of the written clips
 
     def write(self, item: tuple[Synthesis[Content], Path]) -> tuple[Measurements, Arrays]:
         """Write a clip and measure the written file.
@@ -54,17 +58,17 @@ class Synthesiser(Generic[Content]):
             ClickException: the source cannot be read, or the samples are not finite
         """
         synthesis, path = item
-        samples = preparation.level(self.synthesise(synthesis.content), self.prepared.level_db)
+        source = None
+        if synthesis.source is not None:
+            original, start, end = synthesis.source
+            source = preparation.prepared(original, self.prepared, start, end)
+        samples = preparation.level(self.synthesise(synthesis.content, source), self.prepared.level_db)
         try:
             preparation.write(path, samples, self.prepared.sampling_rate)
         except AudioError as error:
             raise click.ClickException(f"{path.name}: {error}; did the training of its model diverge?") from None
         recording = decoding.read(path)
         rate = recording.sampling_rate
-        source = None
-        if synthesis.source is not None:
-            original, start, end = synthesis.source
-            source = preparation.prepared(original, self.prepared, start, end)
         measurements: Measurements = {
             "sampling_rate": rate,
             "duration": recording.duration,
@@ -74,8 +78,16 @@ class Synthesiser(Generic[Content]):
             "intelligibility": None if source is None else intelligibility(recording.samples, source, rate),
         }
         samples = preparation.prepare(recording.samples, rate, self.prepared)
-        scorer_features = {scorer.NAME: scorer.statistics(samples, rate)[None] for scorer in (gate, speakers)}
-        return measurements, self.features(samples, rate) | scorer_features
+        f0_hz = self.vocoder.f0(samples)
+        features = classifier_features(samples, rate, self.acoustics, f0_hz, self.vocoder.frame_ms)
+        return measurements, features | {
+            scorer.NAME: scorer.statistics(samples, rate)[None] for scorer in (gate, speakers)
+        }
+
+
+def vocoded(features: Features, source: np.ndarray | None, vocoder: Vocoder) -> np.ndarray:
+    """Samples (samples,) from features, for `Synthesiser.synthesise`; the source is not used."""
+    return vocoder.synthesise(features)
 
 
 def filepaths(names: "pd.Series[str]", suffixes: "pd.Series[str]", out: Path) -> "pd.Series[str]":

@@ -61,7 +61,7 @@ def plan(sources: Sources, params: VtlpParams, vocoder: VocoderParams, sampling_
     return Plan(partial(synthesised, world=world), contents, changes)
 
 
-def synthesised(content: tuple[Features, Vtlp], world: World) -> np.ndarray:
-    """Samples (samples,) of a changed clip."""
+def synthesised(content: tuple[Features, Vtlp], source: np.ndarray | None, world: World) -> np.ndarray:
+    """Samples (samples,) of a changed clip; the source's samples are not used."""
     features, change = content
     return change.synthesise(features, world)

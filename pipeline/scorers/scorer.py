@@ -1,16 +1,19 @@
 """Common part of the scorers of emotions."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
 class Scorer:
     """A fitted model that predicts emotions from the statistics of clips."""
 
-    model: Pipeline
+    model: "Pipeline"
 
     @property
     def emotions(self) -> tuple[str, ...]:

@@ -7,15 +7,16 @@ channel of the recording, so only clips of one corpus can be compared.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.fft import dct
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pipeline.audio.speech import is_speech
 from pipeline.scorers import spectra
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 NAME = "speakers"  # of the array in a shard
 BANDS = 40
@@ -40,7 +41,7 @@ def statistics(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
 class SpeakerSpace:
     """An embedding fitted on some speakers, for comparing others."""
 
-    projection: Pipeline
+    projection: "Pipeline"
 
     @classmethod
     def fit(cls, features: np.ndarray, speakers: Sequence[str]) -> "SpeakerSpace":
@@ -50,6 +51,10 @@ class SpeakerSpace:
             features: `statistics` of each clip, (clips, features)
             speakers: of each clip; at least two, with several clips of different emotions each
         """
+        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
         words = np.asarray(speakers, dtype=str)
         count = len(np.unique(words))
         analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE, priors=np.full(count, 1 / count))

@@ -1,7 +1,8 @@
 """The mel spectrogram from which the scorers compute their statistics."""
 
-import librosa
 import numpy as np
+
+from pipeline.audio.mel_bands import mel_filters, power_spectrogram
 
 WINDOW_S = 0.025
 HOP_S = 0.01
@@ -20,9 +21,8 @@ def log_mel(samples: np.ndarray, sampling_rate: int, bands: int) -> np.ndarray:
     """
     window = round(WINDOW_S * sampling_rate)
     size = 1 << (window - 1).bit_length()
-    wave = np.pad(np.asarray(samples, np.float64), (0, max(0, size - len(samples))))
-    power = librosa.feature.melspectrogram(
-        y=wave, sr=sampling_rate, n_fft=size, win_length=window, hop_length=round(HOP_S * sampling_rate), n_mels=bands
-    ).T
+    wave = np.pad(samples, (0, max(0, size - len(samples))))
+    spectra = power_spectrogram(wave, window, round(HOP_S * sampling_rate), size)
+    power = (spectra @ mel_filters(sampling_rate, size, bands)).astype(np.float64)
     relative: np.ndarray = np.log(np.maximum(power / max(power.max(), 1e-30), FLOOR))
     return relative

@@ -56,9 +56,10 @@ def _features(
     recording = decoding.read(*segment)
     samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
     measured = measures.recording(recording.samples, recording.sampling_rate)
+    analysed = vocoder.analyse(samples)
     return (
-        vocoder.analyse(samples).arrays(),
-        classifier_features(samples, prepared.sampling_rate, acoustics),
+        analysed.arrays(),
+        classifier_features(samples, prepared.sampling_rate, acoustics, analysed.f0_hz[:, 0], vocoder.frame_ms),
         scorers.scorer_features(samples, prepared.sampling_rate),
         {name: np.array([[value]], np.float32) for name, value in measured.items()},
     )

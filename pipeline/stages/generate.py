@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
+from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
 from pipeline.core import hardware, manifest, models, params, provenance
@@ -79,13 +79,13 @@ def main(
             yield Synthesis(converter.convert(clip, source, target, bounds, *levels, by=SPECTRA[generator]), segment)
 
     network = vocoder_params.model(trained)
-    synthesise = vocoder(vocoder_params, prepared.sampling_rate, network).synthesise
+    voice = vocoder(vocoder_params, prepared.sampling_rate, network)
     metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
     written = synthesis.write(
         out,
         rows,
         converted(),
-        Synthesiser(synthesise, prepared, partial(classifier_features, params=acoustics)),
+        Synthesiser(partial(synthesis.vocoded, vocoder=voice), prepared, acoustics, voice),
         params.params_hash(prepared, vocoder_params, acoustics, machine, chosen),
         split=split_path.stem,
         emotions=f"{a}-{b}",

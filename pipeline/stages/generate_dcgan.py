@@ -11,7 +11,7 @@ import torch
 from pydantic import NonNegativeInt
 
 from pipeline.audio import preparation
-from pipeline.audio.acoustics import AcousticsParams, classifier_features, mel_transform
+from pipeline.audio.acoustics import AcousticsParams, mel_transform
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import hardware, models, params, provenance
 from pipeline.core.hardware import HardwareParams
@@ -19,6 +19,7 @@ from pipeline.core.params import section
 from pipeline.generation import synthesis
 from pipeline.generation.dcgan.spectrograms import SpectrogramGenerator
 from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.vocoder import VocoderParams, vocoder
 from pipeline.vocoder.griffin_lim import griffin_lim
 
 GENERATOR = "dcgan"
@@ -39,6 +40,7 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     """Synthesise clips with a DC-GAN, as many of each emotion as it was trained on."""
     prepared = params.load(params_path, "audio", AudioParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
+    vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate_dcgan", GenerateDcganParams)
     tensors, config = models.load(model)
@@ -55,8 +57,8 @@ def main(params_path: Path, model: Path, out: Path) -> None:
         out,
         rows,
         (Synthesis(mel, source=None) for mel in generator.mels(numbers, own_seed).numpy()),
-        Synthesiser(synthesise, prepared, partial(classifier_features, params=acoustics)),
-        params.params_hash(prepared, acoustics, machine, chosen),
+        Synthesiser(synthesise, prepared, acoustics, vocoder(vocoder_params, prepared.sampling_rate)),
+        params.params_hash(prepared, acoustics, vocoder_params, machine, chosen),
         split=split,
         emotions="all",
         model=model.as_posix(),
@@ -92,7 +94,12 @@ def synthetic_rows(counts: Mapping[str, int], split: str, out: Path, licenses: l
 
 
 def synthesised(
-    log_mel: np.ndarray, prepared: AudioParams, acoustics: AcousticsParams, iterations: int, seed: int
+    log_mel: np.ndarray,
+    source: None,
+    prepared: AudioParams,
+    acoustics: AcousticsParams,
+    iterations: int,
+    seed: int,
 ) -> np.ndarray:
     """Samples of a log-mel spectrogram (frames, n_mels), without the silence at its ends."""
     mel = mel_transform(prepared.sampling_rate, acoustics)

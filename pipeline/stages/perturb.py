@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from pydantic import PositiveInt
 
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
+from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
 from pipeline.core.params import section
@@ -17,7 +17,7 @@ from pipeline.generation.perturbation import Sources, synthetic_rows
 from pipeline.generation.speaker_conversion import SpeakerConversionParams
 from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.generation.vtlp import VtlpParams
-from pipeline.vocoder import VocoderParams
+from pipeline.vocoder import VocoderParams, vocoder
 
 # Each a module of pipeline/generation
 GENERATORS = ("classical", "copy_synthesis", "enrolled_conversion", "speaker_conversion", "vtlp")
@@ -64,7 +64,7 @@ def main(
     sources = Sources(rows, train, enrolled, stored, seeds, provenance.derived_seed(seed, split, generator))
     rate = prepared.sampling_rate
     used, planned = {  # parameters that the clips depend on, and the generator
-        "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, prepared)),
+        "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, rate)),
         "copy_synthesis": ((vocoder_params,), partial(copy_synthesis.plan, sources, vocoder_params, rate, trained)),
         "enrolled_conversion": ((vocoder_params,), partial(enrolled_conversion.plan, sources, vocoder_params, rate)),
         "speaker_conversion": (
@@ -81,7 +81,7 @@ def main(
         out,
         rows,
         map(Synthesis, plan.contents, sources.segments),
-        Synthesiser(plan.synthesise, prepared, partial(classifier_features, params=acoustics)),
+        Synthesiser(plan.synthesise, prepared, acoustics, vocoder(vocoder_params, rate)),
         params.params_hash(chosen, prepared, vocoder_params, acoustics, seed, vtlp_params, conversion),
         split=split,
         emotions="all",

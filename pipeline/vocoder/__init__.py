@@ -70,8 +70,17 @@ class VocoderParams:
 class Vocoder(Protocol):
     """Analysis and synthesis; picklable, for other processes."""
 
+    @property
+    def frame_ms(self) -> float:
+        """From one frame to the next [ms]."""
+        ...
+
     def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
         """Features of a prepared clip (samples,); without aperiodicity, which is slow, that array is (frames, 0)."""
+        ...
+
+    def f0(self, samples: np.ndarray) -> np.ndarray:
+        """F0 of the frames of a prepared clip (samples,), as of `analyse`: (frames,), 0 where unvoiced [Hz]."""
         ...
 
     def synthesise(self, features: Features) -> np.ndarray:

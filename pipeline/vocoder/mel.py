@@ -13,7 +13,7 @@ import numpy as np
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from scipy.fft import dct, idct
 
-from pipeline.audio.mel_bands import mel_power
+from pipeline.audio.mel_bands import log_mel, mel_power
 from pipeline.core import models
 from pipeline.core.models import ModelError
 from pipeline.core.params import Odd, section
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from pipeline.vocoder.istft import Istft
 
-FLOOR = 1e-8  # of power, before a logarithm
 SEED = 0  # of the initial phases
 
 
@@ -70,6 +69,15 @@ class Mel:
     world: WorldParams  # of the F0 estimation, for statistics, distances and the neural vocoder
     model: Path | None = None  # folder of the neural vocoder
 
+    @property
+    def frame_ms(self) -> float:
+        """From one frame to the next, a whole number of samples [ms]."""
+        return 1000 * self._hop / self.sampling_rate
+
+    @property
+    def _hop(self) -> int:
+        return round(self.params.frame_ms / 1000 * self.sampling_rate)
+
     def analyse(self, samples: np.ndarray, aperiodicity: bool = True) -> Features:
         """Analyse a prepared clip.
 
@@ -81,7 +89,8 @@ class Mel:
             spectrum: cosine transform of the log-mel spectrogram, (frames, n_mels)
             aperiodicity: (frames, 0)
         """
-        spectrum = coded(log_mel(samples, transform(self.params, self.sampling_rate)))
+        chosen = self.params
+        spectrum = coded(log_mel(samples, self.sampling_rate, chosen.n_mels, chosen.frame_ms, chosen.window_ms))
         return Features(spectrum, self.f0(samples)[:, None], np.zeros((len(spectrum), 0), np.float32))
 
     def synthesise(self, features: Features) -> np.ndarray:
@@ -102,12 +111,10 @@ class Mel:
         Args:
             samples: (samples,)
         """
-        hop = transform(self.params, self.sampling_rate).hop_length
-        world = replace(self.world, frame_ms=1000 * hop / self.sampling_rate)
-        wave = np.ascontiguousarray(samples, dtype=np.float64)
-        f0_hz, _ = World(world, self.sampling_rate).f0(wave, world.f0)
+        hop = self._hop
+        f0_hz = World(replace(self.world, frame_ms=self.frame_ms), self.sampling_rate).f0(samples)
         frames = np.arange(1 + len(samples) // hop)
-        return f0_hz[np.minimum(frames, len(f0_hz) - 1)].astype(np.float32)  # WORLD may lack the last frame by rounding
+        return f0_hz[np.minimum(frames, len(f0_hz) - 1)]  # WORLD may lack the last frame by rounding
 
     @cached_property
     def _istft(self) -> "Istft":
@@ -130,15 +137,6 @@ def analysis(params: MelParams, sampling_rate: int) -> dict[str, float]:
         "window_ms": params.window_ms,
         "sampling_rate": sampling_rate,
     }
-
-
-def log_mel(samples: np.ndarray, mel: "MelSpectrogram") -> np.ndarray:
-    """Log-mel power spectrogram, (frames, n_mels), float32 [natural log], of samples (samples,)."""
-    import torch
-
-    power = mel(torch.from_numpy(np.asarray(samples, dtype=np.float32)))
-    spectrogram: np.ndarray = torch.log(power + FLOOR).T.contiguous().numpy()
-    return spectrogram
 
 
 def coded(log_mel: np.ndarray) -> np.ndarray:

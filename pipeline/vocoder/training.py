@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
+from pipeline.audio.mel_bands import FLOOR
 from pipeline.core.progress import Optimiser
 from pipeline.vocoder.griffin_lim import spectrum, waveform
 from pipeline.vocoder.istft import Istft, Network
-from pipeline.vocoder.mel import FLOOR, IstftParams
+from pipeline.vocoder.mel import IstftParams
 
 Clip = tuple[np.ndarray, np.ndarray]  # samples (samples,), and F0 of the frames (frames,), 0 where unvoiced [Hz]
 

@@ -1,6 +1,7 @@
 """WORLD (Morise et al. 2016): F0, a spectral envelope coded as mel-cepstrum, and a coded aperiodicity."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -37,6 +38,11 @@ class World:
     sampling_rate: int
 
     @property
+    def frame_ms(self) -> float:
+        """From one frame to the next [ms]."""
+        return self.params.frame_ms
+
+    @property
     def fft_size(self) -> int:
         """Samples of CheapTrick's transform; it treats frames with an F0 of 3 · rate / (size - 3) or lower as unvoiced.
 
@@ -57,16 +63,19 @@ class World:
         Returns:
             spectrum: mel-cepstrum of the envelope's log power, (frames, order)
         """
-        wave = np.ascontiguousarray(samples, dtype=np.float64)
-        wave = wave + SILENT * np.random.default_rng(0).standard_normal(len(wave))
-        f0_hz, times = self.f0(wave, self.params.f0)
+        f0_hz, times = self._f0(samples)
+        wave = samples + SILENT * np.random.default_rng(0).standard_normal(len(samples))
         envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
-        coded = pyworld.code_spectral_envelope(envelope, self.sampling_rate, self.params.order)
+        coded = np.log(envelope) @ _coder(self.sampling_rate, self.fft_size, self.params.order)
         bands = np.zeros((len(f0_hz), 0))
         if aperiodicity:
             noise = pyworld.d4c(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
             bands = pyworld.code_aperiodicity(noise, self.sampling_rate)
         return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
+
+    def f0(self, samples: np.ndarray) -> np.ndarray:
+        """F0 of the frames of a prepared clip (samples,), as of `analyse`: (frames,), 0 where unvoiced [Hz]."""
+        return self._f0(samples)[0].astype(np.float32)
 
     def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
         """Samples from features, (samples,), float64; the frequencies of the envelope are multiplied by `formants`."""
@@ -83,27 +92,28 @@ class World:
         )
         return samples
 
-    def f0(self, samples: np.ndarray, estimator: Literal["dio", "harvest"]) -> tuple[np.ndarray, np.ndarray]:
-        """F0 of samples, within the bounds.
+    def _f0(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """F0 within the bounds [Hz], 0 where unvoiced, and the frames' times [s], both (frames,).
 
         StoneMask changes F0 of DIO by up to a fifth, also beyond the bounds. Such frames are voiced, so they are
         clipped to the bound, like F0 after a conversion.
-
-        Args:
-            samples: (samples,), float64
-            estimator: of F0
-
-        Returns:
-            F0 [Hz], 0 where unvoiced, and the frames' times [s], both (frames,)
         """
+        wave = np.ascontiguousarray(samples, np.float64)  # without dither, in which DIO finds F0
         bounds = (self.params.f0_floor_hz, self.params.f0_ceil_hz)
-        if estimator == "harvest":
-            f0_hz, times = pyworld.harvest(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
+        if self.params.f0 == "harvest":
+            f0_hz, times = pyworld.harvest(wave, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
         else:
-            coarse, times = pyworld.dio(samples, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
-            refined = pyworld.stonemask(samples, coarse, times, self.sampling_rate)
+            coarse, times = pyworld.dio(wave, self.sampling_rate, *bounds, frame_period=self.params.frame_ms)
+            refined = pyworld.stonemask(wave, coarse, times, self.sampling_rate)
             f0_hz = np.where(refined > 0, np.clip(refined, *bounds), 0.0)
         return f0_hz, times
+
+
+@lru_cache(maxsize=2)
+def _coder(sampling_rate: int, fft_size: int, order: int) -> np.ndarray:
+    """Matrix from the envelope's log power to `pyworld.code_spectral_envelope`, which is linear: (bins, order)."""
+    code: np.ndarray = pyworld.code_spectral_envelope(np.exp(np.eye(fft_size // 2 + 1)), sampling_rate, order)
+    return code
 
 
 def _warped(envelope: np.ndarray, factor: float) -> np.ndarray:

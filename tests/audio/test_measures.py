@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soxr
-from scipy.signal import butter, sosfilt
+from scipy.signal import butter, sosfilt, welch
 
 from pipeline.audio import decoding, measures
 
@@ -140,3 +140,11 @@ def test_ravdess_is_measured_alike_at_both_of_its_rates(shared) -> None:
     assert 15_000 < wide["bandwidth_hz"] < 24_000 and 7_500 < narrow["bandwidth_hz"] <= 8_000
     telephone = soxr.resample(resampled.samples, 16_000, 8_000)
     assert measures.bandwidth_hz(soxr.resample(telephone, 8_000, 16_000), 16_000) == pytest.approx(3_900, abs=150)
+
+
+@pytest.mark.parametrize(("rate", "samples"), [(16_000, 16_000), (22_050, 9_999), (48_000, 48_000), (16_000, 300)])
+def test_bandwidth_is_that_of_scipys_spectrum(rate: int, samples: int) -> None:
+    sound = sosfilt(butter(6, 2_000, fs=rate, output="sos"), noise(samples / rate, rate))
+    frequencies, power = welch(sound, rate, nperseg=min(rate // 50, samples))
+    expected = frequencies[power >= power.max() / 1e5].max()
+    assert measures.bandwidth_hz(sound, rate) == pytest.approx(expected)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import librosa
 import numpy as np
 import pytest
 
@@ -60,6 +61,15 @@ def test_a_quiet_clip_is_trimmed_as_a_loud_one(tone: np.ndarray, scale: float) -
     expected = preparation.prepare(loud, RATE, PARAMS)
     assert len(tone) <= len(expected) < len(tone) + 1024
     np.testing.assert_allclose(preparation.prepare(scale * loud, RATE, PARAMS), expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1, 100, 500, 3000, 16_001])
+def test_ends_are_those_of_librosa(samples: int) -> None:
+    rng = np.random.default_rng(samples)
+    sound = (rng.standard_normal(samples) * np.sin(np.pi * np.arange(samples) / samples) ** 8).astype(np.float32)
+    expected, _ = librosa.effects.trim(sound, top_db=40, frame_length=512, hop_length=128)
+    prepared = preparation.prepare(sound, RATE, PARAMS)
+    np.testing.assert_allclose(prepared, preparation.level(expected, -23), rtol=1e-6)
 
 
 def test_prepared_silence_stays_silent() -> None:

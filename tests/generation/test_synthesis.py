@@ -1,7 +1,6 @@
 """Clips from content that needs no vocoder: samples. What is written, read again and said of them."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import click
@@ -20,14 +19,16 @@ from pipeline.core.manifest import Segment
 from pipeline.core.shards import Shard
 from pipeline.generation import synthesis
 from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
+WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600), RATE)
 ACOUSTICS = AcousticsParams(n_mels=20, frame_ms=10, window_ms=25)
 OUT = Path("made/dcgan/angry")
 
 
-def itself(samples: np.ndarray) -> np.ndarray:
+def itself(samples: np.ndarray, source: np.ndarray | None) -> np.ndarray:
     """In place of a vocoder."""
     return samples
 
@@ -52,7 +53,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
             columns=["id", "filepath", *words],
         )
         prepared = AudioParams(RATE, PREPARED.trim_db, level_db)
-        synthesiser = Synthesiser(itself, prepared, partial(classifier_features, params=ACOUSTICS))
+        synthesiser = Synthesiser(itself, prepared, ACOUSTICS, WORLD)
         made = synthesis.write(OUT, rows, wanted, synthesiser, "0123", split="full-1", model="models/dcgan")
         read = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
         pd.testing.assert_frame_equal(read[made.columns], made.astype({"intelligibility": float}), check_dtype=False)
@@ -78,7 +79,9 @@ def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> No
         recording = decoding.read(Path(row.filepath))
         assert recording.sha256 == row.sha256
         again = preparation.prepare(recording.samples, RATE, PREPARED)
-        expected = classifier_features(again, RATE, ACOUSTICS) | scorers.scorer_features(again, RATE)
+        expected = classifier_features(
+            again, RATE, ACOUSTICS, WORLD.analyse(again).f0_hz[:, 0], 5
+        ) | scorers.scorer_features(again, RATE)
         for name in ("log_mel", "functionals", "gate", "speakers"):
             np.testing.assert_allclose(shard.array(row.id, name), expected[name], rtol=1e-5)
 

@@ -10,9 +10,7 @@ import pytest
 import soundfile
 from click.testing import Result
 
-from pipeline import scorers
 from pipeline.audio import decoding, preparation
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, models, provenance
@@ -144,22 +142,6 @@ def test_conversion_moves_f0_as_the_emotions_differ(rows: pd.DataFrame) -> None:
         )
         expected = np.log(1.18) * (1 if row.emotion == "angry" else -1)
         assert after - before == pytest.approx(expected, abs=0.03)
-
-
-def test_features_are_those_of_the_files(rows: pd.DataFrame) -> None:
-    prepared, acoustics = load(PARAMS, "audio", AudioParams), load(PARAMS, "acoustics", AcousticsParams)
-    judged = ("gate", "speakers")  # the evaluation classifier hears converted clips only to assess them
-    shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
-    assert list(pd.read_parquet(OUT / manifest.SYNTHETIC_FEATURES / "index.parquet")["id"]) == list(rows["id"])
-    for row in rows.itertuples():
-        recording = decoding.read(Path(row.filepath))
-        samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
-        of_judges = scorers.scorer_features(samples, prepared.sampling_rate)
-        audible = classifier_features(samples, prepared.sampling_rate, acoustics) | {
-            name: of_judges[name] for name in judged
-        }
-        for name, expected in audible.items():
-            np.testing.assert_allclose(shard.array(row.id, name), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_words_are_compared_with_each_clips_own_source(rows: pd.DataFrame, clips: pd.DataFrame) -> None:

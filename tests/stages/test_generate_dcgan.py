@@ -81,14 +81,16 @@ def test_audio_begins_and_ends_with_sound() -> None:
 
 def test_a_spectrogram_is_synthesised_without_its_silent_end() -> None:
     """A vowel that ends in the middle of the spectrogram."""
-    from pipeline.audio.acoustics import AcousticsParams, log_mel
+    from pipeline.audio.acoustics import AcousticsParams
+    from pipeline.audio.mel_bands import log_mel
 
     prepared = load(Path("params.yaml"), "audio", AudioParams)
     acoustics = load(Path("params.yaml"), "acoustics", AcousticsParams)
     time = np.arange(8000) / prepared.sampling_rate
     vowel = np.sin(2 * np.pi * 220 * time) + np.sin(2 * np.pi * 660 * time)
-    mel = log_mel(np.concatenate([vowel, np.zeros(8000)]), prepared.sampling_rate, acoustics)
-    samples = generate_dcgan.synthesised(mel, prepared, acoustics, iterations=4, seed=1)
+    frames = acoustics.n_mels, acoustics.frame_ms, acoustics.window_ms
+    mel = log_mel(np.concatenate([vowel, np.zeros(8000)]), prepared.sampling_rate, *frames)
+    samples = generate_dcgan.synthesised(mel, None, prepared, acoustics, iterations=4, seed=1)
     assert len(samples) == pytest.approx(8000, abs=800)
     assert preparation.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.audio.mel_bands import log_mel
 from pipeline.vocoder.mel import IstftParams, MelParams, transform
 
 RATE = 16_000
@@ -41,3 +42,8 @@ def sound() -> np.ndarray:
     voice = (formants * np.sin(partials * phase)).sum(axis=0) * ((time > 0.1) & (time < 0.4))
     hiss = 0.1 * np.random.default_rng(0).standard_normal(len(time))
     return (0.05 * (voice + hiss)).astype(np.float32)
+
+
+def spectrogram(samples: np.ndarray) -> np.ndarray:
+    """Log-mel spectrogram, (frames, 80), of the transform `mel`."""
+    return log_mel(samples, 16_000, 80, 5, 20)

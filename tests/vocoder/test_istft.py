@@ -11,7 +11,7 @@ from pipeline.core import models
 from pipeline.vocoder.excitation import excitation
 from pipeline.vocoder.griffin_lim import log_magnitude, spectrum
 from pipeline.vocoder.istft import Istft, Network
-from pipeline.vocoder.mel import log_mel
+from tests.vocoder.conftest import spectrogram
 
 SIZE = {"n_mels": 80, "frequencies": 257, "channels": 16, "blocks": 2, "kernel": 3}
 
@@ -26,7 +26,7 @@ def network() -> Network:
 
 
 def test_untrained_is_the_excitation_shaped_by_the_spectrogram(sound: np.ndarray, mel: Any) -> None:
-    features = torch.from_numpy(log_mel(sound, mel))[None]
+    features = torch.from_numpy(spectrogram(sound))[None]
     f0_hz = torch.full((1, features.shape[1]), 120.0)
     found = Istft(Network(**SIZE), mel).synthesise(features[0].numpy(), f0_hz[0].numpy(), 0)
     source = spectrum(excitation(f0_hz, 80, 16_000, torch.Generator().manual_seed(0)), mel)
@@ -65,6 +65,6 @@ def test_only_near_frames_count(network: Network) -> None:
 def test_round_trip_over_disk(network: Network, tmp_path: Path, sound: np.ndarray, mel: Any) -> None:
     models.save(tmp_path / "model", network.state_dict(), {"size": SIZE})
     tensors, config = models.load(tmp_path / "model")
-    features = log_mel(sound, mel), np.full(101, 120, np.float32)
+    features = spectrogram(sound), np.full(101, 120, np.float32)
     again = Istft.from_tensors(tensors, config["size"], mel)
     assert again.synthesise(*features, 2).tobytes() == Istft(network, mel).synthesise(*features, 2).tobytes()
