@@ -30,8 +30,8 @@ def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.nda
     overall = _statistics(arrays, real & (clips["partition"] == "train").to_numpy())
     normalised = list(arrays)
     voice = clips["parameters"].where(clips["parameters"].str.contains('"targets"', na=False), "")
-    for (_, _, other), numbers in clips.groupby(["partition", "speaker", voice], observed=True).indices.items():
-        known = np.isin(np.arange(len(clips)), numbers) & (real | bool(other))
+    for numbers in clips.groupby(["partition", "speaker", voice], observed=True).indices.values():
+        known = np.isin(np.arange(len(clips)), numbers) & (real | bool(voice.iloc[numbers[0]]))
         mean, deviation = _statistics(arrays, known) if known.any() else overall
         scale = np.maximum(deviation, np.maximum(LEAST * overall[1], 1e-6))
         for number in numbers:

@@ -24,7 +24,7 @@ def plan(sources: Sources, vocoder: VocoderParams, sampling_rate: int) -> Plan:
     if sources.enrolled.empty:
         raise ParamsError("'enrolled_conversion' needs a scenario of kind 'enrolment'")
     reference = pd.concat([sources.clips, sources.enrolled])
-    genders = reference.groupby("speaker")["gender"].first().to_dict()
+    genders = speaker_statistics.genders(reference)
     enrolled = sorted(sources.enrolled["speaker"].unique())
     order = {
         speaker: speaker_statistics.alike(speaker, enrolled, genders, sources.seed)

@@ -36,7 +36,7 @@ def plan(sources: Sources, params: SpeakerConversionParams, vocoder: VocoderPara
     Raises:
         ParamsError: train has a single speaker
     """
-    genders = sources.clips.groupby("speaker")["gender"].first().to_dict()
+    genders = speaker_statistics.genders(sources.clips)
     copies = speaker_statistics.copy_numbers(sources.rows)
     targets = {
         speaker: _targets(

@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.audio.speech import is_speech
 from pipeline.core import provenance
+from pipeline.generation import synthesis
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.world import World
@@ -70,26 +71,21 @@ def plan(sources: Sources, reference: pd.DataFrame, changes: Sequence[Target], w
         world: vocoder
     """
     known = {
-        speaker: SpeakerStatistics.of(sources.features_of(_neutral(own)["id"]))
+        str(speaker): SpeakerStatistics.of(sources.features_of(_neutral(own)["id"]))
         for speaker, own in reference.groupby("speaker")
     }
-    ends = (
-        (
+    bounds = (world.params.f0_floor_hz, world.params.f0_ceil_hz)
+    contents = (
+        converted(
+            features,
             known[speaker],
             SpeakerStatistics.mixed([known[name] for name in change.targets], list(change.targets.values())),
+            bounds,
         )
-        for speaker, change in zip(sources.rows["speaker"], changes, strict=True)
+        for features, speaker, change in zip(sources.features, sources.rows["speaker"], changes, strict=True)
     )
-    contents = zip(sources.features, ends, strict=True)
     metadata = {"train_clips_sha256": provenance.clips_sha256(reference)}
-    return Plan(partial(synthesised, world=world), contents, changes, metadata)
-
-
-def synthesised(content: tuple[Features, tuple[SpeakerStatistics, SpeakerStatistics]], world: World) -> np.ndarray:
-    """Samples (samples,) of a clip, as long as its source, from one speaker to another."""
-    features, (source, target) = content
-    bounds = (world.params.f0_floor_hz, world.params.f0_ceil_hz)
-    return world.synthesise(converted(features, source, target, bounds))
+    return Plan(partial(synthesis.vocoded, vocoder=world), contents, changes, metadata)
 
 
 def converted(
@@ -124,6 +120,11 @@ def alike(speaker: str, others: Sequence[str], genders: Mapping[str, str | None]
     same = [other for other in candidates if genders[other] == genders[speaker]] or candidates
     order = np.random.default_rng(provenance.derived_seed(seed, speaker)).permutation(len(same))
     return [same[number] for number in order]
+
+
+def genders(clips: pd.DataFrame) -> dict[str, str | None]:
+    """Gender of each speaker; null where unknown."""
+    return {str(speaker): own["gender"].iloc[0] for speaker, own in clips.groupby("speaker")}
 
 
 def copy_numbers(rows: pd.DataFrame) -> "pd.Series[int]":

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -72,10 +73,9 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
     for folder, clips in own_files.groupby(own_files["filepath"].map(lambda path: Path(path).parent)):
         table = folder / manifest.SYNTHETIC_TABLE
         table_metadata = manifest.metadata(table)
-        sha256, config = clips["generator_sha256"].iloc[0], {}
-        if clips["generator"].iloc[0] not in LEARNS_NOTHING:
-            own = train
-            generator = clips["generator"].iloc[0]
+        generator, sha256 = (str(clips[name].iloc[0]) for name in ("generator", "generator_sha256"))
+        config: dict[str, Any] = {}
+        if generator not in LEARNS_NOTHING:
             if generator in FITTED:  # the table itself records the clips
                 own = real[real["partition"].isin(FITTED[generator])]
                 config = {"train_clips_sha256": table_metadata.get("train_clips_sha256")}
