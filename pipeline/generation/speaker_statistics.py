@@ -85,7 +85,9 @@ def plan(sources: Sources, reference: pd.DataFrame, changes: Sequence[Target], w
     return Plan(partial(synthesised, world=world), contents, changes, metadata)
 
 
-def synthesised(content: tuple[Features, tuple[SpeakerStatistics, SpeakerStatistics]], world: World) -> np.ndarray:
+def synthesised(
+    content: tuple[Features, tuple[SpeakerStatistics, SpeakerStatistics]], source: np.ndarray | None, world: World
+) -> np.ndarray:
     """Samples (samples,) of a clip, as long as its source, from one speaker to another."""
     features, (source, target) = content
     bounds = (world.params.f0_floor_hz, world.params.f0_ceil_hz)
