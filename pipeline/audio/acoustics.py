@@ -63,9 +63,9 @@ def functionals(mel: np.ndarray, f0_hz: np.ndarray, frame_ms: float) -> np.ndarr
     velocity = slopes(descriptors, 5)
     voiced = f0_hz > 0
     log_f0 = np.log(f0_hz[voiced].astype(np.float64))
+    moments = _statistics(np.hstack([descriptors, differences]))
     row = [
-        _statistics(descriptors),
-        _statistics(differences),
+        *(part.ravel() for part in np.hsplit(moments, 2)),
         *(track.std(axis=0) for track in (velocity, slopes(velocity, 5), slopes(mel, 5))),
         _melody(log_f0, voiced),
         _f0_statistics(log_f0),
@@ -109,13 +109,13 @@ def _shape(mel: np.ndarray) -> np.ndarray:
 
 
 def _statistics(track: np.ndarray) -> np.ndarray:
-    """Mean, standard deviation, skewness, 5 percentiles and mean absolute deviation of each column, in one row."""
-    mean, deviation = track.mean(axis=0), track.std(axis=0)
-    centred = (track - mean) / np.maximum(deviation, 1e-6)
+    """Mean, standard deviation, skewness, 5 percentiles and mean absolute deviation of each column, (9, columns)."""
+    mean = track.mean(axis=0)
+    centred = track - mean
+    deviation = np.sqrt(np.square(centred).mean(axis=0))
+    skewness = (centred * centred * centred).mean(axis=0) / np.maximum(deviation, 1e-6) ** 3
     percentiles = np.percentile(track, [5, 25, 50, 75, 95], axis=0)
-    return np.concatenate(
-        [mean, deviation, (centred**3).mean(axis=0), percentiles.ravel(), np.abs(track - mean).mean(axis=0)]
-    )
+    return np.vstack([mean, deviation, skewness, percentiles, np.abs(centred).mean(axis=0)])
 
 
 def slopes(track: np.ndarray, frames: int) -> np.ndarray:
@@ -143,9 +143,16 @@ def _melody(log_f0: np.ndarray, voiced: np.ndarray) -> np.ndarray:
             steps.clip(min=0).sum() / max(np.count_nonzero(steps > 0), 1),
             steps.clip(max=0).sum() / max(np.count_nonzero(steps < 0), 1),
             (((log_f0 - mean) / deviation) ** 3).mean(),
-            np.polyfit(np.linspace(-1.0, 1.0, len(log_f0)), log_f0, 2)[0],
+            _coefficients(log_f0)[1],
         ]
     )
+
+
+def _coefficients(track: np.ndarray) -> tuple[float, float]:
+    """Slope of the least-squares line, and leading coefficient of the parabola, over places from −1 to 1."""
+    place = np.linspace(-1.0, 1.0, len(track))
+    square = place**2 - np.mean(place**2)  # orthogonal to 1 and `place`
+    return float(place @ track / (place @ place)), float(square @ track / (square @ square))
 
 
 def _f0_statistics(log_f0: np.ndarray) -> np.ndarray:
@@ -153,13 +160,12 @@ def _f0_statistics(log_f0: np.ndarray) -> np.ndarray:
     if len(log_f0) < 3:
         return np.zeros(10)
     steps = np.diff(log_f0)
-    slope = np.polyfit(np.linspace(-1.0, 1.0, len(log_f0)), log_f0, 1)[0]
     return np.array(
         [
             log_f0.mean(),
             log_f0.std(),
             *np.percentile(log_f0, [5, 25, 50, 75, 95]),
-            slope,
+            _coefficients(log_f0)[0],
             np.abs(steps).mean(),
             np.median(np.abs(steps)),
         ]

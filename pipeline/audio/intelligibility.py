@@ -5,10 +5,13 @@ spans a cut. The band envelopes of the source are interpolated to the number of 
 slower or faster copy is compared frame by frame.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from pystoi.utils import thirdoct
+from scipy.fft import rfft
 
 RATE = 10_000  # [Hz]
 WINDOW = 256  # samples
@@ -49,9 +52,16 @@ def _envelopes(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
     if len(wave) < WINDOW:
         return np.zeros((0, BANDS))
     frames = sliding_window_view(wave, WINDOW)[:: WINDOW // 2] * np.hanning(WINDOW + 2)[1:-1]
-    bands, _ = thirdoct(RATE, FFT_SIZE, BANDS, LOWEST_HZ)
-    magnitudes: np.ndarray = np.sqrt(np.square(np.abs(np.fft.rfft(frames, FFT_SIZE))) @ bands.T)
+    spectrum = rfft(frames, FFT_SIZE)
+    magnitudes: np.ndarray = np.sqrt((spectrum.real**2 + spectrum.imag**2) @ _bands())
     return magnitudes
+
+
+@lru_cache
+def _bands() -> np.ndarray:
+    """Which bins are in each band, (bins, BANDS)."""
+    bands: np.ndarray = thirdoct(RATE, FFT_SIZE, BANDS, LOWEST_HZ)[0].T
+    return bands
 
 
 def _stretched(envelopes: np.ndarray, frames: int) -> np.ndarray:

@@ -15,7 +15,7 @@ FADE = 1  # second part of the seed of a fade, so that it is independent of the 
 FADE_S = (0.2, 1.0)  # duration of a fade [s]
 SHARES = (0.25, 0.75)  # of a clip's energy before the middle of a fade; with all on one side it would be a gain
 FRAME_S = 0.02
-SPEECH_DB = 20  # ends that are further below the loudest frame are not made softer by a fade
+SPEECH_DB = 20  # ends that are further below the loudest frame are not softened by a fade
 
 
 @section

@@ -50,7 +50,7 @@ class Sources:
 class Plan:
     """What a generator synthesises."""
 
-    synthesise: Callable[[Any, np.ndarray], np.ndarray]  # as in Synthesiser; importable by other processes
+    synthesise: Callable[[Any, Any], np.ndarray]  # as in Synthesiser; importable by other processes
     contents: Iterable[Any]  # one for each clip
     changes: Sequence[Any] | None = None  # random change of each clip, a dataclass; None without randomness
     metadata: Mapping[str, str] = field(default_factory=dict)  # further metadata of the table

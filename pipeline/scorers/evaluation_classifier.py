@@ -7,6 +7,7 @@ its probabilities, which are overconfident.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -88,7 +89,7 @@ class EvaluationClassifier(Scorer):
 def _power_spectra(samples: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Power of frames of 40 ms, every 10 ms, (frames, bins), and the frequencies of the bins [Hz]."""
     length = round(WINDOW_S * sampling_rate)
-    size = 2 << (length - 1).bit_length()  # twice the window or more, for an autocorrelation that does not wrap
+    size = 1 << (length + _lags(sampling_rate)[-1].item()).bit_length()  # the autocorrelation does not wrap at any lag
     wave = np.pad(np.asarray(samples, np.float32), length // 2)
     frames = sliding_window_view(wave, length)[:: round(spectra.HOP_S * sampling_rate)]
     spectrum = rfft(frames * np.hanning(length).astype(np.float32), size)
@@ -97,14 +98,24 @@ def _power_spectra(samples: np.ndarray, sampling_rate: int) -> tuple[np.ndarray,
 
 def _pitch(power: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:
     """F0 [Hz] and harmonicity, 0.01 … 0.99, of each frame: autocorrelation over the window's own (Boersma 1993)."""
-    lags = np.arange(sampling_rate // F0_RANGE_HZ[1], sampling_rate // F0_RANGE_HZ[0])
+    lags = _lags(sampling_rate)
     correlation = irfft(power)
-    correlation = correlation[:, lags] / np.maximum(correlation[:, :1], 1e-30)
-    window = np.hanning(round(WINDOW_S * sampling_rate))
-    own = irfft(np.abs(rfft(window, 2 * power.shape[1] - 2)) ** 2)
-    similarity = correlation / (own[lags] / own[0])
+    similarity = correlation[:, lags] / np.maximum(correlation[:, :1], 1e-30) / _own_correlation(sampling_rate)
     best = (similarity - OCTAVE_COST * np.log2(lags)).argmax(axis=1)
     return sampling_rate / lags[best], np.clip(np.take_along_axis(similarity, best[:, None], 1)[:, 0], 0.01, 0.99)
+
+
+def _lags(sampling_rate: int) -> np.ndarray:
+    """Periods of F0, (lags,) [samples]."""
+    return np.arange(sampling_rate // F0_RANGE_HZ[1], sampling_rate // F0_RANGE_HZ[0])
+
+
+@lru_cache(maxsize=1)
+def _own_correlation(sampling_rate: int) -> np.ndarray:
+    """Normalised autocorrelation of the window at each lag, (lags,), float32."""
+    window = np.hanning(round(WINDOW_S * sampling_rate))
+    own = [window[lag:] @ window[: len(window) - lag] for lag in _lags(sampling_rate)]
+    return (np.array(own) / (window @ window)).astype(np.float32)
 
 
 def _prosody(

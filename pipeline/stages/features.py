@@ -36,7 +36,7 @@ def main(
     chosen = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     compute = partial(
-        _features, prepared=prepared, vocoder=vocoder(chosen, prepared.sampling_rate), acoustics=acoustics
+        clip_features, prepared=prepared, vocoder=vocoder(chosen, prepared.sampling_rate), acoustics=acoustics
     )
     clips = manifest.read(clips_path, manifest.CLIPS)
     found = in_parallel(compute, manifest.segments(clips), clips_path.stem)
@@ -50,9 +50,10 @@ def main(
     click.echo(f"{clips_path.stem}: features of {len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
 
 
-def _features(
+def clip_features(
     segment: Segment, prepared: AudioParams, vocoder: Vocoder, acoustics: AcousticsParams
 ) -> tuple[Arrays, Arrays, Arrays, Arrays]:
+    """Arrays of a clip for the vocoder, the classifiers and the scorers, and measures of its recording."""
     recording = decoding.read(*segment)
     samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
     measured = measures.recording(recording.samples, recording.sampling_rate)

@@ -41,10 +41,10 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     prepared = params.load(params_path, "audio", AudioParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate_dcgan", GenerateDcganParams)
     tensors, config = models.load(model)
-    generator = SpectrogramGenerator.from_tensors(tensors, config["size"], hardware.device(machine))
+    generator = SpectrogramGenerator.from_tensors(tensors, config["size"], hardware.device(hardware_params))
     split, seed = config["split"], config["seed"]
     rows = synthetic_rows(config["train_clips"], split, out, config["licenses"])
     rows = rows.assign(generator_sha256=provenance.fingerprint(model), seed=seed)
@@ -58,7 +58,7 @@ def main(params_path: Path, model: Path, out: Path) -> None:
         rows,
         (Synthesis(mel, source=None) for mel in generator.mels(numbers, own_seed).numpy()),
         Synthesiser(synthesise, prepared, acoustics, vocoder(vocoder_params, prepared.sampling_rate)),
-        params.params_hash(prepared, acoustics, vocoder_params, machine, chosen),
+        params.params_hash(prepared, acoustics, vocoder_params, hardware_params, chosen),
         split=split,
         emotions="all",
         model=model.as_posix(),

@@ -28,7 +28,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     """Train a DC-GAN on the train partition of one split, all emotions together."""
     chosen = params.load(params_path, "train_dcgan", DcganParams)
     seed = params.load(params_path, "seed", int)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     split = manifest.read(split_path, manifest.PARTITIONED)
     train = manifest.partition(manifest.read(clips_path, manifest.CLIPS), split, "train")
     if train.empty:
@@ -40,10 +40,12 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         raise click.ClickException(f"{split_path}: log-mel of {bands} bands, expected {SCALE} or more for a DC-GAN")
     emotions = torch.tensor([names.index(emotion) for emotion in train["emotion"]])
     normalisation = Normalisation.fit(mels, emotions)
-    device = hardware.device(machine)
+    device = hardware.device(hardware_params)
     own_seed = provenance.derived_seed(seed, split_path.stem, "dcgan")
     images = normalisation.images(mels, emotions, chosen.frames)
-    generator, losses = training.train(images, emotions, chosen, own_seed, device, hardware.autocast(machine, device))
+    generator, losses = training.train(
+        images, emotions, chosen, own_seed, device, hardware.autocast(hardware_params, device)
+    )
 
     config = {
         "kind": "dcgan",
@@ -51,7 +53,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "emotions": names,
         "size": training.generator_size(bands, len(names), chosen),
         "seed": seed,
-        "machine": hardware.resolved(machine),
+        "machine": hardware.resolved(hardware_params),
         "train_clips": {emotion: int((train["emotion"] == emotion).sum()) for emotion in names},
         "train_clips_sha256": provenance.clips_sha256(train),
         "licenses": sorted(train["license"].dropna().unique()),

@@ -57,8 +57,8 @@ def train(
     losses = []
     for samples, f0_hz in _crops(clips, mel.hop_length, params, rng):
         real = samples.to(device)
-        made = istft.spectrum(log_power(mel, real), f0_hz.to(device), rng, autocast)
-        loss = magnitude_loss(spectrum(real, mel).abs(), made.abs()) + spectral_loss(real, waveform(made, mel))
+        fake = istft.spectrum(log_power(mel, real), f0_hz.to(device), rng, autocast)
+        loss = magnitude_loss(spectrum(real, mel).abs(), fake.abs()) + spectral_loss(real, waveform(fake, mel))
         optimiser.step(loss)
         losses.append(loss.detach())
     means = [float(torch.stack(losses[start : start + LOG_EVERY]).mean()) for start in range(0, len(losses), LOG_EVERY)]

@@ -11,6 +11,7 @@ from pydantic import PositiveFloat, PositiveInt
 from pipeline.core.params import section
 from pipeline.vocoder.features import Features
 
+BAND_HZ = 3000  # from one band of the coded aperiodicity to the next
 SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are not exactly zero
 
 
@@ -64,14 +65,14 @@ class World:
             spectrum: mel-cepstrum of the envelope's log power, (frames, order)
         """
         f0_hz, times = self._f0(samples)
-        wave = samples + SILENT * np.random.default_rng(0).standard_normal(len(samples))
+        wave = samples + _dither(1 << len(samples).bit_length())[: len(samples)]
         envelope = pyworld.cheaptrick(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
-        coded = np.log(envelope) @ _coder(self.sampling_rate, self.fft_size, self.params.order)
+        coded = np.log(envelope.astype(np.float32)) @ _coder(self.sampling_rate, self.fft_size, self.params.order)
         bands = np.zeros((len(f0_hz), 0))
         if aperiodicity:
             noise = pyworld.d4c(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
-            bands = pyworld.code_aperiodicity(noise, self.sampling_rate)
-        return Features(coded.astype(np.float32), f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
+            bands = _coded_aperiodicity(noise, self.sampling_rate)
+        return Features(coded, f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
     def f0(self, samples: np.ndarray) -> np.ndarray:
         """F0 of the frames of a prepared clip (samples,), as of `analyse`: (frames,), 0 where unvoiced [Hz]."""
@@ -109,11 +110,28 @@ class World:
         return f0_hz, times
 
 
+@lru_cache(maxsize=1)
+def _dither(samples: int) -> np.ndarray:
+    """Noise (samples,), of which the beginning is the same for any number."""
+    return SILENT * np.random.default_rng(0).standard_normal(samples)
+
+
+def _coded_aperiodicity(aperiodicity: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """`pyworld.code_aperiodicity`, which takes the logarithm of all bins, of the few bins that it uses [dB]."""
+    fft_size = 2 * aperiodicity.shape[1] - 2
+    count = int(min(15_000, sampling_rate / 2 - BAND_HZ) / BAND_HZ)
+    places = BAND_HZ * np.arange(1, count + 1) * fft_size / sampling_rate
+    below = places.astype(int)
+    low, high = (20 * np.log10(aperiodicity[:, bins]) for bins in (below, below + 1))
+    bands: np.ndarray = low + (places - below) * (high - low)
+    return bands
+
+
 @lru_cache(maxsize=2)
 def _coder(sampling_rate: int, fft_size: int, order: int) -> np.ndarray:
     """Matrix from the envelope's log power to `pyworld.code_spectral_envelope`, which is linear: (bins, order)."""
     code: np.ndarray = pyworld.code_spectral_envelope(np.exp(np.eye(fft_size // 2 + 1)), sampling_rate, order)
-    return code
+    return code.astype(np.float32)
 
 
 def _warped(envelope: np.ndarray, factor: float) -> np.ndarray:

@@ -109,13 +109,13 @@ def test_silent_and_tiny(length: int) -> None:
 def test_spliced_without_clicks(factor: float) -> None:
     given = np.concatenate([room(1), voice(), room(1), voice(), room(1)])
     places = spans(given, RATE, 30, 0.1)
-    made = [np.full(round((stop - start) * factor), 0.1, np.float32) for start, stop in places]
-    out = np.concatenate(list(spliced(given, places, made, RATE)))
-    assert len(out) == len(given) + sum(map(len, made)) - sum(stop - start for start, stop in places)
+    synthetic = [np.full(round((stop - start) * factor), 0.1, np.float32) for start, stop in places]
+    out = np.concatenate(list(spliced(given, places, synthetic, RATE)))
+    assert len(out) == len(given) + sum(map(len, synthetic)) - sum(stop - start for start, stop in places)
     assert np.abs(np.diff(out)).max() < 0.02  # a step of 0.1 without a fade
     np.testing.assert_array_equal(out[: places[0][0]], given[: places[0][0]])
     np.testing.assert_array_equal(out[-RATE // 2 :], given[-RATE // 2 :])
-    middle = places[0][0] + len(made[0]) // 2
+    middle = places[0][0] + len(synthetic[0]) // 2
     assert out[middle] == np.float32(0.1)
 
 
@@ -130,7 +130,3 @@ def test_spliced_with_the_same_samples_is_the_recording() -> None:
 def test_a_recording_without_pauses_has_no_fades() -> None:
     given, new = voice(), np.full(RATE, 0.1, np.float32)
     np.testing.assert_array_equal(np.concatenate(list(spliced(given, [(0, RATE)], [new], RATE))), new)
-
-
-def test_hops_are_those_of_training() -> None:
-    assert round(HOP_S * RATE) == 128

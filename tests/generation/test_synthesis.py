@@ -1,4 +1,4 @@
-"""Clips from content that needs no vocoder: samples. What is written, read again and said of them."""
+"""Clips from content that needs no vocoder, samples: what is written, and what is measured from the files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
 WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600), RATE)
 ACOUSTICS = AcousticsParams(n_mels=20, frame_ms=10, window_ms=25)
-OUT = Path("made/dcgan/angry")
+OUT = Path("out/dcgan/angry")
 
 
 def itself(samples: np.ndarray, source: np.ndarray | None) -> np.ndarray:
@@ -54,10 +54,12 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
         )
         prepared = AudioParams(RATE, PREPARED.trim_db, level_db)
         synthesiser = Synthesiser(itself, prepared, ACOUSTICS, WORLD)
-        made = synthesis.write(OUT, rows, wanted, synthesiser, "0123", split="full-1", model="models/dcgan")
+        written = synthesis.write(OUT, rows, wanted, synthesiser, "0123", split="full-1", model="models/dcgan")
         read = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
-        pd.testing.assert_frame_equal(read[made.columns], made.astype({"intelligibility": float}), check_dtype=False)
-        return made
+        pd.testing.assert_frame_equal(
+            read[written.columns], written.astype({"intelligibility": float}), check_dtype=False
+        )
+        return written
 
     return write
 
@@ -72,8 +74,8 @@ def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> No
     rows = make(*wanted)
     assert sorted(path.name for path in OUT.iterdir()) == ["0.flac", "1.flac", "clips.parquet", "features"]
     assert rows["duration"].tolist() == pytest.approx([0.7, 1.0])
-    said = manifest.metadata(OUT / manifest.SYNTHETIC_TABLE)
-    assert (said["params"], said["split"], said["model"]) == ("0123", "full-1", "models/dcgan")
+    metadata = manifest.metadata(OUT / manifest.SYNTHETIC_TABLE)
+    assert (metadata["params"], metadata["split"], metadata["model"]) == ("0123", "full-1", "models/dcgan")
     shard = Shard(OUT / manifest.SYNTHETIC_FEATURES)
     for row in rows.itertuples():
         recording = decoding.read(Path(row.filepath))

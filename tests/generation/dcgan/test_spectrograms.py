@@ -55,12 +55,12 @@ def generator(mels: list[torch.Tensor]) -> SpectrogramGenerator:
 
 def test_a_seed_decides(generator: SpectrogramGenerator) -> None:
     emotions = torch.tensor([0, 1] * BATCH)  # more than one batch
-    made = generator.mels(emotions, seed=1)
-    assert made.shape == (len(emotions), 8, 3)
-    assert torch.equal(made, generator.mels(emotions, seed=1))
-    assert not torch.equal(made, generator.mels(emotions, seed=2))
-    assert len(made.flatten(1).unique(dim=0)) == len(emotions)
-    assert not torch.equal(made, generator.mels(1 - emotions, seed=1))
+    synthetic = generator.mels(emotions, seed=1)
+    assert synthetic.shape == (len(emotions), 8, 3)
+    assert torch.equal(synthetic, generator.mels(emotions, seed=1))
+    assert not torch.equal(synthetic, generator.mels(emotions, seed=2))
+    assert len(synthetic.flatten(1).unique(dim=0)) == len(emotions)
+    assert not torch.equal(synthetic, generator.mels(1 - emotions, seed=1))
 
 
 def test_a_loaded_generator_is_equal(generator: SpectrogramGenerator) -> None:

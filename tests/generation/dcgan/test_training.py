@@ -18,10 +18,10 @@ EMOTIONS = torch.tensor([0, 1, 0, 0, 1, 0])
 def images() -> list[Tensor]:
     """Six, with energy in the lower half of the bands for the one emotion, in the upper for the other."""
     torch.manual_seed(0)
-    made = [0.1 * torch.randn(16, 16 + length) - 1 for length in range(6)]
-    for image, emotion in zip(made, EMOTIONS, strict=True):
+    synthetic = [0.1 * torch.randn(16, 16 + length) - 1 for length in range(6)]
+    for image, emotion in zip(synthetic, EMOTIONS, strict=True):
         image[8 * emotion : 8 * emotion + 8] += 2
-    return made
+    return synthetic
 
 
 def test_crops_are_of_their_images_and_reach_every_place() -> None:
@@ -92,9 +92,11 @@ def test_gradient_penalty_by_hand() -> None:
 
 
 def test_gradient_penalty_teaches_the_discriminator() -> None:
-    judge = Discriminator(2, 2)
-    gradient_penalty(judge, torch.randn(2, 16, 16), torch.tensor([0, 1])).backward()
-    assert all(layer.weight.grad.abs().sum() > 0 for layer in judge.layers if isinstance(layer, torch.nn.Conv2d))
+    discriminator = Discriminator(2, 2)
+    gradient_penalty(discriminator, torch.randn(2, 16, 16), torch.tensor([0, 1])).backward()
+    assert all(
+        layer.weight.grad.abs().sum() > 0 for layer in discriminator.layers if isinstance(layer, torch.nn.Conv2d)
+    )
 
 
 def test_it_learns_what_each_emotion_is_like(images: list[Tensor], params: DcganParams) -> None:
@@ -104,5 +106,5 @@ def test_it_learns_what_each_emotion_is_like(images: list[Tensor], params: Dcgan
     noise = torch.randn(32, params.latent)
     with torch.no_grad():
         for emotion, own, other in ((0, slice(0, 8), slice(8, 16)), (1, slice(8, 16), slice(0, 8))):
-            made = generator(noise, torch.full((32,), emotion))
-            assert made[:, own].mean() > made[:, other].mean() + 1
+            synthetic = generator(noise, torch.full((32,), emotion))
+            assert synthetic[:, own].mean() > synthetic[:, other].mean() + 1
