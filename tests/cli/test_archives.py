@@ -11,9 +11,7 @@ import pytest
 
 from pipeline.cli import archives
 
-
-def files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+from .conftest import files
 
 
 def archive(folder: Path, members: dict[str, bytes]) -> Path:

@@ -18,6 +18,8 @@ from pipeline.cli import parallel, workspace
 from pipeline.cli.main import main
 from pipeline.core import params
 
+from .conftest import files
+
 ROOT = Path(__file__).parents[2]
 ARMS = ("classical", "cyclegan", "none")  # of the demo
 VALID = "params.yaml and data/raw are valid\n"
@@ -484,10 +486,6 @@ def finish() -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(path)
     Path("dvc.lock").write_text("schema: '2.0'\nstages:\n  evaluate:\n    cmd: now\n  ingest@cremad:\n    cmd: once\n")
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def test_record(called: list[tuple[str, ...]]) -> None:
