@@ -32,7 +32,7 @@ class Site:
     ranges: bool = True  # it knows them
     tells_length: bool = True
     cuts: list[int] = field(default_factory=list)  # bytes after which the connection breaks, of one response each
-    statuses: list[int] = field(default_factory=list)  # said instead of a file, once each
+    statuses: list[int] = field(default_factory=list)  # in place of a file, once each
     paths: list[str] = field(default_factory=list)  # of all requests
     asked: list[str | None] = field(default_factory=list)  # their ranges
 
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # which a client makes that hangs up
+        if not isinstance(sys.exception(), ConnectionError):  # of a client that hangs up
             super().handle_error(request, client_address)
 
 

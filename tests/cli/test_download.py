@@ -197,9 +197,9 @@ def test_a_server_that_stays_busy(site: Site, path: Path, pauses: list[float]) -
 
 
 def test_a_server_is_left_alone_as_long_as_it_asks(pauses: list[float]) -> None:
-    for said, pause_s in (("30", 30.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0), ("", 0.0)):
+    for header, pause_s in (("30", 30.0), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0), ("", 0.0)):
         response = requests.Response()
-        response.status_code, response.headers["Retry-After"] = 429, said
+        response.status_code, response.headers["Retry-After"] = 429, header
         with pytest.raises(download._BrokenOffError) as raised:
             download._check_status(response)
         assert raised.value.pause_s == pause_s

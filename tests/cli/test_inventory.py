@@ -1,4 +1,4 @@
-"""What is there of a corpus is said as it is, and `fetch` gets the rest, once."""
+"""What is there of a corpus is listed, and `fetch` gets the rest, once."""
 
 import hashlib
 import io
@@ -58,7 +58,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def said(*names: str) -> list[str]:
+def lines(*names: str) -> list[str]:
     """Lines on `mini` below its title and source."""
     result = run("corpora", *(names or ("mini",)))
     assert result.exit_code == 0, result.output
@@ -75,33 +75,33 @@ def fill(*names: str, folder: Path = RAW, content: bytes = b"RIFF") -> None:
 
 
 def test_nothing() -> None:
-    assert said() == ["", "Put a corpus into data/raw/NAME, or link its folder: emocycle repro --raw NAME=FOLDER"]
+    assert lines() == ["", "Put a corpus into data/raw/NAME, or link its folder: emocycle repro --raw NAME=FOLDER"]
 
 
 def test_a_complete_corpus() -> None:
     fill(*NAMES)
-    assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+    assert lines() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
 
 
 def test_a_link(tmp_path: Path) -> None:
     fill(*NAMES, folder=tmp_path / "elsewhere")
     RAW.parent.mkdir(parents=True)
     RAW.symlink_to(tmp_path / "elsewhere")
-    assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+    assert lines() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
     RAW.unlink()
     RAW.symlink_to("/nowhere/at/all")
-    assert said()[0] == "data/raw/mini: is a link to /nowhere/at/all, which does not exist"
+    assert lines()[0] == "data/raw/mini: is a link to /nowhere/at/all, which does not exist"
 
 
 def test_twice_there() -> None:
     fill(*NAMES)
     fill(*NAMES, folder=RAW / "nested" / "again")
-    assert said() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
+    assert lines() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
 
 
 def test_what_is_missing() -> None:
     fill(*(name for name in NAMES if name[0] not in "ch" and name not in ("b_a1", "b_s2", "d_a2")))
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 17 clips in 17 audio files",
         "speaker b has 2 of 4 clips (angry 1 of 2, sad 1 of 2)",
         "speaker d has 3 of 4 clips (angry 1 of 2)",
@@ -111,18 +111,18 @@ def test_what_is_missing() -> None:
 
 def test_much_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     fill(*(name for name in NAMES if not name.endswith("_a1")))
-    assert said()[1:] == [
+    assert lines()[1:] == [
         *(f"speaker {speaker} has 3 of 4 clips (angry 1 of 2)" for speaker in "bcdef"),
         "and 2 more speakers lack clips",
     ]
     many = {(f"{number}", "sad"): 1 for number in range(20)}
     know(monkeypatch, replace(MINI, expected_counts=dict(MINI.expected_counts) | many))
-    assert said()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
+    assert lines()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
 
 
 def test_no_clips() -> None:
     fill("some.zip", ".hidden.wav")
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 0 clips in 0 audio files",
         "1 audio files are hidden files or macOS resource forks",
     ]
@@ -130,7 +130,7 @@ def test_no_clips() -> None:
 
 def test_files_of_other_kinds() -> None:
     fill(*NAMES, "readme.txt", "x_a1.wav", "y_a1.FLAC", "._b_a1.wav", "__MACOSX/b_a2.wav", "b_a3.wav", "b_a4.wav")
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 30 clips in 32 audio files, complete",
         "2 clips are more than the corpus has for their speakers and emotions",
         "2 audio files have unknown names, such as data/raw/mini/x_a1.wav",
@@ -144,14 +144,14 @@ def test_a_name_that_is_not_utf_8() -> None:
         fill("b_a1\udcff.wav")
     except OSError:
         pytest.skip("the file system takes UTF-8 only")
-    assert said()[1].endswith(r"such as data/raw/mini/b_a1\udcff.wav")
+    assert lines()[1].endswith(r"such as data/raw/mini/b_a1\udcff.wav")
 
 
 def test_pointers() -> None:
     fill(*NAMES)
     fill(*NAMES[:3], content=pointer(b"sound"))
     fill(f"mp3/{NAMES[5]}.mp3", content=pointer(b"another form of a clip that is there"))
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 28 clips in 29 audio files",
         "3 clips are only Git LFS pointers: run `git lfs pull` in the folder, or `emocycle fetch`",
     ]
@@ -160,21 +160,21 @@ def test_pointers() -> None:
 def test_nobody_knows_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, replace(MINI, expected_counts={}))
     fill(*NAMES)
-    assert said() == ["data/raw/mini: 28 clips in 28 audio files"]
+    assert lines() == ["data/raw/mini: 28 clips in 28 audio files"]
 
 
 def test_genders(monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, replace(MINI, genders=lambda paths: {path.stem: "female" for path in paths}))
     fill(*NAMES)
-    assert said()[1:] == ["genders are unknown: the corpus's table of speakers is missing"]
+    assert lines()[1:] == ["genders are unknown: the corpus's table of speakers is missing"]
     fill("b.txt")
-    assert said()[1:] == []
+    assert lines()[1:] == []
 
     def broken(paths: object) -> dict[str, str]:
         raise click.ClickException("b.txt: not readable")
 
     know(monkeypatch, replace(MINI, genders=broken))
-    assert said()[1:] == ["b.txt: not readable"]
+    assert lines()[1:] == ["b.txt: not readable"]
 
 
 def test_all_corpora() -> None:

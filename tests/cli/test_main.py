@@ -119,7 +119,7 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"sead": 1}, "'sead' is not known; did you mean 'seed'?"),
         ({"seed": None}, "'seed' is missing"),
@@ -226,11 +226,11 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"tables": {"mine": {**MINE, "emotions": {"wut": "anger"}}}}, "'tables.mine.emotions.wut"),
     ],
 )
-def test_errors_in_params(changed: dict[str, Any], said: str) -> None:
+def test_errors_in_params(changed: dict[str, Any], message: str) -> None:
     change(**changed)
     result = run("check")
     assert result.exit_code == 1
-    assert f"params.yaml: {said}" in result.output
+    assert f"params.yaml: {message}" in result.output
 
 
 def test_all_errors_are_listed() -> None:
@@ -248,7 +248,7 @@ def test_all_errors_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"emotions": {"wut": "anger"}}, "'tables.mine.emotions.wut' is 'anger'"),
         ({"columns": {"speakr": "id"}}, "did you mean 'speaker'?"),
@@ -256,17 +256,17 @@ def test_all_errors_are_listed() -> None:
         ({"suffixes": ".flac"}, "'tables.mine.suffixes' is not known; did you mean 'suffix'?"),
     ],
 )
-def test_an_error_in_a_table_is_one_problem(wrong: dict[str, Any], said: str) -> None:
+def test_an_error_in_a_table_is_one_problem(wrong: dict[str, Any], message: str) -> None:
     """The name of the corpus among `corpora` is not a second problem."""
     change(tables={"mine": {**MINE, **wrong}}, corpora=["mine"])
     Path("data/raw/mine").mkdir(parents=True)
     Path("data/raw/mine/clips.csv").touch()
     lines = run("check").output.splitlines()
     assert lines[0] == "Error: 1 problem to solve first:"
-    assert said in lines[1]
+    assert message in lines[1]
     result = run("corpora", "mine")
     assert result.exit_code == 1
-    assert said in result.output
+    assert message in result.output
 
 
 @pytest.mark.parametrize("arm", ["none", "dcgan"])
@@ -398,7 +398,9 @@ def test_a_record_of_another_schema(called: list[tuple[str, ...]], commit: str |
     result = run("repro", "--from", str(folder), "--force")
     assert result.exit_code == 1
     assert "experiments/earlier/params.yaml: 'sead' is not known" in result.output and "and 1 more" in result.output
-    assert (f"made by commit {commit}" if commit else "commit.txt, which names its commit, is missing") in result.output
+    assert (
+        f"written at commit {commit}" if commit else "commit.txt, which names its commit, is missing"
+    ) in result.output
     assert Path("params.yaml").read_bytes() == before
     assert called == []
 
@@ -411,12 +413,12 @@ def test_nothing_changes_where_a_record_cannot_be_run(
     old.mkdir()
     Path("data/raw").mkdir(parents=True)
     Path("data/raw/ravdess").symlink_to(old)
-    for arguments, said in (
+    for arguments, message in (
         ((str(folder), "--raw", f"ravdess={new}", "--force"), "'folds': ravdess has no fold 99"),
         (("experiments/othre",), "params.yaml: not found; did you mean 'experiments/other'?"),
         ((f"{folder}/params.yaml",), "params.yaml: is a file; expected its folder, experiments/other"),
     ):
-        assert said in run("repro", "--from", *arguments).output
+        assert message in run("repro", "--from", *arguments).output
         assert Path("params.yaml").read_bytes() == before
         assert Path("data/raw/ravdess").readlink() == old
     assert called == []
@@ -439,7 +441,7 @@ def test_a_link_stays_where_the_new_one_cannot_be_made(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said"),
+    ("wanted", "message"),
     [
         ("ravdes=there", "did you mean 'ravdess'?"),
         ("ravdess", "expected CORPUS=FOLDER"),
@@ -447,9 +449,9 @@ def test_a_link_stays_where_the_new_one_cannot_be_made(
         ("ravdess=nowhere", "no such folder; expected the clips of RAVDESS"),
     ],
 )
-def test_invalid_links(called: list[tuple[str, ...]], wanted: str, said: str) -> None:
+def test_invalid_links(called: list[tuple[str, ...]], wanted: str, message: str) -> None:
     Path("there").mkdir()
-    assert said in run("repro", "--raw", wanted).output
+    assert message in run("repro", "--raw", wanted).output
     assert called == []
     assert not Path("data/raw").exists()
 
@@ -503,11 +505,11 @@ def test_a_record_names_the_commit_of_the_code(called: list[tuple[str, ...]]) ->
     git("add", "dvc.yaml", "pipeline")
     git("commit", "-m", "the code")
     run("record", "first")
-    said = Path("experiments/first/commit.txt").read_text()
-    assert re.fullmatch(r"[0-9a-f]{40}\n", said)
+    message = Path("experiments/first/commit.txt").read_text()
+    assert re.fullmatch(r"[0-9a-f]{40}\n", message)
     Path("pipeline/cli/main.py").write_text("changed\n")
     run("record", "first", "--force")
-    assert Path("experiments/first/commit.txt").read_text() == f"{said.strip()} and changes that are in no commit\n"
+    assert Path("experiments/first/commit.txt").read_text() == f"{message.strip()} and changes that are in no commit\n"
 
 
 def test_a_record_is_not_replaced_unasked(called: list[tuple[str, ...]]) -> None:
@@ -551,8 +553,8 @@ def test_code_of_another_folder_is_an_error() -> None:
     shutil.copytree(ROOT / "pipeline", "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     result = run("corpora", "savee")
     assert result.exit_code == 1
-    said = f"the running code is {ROOT / 'pipeline'}, not {Path('pipeline').absolute()} of the working directory"
-    assert said in result.output and "`python -m pipeline`" in result.output
+    message = f"the running code is {ROOT / 'pipeline'}, not {Path('pipeline').absolute()} of the working directory"
+    assert message in result.output and "`python -m pipeline`" in result.output
     Path("pipeline/cli/corpora.py").write_text(OWN_COMMAND)
     command = [sys.executable, "-m", "pipeline", "corpora", "savee"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
