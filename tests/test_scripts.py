@@ -56,8 +56,8 @@ def test_results_of_other_parameters_are_not_read(tmp_path: Path, monkeypatch: p
     place = loaded(ROOT / "experiments/staging.py", monkeypatch).place
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("seed: 1\n")
-    made = place(Path("cache"), "F0: as it was", {"prosody.f0": "none"})
-    assert made.name.startswith("F0_as_it_was-") and place(Path("cache"), "F0: as it was", {}) != made
-    assert place(Path("cache"), "F0: as it was", {"prosody.f0": "none"}) == made
+    found = place(Path("cache"), "F0: as it was", {"prosody.f0": "none"})
+    assert found.name.startswith("F0_as_it_was-") and place(Path("cache"), "F0: as it was", {}) != found
+    assert place(Path("cache"), "F0: as it was", {"prosody.f0": "none"}) == found
     Path("params.yaml").write_text("seed: 2\n")
-    assert place(Path("cache"), "F0: as it was", {"prosody.f0": "none"}) != made
+    assert place(Path("cache"), "F0: as it was", {"prosody.f0": "none"}) != found

@@ -74,7 +74,7 @@ SECTIONS: dict[str, Any] = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module only when the command is called: PyTorch alone takes seconds."""
+    """Imports a command's module only when the command is called: PyTorch alone needs seconds."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands for people, then the stages."""

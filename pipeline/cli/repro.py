@@ -62,7 +62,7 @@ def main(
             temporary.symlink_to(folder, target_is_directory=True)
     if not jobs:
         ctx.exit(workspace.dvc("repro", *dvc_arguments))
-    from pipeline.cli import parallel  # imports DVC, which takes a second
+    from pipeline.cli import parallel  # imports DVC, for a second
 
     end_by_exception()
     parallel.repro([word for word in dvc_arguments if word not in FORCE], jobs, bool(set(FORCE) & set(dvc_arguments)))
@@ -71,7 +71,8 @@ def main(
 def end_by_exception() -> None:
     """Turn signals that would end this process at once into an exception, so that it ends its children first."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        if signal.getsignal(number) != signal.SIG_IGN:  # which is what `nohup` sets
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _recorded_params(record: Path, force: bool) -> Path:
@@ -102,7 +103,7 @@ def _version(record: Path) -> str:
     commit = record / COMMIT
     if not commit.is_file():
         return f"and {commit}, which names its commit, is missing"
-    return f"made by commit {commit.read_text(encoding='utf-8').strip()}; check that out to run it"
+    return f"written at commit {commit.read_text(encoding='utf-8').strip()}; check that out to run it"
 
 
 def _saved_params() -> list[bytes]:

@@ -11,9 +11,7 @@ import pytest
 
 from pipeline.cli import archives
 
-
-def files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+from .conftest import files
 
 
 def archive(folder: Path, members: dict[str, bytes]) -> Path:
@@ -104,8 +102,8 @@ def test_a_file_where_a_folder_should_be(tmp_path: Path) -> None:
     assert files(folder) == ["top"]
 
 
-def refused(path: Path, folder: Path, said: str, most_bytes: int = 10_000, strip: bool = False) -> None:
-    with pytest.raises(archives.ArchiveError, match=said) as raised:
+def refused(path: Path, folder: Path, message: str, most_bytes: int = 10_000, strip: bool = False) -> None:
+    with pytest.raises(archives.ArchiveError, match=message) as raised:
         unpack(path, folder / "in" / "corpus", most_bytes, strip)
     assert raised.value.message.startswith(f"{path}: ")
     assert [name for name in files(folder) if name != path.name] == []
@@ -155,13 +153,13 @@ def test_a_bomb(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("promised", "said"), [(100, "damaged, or no zip file: Bad CRC-32"), (2**31, "more than the 10,000 bytes")]
+    ("promised", "message"), [(100, "damaged, or no zip file: Bad CRC-32"), (2**31, "more than the 10,000 bytes")]
 )
-def test_a_bomb_whose_header_lies(tmp_path: Path, promised: int, said: str) -> None:
+def test_a_bomb_whose_header_lies(tmp_path: Path, promised: int, message: str) -> None:
     path = archive(tmp_path, {"bomb.wav": bytes(10_000_000)})
     assert path.stat().st_size < 20_000
     change(path, 24, struct.pack("<I", promised), 22)
-    refused(path, tmp_path, said)
+    refused(path, tmp_path, message)
 
 
 def test_a_header_that_promises_too_much_is_no_bomb(tmp_path: Path) -> None:

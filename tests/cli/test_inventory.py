@@ -1,13 +1,9 @@
-"""What is there of a corpus is said as it is, and `fetch` gets the rest, once."""
+"""What is there of a corpus is listed, and `fetch` gets the rest, once."""
 
 import hashlib
-import threading
-import time
+import io
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 
 import click
@@ -18,6 +14,8 @@ from pipeline.cli import download
 from pipeline.cli.main import main
 from pipeline.corpora import CORPORA
 from pipeline.corpora.corpus import Archive, Corpus, Labels, UnknownNameError
+
+from .conftest import Site, pointer
 
 RAW = Path("data/raw/mini")
 EMOTIONS = {"a": "angry", "s": "sad"}
@@ -48,8 +46,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     Path("params.yaml").write_text("tables: {}\n")
-    monkeypatch.setattr(time, "sleep", lambda pause: None)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     know(monkeypatch, MINI)
     return tmp_path / "project"
 
@@ -62,7 +58,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def said(*names: str) -> list[str]:
+def lines(*names: str) -> list[str]:
     """Lines on `mini` below its title and source."""
     result = run("corpora", *(names or ("mini",)))
     assert result.exit_code == 0, result.output
@@ -78,39 +74,34 @@ def fill(*names: str, folder: Path = RAW, content: bytes = b"RIFF") -> None:
         path.write_bytes(content)
 
 
-def pointer(content: bytes) -> bytes:
-    digest = hashlib.sha256(content).hexdigest()
-    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n".encode()
-
-
 def test_nothing() -> None:
-    assert said() == ["", "Put a corpus into data/raw/NAME, or link its folder: emocycle repro --raw NAME=FOLDER"]
+    assert lines() == ["", "Put a corpus into data/raw/NAME, or link its folder: emocycle repro --raw NAME=FOLDER"]
 
 
 def test_a_complete_corpus() -> None:
     fill(*NAMES)
-    assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+    assert lines() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
 
 
 def test_a_link(tmp_path: Path) -> None:
     fill(*NAMES, folder=tmp_path / "elsewhere")
     RAW.parent.mkdir(parents=True)
     RAW.symlink_to(tmp_path / "elsewhere")
-    assert said() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+    assert lines() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
     RAW.unlink()
     RAW.symlink_to("/nowhere/at/all")
-    assert said()[0] == "data/raw/mini: is a link to /nowhere/at/all, which does not exist"
+    assert lines()[0] == "data/raw/mini: is a link to /nowhere/at/all, which does not exist"
 
 
 def test_twice_there() -> None:
     fill(*NAMES)
     fill(*NAMES, folder=RAW / "nested" / "again")
-    assert said() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
+    assert lines() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
 
 
 def test_what_is_missing() -> None:
     fill(*(name for name in NAMES if name[0] not in "ch" and name not in ("b_a1", "b_s2", "d_a2")))
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 17 clips in 17 audio files",
         "speaker b has 2 of 4 clips (angry 1 of 2, sad 1 of 2)",
         "speaker d has 3 of 4 clips (angry 1 of 2)",
@@ -120,18 +111,18 @@ def test_what_is_missing() -> None:
 
 def test_much_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     fill(*(name for name in NAMES if not name.endswith("_a1")))
-    assert said()[1:] == [
+    assert lines()[1:] == [
         *(f"speaker {speaker} has 3 of 4 clips (angry 1 of 2)" for speaker in "bcdef"),
         "and 2 more speakers lack clips",
     ]
     many = {(f"{number}", "sad"): 1 for number in range(20)}
     know(monkeypatch, replace(MINI, expected_counts=dict(MINI.expected_counts) | many))
-    assert said()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
+    assert lines()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
 
 
 def test_no_clips() -> None:
     fill("some.zip", ".hidden.wav")
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 0 clips in 0 audio files",
         "1 audio files are hidden files or macOS resource forks",
     ]
@@ -139,7 +130,7 @@ def test_no_clips() -> None:
 
 def test_files_of_other_kinds() -> None:
     fill(*NAMES, "readme.txt", "x_a1.wav", "y_a1.FLAC", "._b_a1.wav", "__MACOSX/b_a2.wav", "b_a3.wav", "b_a4.wav")
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 30 clips in 32 audio files, complete",
         "2 clips are more than the corpus has for their speakers and emotions",
         "2 audio files have unknown names, such as data/raw/mini/x_a1.wav",
@@ -153,14 +144,14 @@ def test_a_name_that_is_not_utf_8() -> None:
         fill("b_a1\udcff.wav")
     except OSError:
         pytest.skip("the file system takes UTF-8 only")
-    assert said()[1].endswith(r"such as data/raw/mini/b_a1\udcff.wav")
+    assert lines()[1].endswith(r"such as data/raw/mini/b_a1\udcff.wav")
 
 
 def test_pointers() -> None:
     fill(*NAMES)
     fill(*NAMES[:3], content=pointer(b"sound"))
     fill(f"mp3/{NAMES[5]}.mp3", content=pointer(b"another form of a clip that is there"))
-    assert said() == [
+    assert lines() == [
         "data/raw/mini: 28 clips in 29 audio files",
         "3 clips are only Git LFS pointers: run `git lfs pull` in the folder, or `emocycle fetch`",
     ]
@@ -169,21 +160,21 @@ def test_pointers() -> None:
 def test_nobody_knows_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, replace(MINI, expected_counts={}))
     fill(*NAMES)
-    assert said() == ["data/raw/mini: 28 clips in 28 audio files"]
+    assert lines() == ["data/raw/mini: 28 clips in 28 audio files"]
 
 
 def test_genders(monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, replace(MINI, genders=lambda paths: {path.stem: "female" for path in paths}))
     fill(*NAMES)
-    assert said()[1:] == ["genders are unknown: the corpus's table of speakers is missing"]
+    assert lines()[1:] == ["genders are unknown: the corpus's table of speakers is missing"]
     fill("b.txt")
-    assert said()[1:] == []
+    assert lines()[1:] == []
 
     def broken(paths: object) -> dict[str, str]:
         raise click.ClickException("b.txt: not readable")
 
     know(monkeypatch, replace(MINI, genders=broken))
-    assert said()[1:] == ["b.txt: not readable"]
+    assert lines()[1:] == ["b.txt: not readable"]
 
 
 def test_all_corpora() -> None:
@@ -252,57 +243,32 @@ def test_params_that_are_not_in_order(text: str) -> None:
 # Fetching
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[str, Path, list[str]]]:
-    """A server's address, the folder that it shows, and the paths that it was asked for."""
-    folder, asked = tmp_path / "site", list[str]()
-    folder.mkdir()
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            super().do_GET()
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", folder, asked
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def sound(name: str) -> bytes:
     return f"RIFF {name}".encode() * 100
 
 
-def publish(url: str, folder: Path, lfs: bool, names: list[str] = NAMES) -> Corpus:
+def publish(site: Site, lfs: bool, names: list[str] = NAMES) -> Corpus:
     """`mini` as an archive on the site, where Git LFS may have the sounds."""
-    with zipfile.ZipFile(folder / "mini.zip", "w") as zipped:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as zipped:
         zipped.writestr("mini-main/readme.txt", "not to be unpacked")
         for name in names:
             zipped.writestr(f"mini-main/wav/{name}.wav", pointer(sound(name)) if lfs else sound(name))
-    for name in names:
-        fill(name, folder=folder / "media" / "wav", content=sound(name))
-    content = (folder / "mini.zip").read_bytes()
+    site.files = {f"/media/wav/{name}.wav": sound(name) for name in names} | {"/mini.zip": content.getvalue()}
     archive = Archive(
-        url=f"{url}/mini.zip",
+        url=f"{site.url}/mini.zip",
         members=("*/wav/*.wav",),
         most_bytes=100_000,
-        size=len(content),
-        md5=hashlib.md5(content).hexdigest(),
-        lfs=f"{url}/media/" if lfs else None,
+        size=len(content.getvalue()),
+        md5=hashlib.md5(content.getvalue()).hexdigest(),
+        lfs=f"{site.url}/media/" if lfs else None,
     )
     return replace(MINI, archives=(archive,))
 
 
 @pytest.mark.parametrize("lfs", [True, False])
-def test_fetch(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch, lfs: bool) -> None:
-    url, folder, asked = site
-    know(monkeypatch, publish(url, folder, lfs))
+def test_fetch(site: Site, monkeypatch: pytest.MonkeyPatch, lfs: bool) -> None:
+    know(monkeypatch, publish(site, lfs))
     result = run("fetch", "mini")
     assert result.exit_code == 0, result.output
     assert "Mini: its licence is CC0\n" in result.output
@@ -312,48 +278,43 @@ def test_fetch(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatc
     assert {path.name: path.read_bytes() for path in wav.iterdir()} == {f"{name}.wav": sound(name) for name in NAMES}
     assert list(RAW.iterdir()) == [RAW / "wav" if lfs else RAW / "mini-main"]
     assert list(Path("data/downloads").iterdir()) == []
-    assert len(asked) == 1 + 28 * lfs
+    assert len(site.paths) == 1 + 28 * lfs
 
     again = run("fetch", "mini")
     assert again.output == "mini: nothing to do; data/raw/mini: 28 clips in 28 audio files, complete\n"
-    assert len(asked) == 1 + 28 * lfs
+    assert len(site.paths) == 1 + 28 * lfs
 
 
-def test_fetch_what_is_missing(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, folder, asked = site
-    know(monkeypatch, publish(url, folder, lfs=True))
+def test_fetch_what_is_missing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, publish(site, lfs=True))
     fill(*(f"wav/{name}.wav" for name in NAMES[:10]), content=b"mine")
     result = run("fetch", "mini")
     assert "data/raw/mini: unpacked 18 files; 10 existing files were kept\n" in result.output
-    assert len(asked) == 19
+    assert len(site.paths) == 19
     assert (RAW / "wav" / f"{NAMES[0]}.wav").read_bytes() == b"mine"
     # A clip that is but a pointer, as in a clone without Git LFS: no archive is needed.
     fill(f"wav/{NAMES[0]}", content=pointer(sound(NAMES[0])))
     assert run("fetch", "mini").stdout.endswith("28 audio files, complete\n")
-    assert len(asked) == 20
+    assert len(site.paths) == 20
     assert (RAW / "wav" / f"{NAMES[0]}.wav").read_bytes() == sound(NAMES[0])
 
 
-def test_fetch_goes_on(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, folder, asked = site
-    know(monkeypatch, publish(url, folder, lfs=True))
-    last = folder / "media" / "wav" / f"{NAMES[-1]}.wav"
-    last.rename(folder / "away.wav")
+def test_fetch_goes_on(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, publish(site, lfs=True))
+    last = f"/media/wav/{NAMES[-1]}.wav"
+    sounds = site.files.pop(last)
     result = run("fetch", "mini")
     assert result.exit_code == 1
-    assert f"{last.name}: the server answered 404" in result.output
+    assert f"{last}: the server answered 404" in result.output
     assert "clips are only Git LFS pointers" in run("corpora", "mini").output
-    (folder / "away.wav").rename(last)
+    site.files[last] = sounds
     assert run("fetch", "mini").exit_code == 0
-    assert asked.count("/mini.zip") == 1
-    assert len(asked) <= 1 + 28 + 8
+    assert site.paths.count("/mini.zip") == 1
+    assert len(site.paths) <= 1 + 28 + 8
 
 
-def test_fetch_to_another_folder(
-    site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    url, folder, asked = site
-    know(monkeypatch, publish(url, folder, lfs=False))
+def test_fetch_to_another_folder(site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    know(monkeypatch, publish(site, lfs=False))
     there = tmp_path / "disk" / "mini"
     result = run("fetch", "mini", "--to", str(there))
     assert result.stdout.endswith(f"To use this folder: emocycle repro --raw mini={there}\n")
@@ -365,35 +326,32 @@ def test_fetch_to_another_folder(
         path.unlink()
     assert "unpacked 7 files; 21 existing files were kept" in run("fetch", "mini").output
     assert RAW.is_symlink()
-    assert len(asked) == 2
+    assert len(site.paths) == 2
 
 
-def test_fetch_is_not_all(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, folder, _ = site
-    know(monkeypatch, publish(url, folder, lfs=False, names=NAMES[1:]))
+def test_fetch_is_not_all(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, publish(site, lfs=False, names=NAMES[1:]))
     result = run("fetch", "mini")
     assert result.exit_code == 1
     assert "speaker b has 3 of 4 clips (angry 1 of 2)\n" in result.output
     assert "mini: is not complete, though all of its archives are unpacked" in result.output
 
 
-def test_fetch_a_bad_archive(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, folder, asked = site
-    good = publish(url, folder, lfs=False)
+def test_fetch_a_bad_archive(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = publish(site, lfs=False)
     know(monkeypatch, replace(good, archives=(replace(good.archives[0], size=None, md5=None),)))
-    content = (folder / "mini.zip").read_bytes()
-    (folder / "mini.zip").write_bytes(content[:-100])
+    content = site.files["/mini.zip"]
+    site.files["/mini.zip"] = content[:-100]
     result = run("fetch", "mini")
     assert result.exit_code == 1
     assert "data/downloads/mini-1.zip: damaged, or no zip file" in result.output
-    (folder / "mini.zip").write_bytes(content)
+    site.files["/mini.zip"] = content
     assert run("fetch", "mini").exit_code == 0
-    assert len(asked) == 2
+    assert len(site.paths) == 2
 
 
-def test_fetch_into_a_folder_that_is_none(site: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    url, folder, asked = site
-    know(monkeypatch, publish(url, folder, lfs=False))
+def test_fetch_into_a_folder_that_is_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    know(monkeypatch, publish(site, lfs=False))
     RAW.parent.mkdir(parents=True)
     for make in (RAW.touch, lambda: RAW.symlink_to("/nowhere/at/all")):
         make()
@@ -401,7 +359,7 @@ def test_fetch_into_a_folder_that_is_none(site: tuple[str, Path, list[str]], mon
         assert result.exit_code == 1
         assert "data/raw/mini: is a file or a broken link" in result.output
         RAW.unlink()
-    assert asked == []
+    assert site.paths == []
 
 
 def test_fetch_outside_a_project_makes_nothing() -> None:

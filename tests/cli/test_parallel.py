@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from dvc.utils.serialize import load_yaml
 
 from pipeline.cli import item, parallel
+from pipeline.cli import repro as repro_command
 from pipeline.cli.parallel import ReproError
 
 STAGES = """
@@ -210,6 +211,17 @@ def test_an_end_in_the_middle(project: Path, reference: Path, number: int) -> No
     action.unlink()
     assert ran(repro) == ["half@b", "last"]
     assert found(project) == found(reference)
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGTERM)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        repro_command.end_by_exception()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN != signal.getsignal(signal.SIGTERM)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("library", parallel.LIBRARIES)

@@ -55,7 +55,7 @@ def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("augment.mix.ration", "1"), "has no 'augment.mix.ration'; did you mean 'ratio'?"),
         (("augmentt.mix.ratio", "1"), "has no 'augmentt.mix.ratio'"),
@@ -66,11 +66,11 @@ def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
         (("classify.seeds", "[0]", "[]"), "classify.seeds=[]: params.yaml: 'classify.seeds' is []"),
     ],
 )
-def test_errors_leave_params_as_they_were(arguments: tuple[str, ...], said: str, ran: list[float]) -> None:
+def test_errors_leave_params_as_they_were(arguments: tuple[str, ...], message: str, ran: list[float]) -> None:
     before = PARAMS.read_bytes()
     result = run(*arguments)
     assert result.exit_code == 1
-    assert said in result.output
+    assert message in result.output
     assert PARAMS.read_bytes() == before
     assert not TABLE.exists()
     assert ran == ([5, 1] if "5" in arguments else [])  # nothing runs before all values are checked

@@ -52,19 +52,21 @@ def test_a_killed_process_names_its_clip_and_the_likely_cause(
     items = [(Path(f"raw/{number}.wav"), signal.SIGKILL if number == place else 0) for number in range(40)]
     with pytest.raises(KilledError) as caught:
         list(in_parallel(ended, items, "clips", name=lambda item: item[0]))
-    said = str(caught.value.message)
-    assert said.startswith("clips: a process ended by SIGKILL, most likely because memory ran out")
-    assert "`ingest.max_duration_s`" in said
-    assert said.endswith(f"while at work on raw/{place}.wav")  # and not on what the other process was at work on
+    message = str(caught.value.message)
+    assert message.startswith("clips: a process ended by SIGKILL, most likely because memory ran out")
+    assert "`ingest.max_duration_s`" in message
+    assert message.endswith(f"while at work on raw/{place}.wav")  # and not on what the other process was at work on
 
 
-@pytest.mark.parametrize(("how", "said"), [(signal.SIGSEGV, "by SIGSEGV, a fault in a library"), (-3, "exit code 3")])
+@pytest.mark.parametrize(
+    ("how", "message"), [(signal.SIGSEGV, "by SIGSEGV, a fault in a library"), (-3, "exit code 3")]
+)
 def test_a_process_that_ended_otherwise_does_not_speak_of_memory(
-    monkeypatch: pytest.MonkeyPatch, how: int, said: str
+    monkeypatch: pytest.MonkeyPatch, how: int, message: str
 ) -> None:
     monkeypatch.setattr(workers, "cores", lambda: 2)
     items = [(Path(f"{number}.wav"), how if number == 5 else 0) for number in range(20)]
-    with pytest.raises(KilledError, match=said) as caught:
+    with pytest.raises(KilledError, match=message) as caught:
         list(in_parallel(ended, items, "clips", name=lambda item: item[0].name))
     assert "memory" not in caught.value.message
     assert caught.value.message.endswith(" 5.wav")
