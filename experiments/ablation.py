@@ -81,20 +81,17 @@ def assessed(name: str, split: str) -> pd.DataFrame:
         chosen = changed(VARIANTS[name], folder / "params.yaml")
         features = ("--features", "data/features/vocoder")
         given = ("--params", chosen, "--split", f"data/splits/{split}.parquet")
-        shared = ("--emotion-classifier", folder / "emotion_classifier")
-        if name not in NETWORKS_OF_DEFAULTS:
-            run("train-emotion-classifier", *given, *features, "--out", shared[1])
-        prosody = params.load(chosen, "prosody", dict[str, Any])
-        for pair in params.load(chosen, "pairs", tuple[str, ...]):
-            model = folder / "models" / pair
-            if name in NETWORKS_OF_DEFAULTS:
-                borrow(place(CACHE, DEFAULTS, {}) / split / "models" / pair, model, prosody)
-            elif not model.is_dir():
-                curve = folder / f"{pair}.csv"
-                run("train-cyclegan", *given, *features, *shared, "--pair", pair, "--out", model, "--curve", curve)
+        models = folder / "models"
+        if name in NETWORKS_OF_DEFAULTS:
+            prosody = params.load(chosen, "prosody", dict[str, Any])
+            for pair in params.load(chosen, "pairs", tuple[str, ...]):
+                borrow(place(CACHE, DEFAULTS, {}) / split / "models" / pair, models / pair, prosody)
+        elif not models.is_dir():
+            out_and_curves = ("--out", models, "--curves", folder / "curves")
+            run("train-cyclegan", *given, *features, *out_and_curves, "--checkpoints", folder / "checkpoints")
         scored = ("--scorers", "data/features/scorers", "--vocoder", f"models/vocoder/{split}")
         generator = name if name in GENERATORS else "cyclegan"
-        chosen_clips = ("--partition", "valid", "--models", folder / "models", "--generator", generator)
+        chosen_clips = ("--partition", "valid", "--models", models, "--generator", generator)
         run("assess", *given, *features, *scored, *chosen_clips, "--out", out)
     return manifest.read(out, figures.ASSESSED)
 

@@ -89,8 +89,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     everything = repro()
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split", "analyse"),
-        *("train_emotion_classifier@full-1", "train_cyclegan@full-1-angry-neutral"),
-        "generate@full-1-angry-neutral-cyclegan",
+        *("train_cyclegan@full-1", "generate@full-1-cyclegan"),
         *("augment", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
     )
     table = Path("data/augmented/full-1/cyclegan.parquet")
@@ -111,21 +110,20 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     # The table of the arm `none` is written again, to the same bytes, so its classifier is not trained again.
     change_params({"pairs": ["angry-neutral", "happy-neutral"]})
     assert repro() == items(
-        *("train_cyclegan@full-1-happy-neutral", "generate@full-1-happy-neutral-cyclegan"),
+        *("train_cyclegan@full-1", "generate@full-1-cyclegan"),
         *("augment", "classify@full-1-cyclegan"),
         *("evaluate", "assess@full-1", "tabulate"),
     )
     assert table.read_bytes() != augmented
 
-    # A fold more, and a pair less, whose folders stay behind and are not read.
+    # A fold more, and a pair less.
     change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
-        *("split", "analyse", "train_emotion_classifier@full-2"),
-        *("train_cyclegan@full-2-angry-neutral", "generate@full-2-angry-neutral-cyclegan"),
+        *("split", "analyse", "train_cyclegan@full-{1,2}", "generate@full-{1,2}-cyclegan"),
         *("augment", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
         *("evaluate", "assess@full-{1,2}", "tabulate"),
     )
-    assert Path("data/synthetic/full-1/cyclegan/happy-neutral").is_dir()
+    assert not Path("data/synthetic/full-1/cyclegan/happy-neutral").exists()
     assert table.read_bytes() == augmented
     audit = run("pipeline", "audit")
     assert audit.stdout == "".join(f"full-{fold} {arm}: no leak\n" for fold in (1, 2) for arm in ("none", "cyclegan"))
@@ -145,8 +143,6 @@ def a_record_gives_the_same_statistics(change_params: Change) -> None:
         *("--plots", str(paths["plots"])),
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    locks = Path("dvc.lock").read_text(), (record / "dvc.lock").read_text()
-    assert ["full-1-happy-neutral" in lock for lock in locks] == [True, False]  # of a pair that there was before
     for name in ("summary.json", "ser.json"):
         assert paths[name].read_bytes() == (record / "metrics" / name).read_bytes()
     for path in (record / "metrics/plots/evaluate").iterdir():

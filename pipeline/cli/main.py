@@ -19,7 +19,6 @@ STAGES = (
     "features",
     "split",
     "analyse",
-    "train_emotion_classifier",
     "train_cyclegan",
     "train_vocoder",
     "generate",

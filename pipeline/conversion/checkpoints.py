@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.core import progress
+from pipeline.core import hardware, progress
 from pipeline.core.files import atomic_write
 from pipeline.core.params import params_hash
 
@@ -31,6 +31,8 @@ class Checkpoints:
 
     def save(self, state: Mapping[str, Tensor]) -> None:
         """Replace the saved state."""
+        for left in self.folder.glob(f".{LATEST}.*.tmp"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         with atomic_write(self.folder / LATEST) as temporary:
             save_file(tensors, temporary, {"key": self.key})
@@ -45,13 +47,6 @@ class Checkpoints:
         except (FileNotFoundError, SafetensorError):
             return None
 
-    def delete(self) -> None:
-        """Remove the folder, with files that a killed process left incomplete."""
-        if self.folder.is_dir():
-            for path in self.folder.iterdir():
-                path.unlink(missing_ok=True)
-            self.folder.rmdir()
-
 
 def key(settings: Iterable[object], tensors: Iterable[Tensor]) -> str:
     """Hash of everything that a training depends on; it includes the code that trains and the version of torch.
@@ -61,7 +56,7 @@ def key(settings: Iterable[object], tensors: Iterable[Tensor]) -> str:
         tensors: data, and weights to start from, on any device
     """
     found = hashlib.sha256(params_hash(*settings, torch.__version__).encode())
-    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(progress.__file__)):
+    for source in (*sorted(Path(__file__).parent.glob("*.py")), Path(progress.__file__), Path(hardware.__file__)):
         found.update(source.read_bytes())
     for tensor in tensors:
         found.update(f"{tensor.dtype} {list(tensor.shape)}".encode())

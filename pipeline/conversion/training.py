@@ -51,7 +51,7 @@ def train(
         device: where to train
         autocast: context of the forward passes (mixed precision)
         classifier_loss: towards a and b; used if it has a weight
-        checkpoints: where to continue from, and to save; the caller deletes them once the model is saved
+        checkpoints: where to continue from, and to save; the last one is after the last step
 
     Returns:
         the networks, and the curve: step, and the mean of each loss since the row before, 0 where it does not apply
@@ -88,7 +88,7 @@ def train(
             progress.discriminators.step(loss)
 
         progress.add(step, losses)
-        if checkpoints and checkpoints.due(step):
+        if checkpoints and (checkpoints.due(step) or step == params.steps):
             checkpoints.save(progress.state_dict())
     return networks, progress.curve.rows
 

@@ -1,6 +1,7 @@
-"""Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
+"""Convert every train clip of a split to the other emotion of each of its pairs, and write the clips."""
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -8,11 +9,13 @@ from typing import Literal
 import click
 import numpy as np
 import pandas as pd
+import torch
 
 from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
 from pipeline.core import hardware, manifest, models, params, provenance
+from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import INTENSITIES
 from pipeline.core.params import section
@@ -29,71 +32,87 @@ class GenerateParams:
     intensity: Literal["source", "low", "medium", "high"]  # source: that of the clip, if frequent enough
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A trained pair, and the table of the clips that it generates."""
+
+    converter: Converter
+    generator: str
+    rows: pd.DataFrame  # of the synthetic clips
+    sources: pd.DataFrame  # real clips of the rows, in their order
+
+    @classmethod
+    def load(
+        cls, model: Path, train: pd.DataFrame, generator: str, out: Path, intensity: str, device: torch.device
+    ) -> "Pair":
+        """Load a pair, and describe the conversions of all train clips of its emotions."""
+        tensors, config = models.load(model)
+        a, b = config["emotions"]
+        converter = Converter.from_tensors(tensors, config, device)
+        sources = train[train["emotion"].isin((a, b))]
+        prefix = f"{config['split']}/{generator}"
+        rows = synthetic_rows(sources, (a, b), prefix, out, converter.prosody.intensities, intensity)
+        rows = rows.assign(generator=generator, generator_sha256=provenance.fingerprint(model), seed=config["seed"])
+        return cls(converter, generator, rows, sources.set_index("id").loc[rows["source_id"]])
+
+    def converted(self, stored: Shards, bounds_hz: tuple[float, float]) -> Iterator[Synthesis[Features]]:
+        """Features of each synthetic clip, and its source."""
+        known = zip(self.sources["intensity"], manifest.segments(self.sources), strict=True)
+        labels = self.rows[["source_id", "source_emotion", "emotion", "intensity"]].itertuples(index=False)
+        for (id_, source, target, intensity), (own, segment) in zip(labels, known, strict=True):
+            clip = Features.load(stored, id_)
+            levels = (_known(own), _known(intensity))
+            by = SPECTRA[self.generator]
+            yield Synthesis(self.converter.convert(clip, source, target, bounds_hz, *levels, by=by), segment)
+
+
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Split table (Parquet).")
 @click.option("--generator", type=click.Choice(list(SPECTRA)), required=True, help="Conversion of the spectrum.")
-@click.option("--model", type=click.Path(path_type=Path), required=True, help="Model folder of the pair.")
-@click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Vocoders of the split.")
+@click.option("--models", "trained", type=click.Path(path_type=Path), required=True, help="Models of the pairs.")
+@click.option("--vocoder", "vocoders", type=click.Path(path_type=Path), required=True, help="Vocoders of the split.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Vocoder features by corpus.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the synthetic clips.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the clips, by pair.")
 def main(
     params_path: Path,
     clips_path: Path,
     split_path: Path,
     generator: str,
-    model: Path,
     trained: Path,
+    vocoders: Path,
     features: Path,
     out: Path,
 ) -> None:
-    """Convert every train clip of a pair to the pair's other emotion, and write the clips with their provenance."""
+    """Convert every train clip of a split to the other emotion of each of its pairs, and write the clips."""
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate", GenerateParams)
-    tensors, config = models.load(model)
-    a, b = config["emotions"]
-    converter = Converter.from_tensors(tensors, config, hardware.device(machine))
-    prosody = converter.prosody
-    if params_error := vocoder_params.params_error(prosody.params.f0):
-        raise params.ParamsError(f"{params_path}: {params_error}")
-    clips = manifest.read(clips_path, manifest.CLIPS)
-    split = manifest.read(split_path, manifest.PARTITIONED)
-    sources = manifest.partition(clips, split, "train")
-    sources = sources[sources["emotion"].isin((a, b))]
-    rows = synthetic_rows(sources, (a, b), f"{split_path.stem}/{generator}", out, prosody.intensities, chosen.intensity)
-    rows = rows.assign(generator=generator, generator_sha256=provenance.fingerprint(model), seed=config["seed"])
-    stored = Shards(features / corpus for corpus in sorted(rows["corpus"].unique()))
-    bounds = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
-
-    def converted() -> Iterator[Synthesis[Features]]:
-        by_id = sources.set_index("id").loc[rows["source_id"]]
-        known = zip(by_id["intensity"], manifest.segments(by_id), strict=True)
-        labels = rows[["source_id", "source_emotion", "emotion", "intensity"]].itertuples(index=False)
-        for (id_, source, target, intensity), (own, segment) in zip(labels, known, strict=True):
-            clip = Features.load(stored, id_)
-            levels = (_known(own), _known(intensity))
-            yield Synthesis(converter.convert(clip, source, target, bounds, *levels, by=SPECTRA[generator]), segment)
-
-    network = vocoder_params.model(trained)
-    voice = vocoder(vocoder_params, prepared.sampling_rate, network)
+    names = params.load(params_path, "pairs", tuple[str, ...])
+    clips, split = manifest.read(clips_path, manifest.CLIPS), manifest.read(split_path, manifest.PARTITIONED)
+    train = manifest.partition(clips, split, "train")
+    stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
+    bounds_hz = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
+    network = vocoder_params.model(vocoders)
     metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
-    written = synthesis.write(
-        out,
-        rows,
-        converted(),
-        Synthesiser(partial(synthesis.vocoded, vocoder=voice), prepared, acoustics, voice),
-        params.params_hash(prepared, vocoder_params, acoustics, machine, chosen),
-        split=split_path.stem,
-        emotions=f"{a}-{b}",
-        model=model.as_posix(),
-        **metadata,
-    )
-    hours = written["duration"].sum() / 3600
-    click.echo(f"{split_path.stem} {generator} {a}-{b}: {len(written):,} clips, {hours:.2f} hours")
+    own = vocoder(vocoder_params, prepared.sampling_rate, network)
+    synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own)
+    params_hash = params.params_hash(prepared, vocoder_params, acoustics, machine, chosen)
+    with atomic_write(out) as folder:
+        folder.mkdir(parents=True)
+        for name in names:
+            model = trained / name
+            pair = Pair.load(model, train, generator, out / name, chosen.intensity, hardware.device(machine))
+            if params_error := vocoder_params.params_error(pair.converter.prosody.params.f0):
+                raise params.ParamsError(f"{params_path}: {params_error}")
+            known = {"split": split_path.stem, "emotions": name, "model": model.as_posix(), **metadata}
+            of_pair = pair.converted(stored, bounds_hz)
+            written = synthesis.write(folder / name, pair.rows, of_pair, synthesiser, params_hash, **known)
+            hours = written["duration"].sum() / 3600
+            click.echo(f"{split_path.stem} {generator} {name}: {len(written):,} clips, {hours:.2f} hours")
 
 
 def synthetic_rows(

@@ -1,124 +1,156 @@
-"""Train one pair's CycleGAN on the train partition of one split."""
+"""Train the CycleGAN of each pair of emotions on the train partition of one split.
 
-from dataclasses import asdict
+The last checkpoint of each pair stays, so that a pair that is added to params.yaml is trained alone.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 import pandas as pd
+import torch
 
 from pipeline.conversion import pairs, training
 from pipeline.conversion.checkpoints import Checkpoints
 from pipeline.conversion.clips import TrainingData, train_clips
 from pipeline.conversion.converter import Converter
-from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
+from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier, trained_classifier
 from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.prosody import ProsodyParams
 from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
+from pipeline.core.workers import in_parallel
 
 CHECKPOINT_STEPS = 25  # between two checkpoints; a killed training loses at most so many
+EMOTION_CLASSIFIER = "emotion_classifier"  # folder of the auxiliary emotion classifier, beside those of the pairs
+
+Losses = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Trains models of a split; it is sent to other processes."""
+
+    split: str
+    train: pd.DataFrame  # rows of the train partition
+    features: Path  # of the vocoder, by corpus
+    params: CycleGanParams
+    prosody: ProsodyParams
+    hardware: HardwareParams
+    seed: int
+    checkpoints: Path
+
+    def train_classifier(self, out: Path) -> None:
+        """Train the auxiliary emotion classifier on all clips, and save it."""
+        classifier = trained_classifier(
+            [torch.from_numpy(clip.features.spectrum) for clip in train_clips(self.train, self._stored(self.train))],
+            list(self.train["emotion"]),
+            list(self.train["speaker"]),
+            self.params.emotion_classifier,
+            self.params.frames,
+            provenance.derived_seed(self.seed, self.split, "guide"),  # an earlier name; another gives other weights
+            hardware.device(self.hardware),
+            masked=() if self.prosody.energy == "cyclegan" else (0,),
+        )
+        config = {
+            "kind": EMOTION_CLASSIFIER,
+            "split": self.split,
+            "emotions": list(classifier.emotions),
+            "seed": self.seed,
+            "machine": hardware.resolved(self.hardware),
+            "train_clips_sha256": provenance.clips_sha256(self.train),
+        }
+        models.save(out, classifier.state_dict(), config)
+
+    def train_pair(self, pair: str, out: Path) -> Losses:
+        """Train a pair with the classifier in `out`, if there is one; save it in `out`, and return its curve."""
+        a, b = emotions = pairs.parse(pair, set(self.train["emotion"]))
+        rows = self.train[self.train["emotion"].isin(emotions)]
+        stored = self._stored(rows)
+        data = TrainingData.fit(train_clips(rows, stored), emotions, self.prosody, self.params.parallel_weight > 0)
+        classifier_loss = self._classifier_loss(out / EMOTION_CLASSIFIER, emotions, data)
+        device = hardware.device(self.hardware)
+        given = (*data.domains, self.params, provenance.derived_seed(self.seed, self.split, pair))
+        key = training.training_key(*given, self.hardware, device, classifier_loss=classifier_loss)
+        checkpoints = Checkpoints(self.checkpoints / self.split / pair, key, CHECKPOINT_STEPS)
+        autocast = hardware.autocast(self.hardware, device)
+        networks, losses = training.train(*given, device, autocast, classifier_loss, checkpoints)
+        converter = Converter(data.styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, data.prosody)
+        config = {
+            "kind": "cyclegan",
+            "split": self.split,
+            "emotions": list(emotions),
+            "size": generator_size(data.order, self.params),
+            "prosody": data.prosody.to_config(),
+            "features": stored.params_hash(),
+            "seed": self.seed,
+            "machine": hardware.resolved(self.hardware),
+            "train_clips": len(rows),
+            "train_clips_sha256": provenance.clips_sha256(rows),
+            "classifier_trained_on": provenance.clips_sha256(self.train) if classifier_loss else None,
+            "params": asdict(self.params),
+        }
+        models.save(out / pair, converter.tensors(), config)
+        return losses
+
+    def _stored(self, rows: pd.DataFrame) -> Shards:
+        return Shards(self.features / corpus for corpus in sorted(rows["corpus"].unique()))
+
+    def _classifier_loss(self, path: Path, emotions: tuple[str, str], data: TrainingData) -> ClassifierLoss | None:
+        if not self.params.classifier_weight:
+            return None
+        tensors, config = models.load(path)
+        classifier = EmotionClassifier(data.order, self.params.emotion_classifier.channels, config["emotions"])
+        classifier.load_state_dict(tensors)
+        return ClassifierLoss(classifier, emotions, *data.undone)
 
 
 @click.command()
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
-@click.option(
-    "--split", "split_path", type=click.Path(path_type=Path), required=True, help="Parquet table of the split."
-)
-@click.option("--pair", required=True, help="Two emotions, such as angry-happy.")
-@click.option(
-    "--features", type=click.Path(path_type=Path), required=True, help="Folder of vocoder features, by corpus."
-)
-@click.option(
-    "--emotion-classifier",
-    "classifier_path",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Model folder of the split's auxiliary emotion classifier.",
-)
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Model folder.")
-@click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the training losses.")
-@click.option(
-    "--checkpoints",
-    "checkpoint_folder",
-    type=click.Path(path_type=Path),
-    default=".cache/training",
-    help="Folder of checkpoints.",
-)
+@click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Split table (Parquet).")
+@click.option("--features", type=click.Path(path_type=Path), required=True, help="Vocoder features by corpus.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the models, one of each pair.")
+@click.option("--curves", type=click.Path(path_type=Path), required=True, help="Folder of the losses (CSV), by pair.")
+@click.option("--checkpoints", type=click.Path(path_type=Path), default=".cache/training", help="Their folder.")
 def main(
-    params_path: Path,
-    clips_path: Path,
-    split_path: Path,
-    pair: str,
-    features: Path,
-    classifier_path: Path,
-    out: Path,
-    curve: Path,
-    checkpoint_folder: Path,
+    params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path, curves: Path, checkpoints: Path
 ) -> None:
-    """Train one pair's CycleGAN on the train partition of one split."""
+    """Train the CycleGAN of each pair of emotions on the train partition of one split."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     prosody = params.load(params_path, "prosody", ProsodyParams)
-    seed = params.load(params_path, "seed", int)
     machine = params.load(params_path, "hardware", HardwareParams)
-    split = split_path.stem
+    names = params.load(params_path, "pairs", tuple[str, ...])
+    seed = params.load(params_path, "seed", int)
     clips = manifest.read(clips_path, manifest.CLIPS)
-    emotions = pairs.parse(pair, set(clips["emotion"]))
-    in_train = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
-    train = in_train[in_train["emotion"].isin(emotions)]
-    for emotion in emotions:
-        if emotion not in set(train["emotion"]):
-            raise click.ClickException(f"{split_path}: pair '{pair}': no train clip is '{emotion}'")
-    stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
-    data = TrainingData.fit(train_clips(train, stored), emotions, prosody, parallel=chosen.parallel_weight > 0)
-    classifier_loss = None
-    classifier_config: dict[str, Any] = {}
-    if chosen.classifier_weight:
-        classifier, classifier_config = _classifier(classifier_path, data.order, chosen, prosody, in_train, split_path)
-        classifier_loss = ClassifierLoss(classifier, emotions, *data.undone)
-
-    device = hardware.device(machine)
-    given = (*data.domains, chosen, provenance.derived_seed(seed, split, pair))
-    key = training.training_key(*given, machine, device, classifier_loss=classifier_loss)
-    checkpoints = Checkpoints(checkpoint_folder / split / pair, key, CHECKPOINT_STEPS)
-    autocast = hardware.autocast(machine, device)
-    networks, losses = training.train(*given, device, autocast, classifier_loss, checkpoints)
-
-    a, b = emotions
-    converter = Converter(data.styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, data.prosody)
-    config = {
-        "kind": "cyclegan",
-        "split": split,
-        "emotions": list(emotions),
-        "size": generator_size(data.order, chosen),
-        "prosody": data.prosody.to_config(),
-        "features": stored.params_hash(),
-        "seed": seed,
-        "machine": hardware.resolved(machine),
-        "train_clips": len(train),
-        "train_clips_sha256": provenance.clips_sha256(train),
-        "classifier_trained_on": classifier_config.get("train_clips_sha256"),
-        "params": asdict(chosen),
-    }
-    models.save(out, converter.tensors(), config)
-    with atomic_write(curve) as temporary:
-        pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
-    checkpoints.delete()
-    click.echo(f"{split} {pair}: {chosen.steps} steps on {len(train):,} clips, {losses[-1]}")
+    train = manifest.partition(clips, manifest.read(split_path, manifest.PARTITIONED), "train")
+    for name in names:
+        for emotion in pairs.parse(name, set(clips["emotion"])):
+            if emotion not in set(train["emotion"]):
+                raise click.ClickException(f"{split_path}: pair '{name}': no train clip is '{emotion}'")
+    trainer = Trainer(split_path.stem, train, features, chosen, prosody, machine, seed, checkpoints)
+    with atomic_write(out) as models_folder, atomic_write(curves) as curves_folder:
+        models_folder.mkdir(parents=True)
+        curves_folder.mkdir(parents=True)
+        if chosen.classifier_weight and names:
+            trainer.train_classifier(models_folder / EMOTION_CLASSIFIER)
+        found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, machine, split_path.stem)
+        for name, losses in zip(names, found, strict=True):
+            pd.DataFrame(losses).to_csv(curves_folder / f"{name}.csv", index=False, float_format="%.5g")
+            click.echo(f"{split_path.stem} {name}: {chosen.steps} steps, {losses[-1]}")
 
 
-def _classifier(
-    path: Path, order: int, chosen: CycleGanParams, prosody: ProsodyParams, train: pd.DataFrame, split_path: Path
-) -> tuple[EmotionClassifier, dict[str, Any]]:
-    """The split's auxiliary emotion classifier and its config, after a check that it fits this training."""
-    tensors, config = models.load(path)
-    if config["train_clips_sha256"] != provenance.clips_sha256(train):
-        raise click.ClickException(f"{path}: trained on other clips than the train partition of {split_path}")
-    if config.get("params") != params.params_hash(chosen, prosody):
-        raise click.ClickException(f"{path}: trained with other parameters; `dvc repro` trains it again")
-    classifier = EmotionClassifier(order, chosen.emotion_classifier.channels, config["emotions"])
-    classifier.load_state_dict(tensors)
-    return classifier, config
+def _side_by_side(
+    train: Callable[[str], Losses], names: tuple[str, ...], machine: HardwareParams, label: str
+) -> Iterable[Losses]:
+    """Results of all trainings: in processes of one thread on a CPU, else one after the other.
+
+    A fork loses the threads of OpenMP, and those of autograd on a GPU, that trained the classifier.
+    """
+    if machine.threads == 1 and not torch.cuda.is_available():
+        return in_parallel(train, names, label, chunk=1)
+    return map(train, names)

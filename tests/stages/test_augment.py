@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -314,13 +313,12 @@ def test_missing_model(augment: Callable[..., Result]) -> None:
 
 def test_model_trained_on_the_test_speakers(stage: Stage, augment: Callable[..., Result]) -> None:
     """Train on all clips under the split's own name, generate from the right ones: only the hash of the ids differs."""
-    item = {"scenario": "full", "fold": "1", "pair": "angry-neutral", "generator": "cyclegan"}
+    item = {"scenario": "full", "fold": "1", "generator": "cyclegan"}
     leaky = Path("leaky") / SPLIT.name
     leaky.parent.mkdir()
     shutil.copy(SPLIT, leaky)
     rewrite(leaky, manifest.PARTITIONED, lambda rows: rows.assign(partition="train"))
     before = GENERATED.read_bytes()
-    assert stage("train_emotion_classifier", "--split", str(leaky), **item).exit_code == 0
     assert stage("train_cyclegan", "--split", str(leaky), **item).exit_code == 0
     assert stage("generate", **item).exit_code == 0
     assert GENERATED.read_bytes() != before
@@ -364,12 +362,11 @@ def controls(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Project in which all generators that need no further network have run; not to be changed."""
     folder = tmp_path_factory.mktemp("controls")
     shutil.copytree(finished, folder, dirs_exist_ok=True)
-    pairs = product(("angry-neutral", "neutral-sad"), ("statistics", "f0_only"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(workers, "cores", lambda: 1)
         run_all(("perturb", {**FOLD, "generator": name}) for name in sorted(perturb.GENERATORS))
-        run_all(("generate", {**FOLD, "pair": pair, "generator": name}) for pair, name in pairs)
+        run_all(("generate", {**FOLD, "generator": name}) for name in ("statistics", "f0_only"))
     return folder
 
 

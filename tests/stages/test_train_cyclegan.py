@@ -1,6 +1,7 @@
 """A pair is trained by its command, from the train partition and nothing else."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,19 @@ from pipeline.conversion import training
 from pipeline.conversion.checkpoints import Checkpoints
 from pipeline.conversion.converter import Converter
 from pipeline.conversion.crops import Domain
+from pipeline.conversion.training import drawn as draw
 from pipeline.conversion.training import train
-from pipeline.core import manifest, models, provenance
+from pipeline.core import manifest, models, provenance, workers
 from pipeline.core.provenance import clips_sha256
 from pipeline.core.shards import Writer
 from pipeline.stages import train_cyclegan as stage
-from pipeline.stages import train_emotion_classifier
 from pipeline.stages.assess import converted
 from pipeline.stages.train_cyclegan import main
 from pipeline.vocoder import Features
 
 PARAMS = """
 seed: 3
+pairs: [angry-sad]
 hardware: {device: cpu, threads: 1, precision: float32}
 train_cyclegan:
   channels: 4
@@ -53,7 +55,7 @@ prosody: {f0: log_gaussian, energy: cyclegan, duration: rate}
 PARTITIONS = {"a1": "train", "a2": "train", "b1": "train", "b2": "valid", "a3": "test"}  # by speaker; corpora a and b
 EMOTIONS = ("angry", "happy", "sad")
 ORDER = 5
-OUT, CURVE = Path("models/full-1/angry-sad"), Path("metrics/full-1_angry-sad.csv")
+OUT, CURVE = Path("models/full-1/angry-sad"), Path("metrics/full-1/angry-sad.csv")
 
 
 def clips() -> pd.DataFrame:
@@ -122,14 +124,18 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_features(clips())
 
 
-def run(pair: str = "angry-sad", split: str = "full-1", classifier_path: str | None = None) -> Result:
-    """Train the emotion classifier first, unless another one is given, and then the pair."""
+def run(split: str = "full-1") -> Result:
     data = ["--split", f"splits/{split}.parquet", "--features", "features"]
-    shared = f"models/emotion_classifier/{classifier_path or split}"
-    if not classifier_path:
-        CliRunner().invoke(train_emotion_classifier.main, [*data, "--out", shared])
-    own = ["--emotion-classifier", shared, "--pair", pair, "--out", str(OUT), "--curve", str(CURVE)]
-    return CliRunner().invoke(main, [*data, *own])
+    return CliRunner().invoke(main, [*data, "--out", str(OUT.parent), "--curves", str(CURVE.parent)])
+
+
+def change(*replacements: tuple[str, str]) -> None:
+    """Change params.yaml."""
+    text = PARAMS
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new)
+    Path("params.yaml").write_text(text)
 
 
 def written() -> dict[str, bytes]:
@@ -139,7 +145,7 @@ def written() -> dict[str, bytes]:
 def test_model_is_written() -> None:
     result = run()
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("full-1 angry-sad: 4 steps on 12 clips, ")
+    assert "full-1 angry-sad: 4 steps, {'step': 4, " in result.output
     tensors, config = models.load(OUT)
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
     assert {name.split(".")[0] for name in tensors} == {"generator", "normalisation"}
@@ -209,7 +215,7 @@ def test_other_seed_and_other_split_give_other_weights() -> None:
     seen = {provenance.fingerprint(OUT)}
     run(split="full-2")  # the same clips under another name
     seen.add(provenance.fingerprint(OUT))
-    Path("params.yaml").write_text(PARAMS.replace("seed: 3", "seed: 4"))
+    change(("seed: 3", "seed: 4"))
     run()
     seen.add(provenance.fingerprint(OUT))
     assert len(seen) == 3
@@ -253,7 +259,8 @@ def test_partition_decides_not_the_speaker() -> None:
     ],
 )
 def test_emotion_that_no_clip_has(pair: str, message: str) -> None:
-    result = run(pair)
+    change(("[angry-sad]", f"[{pair}]"))
+    result = run()
     assert result.exit_code == 1
     assert message in result.output
     assert not OUT.exists()
@@ -288,7 +295,7 @@ def test_emotion_classifier_learns_from_all_train_clips_alone() -> None:
     """It changes the weights, and reads no clip outside train."""
     run()
     plain = written()
-    Path("params.yaml").write_text(PARAMS.replace("classifier_weight: 0", "classifier_weight: 2"))
+    change(("classifier_weight: 0", "classifier_weight: 2"))
     result = run()
     assert result.exit_code == 0, result.output
     before = written()
@@ -304,40 +311,20 @@ def test_emotion_classifier_learns_from_all_train_clips_alone() -> None:
     assert all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
 
 
-@pytest.mark.parametrize(("given", "names"), [("0", []), ("2", ["deviation", "layers", "leave", "mask", "mean"])])
-def test_emotion_classifier_is_trained_if_its_loss_has_a_weight(given: str, names: list[str]) -> None:
-    Path("params.yaml").write_text(PARAMS.replace("classifier_weight: 0", f"classifier_weight: {given}"))
+def test_emotion_classifier_is_trained_if_its_loss_has_a_weight() -> None:
+    change(("classifier_weight: 0", "classifier_weight: 2"))
     result = run()
     assert result.exit_code == 0, result.output
-    tensors, config = models.load(Path("models/emotion_classifier/full-1"))
-    assert sorted({name.split(".")[0] for name in tensors}) == names
+    tensors, config = models.load(OUT.with_name("emotion_classifier"))
+    assert sorted({name.split(".")[0] for name in tensors}) == ["deviation", "layers", "leave", "mask", "mean"]
     frame = clips()
     assert config["train_clips_sha256"] == clips_sha256(frame[partition(frame) == "train"])
     assert config["emotions"] == sorted(EMOTIONS)
-    assert models.load(OUT)[1]["classifier_trained_on"] == (config["train_clips_sha256"] if names else None)
-
-
-def test_emotion_classifier_on_other_clips_is_refused() -> None:
-    """Of a split whose test speakers train here."""
-    Path("params.yaml").write_text(PARAMS.replace("classifier_weight: 0", "classifier_weight: 1"))
-    frame = clips()
-    rows = frame.assign(partition=partition(frame).replace({"test": "train"}))[["id", "partition"]]
-    manifest.write(rows, Path("splits/full-2.parquet"), manifest.PARTITIONED, "")
-    assert run(split="full-2").exit_code == 0
-    result = run(classifier_path="full-2")
-    assert result.exit_code == 1
-    assert "models/emotion_classifier/full-2: trained on other clips" in result.output
-
-
-def test_emotion_classifier_with_other_parameters_is_refused() -> None:
-    """Its networks may not even have the same shapes."""
-    asked = PARAMS.replace("classifier_weight: 0", "classifier_weight: 1")
-    Path("params.yaml").write_text(asked)
-    assert run().exit_code == 0
-    Path("params.yaml").write_text(asked.replace("f0: log_gaussian", "f0: none"))
-    result = run(classifier_path="full-1")
-    assert result.exit_code == 1
-    assert "models/emotion_classifier/full-1: trained with other parameters" in result.output
+    assert models.load(OUT)[1]["classifier_trained_on"] == config["train_clips_sha256"]
+    change()
+    run()
+    assert not OUT.with_name("emotion_classifier").exists()
+    assert models.load(OUT)[1]["classifier_trained_on"] is None
 
 
 @pytest.mark.parametrize("parallel_weight", [0, 3])
@@ -346,9 +333,11 @@ def test_classifier_loss_denormalises_as_conversion_does(parallel_weight: int, m
 
     Untrained generators are the identity, so that a clip's frames return in the units of its target.
     """
-    asked = PARAMS.replace("classifier_weight: 0", "classifier_weight: 1")
-    asked = asked.replace("parallel_weight: 0", f"parallel_weight: {parallel_weight}")
-    Path("params.yaml").write_text(asked.replace("duration: rate", "duration: none"))
+    change(
+        ("classifier_weight: 0", "classifier_weight: 1"),
+        ("parallel_weight: 0", f"parallel_weight: {parallel_weight}"),
+        ("duration: rate", "duration: none"),
+    )
     frame = clips()
     odd = frame["id"].str.contains("b1-") & frame["id"].str.endswith("1")
     common = frame["emotion"].map({"angry": "medium", "sad": "high", "happy": "medium"})
@@ -392,7 +381,7 @@ def test_classifier_loss_denormalises_as_conversion_does(parallel_weight: int, m
 
 def test_parallel_utterances_train() -> None:
     """Without sentences, the loss is 0; with equal sentences it is not."""
-    Path("params.yaml").write_text(PARAMS.replace("parallel_weight: 0", "parallel_weight: 3"))
+    change(("parallel_weight: 0", "parallel_weight: 3"))
     losses = []
     for sentences in (None, "the same"):
         manifest.write(clips().assign(sentence=sentences), Path("data/manifest.parquet"), manifest.CLIPS, "")
@@ -405,9 +394,10 @@ def test_parallel_utterances_train() -> None:
 
 
 def test_a_killed_training_continues(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From its own checkpoint, which is deleted after the model is written."""
+    """From its own checkpoint."""
     run()
     expected = written()
+    shutil.rmtree(".cache")
     monkeypatch.setattr(stage, "CHECKPOINT_STEPS", 2)
     save = Checkpoints.save
 
@@ -421,4 +411,33 @@ def test_a_killed_training_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Path(".cache/training/full-1/angry-sad/latest.safetensors").is_file()
     assert run().exit_code == 0
     assert written() == expected
-    assert not Path(".cache/training/full-1/angry-sad").exists()
+
+
+def test_pairs_side_by_side_or_added_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has the same bytes, and those that were trained before are not trained again."""
+    change(("[angry-sad]", "[angry-sad, happy-sad]"), ("classifier_weight: 0", "classifier_weight: 1"))
+    every = OUT.with_name("happy-sad"), OUT.with_name("emotion_classifier"), OUT, CURVE.parent
+    found = []
+    for cores in (1, 2):
+        monkeypatch.setattr(workers, "cores", lambda cores=cores: cores)
+        result = run()
+        assert result.exit_code == 0, result.output
+        found.append({path: path.read_bytes() for folder in every for path in folder.iterdir()})
+        shutil.rmtree(".cache")
+    assert found[0] == found[1]
+    change(("classifier_weight: 0", "classifier_weight: 1"))
+    run()
+    change(("[angry-sad]", "[angry-sad, happy-sad]"), ("classifier_weight: 0", "classifier_weight: 1"))
+    drawn = []
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    monkeypatch.setattr(training, "drawn", lambda *given: drawn.append(given) or draw(*given))
+    run()
+    assert {path: path.read_bytes() for folder in every for path in folder.iterdir()} == found[0]
+    assert len(drawn) == 4  # steps of one pair
+
+
+def test_no_pairs() -> None:
+    """`assess` depends on the folder."""
+    change(("[angry-sad]", "[]"), ("classifier_weight: 0", "classifier_weight: 1"))
+    assert run().exit_code == 0
+    assert list(OUT.parent.iterdir()) == []

@@ -17,7 +17,7 @@ from pipeline.core.shards import Shard
 from pipeline.leakage import audit
 
 SPLIT = {"scenario": "full", "fold": "1"}
-ITEM = {**SPLIT, "pair": "angry-neutral", "generator": "cyclegan"}
+ITEM = {**SPLIT, "generator": "cyclegan"}
 MODEL, OTHER = Path("models/vocoder/full-1/istft"), Path("models/vocoder/full-3/istft")
 CLIPS, TABLE = Path("data/manifest.parquet"), Path("data/splits/full-1.parquet")
 SYNTHETIC = Path("data/synthetic/full-1/cyclegan/angry-neutral")
