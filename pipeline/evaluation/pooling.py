@@ -18,6 +18,8 @@ from pipeline.evaluation.results import BASELINE
 SELECTION = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "perturbations", "scenarios")
 HEADLINE = ("headline_arm", "setting")  # keys of `augment`: the arm of summary.json, and its name in older records
 
+COMPUTED = (("classifiers", MACHINE), ("generators", GENERATORS))  # what a computer computed, and its key in metadata
+
 
 class RunsError(click.ClickException):
     """Predictions of several folders that are not one experiment with several generator seeds."""
@@ -80,37 +82,28 @@ def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Seque
         arms: names
     """
     lines = []
-    for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
+    for whose, key in COMPUTED:
         kinds: dict[str, list[str]] = {}  # description of a computer → tables
         for folder, split, arm in product(folders, splits, arms):
             path = folder / split / f"{arm}.parquet"
-            for machine in _machines(path, key):
-                kinds.setdefault(machine, []).append(str(path))
+            for computer in _computers(path, key):
+                words = ", ".join(f"{name} {value}" for name, value in (computer or {}).items())
+                kinds.setdefault(words or "unknown", []).append(str(path))
         if len(kinds) > 1:
             parts = [f"{machine} ({paths[0]}{' and others' * (len(paths) > 1)})" for machine, paths in kinds.items()]
             lines.append(f"{whose} ran on different machines: {'; '.join(parts)}")
     return lines
 
 
-def _machines(table: Path, key: str) -> list[str]:
-    """Computers named in the metadata of a table of predictions, as text; generators may have none."""
+def _computers(table: Path, key: str) -> list[dict[str, Any] | None]:
+    """Computers in the metadata of a table of predictions: None if unknown; generators may have none."""
     found = json.loads(manifest.metadata(table).get(key, "[]" if key == GENERATORS else "null"))
-    machines = found if isinstance(found, list) else [found]
-    return [
-        ", ".join(f"{name} {value}" for name, value in machine.items()) if machine else "unknown"
-        for machine in machines
-    ]
+    return found if isinstance(found, list) else [found]
 
 
-def _precisions(table: Path) -> dict[str, list[str]]:
-    """Precision of the classifiers and the generators, from the metadata of a table of predictions."""
-    metadata = manifest.metadata(table)
-    found = {}
-    for whose, key in (("classifiers", MACHINE), ("generators", GENERATORS)):
-        machines = json.loads(metadata.get(key, "[]"))
-        machines = machines if isinstance(machines, list) else [machines]
-        found[whose] = sorted({machine["precision"] for machine in machines})
-    return found
+def _precisions(table: Path, key: str) -> list[str]:
+    """Known precisions of the classifiers or the generators of a table of predictions."""
+    return sorted({computer["precision"] for computer in _computers(table, key) if computer})
 
 
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:
@@ -143,12 +136,12 @@ def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -
             metadata = [manifest.metadata(folder / table) for folder in (first, second)]
             if metadata[0].get("params") != metadata[1].get("params"):
                 raise RunsError(f"{pair}: {table} was computed with other parameters of `classify` or `hardware`")
-            ours_in, theirs_in = (_precisions(folder / table) for folder in (first, second))
-            for whose, precisions in ours_in.items():
-                if precisions and theirs_in[whose] and precisions != theirs_in[whose]:
+            for whose, key in COMPUTED:
+                one, other = (_precisions(folder / table, key) for folder in (first, second))
+                if one and other and one != other:
                     raise RunsError(
-                        f"{pair}: {table}: {whose} computed in {' and '.join(precisions)} in the one and "
-                        f"{' and '.join(theirs_in[whose])} in the other; set 'hardware.precision' and run one again"
+                        f"{pair}: {table}: {whose} computed in {' and '.join(one)} in the one and "
+                        f"{' and '.join(other)} in the other; set 'hardware.precision' and run one again"
                     )
         if all(read(first / table).equals(read(second / table)) for table in tables):
             raise RunsError(f"{pair}: the same predictions; expected a different generator seed each")

@@ -79,24 +79,12 @@ def main(
 ) -> None:
     """Score every arm on the test speakers, and compute its gains over the reference arms."""
     experiment = _experiment(params_path)
-    chosen, arm = experiment.evaluate, experiment.headline_arm
-    if (augmented is None) != skip_audit:
-        raise click.ClickException("expected either --augmented, the training sets to audit, or --skip-audit")
-    if augmented is None:
-        click.echo("not audited: the training sets were not searched for leaks")
-    elif len(folders) > 1:
-        raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")
-    else:
-        _audit(experiment, audit.Places(clips, splits, augmented, folders[0]))
+    _audit(experiment, folders, augmented, clips, splits, skip_audit)
     pooling.check(folders, experiment.splits(*experiment.scenarios), experiment.arms)
     cautions = {scenario: _cautions(experiment, folders, scenario) for scenario in experiment.scenarios}
-    performances: dict[Key, Performance] = {}
-    for scenario in experiment.scenarios:
-        performances |= _scored(experiment, folders, scenario)
-    classifiers = {classifier for scenario, classifier, _ in performances if scenario == chosen.scenario}
-    _expect(chosen.classifier, classifiers, f"{params_path}: 'evaluate.classifier'")
-    results = Results(performances, chosen.references, chosen.primary, chosen.confidence, chosen.min_speakers)
+    results = _results(experiment, folders, params_path)
 
+    chosen, arm = experiment.evaluate, experiment.headline_arm
     about = {"arm": arm, "scenario": chosen.scenario, "classifier": chosen.classifier}
     write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, arm)})
     write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
@@ -133,7 +121,27 @@ def _expect(word: str, known: Iterable[str], where: str) -> None:
         raise click.ClickException(f"{where} is '{word}'{params.nearest(word, known)}")
 
 
-def _audit(experiment: Experiment, places: audit.Places) -> None:
+def _audit(
+    experiment: Experiment,
+    folders: Sequence[Path],
+    augmented: Path | None,
+    clips: Path,
+    splits: Path,
+    skip_audit: bool,
+) -> None:
+    """Search the training sets for leaks, or report that this is skipped.
+
+    Raises:
+        ClickException: there is a leak, or the options are not of one run that can be audited
+    """
+    if (augmented is None) != skip_audit:
+        raise click.ClickException("expected either --augmented, the training sets to audit, or --skip-audit")
+    if augmented is None:
+        click.echo("not audited: the training sets were not searched for leaks")
+        return
+    if len(folders) > 1:
+        raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")
+    places = audit.Places(clips, splits, augmented, folders[0])
     for split in experiment.splits(*experiment.scenarios):
         rules.require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
 
@@ -149,12 +157,23 @@ def _cautions(experiment: Experiment, folders: Sequence[Path], scenario: str) ->
     ]
 
 
-def _scored(experiment: Experiment, folders: Sequence[Path], scenario: str) -> dict[Key, Performance]:
-    """Scores of all arms in a scenario.
+def _results(experiment: Experiment, folders: Sequence[Path], params_path: Path) -> Results:
+    """Scores of all arms in all scenarios.
 
     Raises:
-        ClickException: the clips or seeds of an arm are not those of the baseline
+        ClickException: the clips or seeds of an arm are not those of the baseline, or `evaluate.classifier` is unknown
     """
+    chosen = experiment.evaluate
+    performances: dict[Key, Performance] = {}
+    for scenario in experiment.scenarios:
+        performances |= _scored(experiment, folders, scenario)
+    classifiers = {classifier for scenario, classifier, _ in performances if scenario == chosen.scenario}
+    _expect(chosen.classifier, classifiers, f"{params_path}: 'evaluate.classifier'")
+    return Results(performances, chosen.references, chosen.primary, chosen.confidence, chosen.min_speakers)
+
+
+def _scored(experiment: Experiment, folders: Sequence[Path], scenario: str) -> dict[Key, Performance]:
+    """Scores of all arms in a scenario, each paired with the baseline."""
     tests = {arm: pooling.test_rows(folders, scenario, experiment.folds, arm) for arm in experiment.arms}
     found: dict[str, Mapping[str, Performance]] = {}
     for arm, rows in tests.items():
@@ -163,11 +182,8 @@ def _scored(experiment: Experiment, folders: Sequence[Path], scenario: str) -> d
         except ScoringError as error:
             raise click.ClickException(f"{scenario}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
         found[arm] = metrics.performances(rows)
-    return {
-        (scenario, classifier, arm): found[arm][classifier]
-        for classifier in found[BASELINE]  # paired, hence the same in every arm
-        for arm in experiment.arms
-    }
+    # Paired, so every arm has the classifiers of the baseline.
+    return {(scenario, name, arm): found[arm][name] for name in found[BASELINE] for arm in experiment.arms}
 
 
 def _confusion(rows: pd.DataFrame) -> pd.DataFrame:

@@ -95,13 +95,6 @@ def test_synthetic_clips_do_not_standardise() -> None:
     assert with_extra.chosen == pytest.approx(plain.chosen, abs=1e-3)
 
 
-def test_synthetic_clips_train() -> None:
-    train, valid, test = problem(0), problem(1), problem(3)
-    extra = problem(4)[0], (problem(4)[1] + 1) % 4
-    plain, with_extra = fitted(train, valid), fitted(train, valid, extra=extra, weight=1.0)
-    assert np.abs(with_extra.probabilities(test[0]) - plain.probabilities(test[0])).max() > 0.05
-
-
 def calibrated(model: SVC, valid: Problem) -> CalibratedClassifierCV:
     """By scikit-learn, each class of valid weighing the same."""
     weights = compute_sample_weight("balanced", valid[1])
@@ -171,13 +164,6 @@ def test_valid_without_some_classes(scaled: tuple[int, ...]) -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1)
     losses = [-np.log(found[labels == label, label]).mean() for label in scaled]
     assert model.chosen["valid_nll"] == pytest.approx(np.mean(losses))
-
-
-def test_valid_that_is_separated_without_error() -> None:
-    train, valid = problem(0, overlap=0.01), problem(1, overlap=0.01)
-    found = fitted(train, valid).probabilities(valid[0])
-    assert np.isfinite(found).all()
-    assert (found.argmax(axis=1) == valid[1]).all()
 
 
 def test_empty_grid() -> None:

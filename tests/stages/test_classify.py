@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import Result
+from sklearn.metrics import balanced_accuracy_score
 
 from pipeline.classification import budget, cnn, svm
 from pipeline.classification.classifiers import CLASSIFIERS
@@ -20,6 +21,8 @@ from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
 from pipeline.leakage import audit, rules
 from pipeline.stages.classify import extra
+
+from .conftest import enter_copy
 
 TINY = {  # a wav2vec 2.0
     "extractor_mode": "group_norm",
@@ -48,17 +51,30 @@ Classify = Callable[..., pd.DataFrame]
 
 
 @pytest.fixture
-def classify(stage: Stage) -> Classify:
-    """Augment, change the arm's table, and classify; the predictions."""
+def project(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a project before `classify` as current directory."""
+    copy = enter_copy(classified, tmp_path, monkeypatch)
+    shutil.rmtree(copy / "data/predictions")
+    shutil.rmtree(copy / "metrics/plots/classify")
+    return copy
+
+
+@pytest.fixture
+def plain(classified: Path) -> Classify:
+    """Function that gives the predictions of an unchanged arm."""
+    return lambda arm="none": predictions.read(classified / predicted(arm))
+
+
+@pytest.fixture
+def classify(classified: Path, stage: Stage) -> Classify:
+    """Change an arm's table, and classify; the predictions."""
 
     def run(arm: str = "none", change: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> pd.DataFrame:
-        item = {"scenario": "full", "fold": "1", "arm": arm}
-        result = stage("augment", **item)
-        assert result.exit_code == 0, result.output
         table = Path(f"data/augmented/full-1/{arm}.parquet")
+        shutil.copy(classified / table, table)
         if change:
             manifest.write(change(manifest.read(table, manifest.AUGMENTED)), table, manifest.AUGMENTED, "changed")
-        result = stage("classify", **item)
+        result = stage("classify", scenario="full", fold="1", arm=arm)
         assert result.exit_code == 0, result.output
         return predictions.read(predicted(arm))
 
@@ -113,8 +129,8 @@ def test_clips_for_training_and_selection(stage: Stage, classify: Classify, monk
     assert given == {"cnn": expected, "svm": expected}
 
 
-def test_every_valid_and_test_clip_in_every_run(classify: Classify) -> None:
-    found = classify()
+def test_every_valid_and_test_clip_in_every_run(plain: Classify, project: Path) -> None:
+    found = plain()
     rows = manifest.read(NONE, manifest.AUGMENTED)
     held_out = rows[rows["partition"].isin(("valid", "test"))].set_index("id")
     assert set(held_out["partition"]) == {"valid", "test"}
@@ -131,31 +147,34 @@ def test_every_valid_and_test_clip_in_every_run(classify: Classify) -> None:
     assert not any(np.allclose(one, two) for one, two in zip(runs, runs[1:], strict=False))
 
 
-def test_distinct_emotions_are_recognised(classify: Classify) -> None:
-    found = classify()
+def test_output_and_curve(project: Path, stage: Stage) -> None:
+    output = stage("classify", scenario="full", fold="1", arm="none").output
+    found = predictions.read(predicted("none"))
     svm = found[found["classifier"] == "svm"]
     assert np.mean(predictions.predicted(svm) == svm["label"]) > 0.6  # chance level: a third
 
+    valid = svm[svm["partition"] == "valid"]
+    score = balanced_accuracy_score(valid["label"], predictions.predicted(valid))
+    assert "full-1 none: trained on " in output and ["svm", f"{score:.3f}", f"{score:.3f}"] in map(
+        str.split, output.splitlines()
+    )
+    rows = pd.read_csv(curve("none"))
+    assert list(rows.columns) == ["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"]
+    assert set(rows["classifier"]) == {"cnn"}
+    assert [(row.seed, row.step) for row in rows.itertuples()] == [(0, 3), (0, 6), (1, 3), (1, 6)]
+    assert rows["valid_uar"].between(0, 1).all()
+    assert rows["valid_nll"].between(0, 5).all()
 
-def test_curve(classify: Classify) -> None:
-    classify()
-    found = pd.read_csv(curve("none"))
-    assert list(found.columns) == ["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"]
-    assert set(found["classifier"]) == {"cnn"}
-    assert [(row.seed, row.step) for row in found.itertuples()] == [(0, 3), (0, 6), (1, 3), (1, 6)]
-    assert found["valid_uar"].between(0, 1).all()
-    assert found["valid_nll"].between(0, 5).all()
 
-
-def test_same_bytes_twice(classify: Classify) -> None:
+def test_same_bytes_for_any_number_of_processes(classified: Path, classify: Classify) -> None:
+    """The one project ran in a process for each core, the other in a single one."""
     classify("cyclegan")
-    before = predicted("cyclegan").read_bytes(), curve("cyclegan").read_bytes()
-    classify("cyclegan")
-    assert (predicted("cyclegan").read_bytes(), curve("cyclegan").read_bytes()) == before
+    for path in (predicted("cyclegan"), curve("cyclegan")):
+        assert path.read_bytes() == (classified / path).read_bytes()
 
 
-def test_arms_share_seeds_and_splits_do_not(classify: Classify) -> None:
-    here, arm = classify(), classify("cyclegan", lambda rows: manifest.read(NONE, manifest.AUGMENTED))
+def test_arms_share_seeds_and_splits_do_not(classify: Classify, plain: Classify) -> None:
+    here, arm = plain(), classify("cyclegan", lambda rows: manifest.read(NONE, manifest.AUGMENTED))
     there = classify(change=lambda rows: rows.assign(split="full-2"))
     pd.testing.assert_frame_equal(probabilities(here), probabilities(arm))
     pd.testing.assert_frame_equal(probabilities(here).loc["svm"], probabilities(there).loc["svm"])
@@ -163,46 +182,39 @@ def test_arms_share_seeds_and_splits_do_not(classify: Classify) -> None:
         assert not np.allclose(probabilities(here).loc["cnn", seed], probabilities(there).loc["cnn", seed])
 
 
-def test_test_labels_change_nothing(classify: Classify) -> None:
-    plain, permuted = classify(), classify(change=relabelled("test"))
+def test_only_labels_of_train_train(classify: Classify, plain: Classify, params: Callable[..., None]) -> None:
+    unchanged, permuted = plain(), classify(change=relabelled("test"))
     test = permuted["partition"] == "test"
-    assert (permuted.loc[test, "label"] != plain.loc[test, "label"]).all()
-    pd.testing.assert_frame_equal(probabilities(permuted), probabilities(plain))
+    assert (permuted.loc[test, "label"] != unchanged.loc[test, "label"]).all()
+    pd.testing.assert_frame_equal(probabilities(permuted), probabilities(unchanged))
 
+    difference = probabilities(classify(change=relabelled("train"))) - probabilities(unchanged)
+    assert (difference.abs().groupby("classifier").max() > 0.01).any(axis=1).all()
 
-def test_valid_labels_do_not_train(classify: Classify, params: Callable[..., None]) -> None:
-    """Where nothing is selected, they change only the temperature of the svm."""
+    # Where nothing is selected, the labels of valid change only the temperature of the svm.
     params({"classify.cnn.checkpoints": 1, "classify.svm.c": [1], "classify.svm.gamma": [1]})
-    plain, permuted = classify(), classify(change=relabelled("valid"))
-    pd.testing.assert_frame_equal(probabilities(permuted).loc["cnn"], probabilities(plain).loc["cnn"])
-    choices = [probabilities(rows).loc["svm"].idxmax(axis=1) for rows in (plain, permuted)]
+    unchanged, permuted = classify(), classify(change=relabelled("valid"))
+    pd.testing.assert_frame_equal(probabilities(permuted).loc["cnn"], probabilities(unchanged).loc["cnn"])
+    choices = [probabilities(rows).loc["svm"].idxmax(axis=1) for rows in (unchanged, permuted)]
     pd.testing.assert_series_equal(*choices)
 
 
-def test_train_labels_do(classify: Classify) -> None:
-    plain, permuted = classify(), classify(change=relabelled("train"))
-    difference = (probabilities(permuted) - probabilities(plain)).abs().max(axis=1)
-    for classifier in ("svm", "cnn"):
-        assert difference.loc[classifier].max() > 0.01
-
-
-def test_test_clips_are_independent(classify: Classify) -> None:
-    plain = classify()
+def test_test_clips_are_independent(classify: Classify, plain: Classify) -> None:
     fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
-    assert 0 < (fewer["partition"] == "test").sum() < (plain["partition"] == "test").sum()
-    expected = probabilities(plain).loc[probabilities(fewer).index]
+    assert 0 < (fewer["partition"] == "test").sum() < (plain()["partition"] == "test").sum()
+    expected = probabilities(plain()).loc[probabilities(fewer).index]
     pd.testing.assert_frame_equal(probabilities(fewer), expected, atol=1e-5)
 
 
-def test_synthetic_clips_train(classify: Classify) -> None:
-    plain, more = classify("none"), classify("cyclegan")
-    assert sorted(more["id"]) == sorted(plain["id"])  # the same clips are predicted, real ones
-    difference = (probabilities(more) - probabilities(plain)).abs().max(axis=1)
+def test_synthetic_clips_train(plain: Classify, project: Path) -> None:
+    none, more = plain("none"), plain("cyclegan")
+    assert sorted(more["id"]) == sorted(none["id"])  # the same clips are predicted, real ones
+    difference = (probabilities(more) - probabilities(none)).abs().max(axis=1)
     for classifier in ("svm", "cnn"):
         assert difference.loc[classifier].max() > 1e-3
 
 
-def test_synthetic_clips_do_not_standardise(classify: Classify) -> None:
+def test_synthetic_clips_do_not_standardise(classify: Classify, plain: Classify) -> None:
     """Extreme ones with a weight of almost 0 change almost nothing."""
     for folder in Path("data/synthetic/full-1/cyclegan").glob("*/features"):
         shard, ids = Shard(folder), list(pd.read_parquet(folder / "index.parquet")["id"])
@@ -216,13 +228,15 @@ def test_synthetic_clips_do_not_standardise(classify: Classify) -> None:
     def weightless(rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(weight=rows["weight"].where(~rows["is_synthetic"], 1e-12))
 
-    plain, outlandish = classify("none"), classify("cyclegan", change=weightless)
-    pd.testing.assert_frame_equal(probabilities(outlandish), probabilities(plain), atol=2e-3)
+    outlandish = classify("cyclegan", change=weightless)
+    pd.testing.assert_frame_equal(probabilities(outlandish), probabilities(plain()), atol=2e-3)
 
 
 @pytest.mark.parametrize(("classifier", "runs"), [("svm", 1), ("cnn", 2)])
-def test_one_classifier_alone(classify: Classify, params: Callable[..., None], classifier: str, runs: int) -> None:
-    both = classify()
+def test_one_classifier_alone(
+    classify: Classify, plain: Classify, params: Callable[..., None], classifier: str, runs: int
+) -> None:
+    both = plain()
     params({"classify.classifiers": [classifier]})
     found = classify()
     assert set(found["classifier"]) == {classifier}
@@ -245,7 +259,6 @@ def test_one_classifier_alone(classify: Classify, params: Callable[..., None], c
 )
 def test_wrong_params(stage: Stage, params: Callable[..., None], changes: dict[str, Any], message: str) -> None:
     item = {"scenario": "full", "fold": "1", "arm": "none"}
-    assert stage("augment", **item).exit_code == 0
     params(changes)
     result = stage("classify", **item)
     assert result.exit_code == 1
@@ -256,21 +269,19 @@ def test_wrong_params(stage: Stage, params: Callable[..., None], changes: dict[s
 
 def test_missing_table_and_missing_features(stage: Stage) -> None:
     item = {"scenario": "full", "fold": "1", "arm": "cyclegan"}
-    result = stage("classify", **item)
-    assert result.exit_code == 1
-    assert f"{CYCLEGAN}: not found; `dvc repro` makes it" in result.output
-    assert stage("augment", **item).exit_code == 0
     shutil.rmtree("data/synthetic/full-1/cyclegan/neutral-sad/features")
     result = stage("classify", **item)
     assert result.exit_code == 1
     assert "data/synthetic/full-1/cyclegan/neutral-sad/features: no features here" in result.output
+    CYCLEGAN.unlink()
+    result = stage("classify", **item)
+    assert result.exit_code == 1
+    assert f"{CYCLEGAN}: not found; `dvc repro` makes it" in result.output
 
 
-def test_budget_is_what_the_runs_did(classify: Classify) -> None:
-    stated = {}
-    for arm in ("none", "cyclegan"):
-        classify(arm)
-        stated[arm] = budget.stated(manifest.metadata(predicted(arm)))
+def test_budget_is_what_the_runs_did(classified: Path, project: Path) -> None:
+    arms = ("none", "cyclegan")
+    stated = {arm: budget.stated(manifest.metadata(classified / predicted(arm))) for arm in arms}
     network = {"classifier": "cnn", "steps": 6, "batch": 8, "checkpoints": 2}
     assert stated["none"] == {
         "runs": [{"classifier": "svm", "seed": 0, "grid": 4}, {**network, "seed": 0}, {**network, "seed": 1}],
@@ -292,16 +303,16 @@ def test_budget_is_what_the_runs_did(classify: Classify) -> None:
     assert extra(rows[~rows["is_synthetic"]]) == {"extra_clips": 0, "extra_weight": 0}
 
 
-def test_speaker_normalisation_is_in_the_name(classify: Classify, params: Callable[..., None]) -> None:
+def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classify, params: Callable[..., None]) -> None:
     """Statistics of all real clips are allowed under that name; under another name they are a leak."""
-    plain = classify("cyclegan")
+    usual = plain("cyclegan")
     params({"classify.normalisation": "speaker"})
     found = classify("cyclegan")
     assert set(found["classifier"]) == {"svm+speaker_norm", "cnn+speaker_norm"}
-    assert set(plain["classifier"]) == {"svm", "cnn"}
+    assert set(usual["classifier"]) == {"svm", "cnn"}
     for classifier in ("svm", "cnn"):
         normalised = probabilities(found).loc[classifier + predictions.BY_SPEAKER]
-        assert (normalised - probabilities(plain).loc[classifier]).abs().max().max() > 0.01
+        assert (normalised - probabilities(usual).loc[classifier]).abs().max().max() > 0.01
     places = audit.Places(
         Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
     )
@@ -325,9 +336,9 @@ def test_speaker_normalisation_uses_the_test_speakers_other_clips(
     classify: Classify, params: Callable[..., None]
 ) -> None:
     params({"classify.normalisation": "speaker", "classify.classifiers": ["cnn"]})
-    plain = classify()
+    whole = classify()
     fewer = classify(change=lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
-    difference = (probabilities(fewer) - probabilities(plain).loc[probabilities(fewer).index]).abs().max(axis=1)
+    difference = (probabilities(fewer) - probabilities(whole).loc[probabilities(fewer).index]).abs().max(axis=1)
     assert difference.loc["cnn+speaker_norm"].max() > 1e-3
 
 
@@ -373,7 +384,6 @@ def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytes
 def test_ssl_without_weights(stage: Stage, params: Callable[..., None]) -> None:
     params({"classify.classifiers": ["svm", "ssl"]})
     item = {"scenario": "full", "fold": "1", "arm": "none"}
-    assert stage("augment", **item).exit_code == 0
     result = stage("classify", **item)
     assert result.exit_code == 1
     assert "'classify.ssl.weights': 'models/ssl/wavlm_base_plus.pth' not found" in result.output
