@@ -37,7 +37,8 @@ def run(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    os.sched_setaffinity(0, cpus)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cpus)
     workers.limit_threads(len(cpus))
     sys.path.insert(0, folder)
     for words in commands:

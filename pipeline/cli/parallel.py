@@ -35,6 +35,7 @@ from dvc.utils.serialize import dump_yaml, parse_yaml_for_update
 
 from pipeline.cli import item, workspace
 from pipeline.cli.repro_table import ReproTable, Row
+from pipeline.core import workers
 from pipeline.core.files import atomic_write
 
 LOCK = Path("dvc.lock")
@@ -185,7 +186,7 @@ class _Reproduction:
         log = Path(self._repo.tmp_dir) / "logs" / f"{stage.addressing}.log"
         log.parent.mkdir(exist_ok=True)
         load = Counter(cpu for running in self._running.values() for cpu in running.cpus)
-        by_load = sorted(os.sched_getaffinity(0), key=lambda cpu: (load[cpu], cpu))
+        by_load = sorted(workers.core_ids(), key=lambda cpu: (load[cpu], cpu))
         n_free = len(by_load) - len(load)
         cpus = set(by_load[: max(1, n_free // n_starting)])
         commands = [_make_cmd(get_executable(), command) for command in _enforce_cmd_list(stage.cmd)]

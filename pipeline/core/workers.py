@@ -36,7 +36,12 @@ class KilledError(click.ClickException):
 
 def cores() -> int:
     """Number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(core_ids())
+
+
+def core_ids() -> set[int]:
+    """Processor cores that this process may use; macOS has no affinity of processes."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def end_with_parent() -> None:

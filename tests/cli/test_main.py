@@ -142,22 +142,10 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"arms": ["none"]}, "'augment.headline_arm': 'cyclegan' is not known; expected one of none"),
         ({"evaluate__scenario": "low"}, "'evaluate.scenario': 'low' is not known; expected one of full"),
         ({"evaluate__classifier": "cn"}, "'evaluate.classifier': 'cn' is not known; did you mean 'cnn'?"),
-        (
-            {"evaluate__primary__scenarios": ["full", "low"]},
-            "'evaluate.primary.scenarios': 'low' is not known; expected one of cross_corpus",
-        ),
-        (
-            {"evaluate__primary__classifier": "cmn"},
-            "'evaluate.primary.classifier': 'cmn' is not known; did you mean 'cnn'?",
-        ),
-        (
-            {"evaluate__primary__arm": "cyclgan"},
-            "'evaluate.primary.arm': 'cyclgan' is not known; did you mean 'cyclegan'?",
-        ),
-        (
-            {"evaluate__references": ["none"]},
-            "'evaluate.primary.references': 'classical' is not known; expected one of none",
-        ),
+        ({"evaluate__primary__scenarios": ["full", "low"]}, "'evaluate.primary.scenarios': 'low' is not known"),
+        ({"evaluate__primary__classifier": "cmn"}, "'evaluate.primary.classifier': 'cmn' is not known; did you mean"),
+        ({"evaluate__primary__arm": "cyclgan"}, "'evaluate.primary.arm': 'cyclgan' is not known; did you mean"),
+        ({"evaluate__references": ["none"]}, "'evaluate.primary.references': 'classical' is not known; expected one"),
         (
             {"evaluate__references": ["classical"], "evaluate__primary__references": ["classical"]},
             "'evaluate.references': 'none' is missing, the first reference",
@@ -175,19 +163,13 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
         ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
         ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
-        (
-            {"conversions": ["classical"]},
-            "'conversions': 'classical' is not known; expected one of cyclegan, f0_only, statistics",
-        ),
+        ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan"),
         ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
         ({"perturb__classical__probability": 0}, "'perturb.classical.probability' is 0"),
         ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),
         ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is listed 2 times"),
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is listed 2 times"),
-        (
-            {"vocoder__kind": "mel"},
-            "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the spectrum",
-        ),
+        ({"vocoder__kind": "mel"}, "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the"),
         (
             {"perturbations": ["classical", "vtlp"], "vocoder__kind": "mel", "prosody__f0": "none"},
             "'vocoder.kind' is 'mel', but 'vtlp' needs an envelope without F0; expected 'world'",
@@ -206,15 +188,9 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
         ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),
         ({"split__n_folds": "speaker"}, "'split.n_folds' is 'speaker'"),
-        (
-            {"scenarios": ["cross_corpus"]},
-            "'split.scenarios.cross_corpus' needs 'cremad', which is not among 'corpora'",
-        ),
+        ({"scenarios": ["cross_corpus"]}, "'split.scenarios.cross_corpus' needs 'cremad', which is not among"),
         ({"scenarios": ["imbalanced"], "emotions": ["neutral", "angry"]}, "'split.scenarios.imbalanced' needs 'happy'"),
-        (
-            {"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]},
-            "'split.scenarios.neutral_only' needs 'neutral'",
-        ),
+        ({"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]}, "'split.scenarios.neutral_only' needs"),
         ({"corpora": ["tess"]}, "'split.train_only': tess has 2 speakers, too few for 4 folds; add it to this list"),
         (
             {"corpora": ["ravdess", "emodb"], "scenarios": ["cross_corpus"], "folds": [5]}
