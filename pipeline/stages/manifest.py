@@ -9,7 +9,6 @@ import pandas as pd
 
 from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write
-from pipeline.core.manifest import Segment
 from pipeline.corpora import ingestion
 
 COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
@@ -54,12 +53,14 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
 
 def _check_shared(clips: pd.DataFrame) -> None:
     """Raise ClickException if two corpora share a recording, because its speaker then has two names."""
-    for _, row in clips[clips.duplicated("sha256")].head(1).iterrows():
-        other = clips[clips["sha256"] == row["sha256"]].iloc[0]
+    repeated = clips.loc[clips.duplicated("sha256"), "sha256"].head(1)
+    pair = clips[clips["sha256"].isin(repeated)].head(2)
+    if len(pair):
+        one, two = manifest.segments(pair)
+        speakers, corpora = list(pair["speaker"]), list(pair["corpus"])
         raise click.ClickException(
-            f"{Segment.of(other)} and {Segment.of(row)} are the same recording, so {other['speaker']} is "
-            f"{row['speaker']} and could be in train under one name and in test under the other; "
-            f"remove '{other['corpus']}' or '{row['corpus']}' from `corpora`"
+            f"{one} and {two} are the same recording, so {speakers[0]} is {speakers[1]} and could be in train under "
+            f"one name and in test under the other; remove '{corpora[0]}' or '{corpora[1]}' from `corpora`"
         )
 
 
