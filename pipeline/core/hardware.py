@@ -1,6 +1,6 @@
 """Device and precision of networks.
 
-On a CPU, the same settings on the same kind of machine (`resolved`) give the same bytes. On a GPU, torch is set to
+On a CPU, the same settings on the same kind of hardware (`resolved`) give the same bytes. On a GPU, torch is set to
 deterministic algorithms, but this was not tested.
 """
 

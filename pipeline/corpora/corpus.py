@@ -55,7 +55,7 @@ def lookup(file: str, what: str, code: str, known: Mapping[str, str]) -> str:
 class Labels:
     """Labels of a clip; None where the corpus has no such label."""
 
-    name: str  # unique in the corpus, the same on every machine
+    name: str  # unique in the corpus, the same on every computer
     speaker: str  # without the prefix of the corpus
     emotion: str  # one of manifest.EMOTIONS
     emotion_raw: str

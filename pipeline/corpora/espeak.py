@@ -75,7 +75,7 @@ def _open_library() -> tuple[ctypes.CDLL, Path]:
 
 
 def _spoken(library: ctypes.CDLL, text: str) -> bytes:
-    """16-bit samples of a text, in the machine's byte order."""
+    """16-bit samples of a text, in the processor's byte order."""
     blocks: list[bytes] = []
 
     def collect(samples: Any, count: int, _events: int | None) -> int:

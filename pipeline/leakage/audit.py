@@ -94,8 +94,8 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
     return rules.in_augmented(rows, real, split_path.stem, apart, fitted_on, allowed)
 
 
-def machines(rows: pd.DataFrame) -> list[dict[str, str | int]]:
-    """Computers that trained the generators of an arm (`hardware.resolved`), each kind once.
+def hardware(rows: pd.DataFrame) -> list[dict[str, str | int]]:
+    """Hardware that trained the generators of an arm (`hardware.resolved`), each kind once.
 
     Args:
         rows: of `manifest.AUGMENTED`
@@ -105,7 +105,7 @@ def machines(rows: pd.DataFrame) -> list[dict[str, str | int]]:
         folder / manifest.SYNTHETIC_TABLE for folder in sorted({Path(path).parent for path in synthetic["filepath"]})
     ]
     found = [models.config(_model_of(table)).get("machine") for table in tables]
-    once = {json.dumps(machine, sort_keys=True): machine for machine in found if machine}
+    once = {json.dumps(each, sort_keys=True): each for each in found if each}
     return [once[key] for key in sorted(once)]
 
 

@@ -3,16 +3,13 @@
 from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
-from typing import cast
 
 import click
 import pandas as pd
 
 from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write
-from pipeline.core.manifest import Segment
 from pipeline.corpora import ingestion
-from pipeline.corpora.ingestion import Clip
 
 COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
 
@@ -33,45 +30,38 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
     for words in (list(emotion_map), set(emotion_map.values())):
         _check(f"{params_path}: emotion_map", words, manifest.EMOTIONS, may_be_empty=True)
 
-    rows: list[Clip] = []
-    for name in corpora:
-        table = manifest.read(folder / f"{name}.parquet", manifest.CLIPS)
-        rows += cast("list[Clip]", table.to_dict("records"))
-    for row in rows:
-        row["emotion"] = emotion_map.get(str(row["emotion"]), row["emotion"])
-    _check_shared(rows)
-    clips = sorted((row for row in rows if row["emotion"] in emotions), key=lambda row: str(row["id"]))
-    left_out = [
-        ingestion.rejection(Segment.of(row), f"emotion {row['emotion']}", "is not selected")
-        for row in rows
-        if row["emotion"] not in emotions
-    ]
-    counts = Counter(str(row["emotion"]) for row in clips)
+    tables = [manifest.read(folder / f"{name}.parquet", manifest.CLIPS) for name in corpora]
+    clips = pd.concat(tables or [pd.DataFrame(columns=manifest.CLIPS.names)], ignore_index=True)
+    clips["emotion"] = clips["emotion"].map(lambda emotion: emotion_map.get(emotion, emotion))
+    _check_shared(clips)
+    selected = clips[clips["emotion"].isin(emotions)].sort_values("id")
+    counts = selected["emotion"].value_counts()
     for emotion in emotions:
-        if not counts[emotion]:
-            there = ", ".join(sorted({str(row["emotion"]) for row in rows}))
+        if emotion not in counts:
+            there = ", ".join(sorted(clips["emotion"].unique()))
             found = f"in {', '.join(corpora)}, after emotion_map, there are {there}"
             raise click.ClickException(f"{params_path}: emotions: no clip is '{emotion}'; {found}")
 
-    manifest.write(clips, out, manifest.CLIPS, params.params_hash(corpora, emotions, emotion_map))
+    manifest.write(selected, out, manifest.CLIPS, params.params_hash(corpora, emotions, emotion_map))
     with atomic_write(csv) as temporary:
-        pd.DataFrame(clips)[COLUMNS].to_csv(temporary, index=False, lineterminator="\n")
+        selected[COLUMNS].to_csv(temporary, index=False, lineterminator="\n")
+    left_out = [{"reason": f"emotion {emotion}"} for emotion in clips.loc[~clips["emotion"].isin(emotions), "emotion"]]
     reasons = f"; left out: {ingestion.by_reason(left_out)}" * bool(left_out)
-    click.echo(f"manifest: kept {len(clips):,} of {len(rows):,} clips{reasons}")
+    click.echo(f"manifest: kept {len(selected):,} of {len(clips):,} clips{reasons}")
     click.echo("manifest: " + ", ".join(f"{emotion} {counts[emotion]:,}" for emotion in emotions))
 
 
-def _check_shared(rows: list[Clip]) -> None:
+def _check_shared(clips: pd.DataFrame) -> None:
     """Raise ClickException if two corpora share a recording, because its speaker then has two names."""
-    first: dict[object, Clip] = {}
-    for row in rows:
-        other = first.setdefault(row["sha256"], row)
-        if other is not row:
-            raise click.ClickException(
-                f"{Segment.of(other)} and {Segment.of(row)} are the same recording, so {other['speaker']} is "
-                f"{row['speaker']} and could be in train under one name and in test under the other; "
-                f"remove '{other['corpus']}' or '{row['corpus']}' from `corpora`"
-            )
+    repeated = clips.loc[clips.duplicated("sha256"), "sha256"].head(1)
+    pair = clips[clips["sha256"].isin(repeated)].head(2)
+    if len(pair):
+        one, two = manifest.segments(pair)
+        speakers, corpora = list(pair["speaker"]), list(pair["corpus"])
+        raise click.ClickException(
+            f"{one} and {two} are the same recording, so {speakers[0]} is {speakers[1]} and could be in train under "
+            f"one name and in test under the other; remove '{corpora[0]}' or '{corpora[1]}' from `corpora`"
+        )
 
 
 def _check(place: str, words: Collection[str], known: Collection[str], may_be_empty: bool = False) -> None:

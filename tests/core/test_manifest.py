@@ -69,8 +69,8 @@ def test_no_rows(tmp_path: Path, schema: pa.Schema) -> None:
 
 def test_real_and_synthetic_rows_together(tmp_path: Path) -> None:
     use = {"split": "full-1", "partition": "train", "weight": 1.0, "selected": True}
-    made = {"is_synthetic": True, "source_id": "demo/a", "seed": 3}
-    rows = [clip("a") | use, clip("b") | use | made]
+    synthetic = {"is_synthetic": True, "source_id": "demo/a", "seed": 3}
+    rows = [clip("a") | use, clip("b") | use | synthetic]
     manifest.write(rows, tmp_path / "arm.parquet", manifest.AUGMENTED, "0")
     frame = manifest.read(tmp_path / "arm.parquet", manifest.AUGMENTED)
     assert frame["seed"].isna().tolist() == [True, False]

@@ -16,8 +16,8 @@ from pipeline.stages.demo_corpus import ESPEAK  # noqa: E402
 
 def espeak(folder: Path, **changed: Any) -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
-    said = {"file": "1.wav", "text": "Nine", "rate": 300, "pitch": 50, "range": 50}
-    request = {"language": "en", "variant": "f2", "seed": 1, "utterances": [said], **changed}
+    utterance = {"file": "1.wav", "text": "Nine", "rate": 300, "pitch": 50, "range": 50}
+    request = {"language": "en", "variant": "f2", "seed": 1, "utterances": [utterance], **changed}
     return subprocess.run(ESPEAK, input=json.dumps(request), text=True, capture_output=True, check=False, cwd=folder)
 
 

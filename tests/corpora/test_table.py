@@ -390,9 +390,9 @@ def test_invalid_times(start: str, end: str, detail: str) -> None:
     (RAW / "list.csv").write_text(f"filepath,start,end,emotion\n{rows}")
     found = listed(RAW, described())
     assert [segment.path.name for segment in found.labelled] == ["b.wav"]
-    [(segment, reason, said)] = found.left_out
+    [(segment, reason, found_detail)] = found.left_out
     assert (segment.path.name, reason) == ("a.wav", "invalid times")
-    assert re.match(detail, said)
+    assert re.match(detail, found_detail)
 
 
 def test_the_same_segment_twice() -> None:

@@ -56,7 +56,7 @@ def table(name: str) -> pd.DataFrame:
 
 
 def test_metrics(analyse: Callable[[], str]) -> None:
-    said = analyse()
+    printed = analyse()
     first = outputs()
     assert len(first) == len(TABLES) + 2
     found = json.loads(METRICS.read_text())
@@ -68,10 +68,10 @@ def test_metrics(analyse: Callable[[], str]) -> None:
     assert 140 < corpus["medians"]["f0_median_hz"] < 170
     assert 0.5 < corpus["medians"]["duration_s"] < 0.6
     assert -45 < corpus["medians"]["level_db"] < -10
-    assert said.splitlines()[-1].startswith("demo: 36 clips, 0.01 hours, 4 speakers; ")
+    assert printed.splitlines()[-1].startswith("demo: 36 clips, 0.01 hours, 4 speakers; ")
     warnings = found["warnings"]
-    assert warnings["count"] == len(warnings) - 1 == said.count("warning: ")
-    assert all(f"warning: {sentence}" in said for name, sentence in warnings.items() if name != "count")
+    assert warnings["count"] == len(warnings) - 1 == printed.count("warning: ")
+    assert all(f"warning: {sentence}" in printed for name, sentence in warnings.items() if name != "count")
     analyse()
     assert outputs() == first
 
