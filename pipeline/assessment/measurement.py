@@ -93,7 +93,9 @@ class Assessor:
         rate = self.audio.sampling_rate
         untrimmed = self.vocoder.synthesise(features)
         frames = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
-        at_source_f0 = self.vocoder.synthesise(replace(features, f0_hz=source.f0_hz[frames]))
+        at_source_f0 = untrimmed
+        if features is not source:
+            at_source_f0 = self.vocoder.synthesise(replace(features, f0_hz=source.f0_hz[frames]))
         samples = preparation.prepare(untrimmed, rate, self.audio)
         return Synthesised(
             mean_distances(self.vocoder.analyse(samples, aperiodicity=False), references),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-import librosa
 import numpy as np
+from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
 ORDER = 24  # coefficients that are compared, after the 0th, which is the level
@@ -31,8 +31,8 @@ class Speech:
 
 def aligned(converted: Speech, target: Speech) -> Alignment:
     """Aligned frames, in order, by dynamic time warping: Euclidean distance, equal weights for all steps."""
-    _, path = librosa.sequence.dtw(converted.timbre.T, target.timbre.T)
-    return converted.frames[path[::-1, 0]], target.frames[path[::-1, 1]]
+    path = _cheapest_path(cdist(converted.timbre, target.timbre))
+    return converted.frames[path[:, 0]], target.frames[path[:, 1]]
 
 
 def energy_db(spectrum: np.ndarray) -> np.ndarray:
@@ -52,3 +52,26 @@ def is_speech(energy: np.ndarray) -> np.ndarray:
 def timbre(spectrum: np.ndarray) -> np.ndarray:
     """Coefficients that are compared, (frames, ORDER), of coded envelopes (frames, order)."""
     return spectrum[:, 1 : ORDER + 1].astype(np.float64)
+
+
+def _cheapest_path(cost: np.ndarray) -> np.ndarray:
+    """Rows and columns of the cheapest path through costs (rows, columns) from the first to the last cell, (cells, 2).
+
+    It is that of librosa, without Numba, which compiles for a second in each process.
+    """
+    row, column = np.indices(cost.shape, sparse=True)
+    total = np.full((sum(cost.shape) - 1, len(cost) + 1), np.inf)  # by row + column, and by row + 1
+    total[row + column, row + 1] = cost
+    for number in range(1, len(total)):
+        best = np.minimum(total[number - 1, 1:], total[number - 1, :-1])
+        if number > 1:
+            np.minimum(best, total[number - 2, :-1], out=best)
+        total[number, 1:] += best
+    at = cost.shape[0] - 1, cost.shape[1] - 1
+    path = [at]
+    while any(at):
+        i, j = at
+        behind = ((i - 1, j - 1), (i, j - 1), (i - 1, j))  # the first of equal ones counts
+        at = min(behind, key=lambda cell: total[sum(cell), cell[0] + 1] if min(cell) >= 0 else np.inf)
+        path.append(at)
+    return np.array(path[::-1])
