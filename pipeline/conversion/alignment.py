@@ -59,7 +59,7 @@ def _cheapest_path(cost: np.ndarray) -> np.ndarray:
 
     It is that of librosa, without Numba, which compiles for a second in each process.
     """
-    row, column = np.indices(cost.shape, sparse=True)
+    row, column = np.ogrid[: cost.shape[0], : cost.shape[1]]
     total = np.full((sum(cost.shape) - 1, len(cost) + 1), np.inf)  # by row + column, and by row + 1
     total[row + column, row + 1] = cost
     for number in range(1, len(total)):
