@@ -24,7 +24,7 @@ from pipeline.core import manifest, params
 from pipeline.generation import synthesis
 from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.stages.features import clip_features
-from pipeline.vocoder import VocoderParams
+from pipeline.vocoder import Features, VocoderParams
 from pipeline.vocoder.world import World
 
 PATH = click.Path(path_type=Path)
@@ -60,7 +60,7 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         out = Path(folder) / "clip.flac"
 
-        def synthesise_alone(content: object) -> None:
+        def synthesise_alone(content: Features) -> None:
             preparation.write(out, preparation.level(world.synthesise(content), prepared.level_db), rate)
             f0(decoding.read(out).samples.astype(np.float64))
 
@@ -70,13 +70,14 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
                 samples = preparation.prepared(segment.path, prepared, segment.start, segment.end)
                 wave = samples + 1e-8 * np.random.default_rng(0).standard_normal(len(samples))
                 content = world.analyse(samples)
-                for name, work in {
+                works: dict[str, Callable[[], object]] = {
                     "WORLD analysis": partial(analyse, wave),
                     "features": partial(compute, segment),
                     "reading a source": partial(decoding.read, *segment),
                     "WORLD synthesis": partial(synthesise_alone, content),
                     "a synthetic clip": partial(writer.write, (Synthesis(content, segment), out)),
-                }.items():
+                }
+                for name, work in works.items():
                     taken[name] += cpu_ms(work) / count
             if number:  # the first round loads what is loaded once
                 print(", ".join(f"{name} {each:.1f} ms" for name, each in taken.items()))

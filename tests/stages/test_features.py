@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,24 +84,10 @@ def test_same_bytes_twice(stage: Stage) -> None:
     assert (contents(VOCODER), contents(CLASSIFIER), contents(SCORERS)) == before
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"vocoder.world.f0": "swipe"}, "'vocoder.world.f0' is 'swipe'"),
-        ({"audio": {"sampling_rat": 16000, "trim_db": 30, "level_db": -26}}, "did you mean 'sampling_rate'?"),
-        ({"acoustics.n_mels": "many"}, "'acoustics.n_mels' is 'many'"),
-    ],
-)
-def test_wrong_params(stage: Stage, params: Callable[..., None], changes: dict[str, Any], message: str) -> None:
-    params(changes)
+def test_wrong_params_leave_the_features(stage: Stage, params: Callable[..., None]) -> None:
+    params({"vocoder.world.f0": "swipe"})
     before = contents(CLASSIFIER)
     result = stage("features", corpus="demo")
     assert result.exit_code == 1
-    assert message in result.output
+    assert "'vocoder.world.f0' is 'swipe'" in result.output
     assert contents(CLASSIFIER) == before
-
-
-def test_missing_corpus(stage: Stage) -> None:
-    result = stage("features", corpus="ravdess")
-    assert result.exit_code == 1
-    assert "data/corpora/ravdess.parquet: not found" in result.output
