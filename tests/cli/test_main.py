@@ -92,7 +92,7 @@ def test_help_imports_no_stage() -> None:
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert re.search("train-cyclegan +Train one pair's CycleGAN", result.stdout)
+    assert re.search("train-cyclegan +Train ", result.stdout)
     assert result.stdout.index("record") < result.stdout.index("demo-corpus") < result.stdout.index("evaluate")
 
 
