@@ -3,19 +3,22 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+JOBS := $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := .venv/installed
 
 .PHONY: demo test check lock
 
 demo: $(INSTALLED)
-	@$(BIN)/emocycle repro
+	@$(BIN)/emocycle repro --jobs $(JOBS)
 	@echo
+	@echo "Compared: classifiers trained on real clips alone (none), and with generated clips added (classical, cyclegan)."
 	@$(BIN)/emocycle compare
+	@echo "The speech of the demo is synthetic, so this shows that everything works, and nothing about real speech."
 	@echo
-	@echo "Scores:          metrics/summary.json, metrics/ser.json"
-	@echo "Plots:           $(BIN)/dvc plots show"
-	@echo "Augmented lists: data/augmented/<split>/<arm>.parquet"
-	@echo "Converted clips: data/synthetic/<split>/cyclegan"
+	@echo "Look:   $(BIN)/dvc plots show; metrics/summary.json, metrics/ser.json, metrics/conversion.json"
+	@echo "Listen: data/synthetic/full-1/cyclegan/angry-neutral/*.flac"
+	@echo "Use:    data/augmented/full-1/cyclegan.parquet, the augmented training list"
+	@echo "Next:   a real corpus, in docs/tutorial.md"
 
 # The slowest file starts first; the others run on the other cores meanwhile.
 test: $(INSTALLED)

@@ -1,10 +1,11 @@
 """Print the score and the gain of every arm in every scenario."""
 
+import json
 from pathlib import Path
 
 import click
 
-from pipeline.evaluation import score_table
+from pipeline.evaluation import score_table, wording
 
 
 @click.command()
@@ -20,3 +21,6 @@ from pipeline.evaluation import score_table
 def main(scores: Path, markdown: Path | None, csv: Path | None) -> None:
     """Print the score and the gain of every arm in every scenario."""
     score_table.show(scores, markdown, csv)
+    summary = scores.with_name("summary.json")  # of the same run
+    if summary.is_file():
+        click.echo("\n" + wording.answer(json.loads(summary.read_text(encoding="utf-8"))))

@@ -1,5 +1,8 @@
 """Scores and gains as sentences for the terminal."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.significance import POWER, Interval
@@ -72,6 +75,25 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
         f"{len(gain.values)} speakers, p {gain.p:.3f} ({family}), "
         f"{100 * POWER:g} % power for {100 * gain.detectable:.1f}{caution}"
     )
+
+
+def answer(summary: Mapping[str, Any]) -> str:
+    """The answer of metrics/summary.json in plain sentences, for readers without statistics."""
+    uar, speakers = summary["uar"], summary["speakers"]
+    compared = f"Scenario {summary['scenario']}, classifier {summary['classifier']}, {speakers} test speakers"
+    if "gain" not in uar:
+        return f"{compared}: {100 * uar['mean']:.1f} % of each emotion's clips are recognised without augmentation."
+    change = "more" if uar["gain"] > 0 else "less"
+    found = (
+        f"{compared}: with {summary['arm']} {100 * uar['mean']:.1f} % of each emotion's clips are recognised, without "
+        f"augmentation {100 * uar['baseline']:.1f} %. That is {abs(100 * uar['gain']):.1f} points {change}."
+    )
+    if "ci_low" not in uar:
+        return f"{found} One speaker gives no interval, so nothing is known of other speakers."
+    interval = (uar["ci_low"], uar["ci_high"])
+    if not _excludes_zero(interval):
+        return f"{found} The interval {signed_range(interval)} includes 0: these data show no effect."
+    return f"{found} The interval {signed_range(interval)} excludes 0. See the cautions above before you claim it."
 
 
 def _excludes_zero(interval: Interval) -> bool:

@@ -68,3 +68,23 @@ def test_score_in_words():
     assert wording.score_in_words("none", performance(np.full(8, 0.5)), 8) == "none 0.500 UAR, 8 speakers"
     few = "none 0.500 UAR, 1 speaker: too few speakers (1 of at least 8)"
     assert wording.score_in_words("none", performance(np.full(1, 0.5)), 8) == few
+
+
+@pytest.mark.parametrize(
+    ("uar", "expected"),
+    [
+        ({"mean": 0.6}, "60.0 % of each emotion's clips are recognised without augmentation"),
+        ({"mean": 0.6, "baseline": 0.65, "gain": -0.05}, "5.0 points less. One speaker gives no interval"),
+        (
+            {"mean": 0.7, "baseline": 0.65, "gain": 0.05, "ci_low": -0.01, "ci_high": 0.11},
+            "5.0 points more. The interval −1.0 … +11.0 includes 0: these data show no effect",
+        ),
+        (
+            {"mean": 0.6, "baseline": 0.65, "gain": -0.05, "ci_low": -0.08, "ci_high": -0.02},
+            "5.0 points less. The interval −8.0 … −2.0 excludes 0",
+        ),
+    ],
+)
+def test_answer_in_plain_sentences(uar: dict[str, float], expected: str) -> None:
+    about = {"arm": "cyclegan", "scenario": "full", "classifier": "cnn", "speakers": 8}
+    assert expected in wording.answer({**about, "uar": uar})
