@@ -8,6 +8,7 @@ The first training of the cnn also compiles kernels. CPU seconds (user and syste
 import dataclasses
 import resource
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ def main(clips: int, steps: int | None, rounds: int, precision: str) -> None:
     train, valid = (random_clips(some, 64, draw) for some in (clips, clips // 5))
     scaler, autocast = cnn.Scaler.fit(train.inputs), hardware.autocast(given, device)
     of_cnn = [
-        cpu_seconds(lambda seed=seed: cnn.train_cnn(train, valid, scaler, CLASSES, network, seed, device, autocast))
+        cpu_seconds(partial(cnn.train_cnn, train, valid, scaler, CLASSES, network, seed, device, autocast))
         for seed in range(1 + rounds)
     ]
     rows = np.random.default_rng(0).standard_normal((clips + clips // 5, FUNCTIONALS))

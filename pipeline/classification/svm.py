@@ -106,6 +106,7 @@ def train_svm(
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Squared Euclidean distance of each row of one array to each of another, by one thread for repeatable digits."""
+    a, b = a.astype(np.float64), b.astype(np.float64)  # the terms below are far larger than their sum may be
     with threadpool_limits(1):
         distances: np.ndarray = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
     return distances.clip(min=0)
