@@ -10,6 +10,7 @@ import resource
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import click
 import numpy as np
@@ -45,7 +46,7 @@ def random_clips(clips: int, n_mels: int, draw: torch.Generator) -> Clips:
 @click.option("--steps", type=int, help="Training steps of the cnn, instead of those of params.yaml.")
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto", show_default=True)
-def main(clips: int, steps: int | None, rounds: int, precision: str) -> None:
+def main(clips: int, steps: int | None, rounds: int, precision: Literal["auto", "float32", "bfloat16"]) -> None:
     """Print CPU seconds a training."""
     given = dataclasses.replace(params.load(PARAMS, "hardware", HardwareParams), threads=1, precision=precision)
     device = hardware.device(given)
@@ -63,10 +64,8 @@ def main(clips: int, steps: int | None, rounds: int, precision: str) -> None:
     labels = np.arange(len(rows)) % CLASSES
     some, others = (rows[:clips], labels[:clips]), (rows[clips:], labels[clips:])
     weights, is_real = np.ones(clips), np.ones(clips, bool)
-    of_svm = [
-        cpu_seconds(lambda: svm.train_svm(*some, weights, is_real, others, getattr(chosen, "svm")))  # noqa: B009
-        for _ in range(1 + rounds)
-    ]
+    learn = partial(svm.train_svm, *some, weights, is_real, others, getattr(chosen, "svm"))  # noqa: B009
+    of_svm = [cpu_seconds(learn) for _ in range(1 + rounds)]
     click.echo(f"cnn: first {of_cnn[0]:.2f} s, then {np.median(of_cnn[1:]):.2f} s of the CPU ({network.steps} steps)")
     click.echo(f"svm: {np.median(of_svm[1:]):.2f} s of the CPU (the whole grid)")
 

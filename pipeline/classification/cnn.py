@@ -144,7 +144,9 @@ def train_cnn(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes)
-    network = network.to(device, memory_format=torch.channels_last)  # as the clips are, or each step converts weights
+    network = network.to(device).to(
+        memory_format=torch.channels_last
+    )  # as the clips are, or each step converts weights
     dtype = _dtype(device, autocast)
     to_learn, to_select = (Spectrograms.of(clips.inputs, scaler, dtype) for clips in (train, valid))
 

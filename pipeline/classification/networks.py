@@ -75,7 +75,7 @@ class AttentiveStatistics(nn.Module):
         Returns:
             (batch, 2 · channels)
         """
-        full = self.attention[0].weight.dtype  # in mixed precision the difference below would lose the variance
+        full = next(self.parameters()).dtype  # in mixed precision the difference below would lose the variance
         weights, x = self.attention(x).to(full).masked_fill(~mask, float("-inf")).softmax(dim=1), x.to(full)
         mean = (weights * x).sum(dim=1)
         variance = (weights * x.square()).sum(dim=1) - mean.square()
