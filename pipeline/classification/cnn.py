@@ -144,9 +144,8 @@ def train_cnn(
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes)
-    network = network.to(device).to(
-        memory_format=torch.channels_last
-    )  # as the clips are, or each step converts weights
+    # Channels last, as the clips are, or each step converts weights
+    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     dtype = _dtype(device, autocast)
     to_learn, to_select = (Spectrograms.of(clips.inputs, scaler, dtype) for clips in (train, valid))
 
