@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.core import workers
 
+PROGRESS = re.compile(r"\[\d+:\d\d")  # in a line of tqdm
 # A command that needs no shell.
 MODULE = re.compile(r"python -m (?P<module>[\w.]+)(?P<arguments>( +[\w./@,:=+-]+)*)\s*")
 
@@ -64,3 +65,10 @@ def last_line(log: Path) -> str:
     except FileNotFoundError:
         return ""
     return next((line.strip() for line in reversed(re.split(r"[\r\n]", text)) if line.strip()), "")
+
+
+def summary(log: Path) -> list[str]:
+    """Lines of a log without progress bars: what the stage tells of its result."""
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    shown = (line.rpartition("\r")[2].rstrip() for line in lines)
+    return [line for line in shown if line and not PROGRESS.search(line)]

@@ -207,7 +207,7 @@ class _Reproduction:
             self._repo._reset()  # what DVC does after a command, which may change ignored files
             self._save(stage)
             self._state[stage] = DONE
-            self._table.done(stage.addressing, seconds)
+            self._table.done(stage.addressing, seconds, item.summary(running.log))
 
     def _save(self, stage: Stage) -> None:
         """Hash the outputs of an item, and copy them to DVC's caches; the conditions are those of DVC."""

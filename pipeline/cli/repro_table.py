@@ -51,10 +51,10 @@ class ReproTable:
         """Print a line that stays."""
         self._live.console.print(text, markup=False)
 
-    def done(self, name: str, duration_s: float) -> None:
-        """Print and remember how long an item ran."""
+    def done(self, name: str, duration_s: float, lines: Iterable[str]) -> None:
+        """Print and remember how long an item ran, and print what it tells of its result."""
         self._durations_s[name] = round(duration_s, 1)
-        self.line(f"Stage '{name}' is done in {_clock(duration_s)}")
+        self.line("\n".join([f"Stage '{name}' is done in {_clock(duration_s)}", *(f"  {line}" for line in lines)]))
 
     def show(self, rows: Iterable[Row], counts: Mapping[str, int]) -> None:
         """Show the items that run, and the number of items in each state."""

@@ -68,8 +68,20 @@ def main(
         _write_tables(folder, clips, analysis.partitions(clips, partitions))
         _write_spectrograms(folder / "spectrograms", clips, of_classifiers, acoustics, prepared.sampling_rate)
     write_json(metrics, {"corpora": analysis.in_numbers(clips), "warnings": {"count": len(warnings), **warnings}})
+    click.echo(_by_emotion(clips))
     for line in [*(f"warning: {sentence}" for sentence in warnings.values()), _size(clips, len(warnings))]:
         click.echo(line)
+
+
+def _by_emotion(clips: pd.DataFrame) -> str:
+    """A table of the emotions, as text."""
+    columns = {
+        "clips": ("id", "size"),
+        "speakers": ("speaker", "nunique"),
+        "median duration [s]": ("duration_s", "median"),
+        "median F0 [Hz]": ("f0_median_hz", "median"),
+    }
+    return clips.groupby("emotion").agg(**columns).reset_index().round(1).to_string(index=False)
 
 
 def _measured(clips: pd.DataFrame, recordings: Shards, of_vocoder: Shards) -> pd.DataFrame:

@@ -68,6 +68,9 @@ def test_metrics(analyse: Callable[[], str]) -> None:
     assert 140 < corpus["medians"]["f0_median_hz"] < 170
     assert 0.5 < corpus["medians"]["duration_s"] < 0.6
     assert -45 < corpus["medians"]["level_db"] < -10
+    assert [line.split()[:3] for line in printed.splitlines()[1:4]] == [
+        [name, "12", "4"] for name in corpus["emotions"]
+    ]
     assert printed.splitlines()[-1].startswith("demo: 36 clips, 0.01 hours, 4 speakers; ")
     warnings = found["warnings"]
     assert warnings["count"] == len(warnings) - 1 == printed.count("warning: ")
