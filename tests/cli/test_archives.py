@@ -194,10 +194,8 @@ def test_damage_anywhere_is_an_error_of_ours(tmp_path: Path) -> None:
     contents = {b"one" * 20, bytes(range(0, 240, 6))}
     whole = archive(tmp_path, {f"top/{len(content)}.wav": content for content in contents}).read_bytes()
     path = tmp_path / "damaged.zip"
-    damaged = [
-        whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :] for at in range(len(whole)) for flip in (1, 255)
-    ]
-    for number, data in enumerate([*damaged, *(whole[:end] for end in range(len(whole)))]):
+    damaged = [whole[:at] + bytes([whole[at] ^ (1, 255)[at % 2]]) + whole[at + 1 :] for at in range(len(whole))]
+    for number, data in enumerate([*damaged, *(whole[:end] for end in range(0, len(whole), 5))]):
         path.write_bytes(data)
         try:
             unpack(path, tmp_path / str(number))

@@ -48,7 +48,7 @@ def test_nesting_and_suffix_change_nothing(corpus: str) -> None:
 @pytest.mark.parametrize("corpus", REAL)
 def test_names_of_the_others_are_unknown(corpus: str) -> None:
     for name in [NAMES[other] for other in REAL if other != corpus] + ["notes.wav", ".wav", "ü.wav"]:
-        with pytest.raises(UnknownNameError, match=rf"{name}' is not named like '\S+\.wav'"):
+        with pytest.raises(UnknownNameError, match=rf"{PurePosixPath(name).name}' is not named like '\S+\.wav'"):
             CORPORA[corpus].parse(PurePosixPath(name))
 
 
