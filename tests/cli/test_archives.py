@@ -22,13 +22,12 @@ def archive(folder: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
-def change(path: Path, field_offset: int, value: bytes, local_offset: int | None = None) -> None:
+def change(path: Path, field_offset: int, value: bytes, local_offset: int) -> None:
     """Overwrite a field of the only member's entry in the central directory, and in its local header."""
     data = bytearray(path.read_bytes())
     central = data.index(b"PK\1\2")
     data[central + field_offset : central + field_offset + len(value)] = value
-    if local_offset is not None:
-        data[local_offset : local_offset + len(value)] = value
+    data[local_offset : local_offset + len(value)] = value
     path.write_bytes(data)
 
 
@@ -43,9 +42,11 @@ JUNK = {"top/readme.txt": b"no", "__MACOSX/top/a/._1.wav": b"fork", "top/a/._2.w
 @pytest.mark.parametrize("strip", [True, False])
 def test_unpacking(tmp_path: Path, strip: bool) -> None:
     path = archive(tmp_path, {"top/": b"", "top/a/": b""} | GOOD | JUNK)
-    folder = tmp_path / "raw" / "corpus"
+    (tmp_path / "disk").mkdir()
+    folder = tmp_path / "corpus"
+    folder.symlink_to(tmp_path / "disk")
     assert unpack(path, folder, strip=strip) == (4, 0)
-    top = folder if strip else folder / "top"
+    top = tmp_path / "disk" if strip else tmp_path / "disk" / "top"
     assert files(top) == ["a/1.wav", "a/2.wav", "about.csv", "b/1.wav"]
     assert (top / "b/1.wav").read_bytes() == b"three"
     assert not list(folder.glob(".*"))
@@ -67,13 +68,6 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
     assert not os.path.lexists(folder / "nowhere")
     assert (folder / "top/about.csv").read_bytes() == b"who"
     assert files(folder) == ["notes.txt", "top/a/1.wav", "top/a/2.wav", "top/about.csv", "top/b/1.wav"]
-
-
-def test_through_a_link(tmp_path: Path) -> None:
-    (tmp_path / "disk").mkdir()
-    (tmp_path / "corpus").symlink_to(tmp_path / "disk")
-    unpack(archive(tmp_path, GOOD), tmp_path / "corpus")
-    assert len(files(tmp_path / "disk")) == 4
 
 
 def test_an_interrupted_call_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,25 +103,7 @@ def refused(path: Path, folder: Path, message: str, most_bytes: int = 10_000, st
     assert [name for name in files(folder) if name != path.name] == []
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../up.wav",
-        "a/../../up.wav",
-        "a/../b.wav",
-        "/etc/up.wav",
-        "//server/share/up.wav",
-        "C:/up.wav",
-        "C:up.wav",
-        "C:\\up.wav",
-        "..\\up.wav",
-        "a\\b.wav",
-        "\\\\server\\up.wav",
-        "a.wav:stream.wav",
-        "bell\7.wav",
-        "new\nline.wav",
-    ],
-)
+@pytest.mark.parametrize("name", "../up.wav|a/../b.wav|/etc/up.wav|C:up.wav|a\\b.wav|new\nline.wav".split("|"))
 def test_paths_that_may_lead_out(tmp_path: Path, name: str) -> None:
     refused(archive(tmp_path, {"good.wav": b"one", name: b"two"}), tmp_path, "may lead out of the folder")
 
@@ -152,16 +128,6 @@ def test_a_bomb(tmp_path: Path) -> None:
     refused(archive(tmp_path, {"a.wav": bytes(9_000), "b.wav": bytes(9_000)}), tmp_path, "more than the 10,000 bytes")
 
 
-@pytest.mark.parametrize(
-    ("promised", "message"), [(100, "damaged, or no zip file: Bad CRC-32"), (2**31, "more than the 10,000 bytes")]
-)
-def test_a_bomb_whose_header_lies(tmp_path: Path, promised: int, message: str) -> None:
-    path = archive(tmp_path, {"bomb.wav": bytes(10_000_000)})
-    assert path.stat().st_size < 20_000
-    change(path, 24, struct.pack("<I", promised), 22)
-    refused(path, tmp_path, message)
-
-
 def test_a_header_that_promises_too_much_is_no_bomb(tmp_path: Path) -> None:
     path = archive(tmp_path, {"small.wav": bytes(100)})
     change(path, 24, struct.pack("<I", 2**31), 22)
@@ -169,33 +135,30 @@ def test_a_header_that_promises_too_much_is_no_bomb(tmp_path: Path) -> None:
     assert (tmp_path / "corpus/small.wav").stat().st_size == 100
 
 
-def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("names", [[f"{number}.wav" for number in range(4)], [*JUNK, "a.WAV"]])
+def test_number_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str]) -> None:
     monkeypatch.setattr(archives, "MOST_FILES", 3)
-    path = archive(tmp_path, {f"{number}.wav": b"" for number in range(4)})
-    refused(path, tmp_path, r"has 4 files like \*.wav or \*/about.csv, expected 1 to 3")
+    count = sum(name.endswith(".wav") and "/" not in name for name in names)
+    path = archive(tmp_path, dict.fromkeys(names, b""))
+    refused(path, tmp_path, rf"has {count} files like \*.wav or \*/about.csv, expected 1 to 3")
 
 
-def test_no_file_of_those(tmp_path: Path) -> None:
-    refused(archive(tmp_path, JUNK | {"a.WAV": b""}), tmp_path, "has 0 files like")
-
-
-def test_an_encrypted_archive(tmp_path: Path) -> None:
-    path = archive(tmp_path, {"a.wav": b"one"})
-    change(path, 8, struct.pack("<H", 1), 6)
-    refused(path, tmp_path, "'a.wav' is encrypted")
-
-
-@pytest.mark.parametrize("method", [9, 12, 14, 99])
-def test_other_methods_of_packing(tmp_path: Path, method: int) -> None:
-    path = archive(tmp_path, {"a.wav": b"one"})
-    change(path, 10, struct.pack("<H", method), 8)
-    refused(path, tmp_path, f"is packed by method {method}, expected 0")
-
-
-def test_a_wrong_crc(tmp_path: Path) -> None:
-    path = archive(tmp_path, {"a.wav": b"one"})
-    change(path, 16, struct.pack("<I", 1), 14)
-    refused(path, tmp_path, "damaged, or no zip file: Bad CRC-32 for file 'a.wav'")
+@pytest.mark.parametrize(
+    ("central", "local", "value", "message"),
+    [
+        (8, 6, struct.pack("<H", 1), "'a.wav' is encrypted"),
+        (10, 8, struct.pack("<H", 9), "is packed by method 9, expected 0"),
+        (10, 8, struct.pack("<H", 99), "is packed by method 99, expected 0"),
+        (16, 14, struct.pack("<I", 1), "damaged, or no zip file: Bad CRC-32 for file 'a.wav'"),
+        (24, 22, struct.pack("<I", 100), "damaged, or no zip file: Bad CRC-32"),  # a bomb that promises to be small
+        (24, 22, struct.pack("<I", 2**31), "more than the 10,000 bytes"),
+    ],
+)
+def test_wrong_headers(tmp_path: Path, central: int, local: int, value: bytes, message: str) -> None:
+    path = archive(tmp_path, {"a.wav": bytes(10_000_000 if central == 24 else 3)})
+    assert path.stat().st_size < 20_000
+    change(path, central, value, local)
+    refused(path, tmp_path, message)
 
 
 def test_one_name_twice(tmp_path: Path) -> None:
@@ -218,7 +181,7 @@ def test_more_than_one_folder_at_the_top(tmp_path: Path, members: dict[str, byte
     refused(archive(tmp_path, members), tmp_path, "expected one folder around all", strip=True)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>Log in first</html>", b"PK\3\4 and so on", b"PK\5\6" + bytes(18)])
+@pytest.mark.parametrize("content", [b"", b"<html>Log in first</html>", b"PK\5\6" + bytes(18)])
 def test_no_zip_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "some.zip"
     path.write_bytes(content)
@@ -231,10 +194,8 @@ def test_damage_anywhere_is_an_error_of_ours(tmp_path: Path) -> None:
     contents = {b"one" * 20, bytes(range(0, 240, 6))}
     whole = archive(tmp_path, {f"top/{len(content)}.wav": content for content in contents}).read_bytes()
     path = tmp_path / "damaged.zip"
-    damaged = [
-        whole[:at] + bytes([whole[at] ^ flip]) + whole[at + 1 :] for at in range(len(whole)) for flip in (1, 255)
-    ]
-    for number, data in enumerate([*damaged, *(whole[:end] for end in range(len(whole)))]):
+    damaged = [whole[:at] + bytes([whole[at] ^ (1, 255)[at % 2]]) + whole[at + 1 :] for at in range(len(whole))]
+    for number, data in enumerate([*damaged, *(whole[:end] for end in range(0, len(whole), 5))]):
         path.write_bytes(data)
         try:
             unpack(path, tmp_path / str(number))

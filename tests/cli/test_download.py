@@ -58,15 +58,16 @@ def part(path: Path) -> Path:
     return path.with_name("file.zip.part")
 
 
-@pytest.mark.parametrize("checksum", [MD5, SHA256, SHA256.upper(), None])
-@pytest.mark.parametrize("size", [SIZE, None])
-@pytest.mark.parametrize("tells_length", [True, False])
+@pytest.mark.parametrize(
+    ("size", "checksum", "tells_length"),
+    [(SIZE, MD5, True), (SIZE, SHA256, False), (None, SHA256.upper(), True), (None, None, False)],
+)
 def test_a_file(site: Site, path: Path, size: int | None, checksum: str | None, tells_length: bool) -> None:
     site.tells_length = tells_length
-    get(site, path, size, checksum)
-    assert path.read_bytes() == CONTENT
-    assert files(path.parent) == ["file.zip"]
-    get(site, path, size, checksum)
+    for _ in range(2):
+        get(site, path, size, checksum)
+        assert path.read_bytes() == CONTENT
+        assert files(path.parent) == ["file.zip"]
     assert len(site.asked) == 1  # it was there
 
 
@@ -79,35 +80,35 @@ def test_another_file_in_its_place_is_replaced(site: Site, path: Path, content: 
     assert path.read_bytes() == content
 
 
-def test_another_call_goes_on(site: Site, path: Path) -> None:
+def test_another_call_goes_on(site: Site, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     begin(site, path)
+    capsys.readouterr()
     get(site, path)
     assert site.asked == [f"bytes={HALF}-"]
     assert path.read_bytes() == CONTENT
     assert files(path.parent) == ["file.zip"]
+    first, *_, last = capsys.readouterr().err.strip().split("\r")
+    assert "file.zip:  50%" in first and "100%" in last
 
 
 @pytest.mark.parametrize(
-    ("kept", "size", "checksum"),
-    [(CONTENT[:HALF], SIZE, None), (CONTENT[:HALF], None, MD5), (CONTENT * 2, SIZE, MD5), (b"", SIZE, MD5)],
+    ("kept", "size", "checksum", "asked"),
+    [
+        (CONTENT[:HALF], SIZE, None, [None]),
+        (CONTENT[:HALF], None, MD5, [None]),
+        (CONTENT * 2, SIZE, MD5, [None]),
+        (b"", SIZE, MD5, [None]),
+        (CONTENT, SIZE, MD5, []),  # all bytes are there
+    ],
 )
 def test_what_cannot_be_resumed_starts_again(
-    site: Site, path: Path, kept: bytes, size: int | None, checksum: str | None
+    site: Site, path: Path, kept: bytes, size: int | None, checksum: str | None, asked: list[None]
 ) -> None:
     begin(site, path)
     part(path).write_bytes(kept)
     get(site, path, size, checksum)
-    assert site.asked == [None]
+    assert site.asked == asked
     assert path.read_bytes() == CONTENT
-
-
-def test_the_bar_begins_where_the_download_does(site: Site, path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    begin(site, path)
-    capsys.readouterr()
-    get(site, path)
-    first, *_, last = capsys.readouterr().err.strip().split("\r")
-    assert "file.zip:  50%" in first
-    assert "100%" in last
 
 
 def test_a_broken_connection(site: Site, path: Path, pauses: list[float]) -> None:
@@ -118,13 +119,11 @@ def test_a_broken_connection(site: Site, path: Path, pauses: list[float]) -> Non
     assert pauses == [1, 2, 4, 1, 1]  # longer as long as nothing is won
 
 
-@pytest.mark.parametrize("tells_length", [True, False])
-def test_a_connection_that_breaks_on_and_on(site: Site, path: Path, tells_length: bool) -> None:
-    site.tells_length = tells_length
+def test_a_connection_that_breaks_on_and_on(site: Site, path: Path) -> None:
     site.cuts = [1000] + [0] * 20
     with pytest.raises(download.DownloadError, match="gave up after 6 attempts, .* resumes after 1,000 bytes"):
         get(site, path)
-    site.cuts = []
+    site.cuts, site.tells_length = [], False
     get(site, path)
     assert site.asked[-1] == "bytes=1000-"
     assert path.read_bytes() == CONTENT
@@ -163,15 +162,7 @@ def test_a_server_that_has_fewer_bytes(site: Site, path: Path) -> None:
     assert files(path.parent) == []
 
 
-def test_all_bytes_need_no_server(site: Site, path: Path) -> None:
-    begin(site, path)
-    part(path).write_bytes(CONTENT)
-    get(site, path)
-    assert site.asked == []
-    assert path.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 416])
+@pytest.mark.parametrize("status", [401, 404, 416])
 def test_a_refusal_is_final(site: Site, path: Path, status: int) -> None:
     site.statuses = [status] * 2
     with pytest.raises(download.DownloadError, match=rf"/file: the server answered {status} \w.*, expected the file"):
@@ -180,7 +171,7 @@ def test_a_refusal_is_final(site: Site, path: Path, status: int) -> None:
     assert files(path.parent) == []
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
+@pytest.mark.parametrize("status", [408, 429, 500])
 def test_a_server_that_is_busy(site: Site, path: Path, status: int) -> None:
     begin(site, path)
     site.statuses = [status]
@@ -220,13 +211,10 @@ def test_addresses_of_other_kinds(url: str, path: Path, pauses: list[float]) -> 
     assert pauses == []
 
 
-@pytest.mark.parametrize("checksum", [MD5, SHA256])
-def test_a_wrong_checksum(site: Site, path: Path, checksum: str) -> None:
+@pytest.mark.parametrize(("kind", "checksum"), [("md5", MD5), ("sha256", SHA256)])
+def test_a_wrong_checksum(site: Site, path: Path, kind: str, checksum: str) -> None:
     site.files["/file"] = CONTENT[::-1]
-    kind = "md5" if checksum == MD5 else "sha256"
-    with pytest.raises(
-        download.DownloadError, match=rf"file.zip: http.*/file has {kind} \w+, expected {checksum}; it was removed"
-    ):
+    with pytest.raises(download.DownloadError, match=rf"file has {kind} \w+, expected {checksum}; it was removed"):
         get(site, path, SIZE, checksum)
     assert files(path.parent) == []
     site.files["/file"] = CONTENT
@@ -234,16 +222,18 @@ def test_a_wrong_checksum(site: Site, path: Path, checksum: str) -> None:
     assert site.asked == [None, None]
 
 
-def test_a_wrong_size_is_seen_before_the_file_comes(site: Site, path: Path) -> None:
-    with pytest.raises(download.DownloadError, match="/file: has 512,000 bytes, expected 512,001"):
-        get(site, path, SIZE + 1)
-    assert files(path.parent) == []
-
-
-def test_a_file_that_does_not_end(site: Site, path: Path) -> None:
-    site.tells_length = False
-    with pytest.raises(download.DownloadError, match=r"has [\d,]+ bytes, expected 1,000; it was removed"):
-        get(site, path, 1000)
+@pytest.mark.parametrize(
+    ("tells_length", "size", "message"),
+    [
+        (True, SIZE + 1, "/file: has 512,000 bytes, expected 512,001"),
+        (False, 1000, "bytes, expected 1,000; it"),
+    ],
+)
+def test_a_wrong_size(site: Site, path: Path, tells_length: bool, size: int, message: str) -> None:
+    """It is seen before the file comes, or while it does not end."""
+    site.tells_length = tells_length
+    with pytest.raises(download.DownloadError, match=message):
+        get(site, path, size)
     assert files(path.parent) == []
 
 
@@ -266,7 +256,7 @@ def test_a_disk_that_is_full(site: Site, path: Path, monkeypatch: pytest.MonkeyP
     assert site.asked == [f"bytes={HALF}-"] * 2
 
 
-def test_a_folder_that_cannot_be_made(site: Site, path: Path) -> None:
+def test_a_folder_that_cannot_be_created(site: Site, path: Path) -> None:
     path.parent.write_text("a file")
     with pytest.raises(download.DownloadError, match="downloads: File exists"):
         get(site, path)
@@ -331,19 +321,17 @@ def test_wrong_content(site: Site, repository: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"version https://git-lfs.github.com/spec/v1\n", pointer(b"x").replace(b"sha256", b"md5"), pointer(b"x", -1)],
+    ("content", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "wav/0 é.wav: a malformed Git LFS pointer"),
+        (pointer(b"x").replace(b"sha256", b"md5"), "wav/0 é.wav: a malformed Git LFS pointer"),
+        (pointer(b"x", -1), "wav/0 é.wav: a malformed Git LFS pointer"),
+        (pointer(b"x", 10**12), "promise 1,000,000,000,1.. bytes, expected 1,000 at most"),
+    ],
 )
-def test_malformed_pointers(site: Site, repository: Path, content: bytes) -> None:
+def test_pointers_that_are_not_followed(site: Site, repository: Path, content: bytes, message: str) -> None:
     (repository / "wav/0 é.wav").write_bytes(content)
-    with pytest.raises(download.DownloadError, match="wav/0 é.wav: a malformed Git LFS pointer"):
-        resolve(site, repository)
-    assert site.asked == []
-
-
-def test_pointers_that_promise_too_much(site: Site, repository: Path) -> None:
-    (repository / "wav/0 é.wav").write_bytes(pointer(b"x", 10**12))
-    with pytest.raises(download.DownloadError, match="promise 1,000,000,000,1.. bytes, expected 1,000 at most"):
+    with pytest.raises(download.DownloadError, match=message):
         resolve(site, repository)
     assert site.asked == []
 

@@ -78,25 +78,16 @@ def test_nothing() -> None:
     assert lines() == ["", "Put a corpus into data/raw/NAME, or link its folder: emocycle repro --raw NAME=FOLDER"]
 
 
-def test_a_complete_corpus() -> None:
-    fill(*NAMES)
-    assert lines() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
-
-
-def test_a_link(tmp_path: Path) -> None:
+def test_a_complete_corpus_by_a_link(tmp_path: Path) -> None:
     fill(*NAMES, folder=tmp_path / "elsewhere")
     RAW.parent.mkdir(parents=True)
     RAW.symlink_to(tmp_path / "elsewhere")
     assert lines() == ["data/raw/mini: 28 clips in 28 audio files, complete"]
+    fill(*NAMES, folder=RAW / "nested" / "again")
+    assert lines() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
     RAW.unlink()
     RAW.symlink_to("/nowhere/at/all")
     assert lines()[0] == "data/raw/mini: is a link to /nowhere/at/all, which does not exist"
-
-
-def test_twice_there() -> None:
-    fill(*NAMES)
-    fill(*NAMES, folder=RAW / "nested" / "again")
-    assert lines() == ["data/raw/mini: 28 clips in 56 audio files, complete"]
 
 
 def test_what_is_missing() -> None:
@@ -111,21 +102,10 @@ def test_what_is_missing() -> None:
 
 def test_much_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     fill(*(name for name in NAMES if not name.endswith("_a1")))
-    assert lines()[1:] == [
-        *(f"speaker {speaker} has 3 of 4 clips (angry 1 of 2)" for speaker in "bcdef"),
-        "and 2 more speakers lack clips",
-    ]
+    assert lines()[-2:] == ["speaker f has 3 of 4 clips (angry 1 of 2)", "and 2 more speakers lack clips"]
     many = {(f"{number}", "sad"): 1 for number in range(20)}
     know(monkeypatch, replace(MINI, expected_counts=dict(MINI.expected_counts) | many))
     assert lines()[-1] == f"no clips of speakers {', '.join(map(str, range(12)))} and 8 others"
-
-
-def test_no_clips() -> None:
-    fill("some.zip", ".hidden.wav")
-    assert lines() == [
-        "data/raw/mini: 0 clips in 0 audio files",
-        "1 audio files are hidden files or macOS resource forks",
-    ]
 
 
 def test_files_of_other_kinds() -> None:
@@ -143,7 +123,7 @@ def test_a_name_that_is_not_utf_8() -> None:
     try:
         fill("b_a1\udcff.wav")
     except OSError:
-        pytest.skip("the file system takes UTF-8 only")
+        pytest.skip("the file system has UTF-8 names only")
     assert lines()[1].endswith(r"such as data/raw/mini/b_a1\udcff.wav")
 
 
@@ -159,8 +139,11 @@ def test_pointers() -> None:
 
 def test_nobody_knows_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, replace(MINI, expected_counts={}))
-    fill(*NAMES)
-    assert lines() == ["data/raw/mini: 28 clips in 28 audio files"]
+    fill("some.zip", ".hidden.wav", *NAMES[:1])
+    assert lines() == [
+        "data/raw/mini: 1 clips in 1 audio files",
+        "1 audio files are hidden files or macOS resource forks",
+    ]
 
 
 def test_genders(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -353,8 +336,8 @@ def test_fetch_a_bad_archive(site: Site, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_fetch_into_a_folder_that_is_none(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     know(monkeypatch, publish(site, lfs=False))
     RAW.parent.mkdir(parents=True)
-    for make in (RAW.touch, lambda: RAW.symlink_to("/nowhere/at/all")):
-        make()
+    for create in (RAW.touch, lambda: RAW.symlink_to("/nowhere/at/all")):
+        create()
         result = run("fetch", "mini")
         assert result.exit_code == 1
         assert "data/raw/mini: is a file or a broken link" in result.output
@@ -362,7 +345,7 @@ def test_fetch_into_a_folder_that_is_none(site: Site, monkeypatch: pytest.Monkey
     assert site.paths == []
 
 
-def test_fetch_outside_a_project_makes_nothing() -> None:
+def test_fetch_outside_a_project_writes_nothing() -> None:
     Path("params.yaml").unlink()
     for arguments in (("mini",), ("mini", "--to", "there")):
         result = run("fetch", *arguments)
@@ -382,16 +365,6 @@ def test_no_archive() -> None:
     )
     fill(*NAMES)
     assert "nothing to do" in run("fetch", "mini").output
-
-
-@pytest.mark.parametrize("name", [name for name, corpus in CORPORA.items() if corpus.archives])
-def test_what_the_corpora_say_of_their_archives(name: str) -> None:
-    for archive in CORPORA[name].archives:
-        assert archive.url.startswith("https://")
-        assert archive.lfs is None or (archive.lfs.startswith("https://") and archive.lfs.endswith("/"))
-        assert archive.md5 is None or len(archive.md5) == 32
-        assert archive.most_bytes > (archive.size or 0)
-    assert CORPORA[name].expected_counts
 
 
 def test_no_pointer_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:

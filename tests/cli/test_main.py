@@ -1,5 +1,6 @@
 """Commands for people: `check` lists all errors at once, and no command loses a file."""
 
+import json
 import os
 import re
 import shutil
@@ -49,18 +50,16 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 def change(**values: Any) -> None:
     """Give keys of params.yaml other values; dots between levels are written `__`, None removes a key."""
-    yaml = YAML()
-    found = yaml.load(Path("params.yaml"))
+    found = YAML(typ="safe").load(Path("params.yaml"))
     for name, value in values.items():
         *above, key = name.split("__")
         place = found
         for level in above:
             place = place[level]
+        place[key] = value
         if value is None:
             del place[key]
-        else:
-            place[key] = value
-    yaml.dump(found, Path("params.yaml"))
+    Path("params.yaml").write_text(json.dumps(found))  # JSON is YAML
 
 
 def recorded(name: str, **values: Any) -> Path:
@@ -96,10 +95,6 @@ def test_help_imports_no_stage() -> None:
     assert result.stdout.index("record") < result.stdout.index("demo-corpus") < result.stdout.index("evaluate")
 
 
-def test_each_stage_is_found() -> None:
-    assert "--manifest" in run("split", "--help").output
-
-
 def test_the_repository_is_in_order() -> None:
     result = run("check")
     assert (result.output, result.exit_code) == (VALID, 0)
@@ -113,7 +108,7 @@ def test_ravdess_can_be_run_with_the_present_code() -> None:
 
 
 @pytest.mark.parametrize("record", sorted(ROOT.glob("experiments/*/dvc.lock")), ids=lambda path: path.parent.name)
-def test_records_name_the_commit_that_made_them(record: Path) -> None:
+def test_records_name_the_commit_of_their_code(record: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{40}\n", (record.parent / "commit.txt").read_text())
     assert params.read(record.parent / "params.yaml")
 
@@ -122,20 +117,13 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
     ("changed", "message"),
     [
         ({"sead": 1}, "'sead' is not known; did you mean 'seed'?"),
-        ({"seed": None}, "'seed' is missing"),
         ({"ingest": None}, "'ingest' is missing"),
-        ({"augment__mixx": {}}, "'augment.mixx' is not known; did you mean 'mix'?"),
-        ({"augment__mix": None}, "'augment.mix' is missing"),
         ({"augment__mix__weigth": 1}, "'augment.mix.weigth' is not known; did you mean 'weight'?"),
-        ({"classify__cnn__stepz": 1}, "'classify.cnn.stepz' is not known; did you mean 'steps'?"),
-        ({"hardware__threads": None}, "'hardware.threads' is missing"),
         ({"hardware__device": "gpu"}, "'hardware.device' is 'gpu'"),
-        ({"folds": 1}, "'folds' is 1"),
         ({"folds": []}, "'folds' is empty"),
         ({"folds": [1, 5]}, "'folds': demo has no fold 5, expected 1 to 4"),
         ({"folds": [1, 2, 1]}, "'folds': '1' is listed 2 times"),
         ({"corpora": ["demmo"]}, "'corpora': 'demmo' is not known; did you mean 'demo'?"),
-        ({"corpora": ["demo", "demo"]}, "'corpora': 'demo' is listed 2 times"),
         ({"scenarios": ["ful"]}, "'scenarios': 'ful' is not known; did you mean 'full'?"),
         ({"arms": ["none", "cyclegann"]}, "'arms': 'cyclegann' is not known; did you mean 'cyclegan'?"),
         ({"arms": ["cyclegan"]}, "'arms': 'none' is missing, the arm that"),
@@ -159,15 +147,12 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
             "'dcgan_scenarios' lacks 'imbalanced', which arm 'dcgan' needs",
         ),
         ({"arms": ["none", "cyclegan", "f0_only"]}, "'conversions' lacks 'f0_only', which arm 'f0_only' needs"),
-        ({"arms": ["none", "statistics"]}, "'conversions' lacks 'statistics', which arm 'statistics' needs"),
         ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
         ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
         ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
         ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan"),
         ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
-        ({"perturb__classical__probability": 0}, "'perturb.classical.probability' is 0"),
         ({"dcgan_scenarios": ["imbalanced"]}, "'dcgan_scenarios': 'imbalanced' is not known; expected one of full"),
-        ({"dcgan_scenarios": ["full", "full"]}, "'dcgan_scenarios': 'full' is listed 2 times"),
         ({"pairs": ["angry-happy"] * 2}, "'pairs': 'angry-happy' is listed 2 times"),
         ({"vocoder__kind": "mel"}, "'prosody.f0' is 'log_gaussian', but with 'vocoder.kind' mel F0 is part of the"),
         (
@@ -187,7 +172,6 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ({"pairs": ["happy-angry"]}, "'pairs': pair 'happy-angry' is reversed"),
         ({"pairs": ["angry-calm"]}, "'pairs': pair 'angry-calm': no clips of emotion 'calm'"),
         ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),
-        ({"split__n_folds": "speaker"}, "'split.n_folds' is 'speaker'"),
         ({"scenarios": ["cross_corpus"]}, "'split.scenarios.cross_corpus' needs 'cremad', which is not among"),
         ({"scenarios": ["imbalanced"], "emotions": ["neutral", "angry"]}, "'split.scenarios.imbalanced' needs 'happy'"),
         ({"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]}, "'split.scenarios.neutral_only' needs"),
@@ -199,7 +183,6 @@ def test_records_name_the_commit_that_made_them(record: Path) -> None:
         ),
         ({"tables": {"../up": MINE}}, "'tables.../up' is '../up': String should match pattern"),
         ({"tables": {"ravdess": MINE}}, "'tables': 'ravdess' is the name of a known corpus"),
-        ({"tables": {"mine": {**MINE, "emotions": {"wut": "anger"}}}}, "'tables.mine.emotions.wut"),
     ],
 )
 def test_errors_in_params(changed: dict[str, Any], message: str) -> None:
@@ -251,8 +234,8 @@ def test_pairs_may_be_empty_where_no_arm_needs_them(arm: str) -> None:
     assert run("check").output == VALID
 
 
-@pytest.mark.parametrize("found", ["nothing", "empty", "archive", "broken link"])
-def test_a_missing_corpus(found: str) -> None:
+@pytest.mark.parametrize("found", ["nothing", "empty", "archive", "broken link", "clips"])
+def test_a_missing_corpus(found: str, ravdess_tree: Callable[..., Path]) -> None:
     change(corpora=["demo", "ravdess"])
     folder = Path("data/raw/ravdess")
     folder.parent.mkdir(parents=True)
@@ -262,17 +245,14 @@ def test_a_missing_corpus(found: str) -> None:
         folder.mkdir()
     if found == "archive":
         (folder / "Audio_Speech_Actors_01-24.zip").touch()
+    if found == "clips":
+        assert ravdess_tree(folder) and run("check").output == VALID
+        return
     result = run("check")
     what = {"nothing": "no such folder", "broken link": "is a link to /nowhere/at/all, which does not exist"}
     assert f"data/raw/ravdess: {what.get(found, 'has no audio file')}; expected the clips of RAVDESS" in result.output
     assert "where to get them: Zenodo" in result.output
     assert result.exit_code == 1
-
-
-def test_a_present_corpus(ravdess_tree: Callable[..., Path]) -> None:
-    change(corpora=["ravdess"])
-    ravdess_tree(Path("data/raw/ravdess"))
-    assert run("check").output == VALID
 
 
 def test_a_corpus_that_a_table_describes(called: list[tuple[str, ...]], tmp_path: Path) -> None:
@@ -297,16 +277,15 @@ def test_a_corpus_that_only_trains_needs_no_folds() -> None:
     assert "'folds'" not in run("check").output
 
 
-def test_repro_checks_first(called: list[tuple[str, ...]]) -> None:
-    change(pairs=["sad-angry"])
-    assert run("repro").exit_code == 1
-    assert called == []
-
-
-def test_repro_passes_arguments_and_exit_code(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repro_checks_first_and_passes_arguments_and_exit_code(
+    called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run("repro").exit_code == 0
     assert run("repro", "--", "--dry", "evaluate").exit_code == 0
+    change(pairs=["sad-angry"])
+    assert run("repro").exit_code == 1
     assert called == [("repro",), ("repro", "--dry", "evaluate")]
+    change(pairs=["angry-sad"])
     monkeypatch.setattr(workspace, "dvc", lambda *arguments: 255)
     assert run("repro").exit_code == 255
 
@@ -360,9 +339,9 @@ def test_repro_switches_to_a_real_corpus(
     change(seed=17)
     result = run("repro", "--from", str(first))
     assert "params.yaml: has edits that would be lost; commit them, or add --force" in result.output
-    assert "seed: 17" in Path("params.yaml").read_text()
+    assert '"seed": 17' in Path("params.yaml").read_text()
     assert run("repro", "--from", str(first), "--force").exit_code == 0
-    assert "seed: 0" in Path("params.yaml").read_text()
+    assert '"seed": 0' in Path("params.yaml").read_text()
 
 
 @pytest.mark.parametrize("commit", ["0123abc", None])
@@ -400,7 +379,7 @@ def test_nothing_changes_where_a_record_cannot_be_run(
     assert called == []
 
 
-def test_a_link_stays_where_the_new_one_cannot_be_made(
+def test_a_link_stays_where_the_new_one_cannot_be_written(
     called: list[tuple[str, ...]], ravdess_tree: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(corpora=["ravdess"])
@@ -474,8 +453,8 @@ def test_record(called: list[tuple[str, ...]]) -> None:
 
 def test_a_record_names_the_commit_of_the_code(called: list[tuple[str, ...]]) -> None:
     finish()
-    for path in ("dvc.yaml", "pipeline/cli/main.py"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path("pipeline").mkdir()
+    for path in ("dvc.yaml", "pipeline/module.py"):
         Path(path).write_text("first\n")
     git("init")
     git("add", "dvc.yaml", "pipeline")
@@ -483,7 +462,7 @@ def test_a_record_names_the_commit_of_the_code(called: list[tuple[str, ...]]) ->
     run("record", "first")
     message = Path("experiments/first/commit.txt").read_text()
     assert re.fullmatch(r"[0-9a-f]{40}\n", message)
-    Path("pipeline/cli/main.py").write_text("changed\n")
+    Path("pipeline/module.py").write_text("changed\n")
     run("record", "first", "--force")
     assert Path("experiments/first/commit.txt").read_text() == f"{message.strip()} and changes that are in no commit\n"
 
@@ -500,18 +479,15 @@ def test_a_record_is_not_replaced_unasked(called: list[tuple[str, ...]]) -> None
     assert (folder / "README.md").read_text() == "what it means"
 
 
-def test_an_unfinished_run_is_not_recorded(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_not_recorded(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     finish()
+    for name in ("../up", "a/b", ".hidden", ""):
+        assert "is no name for a folder" in run("record", name).output
     Path("data/predictions/full-2/none.parquet").unlink()
     assert "missing: data/predictions/full-2/none.parquet; `emocycle repro`" in run("record", "first").output
     monkeypatch.setattr(workspace, "dvc", lambda *arguments: 1)
     assert "are not those of the current params.yaml" in run("record", "first").output
     assert not Path("experiments/first").exists()
-
-
-@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", ""])
-def test_names_of_records(called: list[tuple[str, ...]], name: str) -> None:
-    assert "is no name for a folder" in run("record", name).output
 
 
 OWN_COMMAND = """

@@ -58,12 +58,9 @@ def test_each_value_is_run_and_params_are_as_before(ran: list[float]) -> None:
     ("arguments", "message"),
     [
         (("augment.mix.ration", "1"), "has no 'augment.mix.ration'; did you mean 'ratio'?"),
-        (("augmentt.mix.ratio", "1"), "has no 'augmentt.mix.ratio'"),
         (("augment.mix.ratio", "1", "-3"), "augment.mix.ratio=-3: params.yaml: 'augment.mix.ratio' is -3"),
         (("augment.mix.ratio", "5", "1"), "augment.mix.ratio=5: `dvc repro evaluate` failed"),
-        (("augment.mix.ratio", "5", "1"), "params.yaml is restored, the outputs, too"),
         (("emotions", "[]"), "emotions=[]: params.yaml: 'emotions' is empty"),
-        (("classify.seeds", "[0]", "[]"), "classify.seeds=[]: params.yaml: 'classify.seeds' is []"),
     ],
 )
 def test_errors_leave_params_as_they_were(arguments: tuple[str, ...], message: str, ran: list[float]) -> None:
@@ -74,3 +71,4 @@ def test_errors_leave_params_as_they_were(arguments: tuple[str, ...], message: s
     assert PARAMS.read_bytes() == before
     assert not TABLE.exists()
     assert ran == ([5, 1] if "5" in arguments else [])  # nothing runs before all values are checked
+    assert ("params.yaml is restored, the outputs, too" in result.output) == bool(ran)

@@ -83,10 +83,8 @@ def test_reads_what_the_file_says_now(path: Path) -> None:
         ("    steps: 100", "    stesp: 100", r"'train.optimiser.stesp' is not known; did you mean 'steps'\?"),
         ("    steps: 100", "    stesp: 100", "'train.optimiser.steps' is missing"),
         ("  seed: null", "  sede: null", r"'train.sede' is not known; did you mean 'seed'\?"),
-        ("      share: 0.5", "      shar: 0.5", r"shar' is not known; did you mean 'share'\?"),
         ("      kind: full", "      kind: ful", r"scenarios.full.kind' is 'ful'; did you mean 'full'\?"),
         ("steps: 100", "steps: many", "'train.optimiser.steps' is 'many': .*integer"),
-        ("steps: 100", "steps: 1.5", "'train.optimiser.steps' is 1.5: .*integer"),
         ("  - no", "  - 3", "'train.emotions.0' is 3: .*string"),
         (
             "  seed: null",
@@ -122,8 +120,6 @@ def test_wrong_name(path: Path, name: str, message: str) -> None:
         ("train: [1, 2", "not valid YAML"),
         ("train: 1\ntrain: 2\n", "not valid YAML.*duplicate"),
         ("- train\n", "expected sections, found list"),
-        ("", "expected sections, found NoneType"),
-        ("train:\n", "'train' is None"),
         ("train: \u0007", "not valid YAML"),
     ],
 )
@@ -131,11 +127,9 @@ def test_wrong_file(path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(ParamsError, match=f"(?s)params.yaml: .*{message}"):
         params.load(path, "train", Train)
-
-
-def test_missing_file(tmp_path: Path) -> None:
+    path.unlink()
     with pytest.raises(ParamsError, match="not found; run inside the project"):
-        params.read(tmp_path / "params.yaml")
+        params.read(path)
 
 
 def test_nearest() -> None:

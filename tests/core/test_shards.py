@@ -47,20 +47,16 @@ def test_round_trip(tmp_path: Path, clips: dict[str, dict[str, np.ndarray]]) -> 
     assert [path.name for path in folder.parent.iterdir()] == ["demo"]
 
 
-def test_arrays_stay_on_disk(tmp_path: Path) -> None:
-    write(tmp_path / "shard", RAGGED)
-    found = Shard(tmp_path / "shard").array("demo/a", "spectrum")
-    assert isinstance(found, np.memmap)
-    with pytest.raises(ValueError, match="read-only"):
-        found[0] = 1
-
-
-def test_numpy_reads_the_files(tmp_path: Path) -> None:
+def test_numpy_reads_the_files_and_arrays_stay_on_disk(tmp_path: Path) -> None:
     write(tmp_path / "shard", RAGGED)
     assert {path.name for path in (tmp_path / "shard").iterdir()} == {INDEX, "spectrum.npy", "f0_hz.npy"}
     for name in WIDTHS:
         expected = np.concatenate([arrays[name] for arrays in RAGGED.values()])
         np.testing.assert_array_equal(np.load(tmp_path / "shard" / f"{name}.npy"), expected, strict=True)
+    found = Shard(tmp_path / "shard").array("demo/a", "spectrum")
+    assert isinstance(found, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        found[0] = 1
 
 
 def test_other_precision_and_order_in_memory(tmp_path: Path) -> None:
@@ -77,7 +73,7 @@ def test_same_clips_same_bytes(tmp_path: Path) -> None:
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
 
 
-@pytest.mark.parametrize(("storage", "dtype"), [("float32", np.float32), ("float16", np.float16), ("uint8", np.uint8)])
+@pytest.mark.parametrize(("storage", "dtype"), [("float16", np.float16), ("uint8", np.uint8)])
 def test_one_array_is_stored_with_less(tmp_path: Path, storage: Storage, dtype: type) -> None:
     write(tmp_path / "shard", RAGGED, {"spectrum": storage})
     assert np.load(tmp_path / "shard" / "spectrum.npy", mmap_mode="r").dtype == dtype
@@ -88,7 +84,7 @@ def test_one_array_is_stored_with_less(tmp_path: Path, storage: Storage, dtype: 
         assert found.dtype == np.float32
         assert found.shape == arrays["spectrum"].shape
         width = np.ptp(arrays["spectrum"], axis=0) if len(found) else 0
-        most = {"float32": 0, "float16": 2.0**-9, "uint8": 0.501 * width / 255}[storage]  # of values up to 8
+        most = {"float16": 2.0**-9, "uint8": 0.501 * width / 255}[storage]  # of values up to 8
         assert (np.abs(found - arrays["spectrum"]) <= most).all()
         np.testing.assert_array_equal(shard.array(id_, "f0_hz"), arrays["f0_hz"])
 
@@ -102,19 +98,16 @@ def test_a_constant_column_is_exact() -> None:
 
 
 @pytest.mark.parametrize(("clips", "others"), [(RAGGED, 4), ({}, 0)])
-def test_missing_clip(tmp_path: Path, clips: dict[str, dict[str, np.ndarray]], others: int) -> None:
-    write(tmp_path / "shard", clips)
-    with pytest.raises(ShardError, match=f"no features of 'demo/c', only of {others} other clips"):
-        Shard(tmp_path / "shard").array("demo/c", "spectrum")
-
-
-@pytest.mark.parametrize("leftover", [False, True])
-def test_missing_folder(tmp_path: Path, leftover: bool) -> None:
-    if leftover:  # a folder without an index
-        write(tmp_path / "demo", RAGGED)
-        (tmp_path / "demo" / INDEX).unlink()
+def test_missing_clip_or_index(tmp_path: Path, clips: dict[str, dict[str, np.ndarray]], others: int) -> None:
+    folder = tmp_path / "demo"
     with pytest.raises(ShardError, match="demo: no features here"):
-        Shard(tmp_path / "demo")
+        Shard(folder)
+    write(folder, clips)
+    with pytest.raises(ShardError, match=f"no features of 'demo/c', only of {others} other clips"):
+        Shard(folder).array("demo/c", "spectrum")
+    (folder / INDEX).unlink()
+    with pytest.raises(ShardError, match="demo: no features here"):
+        Shard(folder)
 
 
 def test_several_shards(tmp_path: Path) -> None:
@@ -148,19 +141,16 @@ def test_wrong_clip_leaves_the_old_shard(
     tmp_path: Path, id_: str, shapes: dict[str, tuple[int, ...]], message: str
 ) -> None:
     folder = tmp_path / "shard"
+    with pytest.raises(RuntimeError), Writer(folder) as writer:
+        writer.add("a", random_clips({"a": (4, 4)})["a"])
+        raise RuntimeError
+    assert not any(tmp_path.iterdir())
     write(folder, RAGGED)
     with pytest.raises(ValueError, match=message), Writer(folder) as writer:
         writer.add("a", random_clips({"a": (4, 4)})["a"])
         writer.add(id_, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     assert list(tmp_path.iterdir()) == [folder]
     np.testing.assert_array_equal(Shard(folder).array("demo/b", "spectrum"), RAGGED["demo/b"]["spectrum"])
-
-
-def test_exception_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), Writer(tmp_path / "shard") as writer:
-        writer.add("a", random_clips({"a": (4, 4)})["a"])
-        raise RuntimeError
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_shards_of_different_parameters(tmp_path: Path) -> None:

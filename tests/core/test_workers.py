@@ -42,8 +42,7 @@ def ended(item: tuple[Path, int]) -> str:
     return path.name
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-@pytest.mark.parametrize("place", [0, 13, 39])
+@pytest.mark.parametrize(("start", "place"), [("fork", 0), ("fork", 13), ("fork", 39), ("spawn", 13)])
 def test_a_killed_process_names_its_clip_and_the_likely_cause(
     monkeypatch: pytest.MonkeyPatch, start: str, place: int
 ) -> None:

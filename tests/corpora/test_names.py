@@ -122,7 +122,6 @@ NOT_NAMED = "is not named like"
 # Digits such as ٠ are digits to Python, and not to the corpora.
 MALFORMED = {
     "ravdess": {
-        "1001_DFA_ANG_XX.wav": "'1001_DFA_ANG_XX.wav' is not named like '03-01-05",
         "03-01-05-02-01-02.wav": NOT_NAMED,
         "03-01-05-02-01-02-07 copy.wav": NOT_NAMED,
         "02-01-05-02-01-02-07.wav": "modality '02', expected 03",
@@ -136,14 +135,12 @@ MALFORMED = {
         "03-01-05-02-01-02-٠٧.wav": "actor",
     },
     "cremad": {
-        "03-01-05-02-01-02-07.wav": "'03-01-05-02-01-02-07.wav' is not named like '1001_DFA_ANG_XX.wav'",
         "1001_DFA_ANG.wav": NOT_NAMED,
         "1001_DFA_ANG_XX_2.wav": NOT_NAMED,
         "1000_DFA_ANG_XX.wav": "actor '1000', expected 1001 to 1091",
         "1092_DFA_ANG_XX.wav": "actor '1092'",
         "1001_DFB_ANG_XX.wav": "sentence 'DFB', expected IEO, .*WSI",
         "1001_IEO_ANX_HI.wav": "emotion 'ANX', expected ANG, DIS, FEA, HAP, NEU, SAD",
-        "1001_IEO_ang_HI.wav": "emotion 'ang'",
         "1001_IEO_ANG_XH.wav": "level 'XH', expected LO, MD, HI, XX",
         "1001_DFA_ANG_XX (1).wav": "level 'XX .1.'",
         "١٠٠١_DFA_ANG_XX.wav": "actor",
@@ -151,10 +148,8 @@ MALFORMED = {
     "savee": {
         "1001_DFA_ANG_XX.wav": "'1001_DFA_ANG_XX.wav' is not named like 'DC/sa03.wav' or 'DC_sa03.wav'",
         "DC/sa3.wav": NOT_NAMED,
-        "DC/sa03 copy.wav": NOT_NAMED,
         "DC/sa٠٣.wav": NOT_NAMED,
         "sa03.wav": "speaker '', expected DC, JE, JK, KL",
-        "ALL/sa03.wav": "'ALL/sa03.wav' has speaker 'ALL'",
         "DX_sa03.wav": "speaker 'DX'",
         "DC/s03.wav": "emotion 's', expected a, d, f, h, n, sa, su",
         "DC/sa16.wav": "number '16', expected 01 to 15",
@@ -162,44 +157,33 @@ MALFORMED = {
         "DC/n00.wav": "number '00'",
     },
     "esd": {
-        "DC_sa03.wav": "'DC_sa03.wav' is not named like '0011_000351.wav'",
         "0011_351.wav": NOT_NAMED,
-        "0011_000351_2.wav": NOT_NAMED,
         "0011_٠٠٠٣٥١.wav": NOT_NAMED,
         "0021_000351.wav": "speaker '0021', expected 0001 to 0020",
-        "0000_000351.wav": "speaker '0000'",
         "0011_000000.wav": "number '000000', expected 000001 to 001750",
         "0011_001751.wav": "number '001751'",
     },
     "emodb": {
-        "0011_000351.wav": "'0011_000351.wav' is not named like '03a01Fa.wav'",
         "03a01Faxx.wav": NOT_NAMED,
         "03a01Fz.wav": NOT_NAMED,
-        "3a01Fa.wav": NOT_NAMED,
         "٠٣a01Fa.wav": NOT_NAMED,
         "04a01Fa.wav": "speaker '04', expected 03, 08, .*16",
         "03a03Fa.wav": "text 'a03', expected a01, a02, .*b10",
         "03a01Sa.wav": "emotion 'S', expected W, L, E, A, F, T, N",
     },
     "tess": {
-        "03a01Fa.wav": "'03a01Fa.wav' is not named like 'OAF_back_angry.wav'",
         "OAF_back.wav": NOT_NAMED,
-        "OAF_back_angry_2.wav": NOT_NAMED,
         "MAF_back_angry.wav": "speaker 'MAF', expected OAF, YAF, OA",
         "OAF_back_surprise.wav": "emotion 'surprise', expected angry, disgust, fear, happy, neutral, ps, sad",
     },
     "emovo": {
-        "03a01Fa.wav": "'03a01Fa.wav' is not named like 'dis-f1-b1.wav'",
         "dis-f1-b1-2.wav": NOT_NAMED,
-        "dis-f1-b1_noise.wav": NOT_NAMED,
         "dis-f١-b1.wav": NOT_NAMED,
         "col-f1-b1.wav": "emotion 'col', expected dis, gio, pau, rab, sor, tri, neu",
         "dis-f4-b1.wav": "speaker 'f4', expected f1, f2, f3, m1, m2, m3",
         "dis-f1-b4.wav": "sentence 'b4', expected b1, b2, .*d2",
     },
     "nemo": {
-        "dis-f1-b1.wav": "'dis-f1-b1.wav' is not named like 'WR0_anger_64.wav'",
-        "WR0_anger.wav": NOT_NAMED,
         "WR0_anger_064.wav": NOT_NAMED,
         "WR0_anger_0.wav": NOT_NAMED,
         "wr0_anger_64.wav": NOT_NAMED,
@@ -209,11 +193,9 @@ MALFORMED = {
         "WR1_anger_64.wav": "speaker 'WR1', expected EB0, .*WR0",
     },
     "demo": {
-        "f03/03-01-05-01-02-01-12.wav": "'03-01-05-01-02-01-12.wav' is not named like 'f03_s2_angry_high.flac'",
         "f03/f03_s2_angry.flac": NOT_NAMED,
         "f03/f03_s0_angry_high.flac": NOT_NAMED,
         "f03/f03_s٢_angry_high.flac": NOT_NAMED,
-        "f03/f03_s2_angry_high_2.flac": NOT_NAMED,
         "f09/f09_s2_angry_high.flac": "speaker 'f09', expected f01 to m08",
         "f03/f03_s2_anger_high.flac": "emotion 'anger', expected neutral, .*angry",
         "f03/f03_s2_angry_strong.flac": "intensity 'strong', expected low, medium, high",
@@ -251,10 +233,11 @@ def test_every_code(corpus: str, pattern: str, label: str, expected: Mapping[str
         assert label not in ("emotion", "intensity") or corpus == "esd" or getattr(labels, f"{label}_raw") == code
 
 
-@pytest.mark.parametrize(("corpus", "name"), [(corpus, name) for corpus, names in MALFORMED.items() for name in names])
-def test_malformed_names(corpus: str, name: str) -> None:
-    with pytest.raises(UnknownNameError, match=MALFORMED[corpus][name]):
-        parse(corpus, name)
+@pytest.mark.parametrize("corpus", MALFORMED)
+def test_malformed_names(corpus: str) -> None:
+    for name, message in MALFORMED[corpus].items():
+        with pytest.raises(UnknownNameError, match=message):
+            parse(corpus, name)
 
 
 @pytest.mark.parametrize("corpus", COUNTS)

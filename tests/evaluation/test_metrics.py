@@ -23,9 +23,8 @@ def sklearn_scores(rows):
     }
 
 
-@pytest.mark.parametrize("random_seed", range(3))
-def test_speaker_scores_equal_sklearn(table, random_seed):
-    frame = table(random_seed=random_seed)
+def test_speaker_scores_equal_sklearn(table):
+    frame = table()
     expected = pd.DataFrame(
         {group: sklearn_scores(rows) for group, rows in frame.groupby(["speaker", "seed"])}
     ).T.groupby(level=0)
@@ -33,9 +32,8 @@ def test_speaker_scores_equal_sklearn(table, random_seed):
     np.testing.assert_allclose(found, expected.mean()[found.columns], rtol=1e-12)
 
 
-@pytest.mark.parametrize("random_seed", range(3))
-def test_pooled_scores_equal_sklearn(table, random_seed):
-    frame = table(random_seed=random_seed)
+def test_pooled_scores_equal_sklearn(table):
+    frame = table()
     by_seed = [rows for _, rows in frame.groupby("seed")]
     expected = pd.DataFrame([sklearn_scores(rows) for rows in by_seed]).mean()
     found = metrics.pooled_scores(frame)
@@ -79,9 +77,8 @@ def test_a_class_that_a_speaker_lacks_leaves_its_uar_alone(table):
     assert (metrics.speaker_scores(perfect) == 1).all(axis=None)
 
 
-@pytest.mark.parametrize("random_seed", range(3))
-def test_speaker_recalls_equal_sklearn(table, random_seed):
-    frame = table(random_seed=random_seed)
+def test_speaker_recalls_equal_sklearn(table):
+    frame = table()
     found = metrics.speaker_recalls(frame)
     assert np.isnan(found.loc["s1", "sad"]) and found.isna().sum().sum() == 1
     for speaker, rows in frame.groupby("speaker"):
@@ -94,9 +91,8 @@ def test_speaker_recalls_equal_sklearn(table, random_seed):
         np.testing.assert_allclose(found.loc[speaker, EMOTIONS], np.mean(recalls, axis=0), rtol=1e-12)
 
 
-@pytest.mark.parametrize("random_seed", range(3))
-def test_calibration_error_equals_a_loop_over_bins(table, random_seed):
-    frame = table(random_seed=random_seed)
+def test_calibration_error_equals_a_loop_over_bins(table):
+    frame = table()
     errors = []
     for _, rows in frame.groupby("seed"):
         error = 0.0

@@ -19,10 +19,10 @@ FLOAT32 = {"device": "cpu", "precision": "float32", "cpu": "x86_64 avx2", "threa
 BFLOAT16 = FLOAT32 | {"precision": "bfloat16"}
 
 
-def write_run(folder, seed, params_hash="abc", machine=None, generators=None, **params):
+def write_run(folder, seed, params_hash="abc", hardware=None, generators=None, **params):
     """Predictions of a run, and its params.yaml; those of arm `none` do not depend on the seed."""
     folder.mkdir()
-    metadata = {"machine": json.dumps(machine)} if machine else {}
+    metadata = {"machine": json.dumps(hardware)} if hardware else {}
     augment = {"headline_arm": "none", "mix": {"ratio": 1}}
     text = {"seed": seed, "folds": [1, 2], "augment": augment, "evaluate": {}, **params}
     (folder / "params.yaml").write_text(json.dumps(text))  # JSON is YAML
@@ -65,17 +65,12 @@ def test_each_seed_of_each_run_is_a_seed(first, tmp_path):
         assert list(found["p_sad"]) == list(alone["p_sad"])
 
 
-def test_runs_of_other_generator_seeds_can_be_pooled(first, tmp_path):
-    others = [write_run(tmp_path / f"seed_{seed}", seed) for seed in (2, 3)]
-    pooling.check([first, *others], SPLITS, ARMS)
-    pooling.check([first], SPLITS, ARMS)
-
-
-def test_params_that_change_no_prediction_may_differ(first, tmp_path):
+def test_runs_of_other_seeds_and_of_params_that_change_no_prediction_can_be_pooled(first, tmp_path):
     augment = {"headline_arm": "cyclegan", "mix": {"ratio": 1}}
     more = {"folds": [1, 2, 3], "arms": [*ARMS, "classical"], "scenarios": ["full", "low_data_25"]}
     second = write_run(tmp_path / "second", 2, augment=augment, evaluate={"classifier": "cnn"}, **more)
-    pooling.check([first, second], SPLITS, ARMS)
+    pooling.check([first, second, write_run(tmp_path / "third", 3)], SPLITS, ARMS)
+    pooling.check([first], SPLITS, ARMS)
 
 
 @pytest.mark.parametrize(
@@ -104,44 +99,32 @@ def test_without_params_a_run_is_known_by_its_predictions(first, tmp_path):
             pooling.check(twice, SPLITS, ARMS)
 
 
-def test_a_run_without_a_test_clip_is_named(first):
+def test_a_run_without_a_test_clip_or_a_table_is_named(first, tmp_path):
     for split in SPLITS:
         path = first / split / "none.parquet"
         predictions.write(predictions.read(path).assign(partition="valid"), path, LABELS, "abc")
     with pytest.raises(RunsError, match="no test clip in any fold of full, arm 'none'"):
         pooling.test_rows([first], "full", [1, 2], "none")
+    shutil.rmtree(first / "full-2")
+    with pytest.raises(ManifestError, match="first/predictions/full-2/none.parquet: not found"):
+        pooling.check([first, write_run(tmp_path / "second", seed=2)], SPLITS, ARMS)
 
 
-def test_missing_table_is_named(first, tmp_path):
-    second = write_run(tmp_path / "second", seed=2)
-    shutil.rmtree(second / "full-2")
-    with pytest.raises(ManifestError, match="second/predictions/full-2/none.parquet: not found"):
-        pooling.check([first, second], SPLITS, ARMS)
-
-
-def test_runs_of_other_precision(tmp_path):
-    first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
-    same = write_run(tmp_path / "same", 2, machine=FLOAT32, generators=[FLOAT32])
-    pooling.check([first, same], SPLITS, ARMS)
-    other = write_run(tmp_path / "other", 3, machine=BFLOAT16, generators=[FLOAT32])
-    with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):
-        pooling.check([first, other], SPLITS, ARMS)
-    generated = write_run(tmp_path / "generated", 4, machine=FLOAT32, generators=[BFLOAT16])
-    with pytest.raises(RunsError, match="cyclegan.parquet: generators computed in float32 in the one and bfloat16"):
-        pooling.check([first, generated], SPLITS, ARMS)
+def test_runs_on_other_hardware(tmp_path):
+    first = write_run(tmp_path / "first", 1, hardware=FLOAT32, generators=[FLOAT32])
+    more = write_run(tmp_path / "more", 2, hardware=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
     old = write_run(tmp_path / "old", 5)  # without the metadata
-    pooling.check([first, old], SPLITS, ARMS)
-
-
-def test_machines_that_differ_are_named(tmp_path):
-    first = write_run(tmp_path / "first", 1, machine=FLOAT32, generators=[FLOAT32])
-    assert pooling.unequal_machines([first], SPLITS, ARMS) == []
-    old = write_run(tmp_path / "old", 2)
-    assert pooling.unequal_machines([old], SPLITS, ARMS) == []
+    pooling.check([first, more, old], SPLITS, ARMS)
+    for alone in (first, old):
+        assert pooling.unequal_machines([alone], SPLITS, ARMS) == []
     [line] = pooling.unequal_machines([first, old], SPLITS, ARMS)
-    assert (
-        line.startswith("classifiers ran on different machines: device cpu, precision float32") and "unknown (" in line
-    )
-    more = write_run(tmp_path / "more", 3, machine=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
+    assert line.startswith("classifiers ran on different machines: device cpu, precision float32")
+    assert "unknown (" in line
     [line] = pooling.unequal_machines([first, more], SPLITS, ARMS)
     assert line.startswith("generators ran on different machines") and "threads 4" in line
+    other = write_run(tmp_path / "other", 3, hardware=BFLOAT16, generators=[FLOAT32])
+    with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):
+        pooling.check([first, other], SPLITS, ARMS)
+    generated = write_run(tmp_path / "generated", 4, hardware=FLOAT32, generators=[BFLOAT16])
+    with pytest.raises(RunsError, match="cyclegan.parquet: generators computed in float32 in the one and bfloat16"):
+        pooling.check([first, generated], SPLITS, ARMS)

@@ -60,13 +60,10 @@ def test_speakers_without_a_score_are_left_out():
         assert getattr(all_of_them, name) == getattr(known, name)
 
 
-def test_of_one_speaker_nothing_can_be_said():
+def test_gains_of_one_speaker_and_of_no_difference():
     found = gain([0.25], [1])
     assert found.mean == 0.25
     assert (found.interval, found.fold_interval, found.p, found.detectable) == (None, None, None, None)
-
-
-def test_no_differences_are_no_gain():
     found = gain([0.0] * 4, [1, 1, 2, 2])
     assert (found.mean, found.interval, found.fold_interval) == (0.0, (0.0, 0.0), (0.0, 0.0))
     assert (found.p, found.detectable) == (1.0, 0.0)
@@ -93,10 +90,10 @@ def test_sign_flip_by_hand():
     assert sign_flip(np.array([0.1, 0.4, -0.2])) == 6 / 8  # |sum| 0.3, of 0.1, 0.3, 0.5, 0.7, each twice
 
 
-@pytest.mark.parametrize("speakers", [8, 16, 18])
+@pytest.mark.parametrize("speakers", [8, 18])
 def test_the_last_bits_decide_no_tie_of_sign_flip(speakers):
     rng = np.random.default_rng(speakers)
-    counts = rng.integers(-20, 20, (20, speakers))
+    counts = rng.integers(-20, 20, (8, speakers))
     counts[:, 0] += 1 - counts.sum(axis=-1)  # a mean so small that rounding errors are not, beside it
     differences = counts / 432  # shares, as recalls are
     other_bits = differences * (1 + 2e-16 * rng.choice([-1, 0, 1], differences.shape))
@@ -122,13 +119,13 @@ def test_holm_by_hand():
     assert len(holm([])) == 0
 
 
-@pytest.mark.parametrize("random_seed", range(5))
-def test_holm_is_bonferroni_of_every_subset(random_seed):
+def test_holm_is_bonferroni_of_every_subset():
     # The closure of Bonferroni's test: p is the worst that any subset with the hypothesis gives (Marcus et al. 1976).
-    p = np.random.default_rng(random_seed).choice([0.001, 0.01, 0.012, 0.02, 0.3, 0.8], 5)
     subsets = [set(subset) for size in range(1, 6) for subset in itertools.combinations(range(5), size)]
-    worst = [max(min(1, len(s) * min(p[list(s)])) for s in subsets if index in s) for index in range(5)]
-    np.testing.assert_allclose(holm(p), worst)
+    for random_seed in range(5):
+        p = np.random.default_rng(random_seed).choice([0.001, 0.01, 0.012, 0.02, 0.3, 0.8], 5)
+        worst = [max(min(1, len(s) * min(p[list(s)])) for s in subsets if index in s) for index in range(5)]
+        np.testing.assert_allclose(holm(p), worst)
 
 
 @pytest.mark.parametrize(("speakers", "confidence"), [(2, 0.95), (4, 0.9), (8, 0.95), (24, 0.95)])
