@@ -44,9 +44,8 @@ def cheapest(one: np.ndarray, other: np.ndarray) -> tuple[float, list[tuple[int,
 
 
 @pytest.mark.parametrize(("frames", "others"), [(1, 1), (1, 4), (5, 2), (5, 5), (4, 6)])
-@pytest.mark.parametrize("seed", range(3))
-def test_alignment_is_the_cheapest_of_all(frames: int, others: int, seed: int) -> None:
-    one, other = envelopes(frames, seed), envelopes(others, seed + 10)
+def test_alignment_is_the_cheapest_of_all(frames: int, others: int) -> None:
+    one, other = envelopes(frames), envelopes(others, 10)
     cost, path = cheapest(one[:, 1:25].astype(float), other[:, 1:25].astype(float))
     found = aligned(Speech.of(one), Speech.of(other))
     assert list(zip(*(side.tolist() for side in found), strict=True)) == path
@@ -60,17 +59,15 @@ def test_identical_clips() -> None:
     assert found == dict.fromkeys(found, 0)
 
 
-def test_a_constant_shift() -> None:
+@pytest.mark.parametrize(
+    ("places", "shift", "expected"),
+    [([1, 24], [0.3, -0.4], 0.5), ([0], 0.5, 0), ([25], 0.5, 0), ([35], 0.5, 0)],
+    ids=["both count", "level", "fine", "finest"],
+)
+def test_a_constant_shift(places: list[int], shift: float | list[float], expected: float) -> None:
     shifted = steady()
-    shifted[:, [1, 24]] += np.array([0.3, -0.4], np.float32)
-    assert mel_cepstral_distortion(shifted, steady()) == pytest.approx(DECIBELS * 0.5, rel=1e-6)
-
-
-@pytest.mark.parametrize("number", [0, 25, 35])
-def test_level_and_finest_detail_do_not_count(number: int) -> None:
-    shifted = steady()
-    shifted[:, number] += 0.5
-    assert mel_cepstral_distortion(shifted, steady()) == 0
+    shifted[:, places] += np.array(shift, np.float32)
+    assert mel_cepstral_distortion(shifted, steady()) == pytest.approx(DECIBELS * expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("ripples", [1, 3, 10])
@@ -85,22 +82,23 @@ def test_it_is_the_rms_difference_of_the_spectra_in_decibels(ripples: int) -> No
     np.testing.assert_allclose(energy_db(coded[1]), -40, atol=0.01)
 
 
+def test_shorter_codes_than_24_are_compared_whole() -> None:
+    shorter = steady()[:, :10]
+    assert mel_cepstral_distortion(shorter + np.eye(1, 10, 9), shorter) == pytest.approx(DECIBELS, rel=1e-6)
+
+
 def test_stretched_in_time() -> None:
     one = envelopes(40)
     assert mel_cepstral_distortion(np.repeat(one, 3, axis=0), one) == 0
     half = np.concatenate([one[:20], np.repeat(one[20:], 2, axis=0)])
     assert mel_cepstral_distortion(half, one) == 0
-
-
-def test_symmetric() -> None:
-    one, other = envelopes(40), envelopes(55, seed=1)
+    other = envelopes(55, seed=1)
     assert mel_cepstral_distortion(one, other) == pytest.approx(mel_cepstral_distortion(other, one))
-
-
-def test_shorter_codes_than_24_are_compared_whole() -> None:
-    shifted = steady()[:, :10]
-    shifted[:, 9] += 1
-    assert mel_cepstral_distortion(shifted, steady()[:, :10]) == pytest.approx(DECIBELS, rel=1e-6)
+    whole = clip(f0_hz=np.linspace(100, 200, 60))
+    slow = Features(*(np.repeat(array, 2, axis=0) for array in whole.arrays().values()))
+    found = distances(slow, whole)  # F0 is compared along the alignment
+    assert found["mcd_db"] == found["f0_rmse_st"] == 0
+    assert found["log_duration"] == pytest.approx(np.log(2))
 
 
 def test_pauses_do_not_count() -> None:
@@ -125,28 +123,17 @@ def test_energy_is_that_of_the_envelope(level: float) -> None:
     np.testing.assert_allclose(energy_db(coded), expected, atol=0.1)
 
 
-def test_transposed() -> None:
+def test_transposed_and_mirrored() -> None:
     track = np.linspace(100, 200, 60)
     found = distances(clip(f0_hz=track * 2 ** (3 / 12)), clip(f0_hz=track))
     assert found["f0_rmse_st"] == pytest.approx(3, abs=1e-4)
     assert found["f0_mean_st"] == pytest.approx(3, abs=1e-4)
     assert found["f0_deviation_st"] == pytest.approx(0, abs=1e-4)
     assert found["f0_correlation"] == pytest.approx(1)
-
-
-def test_mirrored_melody() -> None:
     track = np.linspace(-3, 3, 60)
     found = distances(clip(f0_hz=150 * 2 ** (track / 12)), clip(f0_hz=150 * 2 ** (-2 * track / 12)))
     assert found["f0_correlation"] == pytest.approx(-1)
     assert found["f0_deviation_st"] == pytest.approx(-track.std(), rel=1e-4)
-
-
-def test_f0_is_compared_along_the_alignment() -> None:
-    whole = clip(f0_hz=np.linspace(100, 200, 60))
-    slow = Features(*(np.repeat(array, 2, axis=0) for array in whole.arrays().values()))
-    found = distances(slow, whole)
-    assert found["mcd_db"] == found["f0_rmse_st"] == 0
-    assert found["log_duration"] == pytest.approx(np.log(2))
 
 
 def test_only_frames_that_are_voiced_in_both() -> None:
@@ -163,18 +150,13 @@ def test_only_frames_that_are_voiced_in_both() -> None:
 def test_a_whisper_has_no_pitch_and_a_drone_no_melody() -> None:
     for one, other in ((0.0, 150.0), (150.0, 0.0), (0.0, 0.0)):
         found = distances(clip(f0_hz=one), clip(f0_hz=other))
-        assert {name for name, value in found.items() if value is None} == {
-            "f0_rmse_st",
-            "f0_correlation",
-            "f0_mean_st",
-            "f0_deviation_st",
-        }
+        expected = {"f0_rmse_st", "f0_correlation", "f0_mean_st", "f0_deviation_st"}
+        assert {name for name, value in found.items() if value is None} == expected
     assert distances(clip(f0_hz=100.0), clip(f0_hz=np.linspace(100, 200, 60)))["f0_correlation"] is None
 
 
 def test_deviation_of_the_energy() -> None:
-    flat = clip()
-    flat = replace(flat, spectrum=steady(60))
+    flat = replace(clip(), spectrum=steady(60))
     uneven = flat.spectrum.copy()
     uneven[::2, 0] += 6 / DECIBELS
     found = distances(replace(flat, spectrum=uneven), flat)

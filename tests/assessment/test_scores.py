@@ -103,16 +103,11 @@ def test_only_speakers_of_the_same_corpus(fit: Fit) -> None:
     assert scorers.speaker(place("cy"), "dee/dogs/sad/1") == "cy"
 
 
-def test_one_speaker_is_not_identified(fit: Fit) -> None:
+def test_nobody_to_compare_with(fit: Fit) -> None:
+    """One speaker; no other clip of the speaker; one speaker in train, who gives no speaker space."""
     assert fit(TRAIN, clips("ann")).speaker(place("ann"), "ann/dogs/sad/1") is None
-
-
-def test_one_train_speaker_gives_no_speaker_space(fit: Fit) -> None:
+    others = pd.concat([clips("ann").iloc[:1], clips("bob", "cy")])
+    assert fit(TRAIN, others).speaker(place("bob"), others["id"].iloc[0]) is None
     scorers = fit(TRAIN[TRAIN["speaker"] == "t1"], clips("ann", "bob"))
     assert scorers.speaker(place("ann"), "ann/dogs/sad/1") is None
     assert scorers.emotion(np.array(EMOTIONS["sad"])) == "sad"
-
-
-def test_a_speaker_with_no_other_clip(fit: Fit) -> None:
-    others = pd.concat([clips("ann").iloc[:1], clips("bob", "cy")])
-    assert fit(TRAIN, others).speaker(place("bob"), others["id"].iloc[0]) is None

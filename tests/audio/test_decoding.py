@@ -42,16 +42,6 @@ def test_reads_every_suffix(tmp_path: Path, tone: np.ndarray, suffix: str) -> No
     assert np.abs(recording.samples).max() == pytest.approx(0.3, abs=0.03)
 
 
-def test_aiff_named_wav(tmp_path: Path, tone: np.ndarray) -> None:
-    encoded(tmp_path / "tone.wav", tone, format="AIFF")
-    assert len(decoding.read(tmp_path / "tone.wav").samples) == len(tone)
-
-
-def test_stereo_is_mixed_down(tmp_path: Path, tone: np.ndarray) -> None:
-    encoded(tmp_path / "stereo.wav", np.stack([tone, np.zeros_like(tone)], axis=1))
-    np.testing.assert_allclose(decoding.read(tmp_path / "stereo.wav").samples, tone / 2, atol=1e-4)
-
-
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3", "OGG"])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_blocks_make_no_difference(
@@ -107,8 +97,10 @@ def test_hardly_more_than_a_header(
     assert reason(path) == expected
 
 
-def test_wav_headers_that_only_look_cut(tmp_path: Path, tone: np.ndarray) -> None:
+def test_wav_headers_that_only_look_cut_or_cannot_be_examined(tmp_path: Path, tone: np.ndarray) -> None:
     path = tmp_path / "tone.wav"
+    soundfile.write(path, tone, 8_000, subtype="GSM610")
+    assert len(decoding.read(path).samples) == pytest.approx(len(tone), abs=320)  # a block
     whole = encoded(path, tone)
     unknown = (2**32 - 1).to_bytes(4, "little")
     for changed in (
@@ -120,7 +112,7 @@ def test_wav_headers_that_only_look_cut(tmp_path: Path, tone: np.ndarray) -> Non
 
 
 @pytest.mark.parametrize("tags", [0, 2])
-def test_mp3_of_unknown_length(tmp_path: Path, tone: np.ndarray, tags: int) -> None:
+def test_mp3_and_flac_of_unknown_length(tmp_path: Path, tone: np.ndarray, tags: int) -> None:
     path = tmp_path / "tone.mp3"
     whole = encoded(path, tone, format="MP3", subtype="MPEG_LAYER_III")
     tag = b"ID3\x04\x00\x00" + bytes([0, 0, 1, 2]) + bytes(130)
@@ -130,24 +122,13 @@ def test_mp3_of_unknown_length(tmp_path: Path, tone: np.ndarray, tags: int) -> N
     assert count
     next_frame = whole.index(whole[:2], count.end())
     path.write_bytes(tags * tag + whole[next_frame:])
-    with pytest.raises(AudioError, match="does not say how long"):
-        decoding.read(path)
-
-
-def test_wav_in_which_nothing_can_be_looked_for(tmp_path: Path, tone: np.ndarray) -> None:
-    path = tmp_path / "tone.wav"
-    soundfile.write(path, tone, 8_000, subtype="GSM610")
-    assert len(decoding.read(path).samples) == pytest.approx(len(tone), abs=320)  # a block
-
-
-def test_flac_of_unknown_length(tmp_path: Path, tone: np.ndarray) -> None:
-    path = tmp_path / "tone.flac"
-    whole = bytearray(encoded(path, tone))
-    whole[21] &= 0xF0
-    whole[22:26] = bytes(4)  # as an encoder leaves it that wrote to a pipe
-    path.write_bytes(whole)
-    with pytest.raises(AudioError, match="does not say how long"):
-        decoding.read(path)
+    flac = bytearray(encoded(tmp_path / "tone.flac", tone))
+    flac[21] &= 0xF0
+    flac[22:26] = bytes(4)  # as an encoder leaves it that wrote to a pipe
+    (tmp_path / "tone.flac").write_bytes(flac)
+    for each in (path, tmp_path / "tone.flac"):
+        with pytest.raises(AudioError, match="does not say how long"):
+            decoding.read(each)
 
 
 def test_not_finite(tmp_path: Path, tone: np.ndarray) -> None:
@@ -162,9 +143,6 @@ def test_not_finite(tmp_path: Path, tone: np.ndarray) -> None:
 def test_text_named_wav(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "text.wav").write_text(text)
     assert reason(tmp_path / "text.wav") == expected
-
-
-def test_missing_file(tmp_path: Path) -> None:
     (tmp_path / "link.wav").symlink_to("nowhere.wav")
     assert reason(tmp_path / "link.wav") == "unreadable"
 
@@ -175,35 +153,29 @@ def test_error_survives_the_way_between_processes() -> None:
 
 
 @pytest.mark.parametrize("kind", [("WAV", "PCM_16"), ("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("AIFF", "PCM_16")])
-@pytest.mark.parametrize(("start", "end"), [(0.5, 1.25), (None, 0.7), (1.9, None), (0.123456, 0.2), (1.5, 2.005)])
-def test_a_segment_is_a_part_of_the_samples(
-    tmp_path: Path, kind: tuple[str, str], start: float | None, end: float | None
-) -> None:
-    path = tmp_path / "long"
+def test_a_segment_is_a_part_of_the_samples(tmp_path: Path, kind: tuple[str, str]) -> None:
+    path, part = tmp_path / "long", tmp_path / "part"
     stereo = 0.1 * np.random.default_rng(0).standard_normal((2 * RATE, 2))
     soundfile.write(path, stereo, RATE, format=kind[0], subtype=kind[1])
-    whole = decoding.read(path)
-    first, last = round((start or 0) * RATE), round((end or 2) * RATE)
-    segment = decoding.read(path, start, end)
-    np.testing.assert_array_equal(segment.samples, whole.samples[first:last])
-    assert segment.sampling_rate == RATE
-    part = tmp_path / "part"
-    soundfile.write(part, soundfile.read(path, dtype="float32")[0][first:last], RATE, format="WAV", subtype="FLOAT")
-    assert segment.sha256 == decoding.read(part).sha256  # as if it were a file of its own
+    whole, samples = decoding.read(path), soundfile.read(path, dtype="float32")[0]
+    for start, end in ((0.5, 1.25), (None, 0.7), (1.9, None), (0.123456, 0.2), (1.5, 2.005)):
+        first, last = round((start or 0) * RATE), round((end or 2) * RATE)
+        segment = decoding.read(path, start, end)
+        np.testing.assert_array_equal(segment.samples, whole.samples[first:last])
+        assert segment.sampling_rate == RATE
+        soundfile.write(part, samples[first:last], RATE, format="WAV", subtype="FLOAT")
+        assert segment.sha256 == decoding.read(part).sha256  # as if it were a file of its own
 
 
-@pytest.mark.parametrize(("sound", "rate"), [("tone", 16_000), ("hiss", 24_000)])
+@pytest.mark.parametrize("rate", [16_000, 24_000])
 @pytest.mark.parametrize("kind", [("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")])
-def test_a_segment_of_a_lossy_file(tmp_path: Path, kind: tuple[str, str], sound: str, rate: int) -> None:
+def test_a_segment_of_a_lossy_file(tmp_path: Path, kind: tuple[str, str], rate: int) -> None:
     """The very samples that are there when all is decoded; after a seek, libsndfile has others."""
     path, draw = tmp_path / "long", np.random.default_rng(0)
-    samples = {
-        "tone": 0.3 * np.sin(2 * np.pi * 300 * np.arange(20 * rate) / rate),
-        "hiss": np.convolve(0.2 * draw.standard_normal(20 * rate), np.ones(8) / 8, "same"),
-    }
-    soundfile.write(path, samples[sound], rate, format=kind[0], subtype=kind[1])
+    hiss = np.convolve(0.2 * draw.standard_normal(10 * rate), np.ones(8) / 8, "same")
+    soundfile.write(path, hiss, rate, format=kind[0], subtype=kind[1])
     whole = decoding.read(path)
-    for start in draw.uniform(0, 19, 20).round(3):
+    for start in draw.uniform(0, 9, 6).round(3):
         segment = decoding.read(path, start, start + 0.5)
         first, last = round(start * rate), round((start + 0.5) * rate)
         assert len(segment.samples) == last - first

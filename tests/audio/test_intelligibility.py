@@ -23,9 +23,8 @@ def speech(words: int = 0, duration_s: float = 2.0, noise: float = 0.0, rate: in
     return 0.1 * np.sum(tones, axis=0) + noise * draw.standard_normal(len(time))
 
 
-@pytest.mark.parametrize("noise", [0.0, 0.05, 0.2, 1.0])
-@pytest.mark.parametrize("rate", [10_000, 16_000, 44_100])
-def test_it_is_pystois(noise: float, rate: int) -> None:
+@pytest.mark.parametrize(("rate", "noise"), [(10_000, 0.0), (10_000, 1.0), (16_000, 0.2), (44_100, 0.05)])
+def test_it_is_pystois(rate: int, noise: float) -> None:
     pair = speech(noise=noise, rate=rate), speech(rate=rate)
     expected = pystoi.stoi(pair[1], pair[0], rate, extended=True)
     assert intelligibility(*pair, rate) == pytest.approx(expected, abs=0.01)
@@ -40,23 +39,17 @@ def test_pauses_do_not_count() -> None:
     assert intelligibility(*pair, RATE) == pytest.approx(expected, abs=0.03)
 
 
-@pytest.mark.parametrize("duration_s", [1.2, 1.6, 1.99, 2.5, 3.3])
+@pytest.mark.parametrize("duration_s", [1.2, 1.99, 3.3])
 def test_the_same_words_at_another_tempo(duration_s: float) -> None:
     assert intelligibility(speech(duration_s=duration_s), speech(), RATE) > 0.88
     assert intelligibility(speech(1, duration_s), speech(), RATE) < 0.3
 
 
-def test_words_that_come_later_are_others() -> None:
+def test_later_softer_and_silent_words() -> None:
     source = speech()
     assert intelligibility(np.roll(source, RATE // 2), source, RATE) < 0.3
-
-
-def test_the_level_does_not_matter() -> None:
-    assert intelligibility(0.01 * speech(), speech(), RATE) == pytest.approx(1)
-
-
-def test_nothing_is_left_of_the_words() -> None:
-    assert intelligibility(np.zeros(2 * RATE), speech(), RATE) == 0
+    assert intelligibility(0.01 * source, source, RATE) == pytest.approx(1)
+    assert intelligibility(0 * source, source, RATE) == 0
 
 
 @pytest.mark.parametrize(

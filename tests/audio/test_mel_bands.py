@@ -11,7 +11,7 @@ CASES = [(16_000, 64, 10, 25, 512), (16_000, 80, 5, 20, 512), (16_000, 40, 8, 32
 
 
 @pytest.mark.parametrize(("rate", "n_mels", "frame_ms", "window_ms", "n_fft"), CASES)
-@pytest.mark.parametrize("samples", [8000, 7999, 4001])
+@pytest.mark.parametrize("samples", [8000, 4001])
 def test_log_mel_is_librosas_and_torchaudios(
     samples: int, rate: int, n_mels: int, frame_ms: float, window_ms: float, n_fft: int
 ) -> None:

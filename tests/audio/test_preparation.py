@@ -20,11 +20,11 @@ def tone() -> np.ndarray:
     return 0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE // 2) / RATE)
 
 
-@pytest.mark.parametrize("wild", [np.nan, np.inf])
-def test_what_is_not_finite_is_not_written(tmp_path: Path, tone: np.ndarray, wild: float) -> None:
-    tone[100] = wild
-    with pytest.raises(AudioError, match="1 samples are NaN or infinite"):
-        preparation.write(tmp_path / "out.flac", tone, 16_000)
+def test_what_is_not_finite_is_not_written(tmp_path: Path, tone: np.ndarray) -> None:
+    for wild in (np.nan, np.inf):
+        tone[100] = wild
+        with pytest.raises(AudioError, match="1 samples are NaN or infinite"):
+            preparation.write(tmp_path / "out.flac", tone, 16_000)
     assert not any(tmp_path.iterdir())
 
 
@@ -36,12 +36,6 @@ def test_write_and_read_again(tmp_path: Path, tone: np.ndarray) -> None:
     np.testing.assert_allclose(loud, tone / np.abs(tone).max() * preparation.PEAK, atol=1e-3)
 
 
-def test_level(tone: np.ndarray) -> None:
-    levelled = preparation.level(tone, -20)
-    assert np.sqrt(np.mean(levelled**2)) == pytest.approx(0.1)
-    np.testing.assert_array_equal(preparation.level(np.zeros(8), -20), np.zeros(8))
-
-
 def test_prepare_trims_resamples_and_levels(tone: np.ndarray) -> None:
     silence = np.zeros(RATE)
     padded = np.concatenate([silence, tone, silence])
@@ -51,6 +45,7 @@ def test_prepare_trims_resamples_and_levels(tone: np.ndarray) -> None:
     assert np.sqrt(np.mean(prepared**2)) == pytest.approx(10 ** (-23 / 20), rel=1e-3)
     slower = preparation.prepare(padded, 2 * RATE, PARAMS)
     assert len(slower) == pytest.approx(len(tone) / 2, abs=1024)
+    assert (preparation.prepare(silence, RATE, PARAMS) == 0).all()
 
 
 @pytest.mark.parametrize("scale", [1e-2, 1e-4, 1e-6])
@@ -70,12 +65,6 @@ def test_ends_are_those_of_librosa(samples: int) -> None:
     expected, _ = librosa.effects.trim(sound, top_db=40, frame_length=512, hop_length=128)
     prepared = preparation.prepare(sound, RATE, PARAMS)
     np.testing.assert_allclose(prepared, preparation.level(expected, -23), rtol=1e-6)
-
-
-def test_prepared_silence_stays_silent() -> None:
-    prepared = preparation.prepare(np.zeros(RATE, dtype=np.float32), RATE, PARAMS)
-    assert np.isfinite(prepared).all()
-    assert not prepared.any()
 
 
 @pytest.mark.parametrize("times", [(), (0.2, 0.7), (None, 0.4)])

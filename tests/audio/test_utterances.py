@@ -33,16 +33,10 @@ def test_utterances_and_pauses(rate: int) -> None:
 @pytest.mark.parametrize("silence", [0.0, 0.2, 1.0])
 def test_one_utterance_is_what_a_clip_is_trimmed_to(silence: float) -> None:
     given = np.concatenate([room(silence), voice(), room(silence)])
-    _, (start, stop) = trim(given, top_db=30, frame_length=512, hop_length=128)
+    trimmed, (start, stop) = trim(given, top_db=30, frame_length=512, hop_length=128)
     [found] = spans(given, RATE, 30, 0.1)
-    if silence:
-        assert found == (start, stop)
-    else:  # nothing is left over that is shorter than a frame
-        assert found == (0, len(given))
-
-
-def test_a_clip_that_is_trimmed_already_stays_whole() -> None:
-    trimmed, _ = trim(np.concatenate([room(1), voice(), room(1)]), top_db=30, frame_length=512, hop_length=128)
+    # Without silence, nothing is left over that is shorter than a frame.
+    assert found == ((start, stop) if silence else (0, len(given)))
     assert spans(trimmed, RATE, 30, 0.1) == [(0, len(trimmed))]
 
 
@@ -125,8 +119,5 @@ def test_spliced_with_the_same_samples_is_the_recording() -> None:
     assert len(places) == 2
     parts = spliced(given, places, [given[start:stop] for start, stop in places], RATE)
     np.testing.assert_allclose(np.concatenate(list(parts)), given, atol=1e-7)
-
-
-def test_a_recording_without_pauses_has_no_fades() -> None:
-    given, new = voice(), np.full(RATE, 0.1, np.float32)
-    np.testing.assert_array_equal(np.concatenate(list(spliced(given, [(0, RATE)], [new], RATE))), new)
+    new = np.full(RATE, 0.1, np.float32)  # without pauses there are no fades
+    np.testing.assert_array_equal(np.concatenate(list(spliced(voice(), [(0, RATE)], [new], RATE))), new)

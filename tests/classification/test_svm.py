@@ -33,7 +33,7 @@ def problem(seed: int, counts: dict[int, int] = COUNTS, overlap: float = 1.0) ->
 def fitted(
     train: Problem, valid: Problem, params: SvmParams = ONE, extra: Problem | None = None, weight: Any = 0.3
 ) -> Svm:
-    """Machine of real clips, and of `extra` synthetic ones of weight `weight`, or of a weight each."""
+    """A model of real clips, and of `extra` synthetic ones of weight `weight`, or of a weight each."""
     features, labels = train
     is_real = np.ones(len(labels), dtype=bool)
     if extra is not None:
@@ -152,6 +152,8 @@ def test_the_first_of_equals_is_chosen() -> None:
     train, valid = problem(0, overlap=0.01), problem(1, overlap=0.01)
     chosen = fitted(train, valid, SvmParams(c=(3.0, 1.0), gamma=(0.5, 1.0))).chosen
     assert chosen == {"c": 3.0, "gamma": 0.5, "valid_nll": 0.0}
+    with pytest.raises(ValueError, match="grid of the svm is empty"):
+        fitted(train, valid, SvmParams(c=(), gamma=(1.0,)))
 
 
 @pytest.mark.parametrize("scaled", [(0, 1, 2), (1, 2, 3), (2,)])
@@ -164,8 +166,3 @@ def test_valid_without_some_classes(scaled: tuple[int, ...]) -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1)
     losses = [-np.log(found[labels == label, label]).mean() for label in scaled]
     assert model.chosen["valid_nll"] == pytest.approx(np.mean(losses))
-
-
-def test_empty_grid() -> None:
-    with pytest.raises(ValueError, match="grid of the svm is empty"):
-        fitted(problem(0), problem(1), SvmParams(c=(), gamma=(1.0,)))

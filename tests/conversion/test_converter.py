@@ -1,9 +1,9 @@
 """Normalisation undoes itself, and a converter that was kept converts as it did."""
 
+from copy import deepcopy
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -54,9 +54,14 @@ def trained(f0: str = "log_gaussian", energy: str = "cyclegan", duration: str = 
     return Converter(styles, generators, prosody)
 
 
-@pytest.fixture
-def converter() -> Converter:
+@pytest.fixture(scope="module")
+def fitted() -> Converter:
     return trained()
+
+
+@pytest.fixture
+def converter(fitted: Converter) -> Converter:
+    return deepcopy(fitted)
 
 
 def test_fit() -> None:
@@ -68,18 +73,8 @@ def test_fit() -> None:
     normalised = fit.apply(torch.cat(clips))
     torch.testing.assert_close(normalised.mean(dim=0), torch.zeros(4), atol=1e-5, rtol=0)
     torch.testing.assert_close(normalised.std(dim=0), torch.ones(4))
-
-
-def test_undo_is_the_inverse_of_apply() -> None:
-    fit = Normalisation.fit([frames(50)])
-    other = frames(20, seed=3)
-    torch.testing.assert_close(fit.undo(fit.apply(other)), other)
-    torch.testing.assert_close(fit.apply(fit.undo(other)), other)
-
-
-def test_constant_coefficient() -> None:
-    fit = Normalisation.fit([torch.full((10, 4), 2.0)])
-    assert torch.equal(fit.apply(torch.full((3, 4), 2.0)), torch.zeros(3, 4))
+    constant = torch.full((10, 4), 2.0)
+    assert torch.equal(Normalisation.fit([constant]).apply(constant), torch.zeros(10, 4))
 
 
 @pytest.mark.parametrize("count", [1, 7, 64])
@@ -117,8 +112,8 @@ def test_statistics_are_a_conversion_by_networks_that_change_nothing(
     assert (by["none"].spectrum == given.spectrum).all()
     assert not np.allclose(by["statistics"].spectrum, by["network"].spectrum, atol=0.1)
     assert not np.allclose(by["statistics"].spectrum, given.spectrum, atol=0.1)
-    for made in by.values():  # the prosody is the same
-        assert (made.f0_hz == by["network"].f0_hz).all() and (made.f0_hz != given.f0_hz).any()
+    for found in by.values():  # the prosody is the same
+        assert (found.f0_hz == by["network"].f0_hz).all() and (found.f0_hz != given.f0_hz).any()
 
 
 def test_statistics_leave_the_energy_to_the_prosody_where_that_converts_it() -> None:
@@ -130,7 +125,7 @@ def test_statistics_leave_the_energy_to_the_prosody_where_that_converts_it() -> 
 
 
 def test_statistics_of_an_intensity(converter: Converter) -> None:
-    """Those of the intensity where enough was heard of it, else a share of the way from the source to the nearest."""
+    """Those of the intensity where it has enough clips, else a share of the way from the source to the nearest."""
     styles = converter.styles
     assert styles.source("angry", "high") is styles.of["angry", "high"]
     assert styles.source("sad", "high") is styles.of["sad", None]
@@ -149,69 +144,54 @@ def test_statistics_of_an_intensity(converter: Converter) -> None:
 
 @pytest.mark.parametrize(("intensity", "share"), [(None, 1.0), ("low", 0.5), ("medium", 1.0), ("high", 1.5)])
 def test_networks_go_as_far_as_the_statistics(converter: Converter, intensity: str | None, share: float) -> None:
-    """To intensities of sadness of which `medium` alone was heard."""
+    """To intensities of sadness of which `medium` alone has clips."""
     given = clip(40, seed=6)
     own, target = converter.styles.of["angry", None], converter.styles.target("angry", "sad", intensity)
-    made = converter.convert(given, "angry", "sad", BOUNDS, intensity=intensity)
+    found = converter.convert(given, "angry", "sad", BOUNDS, intensity=intensity)
     before = own.apply(torch.from_numpy(given.spectrum))
     with torch.no_grad():
         network = converter.generators["angry", "sad"].convert(before.T[None])[0].T
-    added = target.apply(torch.from_numpy(made.spectrum)) - before
+    added = target.apply(torch.from_numpy(found.spectrum)) - before
     torch.testing.assert_close(added, share * (network - before), atol=1e-4, rtol=1e-4)
     assert (network - before).std() > 0.1
 
 
-@pytest.mark.parametrize("f0", ["none", "log_gaussian"])
-@pytest.mark.parametrize("energy", ["none", "log_gaussian", "cyclegan"])
-@pytest.mark.parametrize("duration", ["none", "rate"])
+@pytest.mark.parametrize(
+    ("f0", "energy", "duration"),
+    [("none", "none", "none"), ("log_gaussian", "log_gaussian", "rate"), ("none", "cyclegan", "rate")],
+)
 def test_every_prosody(f0: str, energy: str, duration: str) -> None:
     given = clip(60, seed=5)
-    made = trained(f0, energy, duration).convert(given, "angry", "sad", BOUNDS, "medium", "medium")
-    assert len({len(array) for array in made.arrays().values()}) == 1
-    assert made.spectrum.shape[1] == 4
-    assert all(np.isfinite(array).all() for array in made.arrays().values())
-    voiced = made.f0_hz[made.f0_hz > 0]
+    found = trained(f0, energy, duration).convert(given, "angry", "sad", BOUNDS, "medium", "medium")
+    assert len({len(array) for array in found.arrays().values()}) == 1
+    assert found.spectrum.shape[1] == 4
+    assert all(np.isfinite(array).all() for array in found.arrays().values())
+    voiced = found.f0_hz[found.f0_hz > 0]
     assert len(voiced) and voiced.min() >= BOUNDS[0] and voiced.max() <= BOUNDS[1]
-    if energy == "none" and duration == "none":
-        assert (made.spectrum[:, 0] == given.spectrum[:, 0]).all()
-    if f0 == "none" and duration == "none":
-        assert (made.f0_hz == given.f0_hz).all()
+    if duration == "none":
+        assert (found.spectrum[:, 0] == given.spectrum[:, 0]).all()
+        assert (found.f0_hz == given.f0_hz).all()
 
 
-def test_own_emotion_comes_back_unchanged(converter: Converter) -> None:
+def test_own_other_and_foreign(converter: Converter) -> None:
     given = clip(9)
     assert converter.convert(given, "sad", "sad", BOUNDS) is given
-
-
-@pytest.mark.parametrize(("source", "target"), [("angry", "happy"), ("happy", "sad")])
-def test_unknown_emotion(converter: Converter, source: str, target: str) -> None:
-    with pytest.raises(KeyError, match="happy"):
-        converter.convert(clip(9), source, target, BOUNDS)
-
-
-def test_a_clip_of_another_vocoder(converter: Converter) -> None:
-    given = clip(9)
+    for way in (("angry", "happy"), ("happy", "sad")):
+        with pytest.raises(KeyError, match="happy"):
+            converter.convert(given, *way, BOUNDS)
     fewer = replace(given, spectrum=given.spectrum[:, 1:])
     with pytest.raises(ModelError, match="trained on 4 values a frame, but the vocoder gives 3"):
         converter.convert(fewer, "angry", "sad", BOUNDS)
 
 
-def config(converter: Converter, **size: int) -> dict[str, Any]:
-    return {"emotions": ["angry", "sad"], "size": SIZE | size, "prosody": converter.prosody.to_config()}
-
-
 def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) -> None:
-    models.save(tmp_path / "model", converter.tensors(), config(converter))
+    config = {"emotions": ["angry", "sad"], "size": SIZE, "prosody": converter.prosody.to_config()}
+    models.save(tmp_path / "model", converter.tensors(), config)
     again = Converter.from_tensors(*models.load(tmp_path / "model"), CPU)
     assert again.styles.of.keys() == converter.styles.of.keys()
     for source, target in (("angry", "sad"), ("sad", "angry")):
         for level in (None, "medium", "high"):
             expected = converter.convert(clip(33), source, target, BOUNDS, level, level)
-            made = again.convert(clip(33), source, target, BOUNDS, level, level)
-            assert all((made.arrays()[name] == array).all() for name, array in expected.arrays().items())
+            found = again.convert(clip(33), source, target, BOUNDS, level, level)
+            assert all((found.arrays()[name] == array).all() for name, array in expected.arrays().items())
     assert not any(generator.training for generator in again.generators.values())
-
-
-def test_converter_of_another_size_is_refused(converter: Converter) -> None:
-    with pytest.raises(RuntimeError, match="size mismatch"):
-        Converter.from_tensors(converter.tensors(), config(converter, channels=8), CPU)

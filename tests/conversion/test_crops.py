@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
-from torch import Tensor
 
 from pipeline.conversion.crops import Domain
 
 
 def drawing(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def made_up(clips: int, order: int = 3, frames: int = 30) -> list[Tensor]:
-    return list(torch.randn(clips, frames, order, generator=drawing()))
 
 
 def test_every_speaker_is_drawn_equally_often() -> None:
@@ -60,7 +55,7 @@ def test_short_clip_is_reflected(length: int) -> None:
 
 
 def test_same_seed_same_crops() -> None:
-    domain = Domain.of(made_up(4), ["s1", "s1", "s2", "s3"])
+    domain = Domain.of(list(torch.randn(4, 30, 3, generator=drawing())), ["s1", "s1", "s2", "s3"])
     one, two, other = (domain.crops(8, 16, drawing(seed)) for seed in (3, 3, 4))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)

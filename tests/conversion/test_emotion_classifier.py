@@ -164,7 +164,7 @@ def test_conversions_that_the_classifier_loss_trains_are_classified_more_as_thei
     classifier_loss = ClassifierLoss(
         classifier, ("angry", "sad"), [normalisations["sad"]] * 8, [normalisations["angry"]] * 8
     )
-    params = replace(params, steps=40, batch=4, frames=32, generator_rate=5e-3)
+    params = replace(params, steps=30, batch=4, frames=32, generator_rate=5e-3)
     picked = torch.zeros(16, dtype=torch.long)
     a, b = (domain.crops(16, 32, torch.Generator().manual_seed(0)) for domain in domains)
     losses = []

@@ -21,18 +21,16 @@ def nonzero(generator: Generator) -> Generator:
     return generator
 
 
-@pytest.mark.parametrize("frames", FRAMES)
 @pytest.mark.parametrize(("blocks", "kernel"), [(0, 3), (1, 1), (5, 3), (2, 5)])
-def test_generator_keeps_the_shape(frames: int, blocks: int, kernel: int) -> None:
-    x = torch.randn(2, ORDER, frames)
-    generator = nonzero(Generator(ORDER, 8, blocks, kernel))
-    assert generator(x).shape == x.shape
-    assert not torch.equal(generator(x), x)
-
-
-def test_generator_begins_as_the_identity() -> None:
+def test_generator_begins_as_the_identity_and_keeps_the_shape(blocks: int, kernel: int) -> None:
+    generator = Generator(ORDER, 8, blocks, kernel)
     x = torch.randn(2, ORDER, 33)
-    assert torch.equal(Generator(ORDER, 8, 2, 3)(x), x)
+    assert torch.equal(generator(x), x)
+    nonzero(generator)
+    for frames in FRAMES:
+        x = torch.randn(2, ORDER, frames)
+        assert generator(x).shape == x.shape
+        assert not torch.equal(generator(x), x)
 
 
 def test_generator_sees_as_far_as_its_dilations() -> None:
@@ -43,28 +41,9 @@ def test_generator_sees_as_far_as_its_dilations() -> None:
     assert (seen.min().item(), seen.max().item()) == (50 - reach, 50 + reach)
 
 
-@pytest.mark.parametrize("frames", FRAMES)
-def test_discriminator_scores_stretches_of_eight_frames(frames: int) -> None:
-    assert Discriminator(ORDER, 4)(torch.randn(2, ORDER, frames)).shape == (2, 1, -(-frames // 8))
-
-
-# Learning
-
-
-NETWORKS = {
-    "generator": Generator(ORDER, 8, 4, 3),
-    "discriminator": Discriminator(ORDER, 4),
-}
-
-
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-def test_every_parameter_gets_a_gradient(network: nn.Module) -> None:
-    if isinstance(network, Generator):
-        nonzero(network)
-    network(torch.randn(4, ORDER, 32)).square().mean().backward()
-    for name, weights in network.named_parameters():
-        assert weights.grad is not None, name
-        assert weights.grad.abs().max() > 0, name
+def test_discriminator_scores_stretches_of_eight_frames() -> None:
+    for frames in FRAMES:
+        assert Discriminator(ORDER, 4)(torch.randn(2, ORDER, frames)).shape == (2, 1, -(-frames // 8))
 
 
 def test_residual_mean_is_removed_in_part() -> None:
@@ -88,17 +67,17 @@ def test_global_variance_is_compensated(share: float) -> None:
     x = torch.randn(2, 4, 500) * torch.tensor([0.5, 1.0, 2.0, 1.0])[:, None] + 3
     with torch.no_grad():
         nn.init.normal_(network.leave.weight, std=0.5)
-        made, kept = network(x), network.convert(x)
-    deviations = [frames.std(dim=2, correction=0) for frames in (x, made, kept)]
+        generated, kept = network(x), network.convert(x)
+    deviations = [frames.std(dim=2, correction=0) for frames in (x, generated, kept)]
     torch.testing.assert_close(deviations[2], deviations[0] ** share * deviations[1] ** (1 - share))
     assert not torch.allclose(deviations[0], deviations[1], rtol=0.05)
-    torch.testing.assert_close(kept.mean(dim=2), made.mean(dim=2), rtol=0, atol=1e-4)
+    torch.testing.assert_close(kept.mean(dim=2), generated.mean(dim=2), rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("frames", [1, 40])
 def test_conversion_of_constant_frames(frames: int) -> None:
     network = Generator(order=4, channels=8, blocks=2, kernel=3, variance_compensation=1.0)
     nn.init.normal_(network.leave.weight, std=0.5)
-    made = network.convert(torch.ones(1, 4, frames))
-    assert made.isfinite().all()
-    assert made.std(dim=2, correction=0).max() < 0.02
+    generated = network.convert(torch.ones(1, 4, frames))
+    assert generated.isfinite().all()
+    assert generated.std(dim=2, correction=0).max() < 0.02

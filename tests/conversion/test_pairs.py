@@ -1,4 +1,4 @@
-"""A pair has one spelling, and each wrong one says what is right."""
+"""A pair has one spelling, and each error names the right one."""
 
 import pytest
 
@@ -18,11 +18,8 @@ def test_pair() -> None:
         ("angry-hapy", "^pair 'angry-hapy': no clips of emotion 'hapy'; did you mean 'happy'\\?$"),
         ("agnry-happy", "no clips of emotion 'agnry'; did you mean 'angry'\\?$"),
         ("angry-zzz", "no clips of emotion 'zzz'; expected one of angry, happy, neutral, sad$"),
-        ("angry-happy-sad", "no clips of emotion 'happy-sad'"),
         ("sad-sad", "^pair 'sad-sad': expected two different emotions with a dash between, like angry-happy$"),
-        ("angry", "^pair 'angry': expected two different emotions with a dash between"),
         ("angry_happy", "^pair 'angry_happy': expected two different emotions with a dash between"),
-        ("", "^pair '': expected two different emotions with a dash between"),
         ("angry-", "no clips of emotion ''"),
     ],
 )

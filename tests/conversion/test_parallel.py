@@ -50,24 +50,20 @@ def test_pauses_have_no_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "targets"),
+    ("sentence", "other", "targets"),
     [
-        ({}, 1),
-        ({"speaker": "s2"}, 0),
-        ({"sentence": "dogs"}, 0),
-        ({"sentence": None}, 0),
-        ({"intensity": "high"}, 1),  # as there is none in the same intensity
+        ("kids", {}, 1),
+        ("kids", {"speaker": "s2"}, 0),
+        ("kids", {"sentence": "dogs"}, 0),
+        ("kids", {"sentence": None}, 0),
+        (None, {"sentence": None}, 0),
+        ("kids", {"intensity": "high"}, 1),  # as there is none in the same intensity
     ],
 )
-def test_which_utterances_are_parallel(other: dict[str, str | None], targets: int) -> None:
-    frames, _ = with_parallel_targets([utterance(spectrum())], [utterance(spectrum(), **other)])
+def test_which_utterances_are_parallel(sentence: str | None, other: dict[str, str | None], targets: int) -> None:
+    frames, _ = with_parallel_targets([utterance(spectrum(), sentence=sentence)], [utterance(spectrum(), **other)])
     assert sum(bool(own[:, 2:].isfinite().all()) for own in frames) == targets
     assert len(frames) == 1
-
-
-def test_unknown_sentences_are_not_equal() -> None:
-    [frames], _ = with_parallel_targets([utterance(spectrum(), sentence=None)], [utterance(spectrum(), sentence=None)])
-    assert frames[:, 2:].isnan().all()
 
 
 def test_a_source_has_a_target_for_each_parallel_utterance_of_its_intensity() -> None:
@@ -82,7 +78,7 @@ def test_a_source_has_a_target_for_each_parallel_utterance_of_its_intensity() ->
 
 def test_networks_learn_the_targets(params: CycleGanParams) -> None:
     """A flip of the sign leaves the distribution of frames as it is, so that a discriminator cannot learn it."""
-    params = replace(params, steps=150, batch=8, generator_rate=1e-2, identity_weight=0, cycle_weight=0)
+    params = replace(params, steps=80, batch=8, generator_rate=2e-2, identity_weight=0, cycle_weight=0)
     draw = torch.Generator().manual_seed(0)
     clips = list(torch.randn(6, 40, 3, generator=draw))
     domain = Domain.of([torch.cat([clip, -clip], dim=1) for clip in clips], ["s1"] * 6)

@@ -28,11 +28,11 @@ def drawing(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def made_up(clips: int, order: int = ORDER, frames: int = 30, seed: int = 0) -> list[Tensor]:
+def random_clips(clips: int, order: int = ORDER, frames: int = 30, seed: int = 0) -> list[Tensor]:
     return list(torch.randn(clips, frames, order, generator=drawing(seed)))
 
 
-A, B = Domain.of(made_up(4), ["s1", "s1", "s2", "s3"]), Domain.of(made_up(3, seed=1), ["s1", "s2", "s2"])
+A, B = Domain.of(random_clips(4), ["s1", "s1", "s2", "s3"]), Domain.of(random_clips(3, seed=1), ["s1", "s2", "s2"])
 
 
 def with_targets(domain: Domain, seed: int) -> Domain:
@@ -109,31 +109,28 @@ def plain_cyclegan(params: CycleGanParams, seed: int) -> list[Tensor]:
     ]
 
 
-def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams) -> None:
-    networks, _ = trained(params)
-    for own, expected in zip(networks.parameters(), plain_cyclegan(params, 5), strict=True):
-        torch.testing.assert_close(own.detach(), expected, rtol=1e-6, atol=1e-7)
-
-
-def test_without_an_adversarial_loss_there_are_no_discriminators(params: CycleGanParams) -> None:
-    params = replace(params, adversarial_weight=0)
+@pytest.mark.parametrize("weight", [1, 0])
+def test_with_all_switched_off_it_is_the_plain_cyclegan(params: CycleGanParams, weight: float) -> None:
+    """Without discriminators where there is no adversarial loss."""
+    params = replace(params, adversarial_weight=weight)
     networks, curve = trained(params)
-    assert networks.discriminators is None
-    assert [(row["adversarial"], row["discriminator"]) for row in curve] == [(0, 0)] * len(curve)
+    assert (networks.discriminators is None) == (weight == 0)
+    assert all((row["adversarial"] == row["discriminator"] == 0) == (weight == 0) for row in curve)
     own = list(networks.parameters())
-    for weights, expected in zip(own, plain_cyclegan(params, 5)[: len(own)], strict=True):
-        torch.testing.assert_close(weights.detach(), expected, rtol=1e-6, atol=1e-7)
+    expected = plain_cyclegan(params, 5)
+    for found, known in zip(own, expected if weight else expected[: len(own)], strict=True):
+        torch.testing.assert_close(found.detach(), known, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("changes", SWITCHES.values(), ids=SWITCHES)
-def test_each_switch_changes_the_weights(params: CycleGanParams, changes: dict[str, Any]) -> None:
-    before, after = (trained(own)[0] for own in (params, replace(params, **changes)))
-    for generator in ("a_to_b", "b_to_a"):
-        old, new = (getattr(networks, generator).leave.weight for networks in (before, after))
-        assert not torch.equal(old, new)
+def test_each_switch_changes_the_weights(params: CycleGanParams) -> None:
+    before, *others = (trained(replace(params, **changes))[0] for changes in ({}, *SWITCHES.values()))
+    for after, switch in zip(others, SWITCHES, strict=True):
+        for generator in ("a_to_b", "b_to_a"):
+            old, new = (getattr(networks, generator).leave.weight for networks in (before, after))
+            assert not torch.equal(old, new), switch
 
 
-@pytest.mark.parametrize("changes", [{}, *SWITCHES.values(), EVERYTHING], ids=["none", *SWITCHES, "all"])
+@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["none", "all"])
 def test_same_seed_same_weights(params: CycleGanParams, changes: dict[str, Any]) -> None:
     params = replace(params, **changes)
     (one, curve), (two, again), (other, _) = (trained(params, seed) for seed in (5, 5, 6))
@@ -160,7 +157,7 @@ def test_every_parameter_of_all_networks_learns(params: CycleGanParams, changes:
         assert not torch.equal(weights, before[name]), name
 
 
-@pytest.mark.parametrize("frames", [1, 7, 33])
+@pytest.mark.parametrize("frames", [1, 33])
 def test_crops_of_any_length(params: CycleGanParams, frames: int) -> None:
     networks, curve = trained(replace(params, **EVERYTHING, frames=frames))
     assert all(torch.isfinite(weights).all() for weights in networks.parameters())
@@ -219,27 +216,15 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_losses_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
-    weights = {"adversarial_weight": 5, "cycle_weight": 3, "identity_weight": 7}
-    params = replace(params, steps=3, generator_rate=0.05, log_every=1, **weights)
-    rows = pd.DataFrame(trained(params)[1])
-    assert (rows[["cycle", "identity"]].iloc[-1] > 0.01).all()
-    expected = 5 * rows["adversarial"] + 3 * rows["cycle"] + 7 * rows["identity"]
-    np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
-    np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
-
-
-def test_losses_of_all_parts_are_weighted(params: CycleGanParams, seen: list[float]) -> None:
-    weights = {
-        "classifier_weight": 5,
-        "parallel_weight": 11,
-    }
-    params = replace(params, **EVERYTHING | weights, steps=4, generator_rate=0.05, log_every=1)
+    names = ("adversarial", "cycle", "identity", "classifier", "parallel")
+    weights = dict(zip(names, (13, 3, 7, 5, 11), strict=True))
+    changes = EVERYTHING | {f"{name}_weight": weight for name, weight in weights.items()}
+    params = replace(params, **changes, steps=4, generator_rate=0.05, log_every=1)
     rows = pd.DataFrame(trained(params)[1])
     always = ["step", "adversarial", "cycle", "identity", "discriminator"]
     assert list(rows) == [*always, "parallel", "classifier"]
     assert (rows.iloc[1] > 0.001).all()
-    expected = rows["adversarial"] + 2 * rows["cycle"] + 0.5 * rows["identity"]
-    expected += 5 * rows["classifier"] + 11 * rows["parallel"]
+    expected = sum(weight * rows[name] for name, weight in weights.items())
     np.testing.assert_allclose(seen[0::2], expected, rtol=1e-5)
     np.testing.assert_allclose(seen[1::2], rows["discriminator"], rtol=1e-5)
 
@@ -284,11 +269,6 @@ def test_identity_loss_that_does_not_apply_teaches_nothing(params: CycleGanParam
 # Discriminators
 
 
-def weights_of(network: nn.Module | None) -> list[Tensor]:
-    assert network is not None
-    return [weights.detach().clone() for weights in network.parameters()]
-
-
 def test_each_adversarial_loss_trains_its_own_networks(params: CycleGanParams) -> None:
     torch.manual_seed(0)
     scored: dict[str, list[Tensor]] = {"a": [], "b": []}
@@ -331,23 +311,11 @@ def test_conversions_are_equal_with_and_without_the_identity(params: CycleGanPar
     torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
 
 
-# ClassifierLoss
-
-
-def test_classifier_loss_is_left_as_it_was(params: CycleGanParams) -> None:
-    given = classifier_loss()
-    before = {name: weights.clone() for name, weights in given.state_dict().items()}
-    trained(replace(params, classifier_weight=1), classifier_loss=given)
-    assert all(torch.equal(weights, before[name]) for name, weights in given.state_dict().items())
-    assert all(weights.grad is None for weights in given.parameters())
-
-
 # Precision and purpose
 
 
-@pytest.mark.parametrize("changes", [{}, EVERYTHING], ids=["none", "all"])
-def test_mixed_precision(params: CycleGanParams, changes: dict[str, Any]) -> None:
-    params = replace(params, **changes)
+def test_mixed_precision(params: CycleGanParams) -> None:
+    params = replace(params, **EVERYTHING)
     full, half, again = (
         trained(params, autocast=autocast)[0].state_dict()
         for autocast in (None, *(torch.autocast("cpu", torch.bfloat16) for _ in range(2)))
@@ -369,8 +337,10 @@ def distance(one: Tensor, other: Tensor) -> float:
 def test_one_domain_learns_to_be_the_other(params: CycleGanParams) -> None:
     angle = torch.tensor(0.7)
     turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
-    a = [clip * torch.tensor([1.0, 0.3]) for clip in made_up(20, order=2, frames=64, seed=1)]
-    b = [clip * torch.tensor([1.0, 0.3]) @ turn.T + torch.tensor([1.0, -0.5]) for clip in made_up(20, 2, 64, seed=2)]
+    a = [clip * torch.tensor([1.0, 0.3]) for clip in random_clips(20, order=2, frames=64, seed=1)]
+    b = [
+        clip * torch.tensor([1.0, 0.3]) @ turn.T + torch.tensor([1.0, -0.5]) for clip in random_clips(20, 2, 64, seed=2)
+    ]
     speakers = ["s1"] * 20
     params = replace(
         params,
@@ -378,7 +348,7 @@ def test_one_domain_learns_to_be_the_other(params: CycleGanParams) -> None:
         blocks=1,
         kernel=1,
         discriminator_channels=16,
-        steps=200,
+        steps=120,
         batch=8,
         frames=32,
         generator_rate=2e-3,

@@ -44,11 +44,8 @@ def test_statistics_are_of_speech_frames() -> None:
 
 
 def test_a_converted_clip_has_the_statistics_of_the_target() -> None:
-    source, target = (
-        SpeakerStatistics.of([clip(1)]),
-        SpeakerStatistics.of([clip(2, level=3.0, spread=0.9, f0_hz=220.0)]),
-    )
-    own = clip(1)
+    own, other = clip(1), clip(2, level=3.0, spread=0.9, f0_hz=220.0)
+    source, target = SpeakerStatistics.of([own]), SpeakerStatistics.of([other])
     found = converted(own, source, target, BOUNDS)
     again = SpeakerStatistics.of([found])
     np.testing.assert_allclose(again.mean, target.mean, atol=1e-5)
@@ -79,10 +76,7 @@ def test_bounds() -> None:
 
 
 def test_a_mixture_lies_between() -> None:
-    one, two = (
-        SpeakerStatistics.of([clip(1, level=0.0)]),
-        SpeakerStatistics.of([clip(2, level=4.0, spread=2.0, f0_hz=300.0)]),
-    )
+    one, two = (SpeakerStatistics.of([each]) for each in (clip(1), clip(2, level=4.0, spread=2.0, f0_hz=300.0)))
     mixed = SpeakerStatistics.mixed([one, two], [0.25, 0.75])
     np.testing.assert_allclose(mixed.mean, 0.25 * one.mean + 0.75 * two.mean)
     np.testing.assert_allclose(mixed.deviation, one.deviation**0.25 * two.deviation**0.75)
@@ -103,16 +97,8 @@ class Stored:
 
 def sources(copies: int, genders: dict[str, str | None], emotions: tuple[str, ...] = ("neutral", "angry")) -> Sources:
     clips = pd.DataFrame(
-        [
-            {
-                "id": f"{name}_{emotion}",
-                "speaker": name,
-                "gender": gender,
-                "emotion": emotion,
-            }
-            for name, gender in genders.items()
-            for emotion in emotions
-        ]
+        [(f"{name}_{emotion}", name, gender, emotion) for name, gender in genders.items() for emotion in emotions],
+        columns=["id", "speaker", "gender", "emotion"],
     ).assign(filepath="a.wav", start=np.nan, end=np.nan, sha256="0")
     rows = pd.concat([clips.assign(source_id=clips["id"], id=clips["id"] + f"/{copy}") for copy in range(copies)])
     rows = rows.sort_values("id", ignore_index=True)
@@ -130,7 +116,6 @@ def targets(found: Sources, kinds: tuple[str, ...], vocoder: VocoderParams) -> I
 
 @pytest.fixture
 def vocoder() -> VocoderParams:
-
     return params.load(Path(__file__).parents[2] / "params.yaml", "vocoder", VocoderParams)
 
 
@@ -157,7 +142,9 @@ def test_unknown_genders_match_anybody_unknown(vocoder: VocoderParams) -> None:
     assert found["c_3"] <= {"c_1", "c_2"} and all(found.values())
 
 
-def test_one_speaker_is_not_enough(vocoder: VocoderParams) -> None:
+def test_speakers_are_not_enough(vocoder: VocoderParams) -> None:
+    with pytest.raises(ParamsError, match="scenario of kind 'enrolment'"):
+        enrolled_conversion.plan(sources(1, dict(SPEAKERS)), vocoder, 16_000)
     with pytest.raises(ParamsError, match="another speaker than c_f1"):
         list(targets(sources(1, {"c_f1": "f"}), ("train",), vocoder))
 
@@ -188,8 +175,3 @@ def test_enrolled_speakers_are_targets_in_turn(vocoder: VocoderParams) -> None:
     assert (by_copy == 1).all()
     everyone = pd.concat([found.clips, found.enrolled])
     assert planned.metadata["train_clips_sha256"] == provenance.clips_sha256(everyone)
-
-
-def test_enrolment_needs_enrolled_speakers(vocoder: VocoderParams) -> None:
-    with pytest.raises(ParamsError, match="scenario of kind 'enrolment'"):
-        enrolled_conversion.plan(sources(1, dict(SPEAKERS)), vocoder, 16_000)

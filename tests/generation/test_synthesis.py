@@ -88,10 +88,6 @@ def test_what_a_reader_of_the_file_gets(make: Callable[..., pd.DataFrame]) -> No
             np.testing.assert_allclose(shard.array(row.id, name), expected[name], rtol=1e-5)
 
 
-def test_no_clips(make: Callable[..., pd.DataFrame]) -> None:
-    assert make().empty
-
-
 @pytest.mark.parametrize("rate", [RATE, 48_000])
 def test_words_against_the_source(make: Callable[..., pd.DataFrame], rate: int) -> None:
     """The source's ends are trimmed, as they were before its features went into a generator."""
@@ -111,13 +107,12 @@ def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
     assert rows["level_db"].iloc[:2].between(-26.1, -24).all() and rows["level_db"].iloc[2] < -100
 
 
-def test_what_is_no_sound(make: Callable[..., pd.DataFrame]) -> None:
-    with pytest.raises(click.ClickException, match=r"NaN or infinite; did the training of its model diverge\?"):
-        make(Synthesis(voice() * np.nan, None))
-    assert not OUT.exists()
-
-
-def test_a_source_that_is_not_there(make: Callable[..., pd.DataFrame]) -> None:
-    with pytest.raises(click.ClickException, match=r"gone.wav: No such file"):
-        make(Synthesis(voice(), Segment(Path("gone.wav"))))
-    assert not OUT.exists()
+def test_no_sound_no_source_and_no_clips(make: Callable[..., pd.DataFrame]) -> None:
+    for wanted, message in (
+        (Synthesis(voice() * np.nan, None), "NaN or infinite; did the training of its model diverge"),
+        (Synthesis(voice(), Segment(Path("gone.wav"))), "gone.wav: No such file"),
+    ):
+        with pytest.raises(click.ClickException, match=message):
+            make(wanted)
+        assert not OUT.exists()
+    assert make().empty

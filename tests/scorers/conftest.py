@@ -1,6 +1,7 @@
 """Synthetic speech for the tests of the scorers."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ Speak = Callable[..., np.ndarray]
 def speak() -> Speak:
     """Function that synthesises a clip, (samples,) at 16 kHz."""
 
+    @cache
     def synthesise(
         f0_hz: float = 150.0,
         tilt_db: float = -9.0,

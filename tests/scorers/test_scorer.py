@@ -17,6 +17,7 @@ STYLES = {
 }
 Clips = tuple[np.ndarray, list[str]]
 Statistics = Callable[[np.ndarray, int], np.ndarray]
+Scorer = Gate | EvaluationClassifier
 Kind = type[Gate] | type[EvaluationClassifier]
 
 
@@ -40,6 +41,11 @@ def kind(scorer: tuple[Statistics, Kind]) -> Kind:
 
 
 @pytest.fixture(scope="module")
+def fitted(kind: Kind, clips: Clips) -> Scorer:
+    return kind.fit(*clips)
+
+
+@pytest.fixture(scope="module")
 def clips(speak, statistics: Statistics) -> Clips:
     """Statistics of 8 clips of each emotion."""
     emotions = [emotion for emotion in STYLES for _ in range(8)]
@@ -56,19 +62,20 @@ def unseen(speak, statistics: Statistics) -> Clips:
     return np.array([statistics(clip, RATE) for clip in clips]), emotions
 
 
-def test_emotions_are_recognised(kind: Kind, clips: Clips, unseen: Clips) -> None:
-    fitted = kind.fit(*clips)
+def test_emotions_are_recognised(fitted: Scorer, unseen: Clips) -> None:
     found = fitted.probabilities(unseen[0])
     assert fitted.emotions == ("angry", "neutral", "sad")
     np.testing.assert_allclose(found.sum(axis=1), 1)
     assert [fitted.emotions[best] for best in found.argmax(axis=1)] == unseen[1]
 
 
-def test_the_order_of_the_clips_does_not_matter(kind: Kind, clips: Clips, unseen: Clips) -> None:
+def test_neither_order_nor_time_matters(kind: Kind, fitted: Scorer, clips: Clips, unseen: Clips) -> None:
     features, emotions = clips
     backwards = kind.fit(features[::-1], emotions[::-1])
-    assert backwards.emotions == kind.fit(*clips).emotions
-    np.testing.assert_allclose(backwards.probabilities(unseen[0]), kind.fit(*clips).probabilities(unseen[0]), atol=1e-6)
+    assert backwards.emotions == fitted.emotions
+    expected = fitted.probabilities(unseen[0])
+    np.testing.assert_allclose(backwards.probabilities(unseen[0]), expected, atol=1e-6)
+    assert kind.fit(*clips).probabilities(unseen[0]).tobytes() == expected.tobytes()
 
 
 def test_every_emotion_counts_the_same(kind: Kind, clips: Clips, unseen: Clips) -> None:
@@ -80,23 +87,16 @@ def test_every_emotion_counts_the_same(kind: Kind, clips: Clips, unseen: Clips) 
     assert [fitted.emotions[best] for best in found] == unseen[1]
 
 
-def test_same_clips_same_bytes(kind: Kind, statistics: Statistics, clips: Clips, unseen: Clips, speak) -> None:
-    once, again = (kind.fit(*clips).probabilities(unseen[0]).tobytes() for _ in range(2))
-    assert once == again
-    assert statistics(speak(), RATE).tobytes() == statistics(speak(), RATE).tobytes()
+def test_statistics_of_any_level_and_sampling_rate(statistics: Statistics, speak) -> None:
+    expected = statistics(speak(), RATE)
+    assert statistics(speak(), RATE).tobytes() == expected.tobytes()
+    np.testing.assert_allclose(statistics(0.2 * speak(), RATE), expected, atol=1e-3)
+    for rate in (12_000, 22_050, 48_000):
+        found = statistics(speak(), rate)
+        assert found.shape == expected.shape and np.isfinite(found).all()
 
 
-def test_level_does_not_matter(statistics: Statistics, speak) -> None:
-    np.testing.assert_allclose(statistics(0.2 * speak(), RATE), statistics(speak(), RATE), atol=1e-3)
-
-
-def test_clips_without_speech(kind: Kind, statistics: Statistics, clips: Clips, odd: np.ndarray) -> None:
+def test_clips_without_speech(fitted: Scorer, statistics: Statistics, clips: Clips, odd: np.ndarray) -> None:
     features = statistics(odd, RATE)
     assert features.shape == clips[0][0].shape and np.isfinite(features).all()
-    assert np.isfinite(kind.fit(*clips).probabilities(features[None])).all()
-
-
-@pytest.mark.parametrize("rate", [12_000, 16_000, 22_050, 48_000])
-def test_any_sampling_rate(statistics: Statistics, rate: int, speak) -> None:
-    features = statistics(speak(), rate)
-    assert features.shape == statistics(speak(), RATE).shape and np.isfinite(features).all()
+    assert np.isfinite(fitted.probabilities(features[None])).all()

@@ -1,11 +1,11 @@
-"""Phases are found that fit; each step is what torchaudio, librosa and SciPy make of it."""
+"""Phases are found that fit; each step equals another implementation."""
 
 from typing import Any
 
-import librosa
 import numpy as np
 import pytest
 import torch
+from scipy.signal import get_window
 from torchaudio.functional import griffinlim
 
 from pipeline.vocoder.griffin_lim import MOMENTUM, griffin_lim, log_magnitude, refined, spectrum, waveform
@@ -33,10 +33,11 @@ def test_search_is_that_of_torchaudio(sound: np.ndarray, mel: Any) -> None:
     np.testing.assert_allclose(ours[0, inside].numpy(), theirs[0, inside].numpy(), atol=1e-5)
 
 
-def test_spectrum_is_that_of_librosa(sound: np.ndarray, mel: Any) -> None:
-    theirs = librosa.stft(sound, n_fft=512, hop_length=80, win_length=320, pad_mode="constant")
+def test_spectrum_is_numpys_of_each_frame(sound: np.ndarray, mel: Any) -> None:
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(sound, 256), 512)[::80]
+    expected = np.fft.rfft(frames * np.pad(get_window("hann", 320), 96)).T
     ours = spectrum(torch.from_numpy(sound)[None], mel)
-    np.testing.assert_allclose(ours[0].numpy(), theirs, atol=1e-4)
+    np.testing.assert_allclose(ours[0].numpy(), expected, atol=1e-4)
     again = waveform(ours, mel)[0, : len(sound)]
     np.testing.assert_allclose(again.numpy(), sound, atol=1e-5)
 
@@ -63,8 +64,3 @@ def test_seed(sound: np.ndarray, mel: Any) -> None:
     one, again, other = (griffin_lim(wanted, mel, 2, seed) for seed in (1, 1, 2))
     assert one.tobytes() == again.tobytes()
     assert np.abs(one - other).max() > 0.01
-
-
-def test_silence_stays_silent(mel: Any) -> None:
-    silent = griffin_lim(spectrogram(np.zeros(1600, np.float32)), mel, 4, 0)
-    assert np.abs(silent).max() < 1e-3

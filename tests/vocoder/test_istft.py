@@ -35,13 +35,10 @@ def test_untrained_is_the_excitation_shaped_by_the_spectrogram(sound: np.ndarray
     np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 31])
-def test_shapes(network: Network, frames: int, mel: Any) -> None:
-    magnitude, phase = network(torch.zeros(3, frames, 80))
-    assert magnitude.shape == phase.shape == (3, 257, frames)
-    samples = Istft(network, mel).synthesise(np.zeros((frames, 80), np.float32), np.zeros(frames, np.float32), 1)
-    assert samples.shape == (frames * 80 - 1,)
-    assert np.isfinite(samples).all()
+def test_shapes(network: Network) -> None:
+    for frames in (1, 2, 31):
+        magnitude, phase = network(torch.zeros(3, frames, 80))
+        assert magnitude.shape == phase.shape == (3, 257, frames)
 
 
 def test_every_weight_learns(network: Network) -> None:

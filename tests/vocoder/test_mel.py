@@ -68,8 +68,6 @@ def test_timbre_differs_as_by_world(sound: np.ndarray, voice: Mel) -> None:
     darker = np.convolve(sound, [0.6, 0.4])[: len(sound)].astype(np.float32)
     world = World(WORLD, RATE)
     ours, theirs = (distances(v.analyse(darker), v.analyse(sound))["mcd_db"] for v in (voice, world))
-    assert ours is not None
-    assert theirs is not None
     assert ours == pytest.approx(theirs, rel=0.3)
 
 
@@ -84,7 +82,7 @@ def test_shapes_and_f0(sound: np.ndarray, voice: Mel) -> None:
 
 @pytest.mark.parametrize("rate", [16_000, 22_050, 44_100])
 def test_a_frame_of_f0_for_each_of_the_spectrum(sound: np.ndarray, params: MelParams, rate: int) -> None:
-    """At 22,050 Hz no whole number of samples takes 5 ms, so frames are a little shorter."""
+    """At 22,050 Hz no whole number of samples lasts 5 ms, so frames are a little shorter."""
     voice = Mel(params, rate, WORLD)
     hop = round(rate * 0.005)
     for samples in (*range(1, 4), *range(10 * hop - 1, 10 * hop + 2), 8000):
@@ -98,13 +96,8 @@ def test_copies_sound_alike(sound: np.ndarray, voice: Mel, trained: Callable[...
     copy = copier.synthesise(features)
     assert len(copy) == 101 * 80 - 1
     assert np.std(copy) == pytest.approx(np.std(sound), rel=0.3)
-    estoi = intelligibility(copy, sound, RATE)
-    assert estoi is not None
-    assert estoi > 0.8
-    again = copier.analyse(copy[: len(sound)])
-    mcd_db = distances(again, features)["mcd_db"]
-    assert mcd_db is not None
-    assert mcd_db < 4
+    assert intelligibility(copy, sound, RATE) > 0.8
+    assert distances(copier.analyse(copy[: len(sound)]), features)["mcd_db"] < 4
     assert copy.tobytes() == pickle.loads(pickle.dumps(copier)).synthesise(features).tobytes()
 
 
@@ -116,17 +109,16 @@ def test_f0_of_the_excitation_by_the_network_alone(sound: np.ndarray, voice: Mel
     assert neural.synthesise(features).tobytes() != neural.synthesise(moved).tobytes()
 
 
-@pytest.mark.parametrize("inversion", ["griffin_lim", "istft"])
 @pytest.mark.parametrize("samples", [1, 79, 160])
-def test_short_and_silent(voice: Mel, trained: Callable[..., Mel], inversion: str, samples: int) -> None:
-    copier = voice if inversion == "griffin_lim" else trained()
-    for wave in (np.zeros(samples, np.float32), np.full(samples, 0.1, np.float32)):
-        features = copier.analyse(wave)
-        assert all(np.isfinite(array).all() for array in features.arrays().values())
-        copy = copier.synthesise(features)
-        assert len(copy) >= samples
-        assert np.isfinite(copy).all()
-    assert np.abs(copier.synthesise(copier.analyse(np.zeros(samples, np.float32)))).max() < 1e-3
+def test_short_and_silent(voice: Mel, trained: Callable[..., Mel], samples: int) -> None:
+    for copier in (voice, trained()):
+        for level in (0, 0.1):
+            features = copier.analyse(np.full(samples, level, np.float32))
+            assert all(np.isfinite(array).all() for array in features.arrays().values())
+            copy = copier.synthesise(features)
+            assert len(copy) >= samples
+            assert np.isfinite(copy).all()
+            assert level or np.abs(copy).max() < 1e-3
 
 
 def test_missing_network_or_other_analysis(sound: np.ndarray, trained: Callable[..., Mel], tmp_path: Path) -> None:

@@ -16,15 +16,18 @@ WORLD = World(PARAMS, SAMPLING_RATE)
 FORMANTS = ((700, 100, 1.0), (1200, 120, 0.5), (2600, 160, 0.2), (3600, 300, 0.1))  # centre, width [Hz], strength
 
 
+def formants(at_hz: np.ndarray | float) -> np.ndarray | float:
+    """Gain at a frequency."""
+    return sum(a / (1 + ((at_hz - centre) / width) ** 2) for centre, width, a in FORMANTS) + 1e-3
+
+
 def vowel(f0_hz: float, duration_s: float = 0.6, moved: float = 1.0) -> np.ndarray:
     """Harmonics under four formants, which are `moved`, with a vibrato of 5 Hz, (samples,)."""
     time = np.arange(round(duration_s * SAMPLING_RATE)) / SAMPLING_RATE
     phase = 2 * np.pi * f0_hz * time + 0.5 * np.sin(2 * np.pi * 5 * time)
     sound = np.zeros(len(time))
     for number in range(1, int(7900 / (f0_hz + 2.5))):
-        at = number * f0_hz / moved
-        gain = sum(a / (1 + ((at - centre) / width) ** 2) for centre, width, a in FORMANTS) + 1e-3
-        sound += gain * np.sin(number * phase + number**2)
+        sound += formants(number * f0_hz / moved) * np.sin(number * phase + number**2)
     return 0.1 * sound * np.sin(np.pi * time / duration_s)
 
 
@@ -56,9 +59,7 @@ def test_numbers_that_cannot_be(changes: dict[str, float], message: str) -> None
         WorldParams(**{**asdict(PARAMS), **changes})
 
 
-@pytest.mark.parametrize(
-    ("f0_hz", "estimator"), [(110, "dio"), (220, "dio"), (330, "dio"), (110, "harvest"), (220, "harvest")]
-)
+@pytest.mark.parametrize(("f0_hz", "estimator"), [(110, "dio"), (330, "dio"), (220, "harvest")])
 def test_copy_synthesis_keeps_f0_and_envelope(f0_hz: float, estimator: str) -> None:
     world = replace(WORLD, params=replace(PARAMS, f0=estimator))
     sound = vowel(f0_hz)
@@ -86,24 +87,16 @@ def test_shapes_and_types() -> None:
     assert samples.shape == (frames * 80,)
 
 
-def deep_voice(f0_hz: float, sampling_rate: int) -> np.ndarray:
-    """Harmonics under the four formants, up to 7.9 kHz, of steady F0, (samples,)."""
-    time = np.arange(round(0.6 * sampling_rate)) / sampling_rate
-    numbers = range(1, int(7900 / f0_hz))
-    return 0.1 * sum(formants(n * f0_hz) * np.sin(2 * np.pi * n * f0_hz * time + n**2) for n in numbers)
-
-
-def formants(at_hz: np.ndarray | float) -> np.ndarray | float:
-    """Gain at a frequency."""
-    return sum(a / (1 + ((at_hz - centre) / width) ** 2) for centre, width, a in FORMANTS) + 1e-3
-
-
-@pytest.mark.parametrize("sampling_rate", RATES)
-@pytest.mark.parametrize(("floor_hz", "f0_hz"), [(50, 55), (60, 64), (71, 72)])
+@pytest.mark.parametrize(
+    ("sampling_rate", "floor_hz", "f0_hz"),
+    [(16_000, 50, 55), (22_050, 60, 64), (24_000, 50, 55), (24_000, 71, 72), (48_000, 60, 64)],
+)
 def test_deep_voices_have_the_envelope_of_voiced_frames(sampling_rate: int, floor_hz: float, f0_hz: float) -> None:
     """As with a transform that is long enough for any voice; with the one of WORLD's defaults, some have not."""
     world = World(replace(PARAMS, f0_floor_hz=floor_hz), sampling_rate)
-    sound = deep_voice(f0_hz, sampling_rate)
+    time = np.arange(round(0.6 * sampling_rate)) / sampling_rate
+    numbers = range(1, int(7900 / f0_hz))
+    sound = 0.1 * sum(formants(n * f0_hz) * np.sin(2 * np.pi * n * f0_hz * time + n**2) for n in numbers)
     f0_track, times = world._f0(sound)
     inner = slice(20, -20)
 

@@ -1,4 +1,4 @@
-"""Made-up train clips."""
+"""Synthetic train clips."""
 
 from collections.abc import Callable
 

@@ -71,11 +71,8 @@ ODD = {
 
 
 @pytest.mark.parametrize("voiced", ODD.values(), ids=ODD)
-@pytest.mark.parametrize("ends", [[0.0], []], ids=["silent ends", "no ends"])
-def test_odd_clips_stay_inside_the_bounds(voiced: list[float], ends: list[float]) -> None:
-    f0_hz = np.array(ends + voiced + ends, dtype=np.float32)[:, None]
-    if not len(f0_hz):
-        return
+def test_odd_clips_stay_inside_the_bounds(voiced: list[float]) -> None:
+    f0_hz = np.array([0.0, *voiced], dtype=np.float32)[:, None]
     given = f0_hz.copy()
     absurd = {
         "still": Statistics(0.0, 1e-9, 0.0, 0.0),
@@ -88,15 +85,10 @@ def test_odd_clips_stay_inside_the_bounds(voiced: list[float], ends: list[float]
         assert moved.shape == f0_hz.shape
         assert moved.dtype == np.float32
         np.testing.assert_array_equal(moved == 0, f0_hz == 0)
-        heard = moved[moved > 0]
-        assert ((heard >= BOUNDS[0]) & (heard <= BOUNDS[1])).all()
+        voiced_hz = moved[moved > 0]
+        assert ((voiced_hz >= BOUNDS[0]) & (voiced_hz <= BOUNDS[1])).all()
         assert 0.5 <= known.rate("still", target, intensity) <= 2
     np.testing.assert_array_equal(f0_hz, given)
-
-
-def test_one_voiced_frame_moves_by_the_shift() -> None:
-    moved = converted(prosody(), np.array([[0.0], [200.0]]), "sad", "angry")
-    assert moved[1, 0] == pytest.approx(200 * np.exp(0.3))
 
 
 def test_energy_moves_by_the_ratio_of_deviations() -> None:
@@ -121,13 +113,13 @@ def test_rate_is_the_ratio_of_durations_within_limits() -> None:
 
 
 def test_deviation_that_is_not_known_changes_nothing(f0_hz: np.ndarray) -> None:
-    known = prosody(unheard=Statistics(0.0, 0.0, 0.0, 0.0))
-    moved = converted(known, f0_hz, "sad", "unheard")
+    known = prosody(unknown=Statistics(0.0, 0.0, 0.0, 0.0))
+    moved = converted(known, f0_hz, "sad", "unknown")
     np.testing.assert_allclose(moved, f0_hz * np.exp(0.15), rtol=1e-6)
-    np.testing.assert_array_equal(known.energy(np.arange(9.0), "sad", "unheard", None), np.arange(9.0))
+    np.testing.assert_array_equal(known.energy(np.arange(9.0), "sad", "unknown", None), np.arange(9.0))
 
 
-def test_unheard_intensities_are_shares_of_the_way(f0_hz: np.ndarray) -> None:
+def test_unknown_intensities_are_shares_of_the_way(f0_hz: np.ndarray) -> None:
     known = prosody()
     levels = ("low", "medium", "high")
     means = [np.log(converted(known, f0_hz, "angry", "sad", level)[f0_hz > 0]).mean() for level in levels]
@@ -139,7 +131,7 @@ def test_unheard_intensities_are_shares_of_the_way(f0_hz: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("intensity", "heard", "known", "share"),
+    ("intensity", "known", "best", "share"),
     [
         ("low", ["medium", "high"], "medium", 0.5),
         ("high", ["low", "medium"], "medium", 1.5),
@@ -149,11 +141,11 @@ def test_unheard_intensities_are_shares_of_the_way(f0_hz: np.ndarray) -> None:
         ("low", [], "medium", 0.5),
     ],
 )
-def test_nearest_intensity(intensity: str, heard: list[str], known: str, share: float) -> None:
-    assert nearest(intensity, heard) == (known, pytest.approx(share))
+def test_nearest_intensity(intensity: str, known: list[str], best: str, share: float) -> None:
+    assert nearest(intensity, known) == (best, pytest.approx(share))
 
 
-def test_an_unheard_intensity_is_less_than_a_heard_one(f0_hz: np.ndarray) -> None:
+def test_an_unknown_intensity_is_less_than_a_known_one(f0_hz: np.ndarray) -> None:
     """Though of the emotion as a whole, most is intense."""
     known = prosody()
     known = replace(known, intensities={"angry": {"medium": replace(known.emotions["angry"], f0_shift=0.0)}})
@@ -164,7 +156,7 @@ def test_an_unheard_intensity_is_less_than_a_heard_one(f0_hz: np.ndarray) -> Non
     np.testing.assert_allclose(shifts, [0.075, 0.15, 0.225, 0.3], atol=1e-6)
 
 
-def test_heard_intensity_counts_for_the_target_and_on_demand_for_the_source(f0_hz: np.ndarray) -> None:
+def test_known_intensity_counts_for_the_target_and_on_demand_for_the_source(f0_hz: np.ndarray) -> None:
     known = prosody()
     before = np.log(f0_hz[f0_hz > 0]).mean()
 
@@ -174,7 +166,7 @@ def test_heard_intensity_counts_for_the_target_and_on_demand_for_the_source(f0_h
     assert moved("sad", "angry", "high") == pytest.approx(0.65)
     assert moved("angry", "sad", None) == pytest.approx(-0.3)
     assert moved("angry", "sad", None, source_intensity="high") == pytest.approx(-0.65)
-    assert moved("angry", "sad", None, source_intensity="low") == pytest.approx(-0.3)  # too little was heard of it
+    assert moved("angry", "sad", None, source_intensity="low") == pytest.approx(-0.3)  # too few clips have it
     assert known.rate("angry", "sad", None, "high") == pytest.approx(np.exp(0.6))
     with pytest.raises(KeyError, match="enormous"):
         known.rate("sad", "angry", "enormous")
@@ -200,12 +192,6 @@ def test_config_holds_plain_numbers_and_comes_back_equal(clips: list[ClipProsody
     assert {emotion: list(levels) for emotion, levels in known.intensities.items()} == {"angry": ["high", "medium"]}
     text = json.dumps(known.to_config(), allow_nan=False)
     assert Prosody.from_config(json.loads(text)) == known
-    assert Prosody.from_config(known.to_config()) == known
-
-
-def test_fit_ignores_the_order_of_clips(clips: list[ClipProsody]) -> None:
-    params = ProsodyParams(f0="log_gaussian", energy="none", duration="none")
-    assert Prosody.fit(clips[::-1], params) == Prosody.fit(iter(clips), params)
 
 
 @pytest.mark.filterwarnings("error")

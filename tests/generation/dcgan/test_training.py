@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from pipeline.generation.dcgan import training
-from pipeline.generation.dcgan.networks import Discriminator
 from pipeline.generation.dcgan.training import DcganParams, gradient_penalty, train
 
 CPU = torch.device("cpu")
@@ -41,18 +40,13 @@ def same(one: dict[str, Tensor], two: dict[str, Tensor]) -> bool:
     return all(torch.equal(one[name], two[name]) for name in one)
 
 
-def test_same_arguments_same_weights(images: list[Tensor], params: DcganParams) -> None:
+def test_same_arguments_same_weights_and_each_counts(images: list[Tensor], params: DcganParams) -> None:
     first = weights(images, params)
     torch.rand(3)  # what others have drawn does not matter
     assert same(first, weights(images, params))
     assert not same(first, weights(images, params, seed=2))
-
-
-@pytest.mark.parametrize(
-    "change", [{"r1_weight": 0.0}, {"r1_every": 1}, {"average": 0.0}, {"steps": 4}, {"discriminator_rate": 1e-2}]
-)
-def test_every_parameter_counts(images: list[Tensor], params: DcganParams, change: dict[str, float]) -> None:
-    assert not same(weights(images, params), weights(images, replace(params, **change)))
+    for change in ({"r1_weight": 0.0}, {"r1_every": 1}, {"average": 0.0}, {"steps": 4}, {"discriminator_rate": 1e-2}):
+        assert not same(first, weights(images, replace(params, **change))), change
 
 
 def test_curve(images: list[Tensor], params: DcganParams) -> None:
@@ -91,16 +85,8 @@ def test_gradient_penalty_by_hand() -> None:
     assert penalty.item() == pytest.approx((12 * 1 + 12 * 9) / 2 / 2)
 
 
-def test_gradient_penalty_teaches_the_discriminator() -> None:
-    discriminator = Discriminator(2, 2)
-    gradient_penalty(discriminator, torch.randn(2, 16, 16), torch.tensor([0, 1])).backward()
-    assert all(
-        layer.weight.grad.abs().sum() > 0 for layer in discriminator.layers if isinstance(layer, torch.nn.Conv2d)
-    )
-
-
 def test_it_learns_what_each_emotion_is_like(images: list[Tensor], params: DcganParams) -> None:
-    longer = replace(params, channels=4, discriminator_channels=4, steps=100, batch=8, average=0.9, r1_every=4)
+    longer = replace(params, channels=4, discriminator_channels=4, steps=80, batch=8, average=0.9, r1_every=4)
     longer = replace(longer, generator_rate=5e-3, discriminator_rate=5e-3)
     generator, _ = train(images, EMOTIONS, longer, 1, CPU)
     noise = torch.randn(32, params.latent)
