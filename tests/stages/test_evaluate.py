@@ -32,13 +32,13 @@ RECORDS = Path(__file__).parents[2] / "experiments"
 POOLED = {"ravdess-confirm-seed2", "ravdess-confirm-seed3", "ravdess-develop"}  # tested with ravdess-confirm
 
 
-def random_predictions(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
+def random_predictions(fold, arm, correct, clips=12, generator_seed=1):
     """Predictions of one split: test speakers of the fold, and its partner's as valid, all of them wrong."""
     rng = np.random.default_rng([fold, len(arm), 0 if arm == "none" else generator_seed])
     rows = []
     for partition, of_fold in (("test", fold), ("valid", 3 - fold)):
         for classifier in ("svm", "cnn"):
-            for seed in seeds:
+            for seed in (0, 1):
                 for speaker in SPEAKERS[of_fold]:
                     for clip in range(clips):
                         actual = clip % 3
@@ -272,10 +272,7 @@ def test_files_of_other_arms_are_ignored(evaluated, project):
     ("changes", "message"),
     [
         ({"augment": {"headline_arm": "clasical"}}, "'augment.headline_arm' is 'clasical'; did you mean 'classical'?"),
-        (
-            {"arms": ["classical", "cyclegan"], "augment": {"headline_arm": "cyclegan"}},
-            "'arms' lacks 'none', found classical",
-        ),
+        ({"arms": ["classical"], "augment": {"headline_arm": "classical"}}, "'arms' lacks 'none', found classical"),
         ({"scenarios": ["low_data_25"]}, "'evaluate.scenario' is 'full'; expected one of low_data_25"),
         ({"folds": [1, 3]}, "full-3/none.parquet: not found"),
         ({"folds": []}, "'folds' is empty"),
@@ -297,16 +294,6 @@ def test_wrong_params(project, changes, message):
     result = evaluate(project)
     assert result.exit_code == 1
     assert message in result.output
-    assert not (project / "metrics").exists()
-
-
-def test_unpaired_arms_are_named(project):
-    path = project / "predictions/full-2/classical.parquet"
-    predictions.write(random_predictions(2, "classical", 0.5, seeds=(0,)), path, LABELS, "abc")
-    write_params(project, folds=[2])
-    result = evaluate(project)
-    assert result.exit_code == 1
-    assert "full, arm 'classical' beside 'none': not the same classifier, seed" in result.output
     assert not (project / "metrics").exists()
 
 
@@ -340,17 +327,6 @@ def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
             assert (found["generator_seeds"], found["seeds"], found["clips"]) == (2, trainings, 48)
             assert found["uar"] == pytest.approx((one["uar"] + two["uar"]) / 2, abs=2e-6)
             assert one["uar"] != two["uar"] or arm == "none"
-
-
-def test_runs_that_cannot_be_pooled(project, tmp_path):
-    shutil.copytree(project / "predictions", tmp_path / "copy/predictions")
-    again = f"--predictions={tmp_path / 'copy/predictions'}"
-    assert "the same predictions; expected a different generator seed each" in evaluate(project, again).output
-    write_params(tmp_path / "copy", seed=2, pairs=["angry-sad"])
-    assert "differ in more than 'seed': pairs" in evaluate(project, again).output
-    write_params(tmp_path / "copy", seed=2, arms=[*ARMS, "voices"], perturbations=["classical", "voices"])
-    assert "the same predictions; expected a different generator seed each" in evaluate(project, again).output
-    assert not (project / "metrics").exists()
 
 
 def test_several_runs_cannot_be_audited_together(project):
