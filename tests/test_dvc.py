@@ -21,7 +21,7 @@ SMALL = {
     "corpora": ["ravdess"],
     "scenarios": ["full"],
     "folds": [1],
-    "pairs": ["angry-neutral"],
+    "pairs": ["angry-neutral", "happy-neutral"],
     "perturbations": [],
     "arms": ["none", "cyclegan"],
     "emotions": ["neutral", "happy", "angry"],
@@ -100,23 +100,12 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     leftover.write_bytes(b"half")
     assert repro() == set()
 
-    change_params({"classify.cnn.steps": 17})
+    change_params({"classify.cnn.steps": 17, "augment.headline_arm": "none"})
     assert repro() == items("classify@full-1-{none,cyclegan}", "evaluate")
-
-    change_params({"augment.headline_arm": "none"})
-    assert repro() == {"evaluate"}
     assert '"arm": "none"' in Path("metrics/summary.json").read_text()
 
-    # The table of the arm `none` is written again, to the same bytes, so its classifier is not trained again.
-    change_params({"pairs": ["angry-neutral", "happy-neutral"]})
-    assert repro() == items(
-        *("train_cyclegan@full-1", "generate@full-1-cyclegan"),
-        *("augment", "classify@full-1-cyclegan"),
-        *("evaluate", "assess@full-1", "tabulate"),
-    )
-    assert table.read_bytes() != augmented
-
-    # A fold more, and a pair less.
+    # A fold more, and a pair less. The table of the arm `none` is written again, to the same bytes, so its classifier
+    # is not trained again.
     change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
         *("split", "analyse", "train_cyclegan@full-{1,2}", "generate@full-{1,2}-cyclegan"),
@@ -124,7 +113,7 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
         *("evaluate", "assess@full-{1,2}", "tabulate"),
     )
     assert not Path("data/synthetic/full-1/cyclegan/happy-neutral").exists()
-    assert table.read_bytes() == augmented
+    assert table.read_bytes() != augmented
     audit = run("pipeline", "audit")
     assert audit.stdout == "".join(f"full-{fold} {arm}: no leak\n" for fold in (1, 2) for arm in ("none", "cyclegan"))
 
@@ -156,8 +145,8 @@ def test_code_of_the_folder_runs(project: Path, monkeypatch: pytest.MonkeyPatch)
     """`dvc exp run --temp` copies the project; the package that this environment has must not run in its place."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # as where the package was installed from another checkout
     own = Path("pipeline/stages/tabulate.py")
-    said = "    Path('code').write_text(__file__)\n"
-    own.write_text("from pathlib import Path\n\nimport click\n\n\n@click.command()\ndef main():\n" + said)
+    body = "    Path('code').write_text(__file__)\n"
+    own.write_text("from pathlib import Path\n\nimport click\n\n\n@click.command()\ndef main():\n" + body)
     Path("dvc.yaml").write_text(
         "stages:\n  tabulate:\n    cmd: python -m pipeline tabulate\n"
         "    deps: [pipeline/stages/tabulate.py]\n    outs: [code: {cache: false}]\n"

@@ -2,7 +2,9 @@
 
 import shlex
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +83,13 @@ NEURAL = {
 }
 
 
+@cache
+def stages() -> dict[str, Any]:
+    """Stages of dvc.yaml."""
+    found: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+    return found
+
+
 def run_stage(name: str, *more: str, **item: str) -> Result:
     """Run the command of a stage in dvc.yaml, in the current directory.
 
@@ -89,7 +98,7 @@ def run_stage(name: str, *more: str, **item: str) -> Result:
         more: further options, which override those of dvc.yaml
         item: of its matrix
     """
-    command = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"][name]["cmd"]
+    command = stages()[name]["cmd"]
     for dimension, value in item.items():
         command = command.replace(f"${{item.{dimension}}}", value)
     assert "${" not in command, command
@@ -121,14 +130,27 @@ def run_all(stages: Iterable[tuple[str, dict[str, str]]]) -> None:
         assert result.exit_code == 0, result.output
 
 
+def enter_copy(project: Path | None, copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copy a project to an empty folder, which becomes the current directory; stages use one process there."""
+    if project:
+        shutil.copytree(project, copy, dirs_exist_ok=True)
+    monkeypatch.chdir(copy)
+    monkeypatch.setattr(workers, "cores", lambda: 1)
+    return copy
+
+
+@contextmanager
+def working_in(folder: Path, project: Path | None = None) -> Iterator[Path]:
+    """`enter_copy` for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield enter_copy(project, folder, patch)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[dict[str, Any]], None]) -> Path:
     """Project before `augment` on folds 1 and 3; in fold 3, m01 is in test; do not change it."""
-    folder = tmp_path_factory.mktemp("finished")
     other = {"scenario": "full", "fold": "3"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(workers, "cores", lambda: 1)
+    with working_in(tmp_path_factory.mktemp("finished")) as folder:
         shutil.copy(ROOT / "params.yaml", folder)
         change_params(TINY)
         record(Path("data/raw/demo"))
@@ -140,60 +162,31 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
 
 @pytest.fixture(scope="session")
 def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Project before `evaluate`, of fold 1; do not change it."""
-    folder = tmp_path_factory.mktemp("classified")
-    shutil.copytree(finished, folder, dirs_exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        run_all([("augment", {}), *(("classify", {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan"))])
+    """Project before `evaluate`, of fold 1, classified in two processes; do not change it."""
+    with working_in(tmp_path_factory.mktemp("classified"), finished) as folder:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(workers, "cores", lambda: 2)
+            run_all([("augment", {}), *(("classify", {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan"))])
     return folder
 
 
 @pytest.fixture(scope="session")
 def with_dcgan(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished project with a DC-GAN of fold 1 and its clips; do not change it."""
-    folder = tmp_path_factory.mktemp("with_dcgan")
-    shutil.copytree(finished, folder, dirs_exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(workers, "cores", lambda: 1)
+    with working_in(tmp_path_factory.mktemp("with_dcgan"), finished) as folder:
         run_all((name, SPLIT) for name in ("train_dcgan", "generate_dcgan"))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def assessed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Project with fold 1 assessed; do not change it."""
-    folder = tmp_path_factory.mktemp("assessed")
-    shutil.copytree(finished, folder, dirs_exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(workers, "cores", lambda: 1)
-        run_all([("assess", SPLIT)])
     return folder
 
 
 @pytest.fixture(scope="session")
 def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
     """Project with a pair of fold 1 that uses a neural vocoder, and another vocoder; do not change it."""
-    folder = tmp_path_factory.mktemp("spoken")
-    shutil.copytree(finished, folder, dirs_exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setattr(workers, "cores", lambda: 1)
+    with working_in(tmp_path_factory.mktemp("spoken"), finished) as folder:
         change_params(NEURAL)
         run_all([("features", {"corpus": "demo"}), ("train_cyclegan", SPLIT)])
         run_all(("train_vocoder", {**SPLIT, "fold": fold, "vocoder": "istft"}) for fold in ("1", "3"))
         run_all([("generate", {**SPLIT, **CYCLEGAN})])
     return folder
-
-
-def enter_copy(project: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Copy a project to an empty folder, which becomes the current directory; stages use one process there."""
-    shutil.copytree(project, copy, dirs_exist_ok=True)
-    monkeypatch.chdir(copy)
-    monkeypatch.setattr(workers, "cores", lambda: 1)
-    return copy
 
 
 @pytest.fixture

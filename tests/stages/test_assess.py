@@ -14,11 +14,20 @@ from pipeline.assessment.figures import ASSESSED, DISTANCES
 from pipeline.core import manifest
 from pipeline.stages import assess
 
-SPLIT = {"scenario": "full", "fold": "1"}
+from .conftest import SPLIT, run_all, working_in
+
 OUT = Path("data/assessed/full-1.parquet")
 CLIPS, TABLE = Path("data/manifest.parquet"), Path("data/splits/full-1.parquet")
 DIRECTIONS = {("angry", "neutral"), ("neutral", "angry"), ("neutral", "sad"), ("sad", "neutral")}
 Stage = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def assessed(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Project with fold 1 assessed; do not change it."""
+    with working_in(tmp_path_factory.mktemp("assessed"), finished) as folder:
+        run_all([("assess", SPLIT)])
+    return folder
 
 
 @pytest.fixture
@@ -35,12 +44,9 @@ def change(path: Path, schema: Any, **columns: Any) -> None:
     manifest.write(manifest.read(path, schema).assign(**columns), path, schema, "")
 
 
-def test_clips_of_the_test_speaker_alone(table: pd.DataFrame) -> None:
+def test_each_clip_of_the_test_speaker_in_each_direction(table: pd.DataFrame) -> None:
     assert set(table["speaker"]) == {"demo_f01"}
     assert table["id"].str.startswith("demo/f01").all()
-
-
-def test_each_clip_in_each_direction(table: pd.DataFrame) -> None:
     assert not table.duplicated(["source", "target", "what", "id"]).any()
     counts = table.groupby(["source", "target", "what"]).size().unstack()
     assert set(counts.index) == DIRECTIONS
@@ -148,20 +154,17 @@ def test_two_speakers_with_unknown_sentences(stage: Stage, params: Callable[...,
     assert set(rows["identified"]) <= {"demo_f01", "demo_f02"}
 
 
-def test_no_pairs(stage: Stage, params: Callable[..., None]) -> None:
-    params({"pairs": []})
-    shutil.rmtree("models")
-    result = stage("assess", **SPLIT)
-    assert result.exit_code == 0, result.output
-    assert manifest.read(OUT, ASSESSED).empty
-
-
-def test_missing_model(stage: Stage) -> None:
+def test_missing_model_and_no_pairs(stage: Stage, params: Callable[..., None]) -> None:
     shutil.rmtree("models/cyclegan/full-1/neutral-sad")
     result = stage("assess", **SPLIT)
     assert result.exit_code == 1
     assert "models/cyclegan/full-1/neutral-sad: no model here; `dvc repro` trains it" in result.output
     assert not OUT.exists()
+    params({"pairs": []})
+    shutil.rmtree("models")
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    assert manifest.read(OUT, ASSESSED).empty
 
 
 @pytest.mark.parametrize(("other", "is_"), [("full-3/angry-neutral", "full-3"), ("full-1/neutral-sad", "neutral-sad")])

@@ -18,12 +18,14 @@ from pipeline.core import hardware, manifest, models, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.leakage import audit as auditing
 
+from .conftest import SPLIT as SCENARIO
+from .conftest import enter_copy
+
 CLIPS = Path("data/manifest.parquet")
 SPLIT = Path("data/splits/full-1.parquet")
 TRAINING_SET = Path("data/augmented/full-1/cyclegan.parquet")
 PREDICTIONS = Path("data/predictions/full-1/cyclegan.parquet")
 MODEL = Path("models/cyclegan/full-1/angry-neutral")
-SCENARIO = {"scenario": "full", "fold": "1"}
 SUMMARY = Path("metrics/summary.json")
 HELD_OUT = "demo/f01_s1_angry_medium"  # tests
 TRAIN = "demo/m02_s1_angry_medium"
@@ -33,9 +35,7 @@ FAKE = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
 @pytest.fixture(autouse=True)
 def project(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of a finished workspace as current directory."""
-    shutil.copytree(classified, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return enter_copy(classified, tmp_path, monkeypatch)
 
 
 def audit() -> Result:
@@ -80,23 +80,19 @@ def test_a_workspace_without_leaks(stage: Callable[..., Result]) -> None:
     assert result.output == "full-1 none: no leak\nfull-1 cyclegan: no leak\n"
     result = stage("evaluate")
     assert result.exit_code == 0, result.output
-    assert "not audited" not in result.output
+    assert "not audited" not in result.output and "different machines" not in result.output
     assert SUMMARY.exists()
 
 
-def test_predictions_record_the_computer() -> None:
-    machine = json.loads((MODEL / "config.json").read_text())["machine"]
-    assert machine == hardware.resolved(HardwareParams("cpu", 1, "float32"))
-    for arm, generators in (("none", []), ("cyclegan", [machine])):
+def test_predictions_record_the_hardware(stage: Callable[..., Result]) -> None:
+    """And `evaluate` reports where it differs."""
+    recorded = json.loads((MODEL / "config.json").read_text())["machine"]
+    assert recorded == hardware.resolved(HardwareParams("cpu", 1, "float32"))
+    for arm, generators in (("none", []), ("cyclegan", [recorded])):
         metadata = manifest.metadata(PREDICTIONS.with_stem(arm))
-        assert json.loads(metadata["machine"]) == machine
+        assert json.loads(metadata["machine"]) == recorded
         assert json.loads(metadata.get("generators_machines", "[]")) == generators
-
-
-def test_evaluate_reports_different_computers(stage: Callable[..., Result]) -> None:
-    assert "different machines" not in stage("evaluate").output
-    machine = json.loads(manifest.metadata(PREDICTIONS)["machine"])
-    change(PREDICTIONS, machine=json.dumps(machine | {"precision": "bfloat16"}))
+    change(PREDICTIONS, machine=json.dumps(recorded | {"precision": "bfloat16"}))
     output = stage("evaluate").output
     assert "classifiers ran on different machines" in output and "precision bfloat16" in output
 
@@ -127,12 +123,7 @@ LEAKS = {
     "speaker": (TRAINING_SET, setting(TRAIN, speaker="demo_f01"), "speaker in two partitions", TRAIN),
     "sentence": (TRAINING_SET, setting(TRAIN, sentence="demo-s2"), "clip other than in the split", TRAIN),
     "sentence unknown": (TRAINING_SET, setting(HELD_OUT, sentence=None), "clip other than in the split", HELD_OUT),
-    "unknown speaker": (
-        TRAINING_SET,
-        setting(HELD_OUT, speaker="demo_unknown"),
-        "unknown speaker outside train",
-        HELD_OUT,
-    ),
+    "unknown": (TRAINING_SET, setting(HELD_OUT, speaker="demo_unknown"), "unknown speaker outside train", HELD_OUT),
     "audio": (TRAINING_SET, copied, "clip in two partitions", TRAIN),
     "moved": (TRAINING_SET, setting(TRAIN, partition="valid"), "clip other than in the split", TRAIN),
     "relabelled": (TRAINING_SET, setting(HELD_OUT, emotion="sad"), "clip other than in the split", HELD_OUT),
@@ -140,12 +131,7 @@ LEAKS = {
     "synthetic": (TRAINING_SET, setting(FAKE, partition="test"), "synthetic clip outside train", FAKE),
     "source": (TRAINING_SET, setting(FAKE, source_id=HELD_OUT), "source outside train", FAKE),
     "split": (TRAINING_SET, setting(FAKE, split="full-3"), "row of another split", FAKE),
-    "generator": (
-        TRAINING_SET,
-        setting(FAKE, generator_sha256="0" * 64),
-        "generator of another partition",
-        FAKE,
-    ),
+    "generator": (TRAINING_SET, setting(FAKE, generator_sha256="0" * 64), "generator of another partition", FAKE),
     "prediction": (PREDICTIONS, setting(HELD_OUT, label="sad"), "prediction other than of the held-out", HELD_OUT),
     "not predicted": (PREDICTIONS, without(HELD_OUT), "prediction other than of the held-out", HELD_OUT),
     "split changed": (SPLIT, setting(TRAIN, partition="test"), "clip other than in the split", TRAIN),
@@ -215,21 +201,20 @@ def test_every_split_and_arm_is_audited(
     assert seen == expected
 
 
-@pytest.mark.parametrize(
-    ("use", "rule"),
-    [
+def test_test_clips_used_in_training(stage: Callable[..., Result]) -> None:
+    rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
+    tested = provenance.clips_sha256(rows[rows["partition"] == "test"])
+    right = manifest.metadata(PREDICTIONS)
+    for use, rule in (
         ("trained_on", "classifier trained on other clips"),
         ("scaled_by", "statistics of other clips"),
         ("selected_on", "model selected on other clips"),
-    ],
-)
-def test_test_clips_used_in_training(stage: Callable[..., Result], use: str, rule: str) -> None:
-    rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
-    tested = provenance.clips_sha256(rows[rows["partition"] == "test"])
-    for sha256 in (tested, ""):
-        change(PREDICTIONS, **{use: sha256})
-        assert rule in audit().output
+    ):
+        for sha256 in (tested, ""):
+            change(PREDICTIONS, **{use: sha256})
+            assert rule in audit().output
         assert rule in stage("evaluate").output
+        change(PREDICTIONS, **{use: right[use]})
     assert not SUMMARY.exists()
 
 
@@ -241,22 +226,21 @@ def test_classifier_selected_or_trained_on_test(stage: Callable[..., Result], pa
     change(TRAINING_SET, lambda rows: rows.assign(partition=rows["partition"].replace(partition, new)))
     if partition == "valid":  # valid must not be empty
         change(TRAINING_SET, setting("demo/f01_s2_sad_medium", partition="valid"))
-    assert stage("classify", scenario="full", fold="1", arm="cyclegan").exit_code == 0
+    assert stage("classify", **SCENARIO, arm="cyclegan").exit_code == 0
     shutil.copy("right.parquet", TRAINING_SET)
     result = audit()
     assert result.exit_code == 1
     assert "model selected on other clips than the valid partition" in result.output
 
 
-def test_generator_trained_on_others(stage: Callable[..., Result]) -> None:
-    config = json.loads((MODEL / "config.json").read_text())
-    (MODEL / "config.json").write_text(json.dumps(config | {"train_clips_sha256": "0" * 64}))
+def test_generator_or_gate_fitted_on_others(stage: Callable[..., Result]) -> None:
+    config = MODEL / "config.json"
+    text = config.read_text()
+    config.write_text(json.dumps(json.loads(text) | {"train_clips_sha256": "0" * 64}))
     for result in (audit(), stage("evaluate")):
         assert result.exit_code == 1
         assert "generator of another partition or split" in result.output
-
-
-def test_gate_fitted_on_others(stage: Callable[..., Result]) -> None:
+    config.write_text(text)
     tested = manifest.read(TRAINING_SET, manifest.AUGMENTED).query("partition == 'test'")
     for sha256 in (provenance.clips_sha256(tested), ""):
         change(TRAINING_SET, gated_by=sha256)
@@ -265,9 +249,11 @@ def test_gate_fitted_on_others(stage: Callable[..., Result]) -> None:
             assert "quality gate fitted on other clips than the real train ones" in result.output
 
 
-@pytest.mark.parametrize("missing", [TRAINING_SET, PREDICTIONS, SPLIT, CLIPS, MODEL / "config.json"], ids=str)
-def test_missing_files_are_named(missing: Path) -> None:
-    missing.unlink()
-    result = audit()
-    assert result.exit_code == 1
-    assert str(missing.parent if missing.is_relative_to(MODEL) else missing) in result.output
+def test_missing_files_are_named() -> None:
+    for missing in (TRAINING_SET, PREDICTIONS, SPLIT, CLIPS, MODEL / "config.json"):
+        content = missing.read_bytes()
+        missing.unlink()
+        result = audit()
+        assert result.exit_code == 1
+        assert str(missing.parent if missing.is_relative_to(MODEL) else missing) in result.output
+        missing.write_bytes(content)

@@ -60,8 +60,8 @@ def test_nothing_synthetic_but_in_train() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "said"), [(TABLE, "has no clip of partition 'dev'"), (Path("no.parquet"), "not found")]
+    ("table", "message"), [(TABLE, "has no clip of partition 'dev'"), (Path("no.parquet"), "not found")]
 )
-def test_what_is_not_there_is_named(table: Path, said: str) -> None:
-    with pytest.raises(manifest.ManifestError, match=said):
+def test_what_is_not_there_is_named(table: Path, message: str) -> None:
+    with pytest.raises(manifest.ManifestError, match=message):
         EmotionalSpeech(table, "dev")

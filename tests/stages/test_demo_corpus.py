@@ -98,12 +98,8 @@ def test_empty_folder_without_demo(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        (
-            {"emotions": {"sad": {**NONE, "volume_db": -90}}},
-            r"_sad_\w+.flac: has a level of -.* dB, expected -50 to -3 dB",
-        ),
+        ({"emotions": {"sad": {**NONE, "volume_db": -90}}}, r"_sad_\w+.flac: has a level of -.* dB, expected -50"),
         ({"sentences": ["Oh."]}, r"_s1_\w+.flac: has a duration of 0.* s, expected 0.7 to 5 s"),
-        ({"sentences": [""]}, r"has a duration of 0.0 s"),
     ],
 )
 def test_faulty_clips_are_found_and_nothing_is_written(tmp_path: Path, changed: Any, message: str) -> None:
@@ -126,13 +122,8 @@ def test_cut_clip_is_found(tmp_path: Path) -> None:
     ("changed", "message"),
     [
         ({"speakers": 3}, "'demo_corpus.speakers' is 3"),
-        ({"speakers": 18}, "'demo_corpus.speakers' is 18"),
         ({"emotions": {"angri": NONE}}, "'demo_corpus.emotions.angri' is not known; did you mean 'angry'?"),
-        (
-            {"intensities": {"strong": 1.0}},
-            "'demo_corpus.intensities.strong' is not known; expected one of high, low",
-        ),
-        ({"clip_sd": {**NONE, "speed": 1}}, "'demo_corpus.clip_sd.speed' is not known"),
+        ({"intensities": {"strong": 1.0}}, "'demo_corpus.intensities.strong' is not known; expected one of high, low"),
     ],
 )
 def test_wrong_params(tmp_path: Path, changed: Any, message: str) -> None:

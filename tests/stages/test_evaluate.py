@@ -29,32 +29,23 @@ EVALUATE = {
     "primary": PRIMARY,
 }
 RECORDS = Path(__file__).parents[2] / "experiments"
+POOLED = {"ravdess-confirm-seed2", "ravdess-confirm-seed3", "ravdess-develop"}  # tested with ravdess-confirm
 
 
-def random_predictions(fold, arm, correct, seeds=(0, 1), clips=12, generator_seed=1):
+def random_predictions(fold, arm, correct, clips=12, generator_seed=1):
     """Predictions of one split: test speakers of the fold, and its partner's as valid, all of them wrong."""
     rng = np.random.default_rng([fold, len(arm), 0 if arm == "none" else generator_seed])
     rows = []
     for partition, of_fold in (("test", fold), ("valid", 3 - fold)):
         for classifier in ("svm", "cnn"):
-            for seed in seeds:
+            for seed in (0, 1):
                 for speaker in SPEAKERS[of_fold]:
                     for clip in range(clips):
                         actual = clip % 3
                         right = partition == "test" and rng.random() < correct
                         probabilities = np.roll([0.8, 0.15, 0.05], actual if right else actual + 1)
-                        rows.append(
-                            (
-                                f"{speaker}_{clip}",
-                                speaker,
-                                fold,
-                                partition,
-                                classifier,
-                                seed,
-                                LABELS[actual],
-                                *probabilities,
-                            )
-                        )
+                        known = f"{speaker}_{clip}", speaker, fold, partition, classifier, seed, LABELS[actual]
+                        rows.append((*known, *probabilities))
     columns = ["id", "speaker", "fold", "partition", "classifier", "seed", "label"]
     return pd.DataFrame(rows, columns=[*columns, *(f"p_{label}" for label in LABELS)])
 
@@ -138,12 +129,9 @@ def leaves(value):
 
 def test_metrics(evaluated):
     summary, scores = load(evaluated, "summary.json"), load(evaluated, "ser.json")
+    assert all(isinstance(leaf, (str, int, float)) and leaf == leaf for leaf in (*leaves(summary), *leaves(scores)))
     assert list(summary) == ["arm", "scenario", "classifier", "speakers", "uar", "accuracy", "macro_f1", "ece"]
-    assert (summary["arm"], summary["scenario"], summary["classifier"]) == (
-        "cyclegan+classical",
-        "full",
-        "svm",
-    )
+    assert (summary["arm"], summary["scenario"], summary["classifier"]) == ("cyclegan+classical", "full", "svm")
     assert summary["speakers"] == 4
     assert list(summary["uar"]) == ["mean", "baseline", "gain", "ci_low", "ci_high", "p", "mde"]
     assert list(summary["accuracy"]) == ["mean", "baseline", "gain", "ci_low", "ci_high"]
@@ -210,12 +198,6 @@ def test_the_primary_family_is_corrected_and_nothing_else(evaluated, project):
     assert [found[reference]["uar"]["p_holm"] for reference in ("none", "classical")] == [2 * 2 / 2**4] * 2
 
 
-def test_metrics_are_text_and_numbers(evaluated):
-    for name in ("summary.json", "ser.json"):
-        for leaf in leaves(load(evaluated, name)):
-            assert isinstance(leaf, (str, int, float)) and leaf == leaf
-
-
 def test_baseline_as_headline_arm_has_the_same_keys_and_gains_nothing(evaluated, project):
     usual = load(evaluated, "summary.json")
     write_params(project, augment={"headline_arm": "none"})
@@ -275,24 +257,14 @@ def test_words(evaluated):
     assert "say nothing about real speech" in lines[-1]
 
 
-def test_other_corpora_are_not_called_synthetic(project):
-    write_params(project, corpora=["ravdess"])
-    assert "real speech" not in evaluate(project).output
-    assert "synthetic" not in (project / "metrics/ser.json").read_text()
-
-
-def test_same_predictions_same_bytes(evaluated, project):
-    evaluate(project)
-    assert len(outputs(project)) == 5 and outputs(project) == outputs(evaluated)
-
-
 def test_files_of_other_arms_are_ignored(evaluated, project):
     (project / "predictions/full-1/dcgan.parquet").write_bytes(b"no table at all")
     (project / "predictions/full-9").mkdir()
     assert evaluate(project).exit_code == 0
-    assert outputs(project) == outputs(evaluated)
-    write_params(project, arms=["none", "cyclegan+classical"])
-    evaluate(project)
+    assert len(outputs(project)) == 5 and outputs(project) == outputs(evaluated)  # the same bytes twice
+    write_params(project, arms=["none", "cyclegan+classical"], corpora=["ravdess"])
+    assert "real speech" not in evaluate(project).output
+    assert "synthetic" not in (project / "metrics/ser.json").read_text()
     assert "classical" not in load(project, "ser.json")["full"]["svm"]
 
 
@@ -300,26 +272,13 @@ def test_files_of_other_arms_are_ignored(evaluated, project):
     ("changes", "message"),
     [
         ({"augment": {"headline_arm": "clasical"}}, "'augment.headline_arm' is 'clasical'; did you mean 'classical'?"),
-        ({"augment": {"headline_arm": "xyz"}}, "expected one of classical, cyclegan+classical, none"),
-        (
-            {"arms": ["classical", "cyclegan"], "augment": {"headline_arm": "cyclegan"}},
-            "'arms' lacks 'none', found classical",
-        ),
+        ({"arms": ["classical"], "augment": {"headline_arm": "classical"}}, "'arms' lacks 'none', found classical"),
         ({"scenarios": ["low_data_25"]}, "'evaluate.scenario' is 'full'; expected one of low_data_25"),
         ({"folds": [1, 3]}, "full-3/none.parquet: not found"),
         ({"folds": []}, "'folds' is empty"),
-        (
-            {"evaluate": EVALUATE | {"classifier": "svn"}},
-            "'evaluate.classifier' is 'svn'; did you mean 'svm'?",
-        ),
-        (
-            {"evaluate": EVALUATE | {"confidence": 95}},
-            "'evaluate.confidence' is 95",
-        ),
-        (
-            {"evaluate": EVALUATE | {"references": ["classical"]}},
-            "'evaluate.references' lacks 'none', found classical",
-        ),
+        ({"evaluate": EVALUATE | {"classifier": "svn"}}, "'evaluate.classifier' is 'svn'; did you mean 'svm'?"),
+        ({"evaluate": EVALUATE | {"confidence": 95}}, "'evaluate.confidence' is 95"),
+        ({"evaluate": EVALUATE | {"references": ["classical"]}}, "'evaluate.references' lacks 'none'"),
         (
             {"evaluate": EVALUATE | {"primary": PRIMARY | {"references": ["clasical"]}}},
             "one of 'evaluate.primary.references' is 'clasical'; did you mean 'classical'?",
@@ -335,16 +294,6 @@ def test_wrong_params(project, changes, message):
     result = evaluate(project)
     assert result.exit_code == 1
     assert message in result.output
-    assert not (project / "metrics").exists()
-
-
-def test_unpaired_arms_are_named(project):
-    path = project / "predictions/full-2/classical.parquet"
-    predictions.write(random_predictions(2, "classical", 0.5, seeds=(0,)), path, LABELS, "abc")
-    write_params(project, folds=[2])
-    result = evaluate(project)
-    assert result.exit_code == 1
-    assert "full, arm 'classical' beside 'none': not the same classifier, seed" in result.output
     assert not (project / "metrics").exists()
 
 
@@ -380,17 +329,6 @@ def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
             assert one["uar"] != two["uar"] or arm == "none"
 
 
-def test_runs_that_cannot_be_pooled(project, tmp_path):
-    shutil.copytree(project / "predictions", tmp_path / "copy/predictions")
-    again = f"--predictions={tmp_path / 'copy/predictions'}"
-    assert "the same predictions; expected a different generator seed each" in evaluate(project, again).output
-    write_params(tmp_path / "copy", seed=2, pairs=["angry-sad"])
-    assert "differ in more than 'seed': pairs" in evaluate(project, again).output
-    write_params(tmp_path / "copy", seed=2, arms=[*ARMS, "voices"], perturbations=["classical", "voices"])
-    assert "the same predictions; expected a different generator seed each" in evaluate(project, again).output
-    assert not (project / "metrics").exists()
-
-
 def test_several_runs_cannot_be_audited_together(project):
     options = [f"--{name}={project / name}" for name in ("summary", "scores", "plots", "augmented")]
     twice = [f"--predictions={project / 'predictions'}"] * 2
@@ -419,18 +357,13 @@ def same(folder, expected, *names):
         pd.testing.assert_frame_equal(found, table(expected / name), atol=1.01e-6, rtol=0, obj=str(name))
 
 
-def evaluate_again(folder, *more):
-    result = evaluate(folder, *more)
-    assert result.exit_code == 0, result.output
-
-
 @pytest.mark.slow
 def test_the_confirmation_pools_three_generator_seeds(tmp_path):
     copied("ravdess-confirm-seed2", tmp_path)
     others = [
         f"--predictions={RECORDS / record / 'predictions'}" for record in ("ravdess-confirm", "ravdess-confirm-seed3")
     ]
-    evaluate_again(tmp_path, *others)
+    assert evaluate(tmp_path, *others).exit_code == 0
     same(tmp_path / "metrics", RECORDS / "ravdess-confirm/three-seeds", "ser.json")
 
 
@@ -440,15 +373,15 @@ def test_developing_and_confirming_folds_together(tmp_path, monkeypatch, change_
     copied("ravdess-confirm", tmp_path)
     monkeypatch.chdir(tmp_path)
     change_params({"folds": [1, 2, 3, 4, 5, 6]})
-    evaluate_again(tmp_path)
+    assert evaluate(tmp_path).exit_code == 0
     same(tmp_path / "metrics", RECORDS / "ravdess-confirm/six-folds", "ser.json")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("record", sorted(path.parent.name for path in RECORDS.glob("*/predictions")))
+@pytest.mark.parametrize("record", sorted({path.parent.name for path in RECORDS.glob("*/predictions")} - POOLED))
 def test_a_record_gives_its_own_metrics(record, tmp_path):
     copied(record, tmp_path)
-    evaluate_again(tmp_path)
+    assert evaluate(tmp_path).exit_code == 0
     found = outputs(tmp_path)
     assert len(found) == 5
     same(tmp_path, RECORDS / record, *found)

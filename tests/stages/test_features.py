@@ -28,7 +28,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_shards_have_the_clips(project: Path) -> None:
+def test_shards_have_the_clips_and_scorers_their_statistics(project: Path) -> None:
     clips = manifest.read(TABLE, manifest.CLIPS)
     assert len(clips) == 36
     assert ids(VOCODER) == ids(CLASSIFIER) == ids(SCORERS) == list(clips["id"])
@@ -36,10 +36,8 @@ def test_shards_have_the_clips(project: Path) -> None:
     assert set(contents(CLASSIFIER)) == {"index.parquet", "log_mel.npy", "functionals.npy"}
     assert set(contents(SCORERS)) == {"index.parquet", "gate.npy", "evaluation_classifier.npy", "speakers.npy"}
 
-
-def test_scorers_have_statistics_of_the_prepared_clip(project: Path) -> None:
     prepared = load(Path("params.yaml"), "audio", AudioParams)
-    clip = manifest.read(TABLE, manifest.CLIPS).iloc[5]
+    clip = clips.iloc[5]
     recording = decoding.read(Path(clip["filepath"]))
     samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
     for scorer in (gate, evaluation_classifier, speakers):
@@ -67,9 +65,9 @@ def test_frames_fit_the_prepared_clips(project: Path) -> None:
     assert len(lengths) > 1
 
 
-def test_each_clip_has_its_own_features(project: Path) -> None:
+def test_each_clip_has_its_own_features(finished: Path) -> None:
     """The median F0 is that of the synthetic voice."""
-    shard = Shard(VOCODER)
+    shard = Shard(finished / VOCODER)
     for speaker, f0_hz in (("f01", 150), ("m01", 140)):
         for emotion, level in (("neutral", 1.0), ("angry", 1.18), ("sad", 0.9)):
             track = shard.array(f"demo/{speaker}_s2_{emotion}_medium", "f0_hz")

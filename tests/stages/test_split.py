@@ -13,16 +13,10 @@ from pipeline.stages import manifest as manifest_stage
 PARAMS = """
 scenarios: [full]
 folds: [1]
-corpora:
-- ravdess
+corpora: [ravdess]
 emotion_map: {}
-emotions:
-- neutral
-- angry
-ingest:
-  min_duration_s: 0.1
-  max_duration_s: 45
-  silence_peak: 1e-4
+emotions: [neutral, angry]
+ingest: {min_duration_s: 0.1, max_duration_s: 45, silence_peak: 1e-4}
 tables: {}
 split:
   n_folds: 6
@@ -49,16 +43,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ravdess_tree: Calla
 def rebuild() -> None:
     """Ingest data/raw and write the manifest."""
     table = "data/corpora/ravdess.parquet"
-    arguments = [
-        "--corpus",
-        "ravdess",
-        "--raw",
-        "data/raw/ravdess",
-        "--out",
-        table,
-        "--quarantine",
-        "data/left",
-    ]
+    places = {"raw": "data/raw/ravdess", "out": table, "quarantine": "data/left"}
+    arguments = ["--corpus=ravdess", *(f"--{name}={place}" for name, place in places.items())]
     for command, given in ((ingest.main, arguments), (manifest_stage.main, [])):
         assert CliRunner().invoke(command, given).exit_code == 0
 
@@ -116,9 +102,7 @@ def test_every_scenario_and_fold_and_no_other() -> None:
         ("folds: [1]", "folds: [1, 7]", "ravdess: has no fold 7, expected 1 to 6"),
         ("folds: [1]", "folds: [3]", "ravdess: fold 3 has no test clip, expected some of speakers 08, 09, 19, 23"),
         ("n_folds: 6", "n_folds: 5", "'split.n_folds' is 5: Input should be a multiple of 2"),
-        ("n_folds: 6", "n_fold: 6", "'split.n_fold' is not known; did you mean 'n_folds'?"),
         ("kind: full", "kind: ful", "'split.scenarios.full.kind' is 'ful'; did you mean 'full'?"),
-        ("kind: full", "knid: full", "'split.scenarios.full.kind' is missing"),
     ],
 )
 def test_wrong_params(old: str, new: str, message: str) -> None:

@@ -56,12 +56,9 @@ def test_model_is_written(train: Callable[[], Result]) -> None:
     assert config["licenses"] == sorted(train_clips()["license"].unique())
     curve = pd.read_csv(CURVE)
     assert list(curve.columns) == ["step", "generator", "discriminator"]
-    before = written()
-    assert train().exit_code == 0
-    assert written() == before
 
 
-def test_nothing_of_valid_or_test_is_heard(train: Callable[[], Result]) -> None:
+def test_nothing_of_valid_or_test_is_read(train: Callable[[], Result]) -> None:
     train()
     before = written()
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
@@ -84,20 +81,16 @@ def test_each_split_has_a_seed_of_its_own(train: Callable[[], Result], stage: Ca
     assert not torch.equal(one["generator.enter.weight"], other["generator.enter.weight"])
 
 
-def test_nothing_to_hear(train: Callable[[], Result]) -> None:
-    split = manifest.read(SPLIT, manifest.PARTITIONED)
-    manifest.write(split.assign(partition="valid"), SPLIT, manifest.PARTITIONED, "")
-    result = train()
-    assert result.exit_code == 1
-    assert f"{SPLIT}: no train clip" in result.output
-    assert not OUT.exists()
-
-
-def test_too_few_bands(train: Callable[[], Result]) -> None:
+def test_without_train_clips_or_with_too_few_bands(train: Callable[[], Result]) -> None:
     with Writer(FEATURES) as writer:
         for id_ in train_clips()["id"]:
             writer.add(id_, {"log_mel": np.zeros((30, 15))})
     result = train()
     assert result.exit_code == 1
     assert f"{SPLIT}: log-mel of 15 bands, expected 16 or more" in result.output
+    split = manifest.read(SPLIT, manifest.PARTITIONED)
+    manifest.write(split.assign(partition="valid"), SPLIT, manifest.PARTITIONED, "")
+    result = train()
+    assert result.exit_code == 1
+    assert f"{SPLIT}: no train clip" in result.output
     assert not OUT.exists()
