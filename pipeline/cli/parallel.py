@@ -46,7 +46,7 @@ PATIENCE_S = 10.0  # for interrupted items to remove their temporary files
 LIBRARIES = (
     *("librosa", "matplotlib.figure", "pandas", "pyarrow.parquet", "pydantic.dataclasses", "pyworld", "ruamel.yaml"),
     *("safetensors.torch", "scipy.signal", "scipy.stats", "sklearn.discriminant_analysis", "sklearn.svm", "soundfile"),
-    *("soxr", "torch", "torchaudio"),
+    *("soxr", "torch", "torch._dynamo", "torchaudio"),
 )
 
 WAITING, READY, RUNNING = "waiting", "ready", "running"  # ready: out of date, and all that it needs is settled
