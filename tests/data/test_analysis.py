@@ -103,25 +103,21 @@ def test_quartiles() -> None:
     assert found.tolist() == pytest.approx(angry.quantile([0.25, 0.5, 0.75]).tolist())
 
 
-def test_measures_that_no_clip_has() -> None:
-    clips = corpus()
-    clips.loc[clips["emotion"] == "sad", "f0_median_hz"] = np.nan
-    table = analysis.quartiles(clips, ["corpus"])
-    assert not table.isna().any(axis=None)
-    without = table[(table["value"] == "sad") & (table["measure"] == "f0_median_hz")]
-    assert without.empty
-    assert analysis.in_numbers(clips)["a"]["medians"]["f0_median_hz"] > 0
-    whispered = analysis.in_numbers(clips.assign(f0_median_hz=np.nan))["a"]
-    assert "f0_median_hz" not in whispered["medians"] and len(whispered["medians"]) == len(analysis.MEASURES) - 1
-
-
-def test_in_numbers() -> None:
+def test_in_numbers_and_measures_that_no_clip_has() -> None:
     found = analysis.in_numbers(two())
     assert list(found) == ["a", "b"]
     assert list(found["a"]) == ["clips", "hours", "speakers", "emotions", "medians"]
     assert found["a"]["emotions"] == {"angry": 24, "neutral": 24, "sad": 24}
     assert found["a"]["medians"]["level_db"] == -33.5
     assert {type(found["a"][name]) for name in ("clips", "hours", "speakers")} == {int, float}
+    clips = corpus()
+    clips.loc[clips["emotion"] == "sad", "f0_median_hz"] = np.nan
+    table = analysis.quartiles(clips, ["corpus"])
+    assert not table.isna().any(axis=None)
+    assert table[(table["value"] == "sad") & (table["measure"] == "f0_median_hz")].empty
+    assert analysis.in_numbers(clips)["a"]["medians"]["f0_median_hz"] > 0
+    whispered = analysis.in_numbers(clips.assign(f0_median_hz=np.nan))["a"]["medians"]
+    assert "f0_median_hz" not in whispered and len(whispered) == len(analysis.MEASURES) - 1
 
 
 def test_histogram_adds_up() -> None:
@@ -196,19 +192,14 @@ def test_speakers_of_one_gender(women: int, shares: str) -> None:
     assert warned(clips, chosen=replace(CHOSEN, min_gender_share=0.2)) == {}
 
 
-def test_speakers_of_unknown_gender_are_not_counted() -> None:
-    clips = corpus(speakers=10)
+def test_an_emotion_of_one_gender_and_speakers_of_unknown_gender() -> None:
+    clips = corpus()
+    found = warned(clips[(clips["emotion"] != "angry") | (clips["gender"] == "male")])
+    assert list(found) == ["gender_of_emotions"]
+    assert found["gender_of_emotions"].startswith("women speak 0 % of 'angry', not 30 to 70 %")
     clips["gender"] = np.where(clips["speaker"].isin(["a_0", "a_1"]), "male", None)
     assert warned(clips)["gender_of_speakers"].startswith("0 % of the 2 speakers")
     assert warned(clips.assign(gender=None)) == {}
-
-
-def test_an_emotion_of_one_gender() -> None:
-    clips = corpus()
-    clips = clips[(clips["emotion"] != "angry") | (clips["gender"] == "male")]
-    found = warned(clips)
-    assert list(found) == ["gender_of_emotions"]
-    assert found["gender_of_emotions"].startswith("women speak 0 % of 'angry', not 30 to 70 %")
 
 
 @pytest.mark.parametrize("left", [0, 3])
@@ -236,20 +227,16 @@ def test_corpora_of_different_loudness() -> None:
 
 def test_corpora_of_different_bandwidth() -> None:
     clips = two()
-    clips.loc[clips["corpus"] == "b", "bandwidth_hz"] = 6_500
-    assert warned(clips) == {}
-    clips.loc[clips["corpus"] == "b", "bandwidth_hz"] = 3_850
+    of_b = clips["corpus"] == "b"
+    for bandwidth_hz in (6_500, 20_000):  # below the limit, and above Nyquist's frequency
+        clips.loc[of_b, "bandwidth_hz"] = bandwidth_hz
+        assert warned(clips) == {}
+    assert list(analysis.warnings(clips, without_shared_sentences(clips), CHOSEN, 24_000)) == ["bandwidth_of_corpora"]
+    clips.loc[of_b, "bandwidth_hz"] = 3_850
     found = warned(clips)
     assert list(found) == ["bandwidth_of_corpora"]
     assert found["bandwidth_of_corpora"].startswith("'b' ends at 3850 Hz and 'a' at 7700 Hz")
     assert "`audio.sampling_rate` to about 7700" in found["bandwidth_of_corpora"]
-
-
-def test_bandwidth_above_nyquist_is_ignored() -> None:
-    clips = two()
-    clips.loc[clips["corpus"] == "b", "bandwidth_hz"] = 20_000
-    assert warned(clips) == {}
-    assert list(analysis.warnings(clips, without_shared_sentences(clips), CHOSEN, 24_000)) == ["bandwidth_of_corpora"]
 
 
 def test_sentences_in_train_and_test() -> None:
@@ -266,16 +253,11 @@ def test_sentences_in_train_and_test() -> None:
     assert warned(clips.assign(sentence=None), splits) == {}
 
 
-def test_valid_clips_may_share_sentences() -> None:
-    clips = corpus()
+def test_sentences_of_valid_clips_and_of_other_corpora() -> None:
+    clips = two()
     table = without_shared_sentences(clips)["full-1"]
     table.loc[table["id"].str.startswith("a/1-"), "partition"] = "valid"
     assert warned(clips, {"full-1": table}) == {}
-
-
-def test_corpora_share_sentences() -> None:
-    clips = two()
     splits = {"cross_corpus-1": split(clips, lambda c: c["corpus"] == "b")}
     assert list(warned(clips, splits)) == ["sentences_of_cross_corpus"]
-    apart = clips.assign(sentence=clips["corpus"] + clips["sentence"])
-    assert warned(apart, splits) == {}
+    assert warned(clips.assign(sentence=clips["corpus"] + clips["sentence"]), splits) == {}

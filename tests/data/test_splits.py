@@ -86,10 +86,13 @@ def test_speakers_never_cross(frame: pd.DataFrame) -> None:
     assert sorted(tested) == sorted(frame["speaker"].unique())
 
 
-def test_published_fold() -> None:
+def test_published_folds() -> None:
+    """A part of one is enough, and a speaker of none trains."""
     parts = speakers_by_partition(RAVDESS, 2)
     assert parts["test"] == {"ravdess_04", "ravdess_10", "ravdess_12", "ravdess_14"}
     assert parts["valid"] == {"ravdess_01", "ravdess_11", "ravdess_20", "ravdess_21"}
+    some = pd.concat([RAVDESS[RAVDESS["speaker"].isin(["ravdess_01", "ravdess_04"])], clips("ravdess", ["99"])])
+    assert speakers_by_partition(some, 1) == {"train": {"ravdess_99"}, "valid": {"ravdess_04"}, "test": {"ravdess_01"}}
 
 
 def test_each_corpus_has_its_own_folds() -> None:
@@ -111,27 +114,13 @@ def test_grouped_folds_are_balanced(n_folds: int) -> None:
         sizes = [sum(speaker[0] in letters for speaker in fold) for fold in folds]
         assert max(sizes) - min(sizes) <= 1
         assert sum(sizes) == 7 * len(letters)
-
-
-def test_without_genders() -> None:
-    folds = speaker_folds("savee", clips("savee", ["DC", "JE", "JK", "KL"]), 4)
-    assert folds == {1: ["DC"], 2: ["JE"], 3: ["JK"], 4: ["KL"]}
+    without_genders = speaker_folds("savee", clips("savee", ["DC", "JE", "JK", "KL"]), 4)
+    assert without_genders == {1: ["DC"], 2: ["JE"], 3: ["JK"], 4: ["KL"]}
 
 
 def test_partners() -> None:
     assert [partner(fold, 6) for fold in range(1, 7)] == [2, 1, 4, 3, 6, 5]
     assert [partner(fold, 5) for fold in range(1, 6)] == [2, 1, 4, 3, 1]
-
-
-def test_part_of_a_published_fold_is_enough() -> None:
-    some = RAVDESS[RAVDESS["speaker"].isin(["ravdess_01", "ravdess_04", "ravdess_05", "ravdess_06"])]
-    parts = speakers_by_partition(some, 1)
-    assert parts == {"train": {"ravdess_05", "ravdess_06"}, "valid": {"ravdess_04"}, "test": {"ravdess_01"}}
-
-
-def test_speaker_of_no_fold_trains() -> None:
-    parts = speakers_by_partition(pd.concat([RAVDESS, clips("ravdess", ["99"])]), 1)
-    assert "ravdess_99" in parts["train"]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +161,7 @@ IMBALANCED = Imbalanced("imbalanced", {"angry": 0.1, "happy": 0.5}, seed=1)
 
 
 @pytest.mark.parametrize("scenario", [LOW, NEUTRAL_ONLY, IMBALANCED], ids=lambda scenario: scenario.kind)
-@pytest.mark.parametrize("fold", range(1, 7))
+@pytest.mark.parametrize("fold", [1, 4])
 def test_the_test_partition_is_the_same_in_every_scenario(scenario: Scenario, fold: int) -> None:
     full, other = cut(ACTED, fold), cut(ACTED, fold, scenario)
     for rows in (full, other):
@@ -195,12 +184,8 @@ def test_low_data() -> None:
     assert speakers(rows, "train") < speakers(more, "train")
     assert speakers(rows, "train") != speakers(cut(ACTED, 1, LowData("low_data", 0.25, seed=2)), "train")
     pd.testing.assert_frame_equal(cut(ACTED, 1, LowData("low_data", 1, seed=2)), cut(ACTED, 1))
-
-
-def test_low_data_takes_its_share_of_each_corpus() -> None:
-    both = pd.concat([RAVDESS, DEMO])
-    rows = cut(both, 1, LOW)
-    train = rows[rows["partition"] == "train"].groupby("corpus")["speaker"].nunique()
+    both = cut(BOTH, 1, LOW)
+    train = both[both["partition"] == "train"].groupby("corpus")["speaker"].nunique()
     assert train.to_dict() == {"ravdess": 4, "demo": 2}  # of 16 and 8
 
 
@@ -256,12 +241,6 @@ def test_sentences_of_enrolled_clips_are_not_tested_where_there_are_many() -> No
         )
 
 
-def test_enrolment_needs_neutral_clips() -> None:
-    few = ACTED[(ACTED["emotion"] != "neutral") | (ACTED["speaker"] != "ravdess_01") | (ACTED["sentence"] == "none")]
-    with pytest.raises(SplitError, match="ravdess_01 has 0 neutral clips, expected 2 or more"):
-        cut(few, 1, ENROLMENT)
-
-
 ESD = pd.concat(
     [
         clips("esd", [f"{speaker:04}" for speaker in range(1, 11)], language="zh"),
@@ -270,35 +249,27 @@ ESD = pd.concat(
 )
 
 
-@pytest.mark.parametrize("fold", [1, 2, 6])
-def test_cross_corpus(fold: int) -> None:
-    rows = cut(BOTH, fold, Cross("cross_corpus", ("demo",), ("ravdess",)))
-    assert speakers(rows, "test") == set(RAVDESS["speaker"])  # all of it, in every fold
-    assert speakers(rows, "train") | speakers(rows, "valid") == set(DEMO["speaker"])
-    assert not speakers(rows, "train") & speakers(rows, "valid")
-    assert len(rows) == len(BOTH)
+def test_cross_corpus() -> None:
+    validated: list[str] = []
+    for fold in range(1, 7):
+        rows = cut(BOTH, fold, Cross("cross_corpus", ("demo",), ("ravdess",)))
+        assert speakers(rows, "test") == set(RAVDESS["speaker"])  # all of it, in every fold
+        assert speakers(rows, "train") | speakers(rows, "valid") == set(DEMO["speaker"])
+        assert not speakers(rows, "train") & speakers(rows, "valid")
+        assert len(rows) == len(BOTH)
+        validated += speakers(rows, "valid")
+    assert sorted(validated) == sorted(DEMO["speaker"].unique())  # each speaker in one fold
 
 
-def test_each_fold_of_a_cross_scenario_validates_on_others() -> None:
-    cross = Cross("cross_corpus", ("demo",), ("ravdess",))
-    valid = [speakers(cut(BOTH, fold, cross), "valid") for fold in range(1, 7)]
-    assert set.union(*valid) == set(DEMO["speaker"])
-    assert sum(map(len, valid)) == DEMO["speaker"].nunique()
-
-
-@pytest.mark.parametrize("fold", range(1, 6))
+@pytest.mark.parametrize("fold", [1, 5])
 def test_cross_language(fold: int) -> None:
     rows = cut(ESD, fold, Cross("cross_language", ("en",), ("zh",)))
     languages = rows.groupby("partition")["language"].unique().map(list).to_dict()
     assert languages == {"train": ["en"], "valid": ["en"], "test": ["zh"]}
     assert len(speakers(rows, "test")) == 10
-
-
-def test_speakers_on_both_sides_do_not_train() -> None:
     bilingual = pd.concat([ESD, clips("esd", ["0001"], ["angry"], language="en").assign(id="esd/0001-english")])
-    rows = cut(bilingual, 1, Cross("cross_language", ("en",), ("zh",)))
-    assert "esd/0001-english" not in rows.index
-    assert "esd_0001" in speakers(rows, "test")
+    rows = cut(bilingual, fold, Cross("cross_language", ("en",), ("zh",)))
+    assert "esd/0001-english" not in rows.index and "esd_0001" in speakers(rows, "test")
 
 
 @pytest.mark.parametrize("fold", [1, 2, 3])
@@ -350,6 +321,18 @@ def test_corpora_that_only_train() -> None:
 @pytest.mark.parametrize(
     ("frame", "scenario", "changes", "message"),
     [
+        (  # an emotion of a test speaker alone
+            ACTED[(ACTED["emotion"] != "sad") | (ACTED["speaker"] == "ravdess_01")],
+            NEUTRAL_ONLY,
+            {},
+            "no training clip is sad",
+        ),
+        (
+            ACTED[(ACTED["emotion"] != "neutral") | (ACTED["speaker"] != "ravdess_01")],
+            ENROLMENT,
+            {},
+            "ravdess_01 has 0 neutral clips, expected 2 or more",
+        ),
         (DEMO, FULL, {"n_folds": 16}, "demo: has 14 speakers, expected .* each of 16 folds"),
         (
             clips("tess", ["f1", "f2"]),
@@ -390,10 +373,3 @@ def test_corpora_that_only_train() -> None:
 def test_scenario_errors(frame: pd.DataFrame, scenario: Scenario, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SplitError, match=message):
         cut(frame, 1, scenario, **changes)
-
-
-def test_an_emotion_that_no_train_speaker_has() -> None:
-    """Clips of such an emotion cannot test."""
-    only = ACTED[(ACTED["emotion"] != "sad") | (ACTED["speaker"] == "ravdess_01")]  # who is in test in fold 1
-    with pytest.raises(SplitError, match="no training clip is sad"):
-        cut(only, 1, NEUTRAL_ONLY)
