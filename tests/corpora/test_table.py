@@ -158,11 +158,8 @@ def test_every_row_is_labelled_or_left_out_with_a_reason() -> None:
     [
         ("1", "01"),  # a spreadsheet loses leading zeros
         ("1", "1.0"),  # pandas makes numbers floats where one is missing
-        ("01", "1.0"),
-        ("7", "\uff17"),  # full-width
         ("7", "\u0667"),  # Arabic
         ("s1", "s01"),
-        ("Anna Lee", "Anna  Lee"),
         ("Anna Lee", "Anna\u00a0Lee"),
         ("Anna", "anna"),
         ("Stra\u00dfe", "STRASSE"),
@@ -201,20 +198,6 @@ def test_spellings_of_paths() -> None:
     assert reasons(left_out) == [("x.wav", "missing")]
 
 
-def test_links_are_not_resolved(tmp_path: Path) -> None:
-    drive, project = tmp_path / "drive", tmp_path / "project"
-    touch(drive / "audio", "a.wav", "b.wav")
-    (project / "data/raw").mkdir(parents=True)
-    (project / "data/raw/linked").symlink_to(drive)
-    raw = project / "data/raw/linked"
-    (raw / "list.csv").write_text(f"filepath,emotion\na.wav,joy\n{drive / 'audio/b.wav'},joy\n")
-    labelled, _ = of_files(raw, described())
-    assert {path: labels.name for path, labels in labelled.items()} == {
-        raw / "audio/a.wav": "a",
-        raw / "audio/b.wav": "b",  # by its absolute path in the table
-    }
-
-
 def test_audio_elsewhere(tmp_path: Path) -> None:
     touch(tmp_path / "drive", "a.wav", "deep/b.wav")
     touch(tmp_path / "other", "c.wav")
@@ -227,6 +210,14 @@ def test_audio_elsewhere(tmp_path: Path) -> None:
         tmp_path / "drive/../other/c.wav": f"{tmp_path}/other/c",
     }
     assert not left_out
+    linked = tmp_path / "linked"  # a link is not resolved, also where the table names its target
+    linked.symlink_to(tmp_path / "drive")
+    (linked / "list.csv").write_text(f"filepath,emotion\na.wav,joy\n{tmp_path}/drive/deep/b.wav,joy\n")
+    labelled, _ = of_files(linked, described(base="."))
+    assert {path: labels.name for path, labels in labelled.items()} == {
+        linked / "a.wav": "a",
+        linked / "deep/b.wav": "deep/b",
+    }
 
 
 @pytest.mark.parametrize("path", ["a\0.wav", "x" * 300 + ".wav", "x/" * 3000 + ".wav"])
@@ -360,14 +351,12 @@ def test_segments_in_parquet(kind: str) -> None:
     ("start", "end", "detail"),
     [
         ("2", "1", "the end '1' is not after the start '2'"),
-        ("1", "1.0", "the end '1.0' is not after the start '1'"),
         ("", "0", "the end '0' is not after the start ''"),
         ("-1", "1", "the start is '-1', expected 0 or more seconds"),
         ("-1 days +23:59:59", "1", "the start is '-1 days .23:59:59', expected 0 or more seconds"),
         ("0", "inf", "the end is 'inf', expected 0 or more seconds"),
         ("soon", "1", "the start is 'soon', expected seconds, such as 1.5, or a time, such as 0 days 00:00:01.5"),
         ("0", "1,5", "the end is '1,5', expected seconds"),
-        ("0", "1:5", "the end is '1:5', expected seconds"),
     ],
 )
 def test_invalid_times(start: str, end: str, detail: str) -> None:
@@ -408,9 +397,9 @@ def test_the_same_segment_twice() -> None:
 def test_a_start_without_an_end(there: str, missing: str) -> None:
     """Such as a start and a duration: each clip would end with its file."""
     (RAW / "list.csv").write_text(f"filepath,{there},duration,emotion\na.wav,1,2,joy\n")
-    with pytest.raises(click.ClickException, match=f"a column for '{there}' and none for '{missing}'") as caught:
+    message = f"a column for '{there}' and none for '{missing}'.* below 'tables.mine': columns: {{{missing}: null}}$"
+    with pytest.raises(click.ClickException, match=message):
         listed(RAW, described())
-    assert caught.value.message.endswith(f"below 'tables.mine': columns: {{{missing}: null}}")
     assert len(listed(RAW, replace(described(), columns={missing: None})).labelled) == 1
 
 
@@ -529,20 +518,3 @@ def test_files_that_are_not_tables(content: bytes, what: str) -> None:
 def test_unknown_labels_are_counted() -> None:
     (RAW / "list.csv").write_text("filepath,emotion,intensity\na.wav,7,\nb.wav,7,\nc.wav,joy,very\n")
     assert listed(RAW, described()).unknown == {("emotion", "7"): 2, ("intensity", "very"): 1}
-
-
-def test_nemo_as_published(shared: Path) -> None:
-    """Speakers padded with blanks, paths with .wav for FLAC files, other labels."""
-    raw = shared / "corpora/nemo"
-    words = {"anger": "angry", "happiness": "happy", "sadness": "sad"}
-    section = TableParams("data.tsv", "samples", "CC BY-NC-SA 4.0", words, {})
-    with pytest.raises(click.ClickException, match="columns: {filepath: file_id, speaker: speaker_id}"):
-        listed(raw, section)
-    section = replace(section, columns={"filepath": "file_id", "speaker": "speaker_id"})
-    with pytest.raises(click.ClickException, match="below 'tables.nemo': suffix: .flac$"):
-        listed(raw, section)
-    found = listed(raw, replace(section, suffix=".flac"))
-    assert len(found.labelled) == 3_076
-    assert {reason for _, reason, _ in found.left_out} <= {"missing", "unknown label"}
-    assert len({labels.speaker for labels in found.labelled.values()}) == 9
-    assert list(found.unused) == ["raw_text", "normalized_text", "age"]

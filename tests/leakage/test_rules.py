@@ -15,13 +15,7 @@ GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
 FITTED_ON = {GENERATOR: "train-ids", OTHER: "other-train-ids"}
 TRAIN_IDS = dict(FITTED_ON)
 SPEAKERS = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
-NO_PROVENANCE = {
-    "source_id": None,
-    "source_emotion": None,
-    "generator": None,
-    "generator_sha256": None,
-    "parameters": None,
-}
+NO_PROVENANCE = dict.fromkeys(("source_id", "source_emotion", "generator", "generator_sha256", "parameters"))
 
 
 def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
