@@ -56,19 +56,15 @@ def test_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     assert len({(tmp_path / name).read_bytes() for name in "abcd"}) == 1
 
 
-def test_no_rows(tmp_path: Path) -> None:
+def test_no_rows_and_synthetic_rows(tmp_path: Path) -> None:
     for schema in (manifest.CLIPS, manifest.SYNTHETIC, manifest.AUGMENTED, manifest.PARTITIONED, manifest.QUARANTINE):
-        manifest.write([], tmp_path / "empty.parquet", schema, "0")
-        frame = manifest.read(tmp_path / "empty.parquet", schema)
+        manifest.write([], tmp_path / "clips.parquet", schema, "0")
+        frame = manifest.read(tmp_path / "clips.parquet", schema)
         assert list(frame.columns) == schema.names and frame.empty
-
-
-def test_real_and_synthetic_rows_together(tmp_path: Path) -> None:
     use = {"split": "full-1", "partition": "train", "weight": 1.0, "selected": True}
-    synthetic = {"is_synthetic": True, "source_id": "demo/a", "seed": 3}
-    rows = [clip("a") | use, clip("b") | use | synthetic]
-    manifest.write(rows, tmp_path / "arm.parquet", manifest.AUGMENTED, "0")
-    frame = manifest.read(tmp_path / "arm.parquet", manifest.AUGMENTED)
+    rows = [clip("a") | use, clip("b") | use | {"is_synthetic": True, "source_id": "demo/a", "seed": 3}]
+    manifest.write(rows, tmp_path / "clips.parquet", manifest.AUGMENTED, "0")
+    frame = manifest.read(tmp_path / "clips.parquet", manifest.AUGMENTED)
     assert frame["seed"].isna().tolist() == [True, False]
     assert len(frame[frame.selected]) == 2  # a mask, without nulls
 

@@ -131,16 +131,8 @@ def test_partners() -> None:
         (DEMO, -1, "demo: has no fold -1, expected 1 to 6"),
         (DEMO[DEMO["gender"] == "zz"], 1, "there are no clips"),
         (clips("demo", ["f01", "f02", "m01"]), 1, "demo: has 3 speakers, expected .* each of 6 folds"),
-        (
-            clips("ravdess", ["01", "05"]),
-            1,
-            "fold 1 has no valid clip, expected some of speakers 04, 10, 12, 14",
-        ),
-        (
-            clips("ravdess", ["04", "05"]),
-            1,
-            "fold 1 has no test clip, expected some of speakers 01, 11, 20, 21",
-        ),
+        (clips("ravdess", ["01", "05"]), 1, "fold 1 has no valid clip, expected some of speakers 04, 10, 12, 14"),
+        (clips("ravdess", ["04", "05"]), 1, "fold 1 has no test clip, expected some of speakers 01, 11, 20, 21"),
         (clips("ravdess", ["01", "04"]), 1, "fold 1 has no train clip"),
         (pd.concat([RAVDESS, clips("ravdess", ["01"], ["calm"])]), 1, "no training clip is calm"),
     ],
@@ -301,20 +293,13 @@ def test_one_speaker_a_fold() -> None:
 
 
 def test_corpora_that_only_train() -> None:
-    few = clips("tess", ["f1", "f2"])
-    unknown = clips("mine", ["unknown"])
-    frame = pd.concat([DEMO, few, unknown])
+    frame = pd.concat([DEMO, clips("tess", ["f1", "f2"]), clips("mine", ["unknown"])])
     rows = cut(frame, 1, train_only=("tess", "mine"))
     assert {"tess_f1", "tess_f2", "mine_unknown"} <= speakers(rows, "train")
-    alone = cut(DEMO, 1)
-    assert speakers(rows, "test") == speakers(alone, "test")
+    assert speakers(rows, "test") == speakers(cut(DEMO, 1), "test")
+    cross = Cross("cross_corpus", ("demo", "tess"), ("ravdess",))
     for fold in (1, 2):  # nor do they validate where another corpus tests
-        crossed = cut(
-            pd.concat([frame, RAVDESS]),
-            fold,
-            Cross("cross_corpus", ("demo", "tess"), ("ravdess",)),
-            train_only=("tess",),
-        )
+        crossed = cut(pd.concat([frame, RAVDESS]), fold, cross, train_only=("tess",))
         assert {"tess_f1", "tess_f2"} <= speakers(crossed, "train")
 
 
