@@ -69,11 +69,11 @@ def test_masked_coefficients_do_not_count_and_get_no_gradient() -> None:
     assert [own.abs().max().item() > 0 for own in x.grad.unbind(dim=1)] == [False, True, False]
 
 
-@pytest.mark.parametrize("frames", [1, 7, 8, 9, 127, 333])
-def test_any_number_of_frames(classifier: EmotionClassifier, frames: int) -> None:
-    logits = classifier(torch.randn(2, ORDER, frames))
-    assert logits.shape == (2, 3)
-    assert torch.isfinite(logits).all()
+def test_any_number_of_frames(classifier: EmotionClassifier) -> None:
+    for frames in (1, 7, 8, 9, 127, 333):
+        logits = classifier(torch.randn(2, ORDER, frames))
+        assert logits.shape == (2, 3)
+        assert torch.isfinite(logits).all()
 
 
 def test_every_parameter_gets_a_gradient() -> None:

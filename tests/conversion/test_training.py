@@ -235,7 +235,7 @@ def test_both_rates_end_at_nothing(params: CycleGanParams) -> None:
         assert optimiser.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize(("share", "last"), [(0.0, 0), (0.5, 4), (0.29, 2), (1.0, 8)])
+@pytest.mark.parametrize(("share", "last"), [(0.0, 0), (0.29, 2), (1.0, 8)])
 def test_identity_applies_in_its_share_of_the_steps(params: CycleGanParams, share: float, last: int) -> None:
     params = replace(params, steps=8, generator_rate=0.05, log_every=1, identity_share=share, constant_share=1)
     rows = trained(params)[1]
