@@ -35,12 +35,6 @@ def test_untrained_is_the_excitation_shaped_by_the_spectrogram(sound: np.ndarray
     np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
 
 
-def test_shapes(network: Network) -> None:
-    for frames in (1, 2, 31):
-        magnitude, phase = network(torch.zeros(3, frames, 80))
-        assert magnitude.shape == phase.shape == (3, 257, frames)
-
-
 def test_every_weight_learns(network: Network) -> None:
     magnitude, phase = network(torch.randn(2, 9, 80, generator=torch.Generator().manual_seed(0)))
     (magnitude.square().sum() + phase.square().sum()).backward()
