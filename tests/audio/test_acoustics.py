@@ -84,11 +84,8 @@ def test_shape_of_the_melody() -> None:
     np.testing.assert_allclose(melody[3:5], [0.003, -0.003], rtol=0.15)  # a frame
     assert melody[5] == pytest.approx(0.64, abs=0.1)
     assert melody[6] == pytest.approx(0.3, rel=0.1)
-
-
-def test_a_pause_is_no_rise() -> None:
-    sounds = [voice(120, 0.5), np.zeros(RATE // 2, np.float32), voice(240, 0.5)]
-    rise, fall = functionals(np.concatenate(sounds))[-18:-16]
+    paused = [voice(120, 0.5), np.zeros(RATE // 2, np.float32), voice(240, 0.5)]  # a pause is no rise
+    rise, fall = functionals(np.concatenate(paused))[-18:-16]
     assert rise < 0.01 and fall > -0.01
 
 

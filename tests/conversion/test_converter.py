@@ -77,20 +77,6 @@ def test_fit() -> None:
     assert torch.equal(Normalisation.fit([constant]).apply(constant), torch.zeros(10, 4))
 
 
-@pytest.mark.parametrize("count", [1, 7, 64])
-def test_conversion_by_hand(converter: Converter, count: int) -> None:
-    given = clip(count, seed=4)
-    copy = {name: array.copy() for name, array in given.arrays().items()}
-    angry, sad = converter.styles.of["angry", None], converter.styles.of["sad", None]
-    normalised = (torch.from_numpy(given.spectrum) - angry.mean) / angry.deviation
-    with torch.no_grad():
-        generated = converter.generators["angry", "sad"](normalised.T.reshape(1, 4, count)).squeeze(0).T
-    converted = converter.convert(given, "angry", "sad", BOUNDS)
-    np.testing.assert_allclose(converted.spectrum, generated * sad.deviation + sad.mean, rtol=1e-4, atol=1e-4)
-    assert all((given.arrays()[name] == copy[name]).all() for name in copy)
-    assert not np.allclose(converted.spectrum, converter.convert(given, "sad", "angry", BOUNDS).spectrum)
-
-
 @pytest.mark.parametrize(("level", "intensity"), [(None, None), ("high", "medium"), ("medium", "low")])
 def test_statistics_are_a_conversion_by_networks_that_change_nothing(
     converter: Converter, level: str | None, intensity: str | None
@@ -142,10 +128,16 @@ def test_statistics_of_an_intensity(converter: Converter) -> None:
     torch.testing.assert_close(further.mean, sad.mean + 1.5 * (angry.mean - sad.mean))
 
 
-@pytest.mark.parametrize(("intensity", "share"), [(None, 1.0), ("low", 0.5), ("medium", 1.0), ("high", 1.5)])
-def test_networks_go_as_far_as_the_statistics(converter: Converter, intensity: str | None, share: float) -> None:
+@pytest.mark.parametrize(
+    ("count", "intensity", "share"),
+    [(1, None, 1.0), (7, None, 1.0), (40, "low", 0.5), (40, "medium", 1.0), (40, "high", 1.5)],
+)
+def test_networks_go_as_far_as_the_statistics(
+    converter: Converter, count: int, intensity: str | None, share: float
+) -> None:
     """To intensities of sadness of which `medium` alone has clips."""
-    given = clip(40, seed=6)
+    given = clip(count, seed=6)
+    copy = {name: array.copy() for name, array in given.arrays().items()}
     own, target = converter.styles.of["angry", None], converter.styles.target("angry", "sad", intensity)
     found = converter.convert(given, "angry", "sad", BOUNDS, intensity=intensity)
     before = own.apply(torch.from_numpy(given.spectrum))
@@ -153,7 +145,9 @@ def test_networks_go_as_far_as_the_statistics(converter: Converter, intensity: s
         network = converter.generators["angry", "sad"].convert(before.T[None])[0].T
     added = target.apply(torch.from_numpy(found.spectrum)) - before
     torch.testing.assert_close(added, share * (network - before), atol=1e-4, rtol=1e-4)
-    assert (network - before).std() > 0.1
+    assert (network - before).abs().max() > 0.1
+    assert all((given.arrays()[name] == copy[name]).all() for name in copy)
+    assert not np.allclose(found.spectrum, converter.convert(given, "sad", "angry", BOUNDS).spectrum)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from pipeline.conversion.converter import Normalisation
-from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import (
     ClassifierLoss,
     EmotionClassifier,
@@ -17,8 +16,6 @@ from pipeline.conversion.emotion_classifier import (
     equally_drawn,
     trained_classifier,
 )
-from pipeline.conversion.pair import CycleGanParams
-from pipeline.conversion.training import train
 
 CPU = torch.device("cpu")
 PARAMS = EmotionClassifierParams(channels=8, steps=80, batch=16, learning_rate=1e-2, noise=0.1)
@@ -72,11 +69,11 @@ def test_masked_coefficients_do_not_count_and_get_no_gradient() -> None:
     assert [own.abs().max().item() > 0 for own in x.grad.unbind(dim=1)] == [False, True, False]
 
 
-@pytest.mark.parametrize("frames", [1, 7, 8, 9, 127, 333])
-def test_any_number_of_frames(classifier: EmotionClassifier, frames: int) -> None:
-    logits = classifier(torch.randn(2, ORDER, frames))
-    assert logits.shape == (2, 3)
-    assert torch.isfinite(logits).all()
+def test_any_number_of_frames(classifier: EmotionClassifier) -> None:
+    for frames in (1, 7, 8, 9, 127, 333):
+        logits = classifier(torch.randn(2, ORDER, frames))
+        assert logits.shape == (2, 3)
+        assert torch.isfinite(logits).all()
 
 
 def test_every_parameter_gets_a_gradient() -> None:
@@ -151,29 +148,3 @@ def test_classifier_of_the_loss_is_frozen_and_the_given_one_is_not(classifier: E
 def test_classifier_loss_towards_an_unknown_emotion(classifier: EmotionClassifier) -> None:
     with pytest.raises(ValueError, match="'happy', expected one of angry, calm, sad"):
         ClassifierLoss(classifier, ("angry", "happy"), *fits())
-
-
-def test_conversions_that_the_classifier_loss_trains_are_classified_more_as_their_target(
-    classifier: EmotionClassifier, params: CycleGanParams
-) -> None:
-    normalisations = {emotion: Normalisation.fit(clips(emotion, 8)) for emotion in ("angry", "sad")}
-    domains = [
-        Domain.of([normalisations[emotion].apply(clip) for clip in clips(emotion, 8)], ["s1"] * 8)
-        for emotion in ("angry", "sad")
-    ]
-    classifier_loss = ClassifierLoss(
-        classifier, ("angry", "sad"), [normalisations["sad"]] * 8, [normalisations["angry"]] * 8
-    )
-    params = replace(params, steps=30, batch=4, frames=32, generator_rate=5e-3)
-    picked = torch.zeros(16, dtype=torch.long)
-    a, b = (domain.crops(16, 32, torch.Generator().manual_seed(0)) for domain in domains)
-    losses = []
-    for weight in (0, 1):
-        networks, _ = train(
-            *domains, replace(params, classifier_weight=weight), 0, CPU, classifier_loss=classifier_loss
-        )
-        with torch.no_grad():
-            losses.append(classifier_loss(networks.b_to_a(b), networks.a_to_b(a), picked, picked).item())
-    unconverted = classifier_loss(b, a, picked, picked).item()
-    assert losses[1] < unconverted / 2
-    assert losses[1] < losses[0] / 2

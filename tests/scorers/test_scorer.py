@@ -21,23 +21,14 @@ Scorer = Gate | EvaluationClassifier
 Kind = type[Gate] | type[EvaluationClassifier]
 
 
-@pytest.fixture(
-    scope="module", params=[(gate, Gate), (evaluation_classifier, EvaluationClassifier)], ids=lambda p: p[0].NAME
-)
-def scorer(request: pytest.FixtureRequest) -> tuple[Statistics, Kind]:
-    """Statistics of a clip for a scorer, and the class of the scorer."""
-    module, kind = request.param
-    return module.statistics, kind
+@pytest.fixture(scope="module", params=[Gate, EvaluationClassifier])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param
 
 
 @pytest.fixture(scope="module")
-def statistics(scorer: tuple[Statistics, Kind]) -> Statistics:
-    return scorer[0]
-
-
-@pytest.fixture(scope="module")
-def kind(scorer: tuple[Statistics, Kind]) -> Kind:
-    return scorer[1]
+def statistics(kind: Kind) -> Statistics:
+    return {Gate: gate, EvaluationClassifier: evaluation_classifier}[kind].statistics
 
 
 @pytest.fixture(scope="module")

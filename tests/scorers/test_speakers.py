@@ -27,18 +27,13 @@ def clips_of(people: dict[str, tuple[float, ...]], speak) -> Clips:
 
 
 @pytest.fixture(scope="module")
-def known(speak) -> Clips:
-    return clips_of(KNOWN, speak)
-
-
-@pytest.fixture(scope="module")
 def new(speak) -> Clips:
     return clips_of(NEW, speak)
 
 
 @pytest.fixture(scope="module")
-def space(known: Clips) -> SpeakerSpace:
-    return SpeakerSpace.fit(*known)
+def space(speak) -> SpeakerSpace:
+    return SpeakerSpace.fit(*clips_of(KNOWN, speak))
 
 
 def test_new_speakers_are_identified(new: Clips, space: SpeakerSpace) -> None:
@@ -77,8 +72,8 @@ def test_enrolment() -> None:
     assert identify(np.array([1.0, 0.0]), known) == "a"
 
 
-def test_same_clips_same_bytes(known: Clips, new: Clips, speak, space: SpeakerSpace) -> None:
-    assert SpeakerSpace.fit(*known).embeddings(new[0]).tobytes() == space.embeddings(new[0]).tobytes()
+def test_same_clips_same_bytes(new: Clips, speak) -> None:
+    assert len({SpeakerSpace.fit(*new).embeddings(new[0]).tobytes() for _ in range(2)}) == 1
     assert len({speakers.statistics(speak(), RATE).tobytes() for _ in range(2)}) == 1
 
 

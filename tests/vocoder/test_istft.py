@@ -35,28 +35,12 @@ def test_untrained_is_the_excitation_shaped_by_the_spectrogram(sound: np.ndarray
     np.testing.assert_allclose(found, expected[0].numpy(), atol=1e-5)
 
 
-def test_shapes(network: Network) -> None:
-    for frames in (1, 2, 31):
-        magnitude, phase = network(torch.zeros(3, frames, 80))
-        assert magnitude.shape == phase.shape == (3, 257, frames)
-
-
 def test_every_weight_learns(network: Network) -> None:
     magnitude, phase = network(torch.randn(2, 9, 80, generator=torch.Generator().manual_seed(0)))
     (magnitude.square().sum() + phase.square().sum()).backward()
     for name, weight in network.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.abs().sum() > 0, name
-
-
-def test_only_near_frames_count(network: Network) -> None:
-    reach = 3 * (3 // 2)  # of three convolutions with a kernel of 3
-    features = torch.zeros(1, 21, 80)
-    other = features.clone()
-    other[:, 10] = 1
-    with torch.no_grad():
-        changed = (network(features)[1] - network(other)[1]).abs().amax(dim=(0, 1)) > 1e-6
-    assert changed.nonzero().flatten().tolist() == list(range(10 - reach, 11 + reach))
 
 
 def test_round_trip_over_disk(network: Network, tmp_path: Path, sound: np.ndarray, mel: Any) -> None:

@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +149,9 @@ def test_learns_and_params_error(params: MelParams) -> None:
     assert griffin_lim.params_error("log_gaussian").startswith("'prosody.f0' is 'log_gaussian'")
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"n_mels": 0}, "n_mels\n.*greater than 0"),
-        ({"window_ms": 9}, "window_ms is 9.0: expected at least twice frame_ms, 5.0"),
-    ],
-)
-def test_numbers_that_cannot_be(params: MelParams, changes: dict[str, float], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        MelParams(**{**asdict(params), **changes})
+def test_a_window_too_short_for_the_frames(params: MelParams) -> None:
+    with pytest.raises(ValidationError, match="window_ms is 9.0: expected at least twice frame_ms, 5.0"):
+        replace(params, window_ms=9)
 
 
 def test_what_features_depend_on(params: MelParams) -> None:

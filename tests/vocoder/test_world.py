@@ -1,6 +1,6 @@
 """Copy synthesis keeps F0 and timbre; odd clips do no harm."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,16 +47,9 @@ def spectral_distance_db(one: np.ndarray, other: np.ndarray, bands: int = 15) ->
     return float(np.sqrt(np.mean((levels(one) - levels(other)) ** 2)))
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"order": 0}, "order\n.*greater than 0"),
-        ({"f0_floor_hz": 700}, "f0_floor_hz is 700.0: expected less than f0_ceil_hz, 600.0"),
-    ],
-)
-def test_numbers_that_cannot_be(changes: dict[str, float], message: str) -> None:
-    with pytest.raises(ValidationError, match=message):
-        WorldParams(**{**asdict(PARAMS), **changes})
+def test_a_floor_above_the_ceiling() -> None:
+    with pytest.raises(ValidationError, match="f0_floor_hz is 700.0: expected less than f0_ceil_hz, 600.0"):
+        replace(PARAMS, f0_floor_hz=700)
 
 
 @pytest.mark.parametrize(("f0_hz", "estimator"), [(110, "dio"), (330, "dio"), (220, "harvest")])
@@ -78,13 +71,11 @@ def test_copy_synthesis_keeps_f0_and_envelope(f0_hz: float, estimator: str) -> N
 
 def test_shapes_and_types() -> None:
     features = WORLD.analyse(vowel(150).astype(np.float32))
-    frames = 1 + int(600 / PARAMS.frame_ms)
     shapes = {name: array.shape for name, array in features.arrays().items()}
-    assert shapes == {"spectrum": (frames, 36), "f0_hz": (frames, 1), "aperiodicity": (frames, 1)}
+    assert shapes == {"spectrum": (121, 36), "f0_hz": (121, 1), "aperiodicity": (121, 1)}
     assert all(array.dtype == np.float32 for array in features.arrays().values())
     samples = WORLD.synthesise(features)
-    assert samples.dtype == np.float64
-    assert samples.shape == (frames * 80,)
+    assert (samples.dtype, samples.shape) == (np.float64, (121 * 80,))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Statistics of synthetic clips are those they were generated with."""
 
 from collections.abc import Callable, Mapping
+from itertools import product
 
 import numpy as np
 import pytest
@@ -143,18 +144,12 @@ def test_order_of_the_clips_does_not_matter(spoken: Make) -> None:
     random = np.random.default_rng(0)
     clips = [
         spoken(
-            emotion,
-            speaker,
-            sentence,
-            intensity,
+            *facts,
             f0=(random.normal(5, 0.1), random.uniform(0.1, 0.3)),
             energy=(random.normal(), random.uniform(0.5, 1.5)),
             frames=random.integers(50, 200),
         )
-        for emotion in SHIFTS
-        for speaker in SPEAKERS
-        for sentence in ("one", None)
-        for intensity in ("low", "high", None)
+        for facts in product(SHIFTS, SPEAKERS, ("one", None), ("low", "high", None))
     ]
     table = measured(clips)
     expected = of_emotions(table), of_intensities(table)

@@ -26,7 +26,7 @@ def test_statistics_are_each_emotions(mels: list[torch.Tensor]) -> None:
     assert found.floor == torch.cat(mels).min()
 
 
-def test_short_clips_end_in_silence(mels: list[torch.Tensor]) -> None:
+def test_short_clips_end_in_silence_and_nothing_is_below_it(mels: list[torch.Tensor]) -> None:
     normalisation = Normalisation.fit(mels, EMOTIONS)
     images = normalisation.images(mels, EMOTIONS, frames=20)
     assert [image.shape for image in images] == [(3, 30), (3, 20), (3, 20)]
@@ -34,10 +34,6 @@ def test_short_clips_end_in_silence(mels: list[torch.Tensor]) -> None:
     for found, mel in zip(restored, mels, strict=True):
         torch.testing.assert_close(found[: len(mel)], mel, rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(restored[1][10:], normalisation.floor.expand(10, 3))
-
-
-def test_nothing_is_below_the_floor(mels: list[torch.Tensor]) -> None:
-    normalisation = Normalisation.fit(mels, EMOTIONS)
     assert (normalisation.mels(torch.full((3, 3, 4), -99.0), EMOTIONS) == normalisation.floor).all()
 
 
