@@ -30,6 +30,7 @@ SMALL = {
     "train_cyclegan.discriminator_channels": 8,
     "train_cyclegan.steps": 2,
     "train_cyclegan.log_every": 1,
+    "train_cyclegan.emotion_classifier.steps": 2,
     "augment.headline_arm": "cyclegan",
     "classify.classifiers": ["svm"],
     "classify.seeds": [0],

@@ -49,6 +49,8 @@ TINY = {
     "train_cyclegan.steps": 4,
     "train_cyclegan.batch": 4,
     "train_cyclegan.frames": 32,
+    "train_cyclegan.emotion_classifier.channels": 4,
+    "train_cyclegan.emotion_classifier.steps": 4,
     "dcgan_scenarios": ["full"],
     "train_dcgan.frames": 32,
     "train_dcgan.latent": 4,

@@ -287,8 +287,11 @@ def test_missing_or_mistaken_files(augment: Callable[..., Result]) -> None:
     assert not CYCLEGAN.exists()
 
 
-def test_model_trained_on_the_test_speakers(stage: Stage, augment: Callable[..., Result]) -> None:
+def test_model_trained_on_the_test_speakers(
+    stage: Stage, augment: Callable[..., Result], params: Callable[..., None]
+) -> None:
     """Train on all clips under the split's own name, generate from the right ones: only the hash of the ids differs."""
+    params({"pairs": ["angry-neutral"]})
     item = {**FOLD, "generator": "cyclegan"}
     leaky = Path("leaky") / SPLIT.name
     leaky.parent.mkdir()

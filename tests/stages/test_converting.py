@@ -208,6 +208,11 @@ def test_formats() -> None:
         about = soundfile.info(f"out{suffix}")
         assert (about.samplerate, about.channels) == (RATE, 1)
         assert about.format == {".aif": "AIFF"}.get(suffix, suffix[1:].upper())
+    soundfile.write("in.wav", soxr.resample(samples_of(NEUTRAL), RATE, 96_000), 96_000)
+    result = convert("in.wav", "other.mp3", "--to", "angry", "--from", "neutral")
+    assert result.exit_code == 1
+    assert "in.wav: left out: cannot be written as .mp3 at 96,000 Hz: " in result.output
+    assert not any(Path().glob("*other.mp3*"))
 
 
 def test_the_source_is_predicted() -> None:
@@ -304,14 +309,6 @@ def test_errors(arguments: list[str], message: str) -> None:
     assert message in result.output
     assert not any(Path().glob("out*"))
     assert Path(NEUTRAL).read_bytes() == before
-
-
-def test_a_format_that_has_not_the_rate() -> None:
-    soundfile.write("in.wav", soxr.resample(samples_of(NEUTRAL), RATE, 96_000), 96_000)
-    result = convert("in.wav", "out.mp3", "--to", "angry", "--from", "neutral")
-    assert result.exit_code == 1
-    assert "in.wav: left out: cannot be written as .mp3 at 96,000 Hz: " in result.output
-    assert not any(Path().glob("*out.mp3*"))
 
 
 def test_the_level_of_the_input_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

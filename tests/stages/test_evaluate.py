@@ -329,7 +329,12 @@ def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
             assert one["uar"] != two["uar"] or arm == "none"
 
 
-def test_several_runs_cannot_be_audited_together(project):
+def test_runs_that_cannot_be_pooled_or_audited_together(project, tmp_path):
+    shutil.copytree(project / "predictions", tmp_path / "copy/predictions")
+    write_params(tmp_path / "copy", seed=2, pairs=["angry-sad"])
+    result = evaluate(project, f"--predictions={tmp_path / 'copy/predictions'}")
+    assert result.exit_code == 1 and "differ in more than 'seed': pairs" in result.output
+    assert not (project / "metrics").exists()
     options = [f"--{name}={project / name}" for name in ("summary", "scores", "plots", "augmented")]
     twice = [f"--predictions={project / 'predictions'}"] * 2
     result = CliRunner().invoke(main, [f"--params={project / 'params.yaml'}", *options, *twice])

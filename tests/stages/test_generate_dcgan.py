@@ -87,13 +87,10 @@ def test_a_spectrogram_is_synthesised_without_its_silent_end() -> None:
     assert preparation.level(samples, prepared.level_db) == pytest.approx(samples, rel=1e-3)
 
 
-def test_same_bytes_twice(stage: Stage) -> None:
+def test_same_bytes_twice_and_an_arm(stage: Stage, augment: Callable[[], Result]) -> None:
     before = {path: path.read_bytes() for path in OUT.rglob("*") if path.is_file()}
     assert stage("generate_dcgan", **ITEM).exit_code == 0
     assert {path: path.read_bytes() for path in OUT.rglob("*") if path.is_file()} == before
-
-
-def test_arm_dcgan(stage: Stage, augment: Callable[[], Result]) -> None:
     result = augment()
     assert result.exit_code == 0, result.output
     assert "full-1 dcgan: 36 real clips, 18 synthetic" in result.output

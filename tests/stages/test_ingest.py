@@ -446,9 +446,7 @@ def test_real_ravdess(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (counts["neutral"], counts["happy"], counts["calm"]) == (96, 191, 192)
     assert clips["speaker"].nunique() == 24
     assert clips["duration"].between(2.5, 6).all()
-
-
-def test_real_files_as_published(shared: Path) -> None:
+    # as published
     result = ingest(shared / "corpora" / "ravdess_original")
     assert "ravdess: kept 7 of 8 clips; quarantined: duplicate 1\n" in result.output
     assert set(manifest.read(OUT, manifest.CLIPS)["sampling_rate"]) == {48_000}

@@ -20,14 +20,14 @@ from pipeline.generation.vtlp import Vtlp
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
-CLASSICAL, COPIES, VTLP = (
-    {"scenario": "full", "fold": "1", "generator": name} for name in ("classical", "copy_synthesis", "vtlp")
+from .conftest import SPLIT
+
+CLASSICAL, COPIES, VTLP, CONVERTED = (
+    {**SPLIT, "generator": name} for name in ("classical", "copy_synthesis", "vtlp", "speaker_conversion")
 )
-CHANGED, COPIED, VTLP_CLIPS = (
-    Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES, VTLP)
+CHANGED, COPIED, VTLP_CLIPS, CONVERTED_CLIPS = (
+    Path(f"data/synthetic/full-1/{item['generator']}/all") for item in (CLASSICAL, COPIES, VTLP, CONVERTED)
 )
-CONVERTED = {**VTLP, "generator": "speaker_conversion"}
-CONVERTED_CLIPS = Path("data/synthetic/full-1/speaker_conversion/all")
 Stage = Callable[..., Result]
 
 
@@ -167,18 +167,17 @@ def test_numbers_of_one_generator_change_no_other(stage: Stage, params: Callable
     assert [one == other for one, other in zip(second, digests(), strict=True)] == [False, True, True]
 
 
-def test_vtlp_needs_world(stage: Stage, params: Callable[..., None]) -> None:
-    params({"vocoder.kind": "mel", "prosody.f0": "none"})
-    result = stage("perturb", **VTLP)
-    assert result.exit_code == 1
-    assert "'vtlp' needs an envelope without F0; expected 'world'" in result.output
-    assert not VTLP_CLIPS.exists()
-
-
-def test_a_source_that_is_gone_is_named(stage: Stage, train: pd.DataFrame) -> None:
+def test_missing_sources_and_another_vocoder_are_named(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None]
+) -> None:
     path = Path(train["filepath"].iloc[0])
     path.unlink()
     result = stage("perturb", **CLASSICAL)
     assert result.exit_code == 1
     assert str(path) in result.output
     assert not CHANGED.exists()
+    params({"vocoder.kind": "mel", "prosody.f0": "none"})
+    result = stage("perturb", **VTLP)
+    assert result.exit_code == 1
+    assert "'vtlp' needs an envelope without F0; expected 'world'" in result.output
+    assert not VTLP_CLIPS.exists()
