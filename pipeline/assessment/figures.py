@@ -28,7 +28,7 @@ DISTANCES = (  # of `pipeline.assessment.distortion`
 FIGURES = (*DISTANCES, "estoi", "estoi_at_source_f0", "recognition_accuracy", "speaker_identification")
 DIRECTION = ("source", "target")
 DECIMALS = 4
-DEMO = "the demo's voices are synthetic: these figures say nothing about real speech"
+DEMO = "the demo's speech is synthetic: these figures say nothing about real speech"
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
 ASSESSED = pa.schema(

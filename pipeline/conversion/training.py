@@ -219,5 +219,5 @@ def _weights(params: CycleGanParams) -> dict[str, float]:
 
 def _columns(params: CycleGanParams) -> list[str]:
     """Columns of the curve: four that are always there, and one for each optional loss with a weight."""
-    optional = [name for name in ("parallel", "classifier") if _weights(params)[name]]
-    return ["adversarial", "cycle", "identity", "discriminator", *optional]
+    always = ["adversarial", "cycle", "identity", "discriminator"]
+    return always + [name for name, weight in _weights(params).items() if weight and name not in always]

@@ -91,7 +91,7 @@ def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Seque
                 kinds.setdefault(words or "unknown", []).append(str(path))
         if len(kinds) > 1:
             parts = [f"{machine} ({paths[0]}{' and others' * (len(paths) > 1)})" for machine, paths in kinds.items()]
-            lines.append(f"{whose} ran on different machines: {'; '.join(parts)}")
+            lines.append(f"{whose} ran on different hardware: {'; '.join(parts)}")
     return lines
 
 

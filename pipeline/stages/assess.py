@@ -55,7 +55,7 @@ def main(
 ) -> None:
     """Convert clips of held-out speakers, and compare them with parallel utterances of the target emotion."""
     audio = params.load(params_path, "audio", AudioParams)
-    voice = params.load(params_path, "vocoder", VocoderParams)
+    chosen = params.load(params_path, "vocoder", VocoderParams)
     machine = params.load(params_path, "hardware", HardwareParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
     every = manifest.read(clips_path, manifest.CLIPS).sort_values("id").astype(object)
@@ -74,8 +74,8 @@ def main(
     stored, statistics = (Shards(root / corpus for corpus in corpora) for root in (features, scorers))
     found: list[dict[str, object]] = []
     if len(paired):
-        clips = _assessed(paired, stored, converters, (voice.world.f0_floor_hz, voice.world.f0_ceil_hz), generator)
-        assessor = Assessor(vocoder(voice, audio.sampling_rate, voice.model(trained)), audio)
+        clips = _assessed(paired, stored, converters, (chosen.world.f0_floor_hz, chosen.world.f0_ceil_hz), generator)
+        assessor = Assessor(vocoder(chosen, audio.sampling_rate, chosen.model(trained)), audio)
         measured = in_parallel(assessor.measure, clips, split_path.stem, len(paired), lambda clip: clip.segment)
         conversion_scorers = ConversionScorers(train, held_out, statistics)
         for (_, clip), measures in zip(paired.iterrows(), measured, strict=True):
@@ -84,7 +84,7 @@ def main(
             )
             found += rows(clip, emotion, speaker, measures, conversion_scorers)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
-    params_hash = params.params_hash(audio, voice, machine, names)
+    params_hash = params.params_hash(audio, chosen, machine, names)
     manifest.write(table, out, ASSESSED, params_hash, split=split_path.stem, partition=partition, generator=generator)
     click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
 

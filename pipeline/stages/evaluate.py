@@ -18,7 +18,7 @@ from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.results import BASELINE, Key, PrimaryParams, Results
 from pipeline.leakage import audit, rules
 
-DEMO = "the demo's voices are synthetic: their scores say nothing about real speech"
+DEMO = "the demo's speech is synthetic: their scores say nothing about real speech"
 
 
 @section

@@ -80,7 +80,7 @@ def test_a_workspace_without_leaks(stage: Callable[..., Result]) -> None:
     assert result.output == "full-1 none: no leak\nfull-1 cyclegan: no leak\n"
     result = stage("evaluate")
     assert result.exit_code == 0, result.output
-    assert "not audited" not in result.output and "different machines" not in result.output
+    assert "not audited" not in result.output and "different hardware" not in result.output
     assert SUMMARY.exists()
 
 
@@ -94,7 +94,7 @@ def test_predictions_record_the_hardware(stage: Callable[..., Result]) -> None:
         assert json.loads(metadata.get("generators_machines", "[]")) == generators
     change(PREDICTIONS, machine=json.dumps(recorded | {"precision": "bfloat16"}))
     output = stage("evaluate").output
-    assert "classifiers ran on different machines" in output and "precision bfloat16" in output
+    assert "classifiers ran on different hardware" in output and "precision bfloat16" in output
 
 
 def test_evaluate_depends_on_what_its_audit_opens(stage: Callable[..., Result], monkeypatch: Any) -> None:

@@ -145,7 +145,7 @@ def test_metrics(evaluated):
     assert (found["uar"], found["ece"]) == (summary["uar"]["mean"], summary["ece"])
     assert scores["full"]["svm"]["none"]["uar"] == summary["uar"]["baseline"]
     assert [found[key] for key in ("speakers", "clips", "seeds", "generator_seeds")] == [4, 48, 2, 1]
-    assert found["note"].startswith("too few speakers (4 of at least 8); the demo's voices are synthetic")
+    assert found["note"].startswith("too few speakers (4 of at least 8); the demo's speech is synthetic")
     assert set(found["recall"]) == set(LABELS)
     assert set(found["pooled"]) == {"uar", "accuracy", "macro_f1"}
     # 4 clips of 5 are right, but the confidence is always 0.8
