@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.core.manifest import REPEATED
+from pipeline.core.manifest import ENROL, REPEATED
 from pipeline.core.params import section
 
 
@@ -35,7 +35,7 @@ GENERATORS: Mapping[str, Generator] = {
     "dcgan": Generator("dcgan_scenarios"),
 }
 # Generators that are fitted within the stage that generates, so without a model, and partitions that they are fitted on
-FITTED = {"speaker_conversion": ("train",), ENROLLED: ("train", "enrol")}
+FITTED = {"speaker_conversion": ("train",), ENROLLED: ("train", ENROL)}
 LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
 
 

@@ -13,10 +13,10 @@ from pipeline.cli.main import sections
 from pipeline.cli.workspace import PARAMS, RAW, WorkspaceError
 from pipeline.conversion import pairs
 from pipeline.core import params
-from pipeline.core.manifest import EMOTIONS, REPEATED
+from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATED
 from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
-from pipeline.data.splits import NEUTRAL, Cross, Enrolment, Imbalanced, NeutralOnly
+from pipeline.data.splits import Cross, Enrolment, Imbalanced, NeutralOnly
 from pipeline.evaluation.results import BASELINE
 
 LISTS = (

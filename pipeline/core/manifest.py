@@ -18,7 +18,9 @@ from pipeline.core.files import atomic_write
 
 SCHEMA_VERSION = "4"
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised", "boredom")
+NEUTRAL = "neutral"
 INTENSITIES = ("low", "medium", "high")
+ENROL = "enrol"  # a fourth partition: neutral clips of valid and test speakers, which are not scored
 UNKNOWN_SPEAKER = "unknown"  # after the prefix of the corpus; such a clip never tests, as anybody may speak
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows
@@ -66,7 +68,7 @@ AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _SCORES + _
 PARTITIONED = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("partition", _WORD, nullable=False),  # train, valid, test
+        pa.field("partition", _WORD, nullable=False),  # train, valid, test, or `ENROL`
     ]
 )
 QUARANTINE = pa.schema(

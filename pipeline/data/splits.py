@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.core.manifest import UNKNOWN_SPEAKER
+from pipeline.core.manifest import ENROL, NEUTRAL, UNKNOWN_SPEAKER
 from pipeline.core.params import section
 
 Folds = Mapping[int, Sequence[str]]  # fold → test speakers, without the prefix of the corpus
 Share = Annotated[float, Field(gt=0, le=1)]
 
 PARTITIONS = ("train", "valid", "test")
-ENROL = "enrol"  # further partition: neutral clips of valid and test speakers, which are not scored
-NEUTRAL = "neutral"
 
 
 @section

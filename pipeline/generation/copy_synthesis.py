@@ -3,10 +3,9 @@
 from functools import partial
 from pathlib import Path
 
-from pipeline.core import provenance
 from pipeline.generation import synthesis
 from pipeline.generation.perturbation import Plan, Sources
-from pipeline.vocoder import VocoderParams, vocoder
+from pipeline.vocoder import VocoderParams
 
 
 def plan(sources: Sources, params: VocoderParams, sampling_rate: int, trained: Path) -> Plan:
@@ -18,7 +17,5 @@ def plan(sources: Sources, params: VocoderParams, sampling_rate: int, trained: P
         sampling_rate: of prepared clips [Hz]
         trained: folder of the split's trained vocoders
     """
-    network = params.model(trained)
-    metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
-    synthesise = partial(synthesis.vocoded, vocoder=vocoder(params, sampling_rate, network))
-    return Plan(synthesise, sources.features, metadata=metadata)
+    own, metadata = synthesis.vocoder_of(params, sampling_rate, trained)
+    return Plan(partial(synthesis.vocoded, vocoder=own), sources.features, metadata=metadata)

@@ -26,13 +26,9 @@ def plan(sources: Sources, vocoder: VocoderParams, sampling_rate: int) -> Plan:
     reference = pd.concat([sources.clips, sources.enrolled])
     genders = speaker_statistics.genders(reference)
     enrolled = sorted(sources.enrolled["speaker"].unique())
-    order = {
-        speaker: speaker_statistics.alike(speaker, enrolled, genders, sources.seed)
+    targets = {
+        speaker: [Target({name: 1.0}) for name in speaker_statistics.alike(speaker, enrolled, genders, sources.seed)]
         for speaker in sorted(sources.clips["speaker"].unique())
     }
-    copies = speaker_statistics.copy_numbers(sources.rows)
-    changes = [
-        Target({order[speaker][copy % len(order[speaker])]: 1.0})
-        for speaker, copy in zip(sources.rows["speaker"], copies, strict=True)
-    ]
+    changes = speaker_statistics.in_turn(sources.rows, targets)
     return speaker_statistics.plan(sources, reference, changes, World(vocoder.world, sampling_rate))

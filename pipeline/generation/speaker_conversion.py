@@ -37,18 +37,18 @@ def plan(sources: Sources, params: SpeakerConversionParams, vocoder: VocoderPara
         ParamsError: train has a single speaker
     """
     genders = speaker_statistics.genders(sources.clips)
-    copies = speaker_statistics.copy_numbers(sources.rows)
+    copies = int(sources.rows["source_id"].value_counts().max())
     targets = {
         speaker: _targets(
             speaker,
             speaker_statistics.alike(speaker, list(genders), genders, sources.seed),
-            int(copies.max()) + 1,
+            copies,
             params,
             sources.seed,
         )
         for speaker in sorted(genders)
     }
-    changes = [targets[speaker][copy] for speaker, copy in zip(sources.rows["speaker"], copies, strict=True)]
+    changes = speaker_statistics.in_turn(sources.rows, targets)
     return speaker_statistics.plan(sources, sources.clips, changes, World(vocoder.world, sampling_rate))
 
 

@@ -14,12 +14,12 @@ import pandas as pd
 
 from pipeline.audio.speech import is_speech
 from pipeline.core import provenance
+from pipeline.core.manifest import NEUTRAL
 from pipeline.generation import synthesis
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.world import World
 
-NEUTRAL = "neutral"
 RATIO = (0.7, 1.4)  # bounds of the ratio of two speakers' deviations; beyond, the estimates are in doubt
 
 
@@ -127,9 +127,16 @@ def genders(clips: pd.DataFrame) -> dict[str, str | None]:
     return {str(speaker): own["gender"].iloc[0] for speaker, own in clips.groupby("speaker")}
 
 
-def copy_numbers(rows: pd.DataFrame) -> "pd.Series[int]":
-    """Number of each synthetic clip among those of its source, from 0."""
-    return rows.groupby("source_id").cumcount()
+def in_turn(rows: pd.DataFrame, targets: Mapping[str, Sequence[Target]]) -> list[Target]:
+    """Target of each synthetic clip: the copies of a source use the targets of its speaker in turn.
+
+    Args:
+        rows: of the synthetic clips
+        targets: of each speaker
+    """
+    copies = rows.groupby("source_id").cumcount()
+    of_speaker = rows["speaker"].map(targets)
+    return [own[copy % len(own)] for own, copy in zip(of_speaker, copies, strict=True)]
 
 
 def _neutral(clips: pd.DataFrame) -> pd.DataFrame:

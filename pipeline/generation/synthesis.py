@@ -14,12 +14,12 @@ from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, shards
+from pipeline.core import manifest, provenance, shards
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
 from pipeline.scorers import gate, speakers
-from pipeline.vocoder import Features, Vocoder
+from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
 
 Content = TypeVar("Content")
 Arrays = dict[str, np.ndarray]
@@ -83,6 +83,19 @@ class Synthesiser(Generic[Content]):
         return measurements, features | {
             scorer.NAME: scorer.statistics(samples, rate)[None] for scorer in (gate, speakers)
         }
+
+
+def vocoder_of(params: VocoderParams, sampling_rate: int, trained: Path) -> tuple[Vocoder, dict[str, str]]:
+    """The vocoder of a split, and the metadata that say where its network comes from; none without a network.
+
+    Args:
+        params: of the vocoder
+        sampling_rate: of prepared clips [Hz]
+        trained: folder of the split's trained vocoders
+    """
+    network = params.model(trained)
+    metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
+    return vocoder(params, sampling_rate, network), metadata
 
 
 def vocoded(features: Features, source: np.ndarray | None, vocoder: Vocoder) -> np.ndarray:

@@ -11,10 +11,8 @@ import click
 import numpy as np
 import pandas as pd
 
-from pipeline.core.manifest import UNKNOWN_SPEAKER
+from pipeline.core.manifest import ENROL, NEUTRAL, UNKNOWN_SPEAKER
 
-ENROL = "enrol"  # partition of a few neutral clips of valid and test speakers, which are not scored
-NEUTRAL = "neutral"
 SHOWN = 3  # offending rows in a message
 
 GATE = "gated_by"  # the quality gate, among generators

@@ -22,7 +22,7 @@ from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.generation import synthesis
 from pipeline.generation.synthesis import Synthesis, Synthesiser
-from pipeline.vocoder import Features, VocoderParams, vocoder
+from pipeline.vocoder import Features, VocoderParams
 
 
 @section
@@ -96,9 +96,7 @@ def main(
     train = manifest.partition(clips, split, "train")
     stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
     bounds_hz = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
-    network = vocoder_params.model(vocoders)
-    metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
-    own = vocoder(vocoder_params, prepared.sampling_rate, network)
+    own, metadata = synthesis.vocoder_of(vocoder_params, prepared.sampling_rate, vocoders)
     synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own)
     params_hash = params.params_hash(prepared, vocoder_params, acoustics, machine, chosen)
     with atomic_write(out) as folder:

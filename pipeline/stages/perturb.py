@@ -55,7 +55,7 @@ def main(
     split = split_path.stem
     clips = manifest.read(clips_path, manifest.CLIPS)
     partitions = manifest.read(split_path, manifest.PARTITIONED)
-    train, enrolled = (manifest.partition(clips, partitions, name) for name in ("train", "enrol"))
+    train, enrolled = (manifest.partition(clips, partitions, name) for name in ("train", manifest.ENROL))
     copies = 1 if generator == "copy_synthesis" else chosen.copies
     rows = synthetic_rows(train, generator, copies, split, out)
     drawn_as = rows["id"].str.replace(f"{split}/vtlp/", f"{split}/voices/", regex=False)  # an earlier name; same draws

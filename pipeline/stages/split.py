@@ -6,9 +6,10 @@ import click
 
 from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write
+from pipeline.core.manifest import ENROL
 from pipeline.corpora import AGREED_FOLDS
 from pipeline.data import splits
-from pipeline.data.splits import ENROL, PARTITIONS, SplitParams
+from pipeline.data.splits import PARTITIONS, SplitParams
 
 PATH = click.Path(path_type=Path)
 
