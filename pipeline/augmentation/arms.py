@@ -1,14 +1,16 @@
 """Arms: how real and synthetic clips are combined to a training set."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
+import click
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.core.manifest import ENROL, REPEATED
+from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS
 from pipeline.core.params import section
 
 
@@ -36,15 +38,16 @@ GENERATORS: Mapping[str, Generator] = {
 }
 # Generators that are fitted within the stage that generates, so without a model, and partitions that they are fitted on
 FITTED = {"speaker_conversion": ("train",), ENROLLED: ("train", ENROL)}
-LEARNS_NOTHING = {REPEATED, *(name for name, generator in GENERATORS.items() if not generator.learns)}
+LEARNS_NOTHING = {*REPEATS, *(name for name, generator in GENERATORS.items() if not generator.learns)}
 
 
 @dataclass(frozen=True)
 class Arm:
     """A kind of training set; a new one is a new row of `ARMS`."""
 
-    generators: tuple[str, ...]  # of `GENERATORS`, or `REPEATED`; each gives the same number of clips
+    generators: tuple[str, ...]  # of `GENERATORS`, or one of `REPEATS`; each gives the same number of clips
     shuffled: bool = False  # the emotions of the extra clips are permuted among them
+    voice: Literal["own", "other", None] = None  # one classifier a person: with clips in the own or in another voice
 
 
 ARMS: Mapping[str, Arm] = {
@@ -53,13 +56,17 @@ ARMS: Mapping[str, Arm] = {
     "vtlp": Arm(("vtlp",)),
     "speaker_conversion": Arm(("speaker_conversion",)),
     ENROLLED: Arm((ENROLLED,)),
+    "personal_conversion": Arm((ENROLLED,), voice="own"),
     "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
     "dcgan": Arm(("dcgan",)),
-    # Controls: repeated real clips, the vocoder alone, conversion without the network, without any change of the
-    # spectrum, and with permuted labels
+    # Controls: repeated real clips, the enrolled clips themselves, the voice of another enrolled person of the same
+    # gender, the vocoder alone, conversion without the network, without any change of the spectrum, and with permuted
+    # labels
     "oversample": Arm((REPEATED,)),
+    ENROLLED_CLIPS: Arm((ENROLLED_CLIPS,)),
+    "other_person": Arm((ENROLLED,), voice="other"),
     "copy_synthesis": Arm((COPIES,)),
     "statistics": Arm(("statistics",)),
     "f0_only": Arm(("f0_only",)),
@@ -70,6 +77,11 @@ ARMS: Mapping[str, Arm] = {
 def converts(arm: str) -> bool:
     """Whether an arm has clips that were converted from another emotion."""
     return any(GENERATORS[name].of_pairs for name in ARMS[arm].generators if name in GENERATORS)
+
+
+def needs_enrolment(arm: str) -> bool:
+    """Whether an arm exists only in scenarios of kind `enrolment`."""
+    return bool({ENROLLED, ENROLLED_CLIPS} & {*ARMS[arm].generators})
 
 
 def folders(generator: str, pairs: Sequence[str]) -> Sequence[str]:
@@ -126,19 +138,53 @@ def needed(counts: pd.Series, mix: MixParams) -> pd.Series:
 def repeated(real: pd.DataFrame, split: str, mix: MixParams) -> pd.DataFrame:
     """Copies of the real clips, enough for the emotion that needs most; rows of `manifest.SYNTHETIC`."""
     counts = real["emotion"].value_counts()
+    return copied(real, split, REPEATED, int(np.ceil((needed(counts, mix) / counts).max())))
+
+
+def copied(real: pd.DataFrame, split: str, generator: str, times: int) -> pd.DataFrame:
+    """Rows of `manifest.SYNTHETIC` that repeat each real clip.
+
+    Args:
+        real: clips
+        split: name of the split
+        generator: one of `REPEATS`
+        times: rows of each clip
+    """
     source = real.assign(
         is_synthetic=True,
         source_id=real["id"],
         source_emotion=real["emotion"],
-        generator=REPEATED,
-        generator_sha256=REPEATED,
+        generator=generator,
+        generator_sha256=generator,
         selected=True,
         split=split,
     )
-    times = int(np.ceil((needed(counts, mix) / counts).max()))
     copies = source.merge(pd.Series(range(1, times + 1), name="number"), how="cross")
-    copies["id"] = f"{split}/{REPEATED}/" + copies["id"] + "/" + copies.pop("number").astype(str)
+    copies["id"] = f"{split}/{generator}/" + copies["id"] + "/" + copies.pop("number").astype(str)
     return copies
+
+
+def for_persons(synthetic: pd.DataFrame, enrolled: pd.DataFrame, voice: Literal["own", "other"]) -> pd.DataFrame:
+    """Synthetic clips with the column `person`: the enrolled speaker whose classifier alone learns from a clip.
+
+    Args:
+        synthetic: clips in the voice of one enrolled speaker each
+        enrolled: clips of the partition `enrol`
+        voice: clips in the person's own voice, or in that of another person of the same gender
+
+    Raises:
+        ClickException: a person is the only enrolled one of a gender
+    """
+    voices: dict[str, str] = {}  # speaker of the voice → person
+    for _, own in enrolled.groupby(enrolled["gender"].fillna("")):
+        persons = sorted(own["speaker"].unique())
+        if voice == "other" and len(persons) < 2:
+            raise click.ClickException(
+                f"'other_person' needs two enrolled speakers of each gender, found only {persons[0]} of one"
+            )
+        voices |= dict(zip(persons, persons if voice == "own" else persons[1:] + persons[:1], strict=True))
+    targets = [next(iter(json.loads(text)["targets"])) for text in synthetic["parameters"]]
+    return synthetic.assign(person=pd.Series(targets, synthetic.index, dtype=object).map(voices))
 
 
 def shuffled(extra: pd.DataFrame, seed: int) -> pd.DataFrame:

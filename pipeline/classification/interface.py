@@ -109,7 +109,7 @@ def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
         features: folder of the corpora's shards of real clips; those of synthetic clips lie beside them
         name: of the arrays
     """
-    is_new = clips["is_synthetic"] & (clips["generator"] != manifest.REPEATED)
+    is_new = clips["is_synthetic"] & ~clips["generator"].isin(manifest.REPEATS)
     beside = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_new, "filepath"]}
     shards = Shards(sorted(beside | {features / corpus for corpus in clips.loc[~is_new, "corpus"]}))
     return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]

@@ -1,14 +1,17 @@
-"""Normalisation by each speaker's own clips.
+"""Normalisation of features by the clips of each speaker.
 
-It gains more than most augmentations, but needs other clips of each test speaker, of all emotions. Results with it
-therefore have names of their own.
+It needs other clips of each test speaker: of all emotions for `speaker`, a few neutral ones for `neutral`. Results with
+it therefore have names of their own.
 """
 
+import json
 from collections.abc import Sequence
 from itertools import compress
 
 import numpy as np
 import pandas as pd
+
+from pipeline.core.manifest import ENROL, NEUTRAL
 
 LEAST = 0.1  # a speaker's deviation is at least this share of that of all train clips
 
@@ -37,6 +40,34 @@ def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.nda
         for number in numbers:
             normalised[number] = ((arrays[number] - mean) / scale).astype(np.float32)
     return normalised
+
+
+def by_neutral(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.ndarray]:
+    """Each clip minus the mean of its speaker's known neutral clips: real train clips, or enrolled ones.
+
+    Of a clip in another voice (`targets` in its parameters), the mean is that of the speakers of the voice. Where no
+    neutral clip of the speaker is known, as of clips generated from noise, it is that of all real train clips.
+
+    Args:
+        arrays: of each clip, (rows, …)
+        clips: columns speaker, partition, emotion, is_synthetic and parameters; in the same order
+
+    Returns:
+        arrays of the same shapes, float32
+    """
+    known = ~clips["is_synthetic"] & (clips["emotion"] == NEUTRAL) & clips["partition"].isin(["train", ENROL])
+    overall = _statistics(arrays, (known & (clips["partition"] == "train")).to_numpy())[0]
+    means = {
+        speaker: _statistics(arrays, (known & (clips["speaker"] == speaker)).to_numpy())[0]
+        for speaker in clips.loc[known, "speaker"].unique()
+    }
+    voices = [json.loads(text).get("targets") if isinstance(text, str) else None for text in clips["parameters"]]
+    return [
+        (array - sum(share * means.get(name, overall) for name, share in (voice or {speaker: 1.0}).items())).astype(
+            np.float32
+        )
+        for array, voice, speaker in zip(arrays, voices, clips["speaker"], strict=True)
+    ]
 
 
 def _statistics(arrays: Sequence[np.ndarray], chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from pipeline.augmentation.arms import ARMS, COPIES, ENROLLED, GENERATORS, converts
+from pipeline.augmentation.arms import ARMS, COPIES, ENROLLED, GENERATORS, converts, needs_enrolment
 from pipeline.cli.main import sections
 from pipeline.cli.workspace import PARAMS, RAW, WorkspaceError
 from pipeline.conversion import pairs
 from pipeline.core import params
-from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATED
+from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATS
 from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
 from pipeline.data.splits import Cross, Enrolment, Imbalanced, NeutralOnly
@@ -177,7 +177,7 @@ def _arms(values: Values) -> Iterable[str]:
     evaluated = values.get("evaluate")
     if evaluated and BASELINE not in evaluated.references:
         yield f"'evaluate.references': '{BASELINE}' is missing, the first reference of every gain"
-    needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name != REPEATED}
+    needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name not in REPEATS}
     if values.get("augment.vocode_real"):
         needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}
     for name, arm in sorted(needs):
@@ -230,6 +230,9 @@ def _scenarios(values: Values) -> Iterable[str]:
         for word in asked[1]:
             if asked[0] in values and word not in values[asked[0]]:
                 yield f"'split.scenarios.{name}' needs '{word}', which is not among '{asked[0]}'"
+        for arm in values.get("arms", ()) if not isinstance(scenario, Enrolment) else ():
+            if arm in ARMS and needs_enrolment(arm):
+                yield f"'arms' has '{arm}', but scenario '{name}' is not of kind 'enrolment'"
         if ENROLLED in values.get("perturbations", ()) and not isinstance(scenario, Enrolment):
             yield f"'perturbations' has '{ENROLLED}', but scenario '{name}' is not of kind 'enrolment'"
 

@@ -60,6 +60,7 @@ _USE = [
     pa.field("split", _WORD, nullable=False),
     pa.field("partition", _WORD, nullable=False),
     pa.field("weight", pa.float32(), nullable=False),
+    pa.field("person", _WORD),  # speaker whose own classifier alone learns from the clip; null: every classifier
 ]
 
 CLIPS = pa.schema(_REQUIRED + _KNOWN)  # real clips
@@ -86,7 +87,10 @@ QUARANTINE = pa.schema(
 SYNTHETIC_TABLE = "clips.parquet"
 SYNTHETIC_FEATURES = "features"  # shard with features of the clips for classifiers and scorers
 
-REPEATED = "oversample"  # generator of rows that repeat a real clip; files and features are those of the source
+# Generators of rows that repeat a real clip; files and features are those of the source
+REPEATED = "oversample"  # of train clips
+ENROLLED_CLIPS = "enrolled_clips"  # of the partition `enrol`
+REPEATS = (REPEATED, ENROLLED_CLIPS)
 
 
 class ManifestError(click.ClickException):
@@ -214,7 +218,7 @@ def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFra
 
 def feature_ids(rows: pd.DataFrame) -> "pd.Series[str]":
     """Ids under which shards store the features of clips, from rows of `AUGMENTED`."""
-    return rows["id"].where(rows["generator"] != REPEATED, rows["source_id"])
+    return rows["id"].where(~rows["generator"].isin(REPEATS), rows["source_id"])
 
 
 def _known(time: float | None) -> float | None:

@@ -63,17 +63,21 @@ class Plan:
         ]
 
 
-def synthetic_rows(clips: pd.DataFrame, generator: str, copies: int, split: str, out: Path) -> pd.DataFrame:
+def synthetic_rows(
+    clips: pd.DataFrame, generator: str, copies: "int | pd.Series[int]", split: str, out: Path
+) -> pd.DataFrame:
     """Rows of the synthetic clips, sorted by id: labels of their sources, without measurements of the audio.
 
     Args:
         clips: real train clips
         generator: its name
-        copies: of each clip
+        copies: of each clip; one number, or one a row of `clips`
         split: name of the split
         out: folder of the synthetic clips
     """
-    rows = pd.concat([clips.sort_values("id").assign(copy=str(number)) for number in range(1, copies + 1)])
+    clips = clips.assign(copies=copies).sort_values("id", ignore_index=True)
+    rows = clips.loc[clips.index.repeat(clips.pop("copies"))].reset_index(drop=True)
+    rows["copy"] = (rows.groupby("id").cumcount() + 1).astype(str)
     return (
         rows.assign(
             id=f"{split}/{generator}/" + rows["id"] + "/" + rows["copy"],

@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.augmentation.arms import FITTED, LEARNS_NOTHING
 from pipeline.core import manifest, models, predictions, provenance
-from pipeline.core.manifest import REPEATED
+from pipeline.core.manifest import REPEATS
 from pipeline.leakage import rules
 from pipeline.leakage.rules import Leak
 
@@ -69,7 +69,7 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
     harmless = set(synthetic.loc[~learns, "generator_sha256"]) - set(synthetic.loc[learns, "generator_sha256"])
     for each in (fitted_on, allowed):
         each |= dict.fromkeys(harmless, "nothing")
-    own_files = synthetic[synthetic["generator"] != REPEATED]
+    own_files = synthetic[~synthetic["generator"].isin(REPEATS)]
     for folder, clips in own_files.groupby(own_files["filepath"].map(lambda path: Path(path).parent)):
         table = folder / manifest.SYNTHETIC_TABLE
         table_metadata = manifest.metadata(table)

@@ -13,7 +13,7 @@ from pipeline.augmentation.candidates import Candidates
 from pipeline.augmentation.quality_gate import GateParams
 from pipeline.core import manifest, params, predictions, provenance
 from pipeline.core.files import atomic_write
-from pipeline.core.manifest import REPEATED
+from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED
 from pipeline.leakage import audit, rules
 
 PATH = click.Path(path_type=Path)
@@ -89,6 +89,8 @@ def training_set(
     metadata, words = {rules.GATE: provenance.clips_sha256(train)}, ""
     if ARMS[arm].generators == (REPEATED,):
         found = arms.repeated(train, split, setting.mix)
+    elif ARMS[arm].generators == (ENROLLED_CLIPS,):
+        found = arms.copied(real[real["partition"] == ENROL], split, ENROLLED_CLIPS, 1)
     else:
         scored = candidates.scored(ARMS[arm].generators)
         passed, counts = quality_gate.selected(scored, setting.gate)
@@ -97,10 +99,19 @@ def training_set(
         if counts:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
             words = f", {(~passed).sum():,} rejected: {reasons}"
-    extra = arms.extra_clips(found, train, setting.mix, setting.seed)
+    extra = extra_clips(found, real, arm, setting)
     if ARMS[arm].shuffled:
         extra = arms.shuffled(extra, setting.seed)
     if setting.vocode_real and arms.converts(arm):
         rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
         extra = pd.concat([extra, candidates.of(COPIES).assign(selected=True, weight=1.0)])
     return pd.concat([rows, extra.assign(partition="train")]), metadata, words
+
+
+def extra_clips(found: pd.DataFrame, real: pd.DataFrame, arm: str, setting: Setting) -> pd.DataFrame:
+    """The synthetic clips that join, with their weights; of a personal arm, as many for each person."""
+    train, voice = real[real["partition"] == "train"], ARMS[arm].voice
+    if voice is None:
+        return arms.extra_clips(found, train, setting.mix, setting.seed)
+    of_persons = arms.for_persons(found, real[real["partition"] == ENROL], voice).groupby("person")
+    return pd.concat(arms.extra_clips(own, train, setting.mix, setting.seed) for _, own in of_persons)

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 import click
+import pandas as pd
 from pydantic import PositiveInt
 
 from pipeline.audio.acoustics import AcousticsParams
@@ -27,7 +28,7 @@ GENERATORS = ("classical", "copy_synthesis", "enrolled_conversion", "speaker_con
 class PerturbParams:
     """Clips of each source."""
 
-    copies: PositiveInt  # of each train clip; `copy_synthesis` has one, since its copies would be equal
+    copies: PositiveInt  # of each train clip, by `classical`, `vtlp` and `speaker_conversion`
     classical: ClassicalParams
 
 
@@ -56,7 +57,7 @@ def main(
     clips = manifest.read(clips_path, manifest.CLIPS)
     partitions = manifest.read(split_path, manifest.PARTITIONED)
     train, enrolled = (manifest.partition(clips, partitions, name) for name in ("train", manifest.ENROL))
-    copies = 1 if generator == "copy_synthesis" else chosen.copies
+    copies = _copies(generator, chosen, train, enrolled)
     rows = synthetic_rows(train, generator, copies, split, out)
     drawn_as = rows["id"].str.replace(f"{split}/vtlp/", f"{split}/voices/", regex=False)  # an earlier name; same draws
     seeds = [provenance.derived_seed(seed, split, id_) for id_ in drawn_as]
@@ -88,3 +89,12 @@ def main(
         **plan.metadata,
     )
     click.echo(f"{split} {generator}: {len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")
+
+
+def _copies(
+    generator: str, chosen: PerturbParams, train: pd.DataFrame, enrolled: pd.DataFrame
+) -> int | "pd.Series[int]":
+    """Synthetic clips of each train clip: as many as it has voices, or as params.yaml says, or one."""
+    if generator == "enrolled_conversion":
+        return train["speaker"].map(enrolled_conversion.voices(train, enrolled)).map(len)
+    return 1 if generator == "copy_synthesis" else chosen.copies  # copies by the vocoder alone would be equal
