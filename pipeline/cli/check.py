@@ -104,6 +104,8 @@ def _unknown(found: Mapping[str, Any], kinds: Values, path: Path) -> Iterable[st
         levels.setdefault("", set()).add(name.partition(".")[0])
         levels.setdefault(above, set()).add(key)
     for above, known in levels.items():
+        if above in kinds:  # a section, of which a stage loads a key by itself
+            continue
         here = found.get(above) if above else found
         for key in here if isinstance(here, dict) else ():
             if key not in known:
@@ -239,6 +241,8 @@ def _vocoder(values: Values) -> Iterable[str]:
         yield error
     if "vocoder" in values and "vocoders" in values and (error := values["vocoder"].unlisted(values["vocoders"])):
         yield error
+    if "vocoder" in values and "classify.front_end" in values:
+        yield from filter(None, [values["vocoder"].front_end_error(values["classify.front_end"])])
     if "vocoder" in values:
         yield from filter(None, map(values["vocoder"].world_error, values.get("perturbations", ())))
 

@@ -14,6 +14,7 @@ from pipeline.core.manifest import ManifestError
 
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
+VOCODED = "+vocoded"  # suffix of a classifier whose features are of clips that all passed the vocoder
 BY_SPEAKER = "+speaker_norm"  # suffix of a classifier that normalises the features of each held-out speaker
 # Keys of the metadata, for `hardware.resolved` as JSON:
 MACHINE = "machine"  # of the classifiers

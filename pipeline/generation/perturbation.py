@@ -54,6 +54,7 @@ class Plan:
     contents: Iterable[Any]  # one for each clip
     changes: Sequence[Any] | None = None  # random change of each clip, a dataclass; None without randomness
     metadata: Mapping[str, str] = field(default_factory=dict)  # further metadata of the table
+    vocoded: bool = True  # whether the samples come from the vocoder
 
     def parameters(self) -> list[str]:
         """JSON of the change of each clip, without parts that are not changed."""

@@ -12,7 +12,7 @@ import torch
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification import budget
 from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams, CommonParams
-from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run
+from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, check_front_end
 from pipeline.classification.normalisation import by_speaker
 from pipeline.classification.training import uar
 from pipeline.core import hardware, manifest, params, predictions, provenance
@@ -40,13 +40,18 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     # Arms share their seeds. Splits do not: folds with the same train speakers would count one training twice.
     seeds = {seed: derived_seed(seed, split) for seed in chosen.seeds}
     resources = Resources(features, cache, audio, machine, hardware.device(machine), len(labels), seeds)
+    check_front_end(clips, features, chosen.front_end)
     runs = list(_runs(chosen, clips, resources))
 
     metadata = _used(clips, chosen.normalisation) | {
         "runs": json.dumps([(name, run.seed) for name, run in runs]),
         predictions.MACHINE: json.dumps(hardware.resolved(machine)),
         budget.KEY: json.dumps(
-            {"runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs], **extra(clips)}
+            {
+                "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs],
+                budget.FRONT_END: chosen.front_end,
+                **extra(clips),
+            }
         ),
     }
     generators = manifest.metadata(clips_path).get(predictions.GENERATORS)

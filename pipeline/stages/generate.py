@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
 from pipeline.core import hardware, manifest, models, params, provenance
@@ -99,7 +99,7 @@ def main(
     network = vocoder_params.model(vocoders)
     metadata = {"vocoder": network.as_posix(), "vocoder_sha256": provenance.fingerprint(network)} if network else {}
     own = vocoder(vocoder_params, prepared.sampling_rate, network)
-    synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own)
+    synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own, FrontEnd.VOCODED)
     params_hash = params.params_hash(prepared, vocoder_params, acoustics, machine, chosen)
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)

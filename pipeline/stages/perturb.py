@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from pydantic import PositiveInt
 
-from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
 from pipeline.core.params import section
@@ -49,8 +49,9 @@ def main(
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
+    front_end = params.load(params_path, "classify.front_end", FrontEnd)
     seed = params.load(params_path, "seed", int)
-    if error := vocoder_params.world_error(generator):
+    if error := vocoder_params.world_error(generator) or vocoder_params.front_end_error(front_end):
         raise params.ParamsError(f"{params_path}: {error}")
     split = split_path.stem
     clips = manifest.read(clips_path, manifest.CLIPS)
@@ -73,7 +74,11 @@ def main(
         ),
         "vtlp": ((vtlp_params, vocoder_params), partial(vtlp.plan, sources, vtlp_params, vocoder_params, rate)),
     }[generator]
-    plan = planned()
+    plan, own = planned(), vocoder(vocoder_params, rate)
+    synthesise = plan.synthesise
+    if not plan.vocoded and front_end == FrontEnd.VOCODED:
+        used += (front_end, vocoder_params)
+        synthesise = partial(synthesis.revocoded, synthesise=synthesise, prepared=prepared, vocoder=own)
     rows = rows.assign(generator_sha256=params.params_hash(generator, *used, prepared, plan.metadata))
     if plan.changes is not None:
         rows = rows.assign(parameters=plan.parameters(), seed=seed)
@@ -81,8 +86,8 @@ def main(
         out,
         rows,
         map(Synthesis, plan.contents, sources.segments),
-        Synthesiser(plan.synthesise, prepared, acoustics, vocoder(vocoder_params, rate)),
-        params.params_hash(chosen, prepared, vocoder_params, acoustics, seed, vtlp_params, conversion),
+        Synthesiser(synthesise, prepared, acoustics, own, FrontEnd.VOCODED if plan.vocoded else front_end),
+        params.params_hash(chosen, prepared, vocoder_params, acoustics, front_end, seed, vtlp_params, conversion),
         split=split,
         emotions="all",
         **plan.metadata,

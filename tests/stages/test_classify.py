@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import Result
@@ -260,6 +261,7 @@ def test_budget_is_what_the_runs_did(classified: Path, project: Path) -> None:
     network = {"classifier": "cnn", "steps": 6, "batch": 8, "checkpoints": 2}
     assert stated["none"] == {
         "runs": [{"classifier": "svm", "seed": 0, "grid": 4}, {**network, "seed": 0}, {**network, "seed": 1}],
+        "front_end": "natural",
         "extra_clips": 0,
         "extra_weight": 0,
         "params": stated["cyclegan"]["params"],
@@ -347,3 +349,36 @@ def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytes
     layers = np.concatenate(given[0].arrays)
     for own in rows.groupby(["partition", "speaker"]).indices.values():
         np.testing.assert_allclose(layers[own].mean(axis=0), 0, atol=1e-4)
+
+
+def test_the_front_end_is_in_the_name(stage: Stage, classify: Classify, params: Callable[..., None]) -> None:
+    """Every real clip is a copy synthesis then; one folder of other features beside them is an error."""
+    item, refused = {**SPLIT, "arm": "cyclegan"}, "{}: features of front end '{}', but 'classify.front_end' is '{}'"
+    params({"classify.classifiers": ["svm"]})
+    natural = classify("cyclegan")
+    params({"classify.front_end": "vocoded"})
+    result = stage("classify", **item)  # real clips are still natural, beside converted ones
+    assert result.exit_code == 1
+    assert refused.format("data/features/classifier/demo", "natural", "vocoded") in result.output
+
+    assert stage("acoustics", corpus="demo").exit_code == 0
+    found = classify("cyclegan")
+    assert set(found["classifier"]) == {"svm+vocoded"}
+    assert (probabilities(found).loc["svm+vocoded"] - probabilities(natural).loc["svm"]).abs().max().max() > 1e-3
+    places = audit.Places(
+        Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
+    )
+    assert audit.of_arm(places, "full-1", "cyclegan") == []
+    stated = budget.stated(manifest.metadata(predicted("cyclegan")))
+    assert stated["front_end"] == "vocoded"
+
+    folder = Path("data/synthetic/full-1/cyclegan/neutral-sad/features")  # as of a generator without the vocoder
+    index = pq.read_table(folder / "index.parquet").replace_schema_metadata({"front_end": "natural"})
+    pq.write_table(index, folder / "index.parquet")
+    result = stage("classify", **item)
+    assert result.exit_code == 1
+    assert refused.format(folder, "natural", "vocoded") in result.output
+    params({"classify.front_end": "natural"})
+    result = stage("classify", **item)
+    assert result.exit_code == 1
+    assert refused.format("data/features/classifier/demo", "vocoded", "natural") in result.output

@@ -14,7 +14,7 @@ from pipeline.audio.acoustics import pitch
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, provenance
 from pipeline.core.params import load
-from pipeline.core.shards import Shard, Shards
+from pipeline.core.shards import FRONT_END, Shard, Shards
 from pipeline.generation.classical import Perturbation
 from pipeline.generation.vtlp import Vtlp
 from pipeline.vocoder import Features
@@ -74,6 +74,28 @@ def test_classical_changes_of_each_train_clip(stage: Stage, train: pd.DataFrame,
     assert contents() == before
     params({"seed": 12})
     assert contents() != before
+
+
+def test_classical_changes_pass_the_vocoder_if_real_clips_do(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None]
+) -> None:
+    assert stage("perturb", **CLASSICAL).exit_code == 0
+    usual = rows(CHANGED)
+    assert Shards([CHANGED / manifest.SYNTHETIC_FEATURES]).metadata(FRONT_END) == "natural"
+    params({"classify.front_end": "vocoded"})
+    result = stage("perturb", **CLASSICAL)
+    assert result.exit_code == 0, result.output
+    written = rows(CHANGED)
+    assert Shards([CHANGED / manifest.SYNTHETIC_FEATURES]).metadata(FRONT_END) == "vocoded"
+    assert set(written["generator_sha256"]).isdisjoint(usual["generator_sha256"])
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), prepared.sampling_rate)
+    for row in written.head(4).itertuples():
+        samples = preparation.prepared(Path(train.loc[row.source_id, "filepath"]), prepared)
+        changed = Perturbation(**json.loads(row.parameters)).apply(samples, prepared.sampling_rate)
+        changed = preparation.prepare(changed, prepared.sampling_rate, prepared)
+        copy = preparation.level(world.synthesise(world.analyse(changed)), prepared.level_db)
+        np.testing.assert_allclose(decoding.read(Path(row.filepath)).samples, copy, atol=2**-15)
 
 
 def test_the_vocoder_alone(stage: Stage, train: pd.DataFrame) -> None:
