@@ -1,4 +1,4 @@
-"""CPU seconds of `features` and of a synthesis, relative to WORLD's own for the same clips.
+"""CPU seconds of `features` with `acoustics`, and of a synthesis, relative to WORLD's own for the same clips.
 
 python benchmarks/features_speed.py  # in a workspace after `ingest`
 
@@ -18,11 +18,12 @@ import pyworld
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.audio import decoding, preparation
-from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params
 from pipeline.generation import synthesis
 from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.stages import acoustics as of_classifiers
 from pipeline.stages.features import clip_features
 from pipeline.vocoder import Features, VocoderParams
 from pipeline.vocoder.world import World
@@ -43,8 +44,8 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
     world = World(params.load(path, "vocoder", VocoderParams).world, rate)
     bounds = world.params.f0_floor_hz, world.params.f0_ceil_hz
     frame_ms = world.params.frame_ms
-    compute = partial(clip_features, prepared=prepared, vocoder=world, acoustics=acoustics)
-    writer = Synthesiser(partial(synthesis.vocoded, vocoder=world), prepared, acoustics, world)
+    compute = partial(clip_features, prepared=prepared, vocoder=world)
+    writer = Synthesiser(partial(synthesis.vocoded, vocoder=world), prepared, acoustics, world, FrontEnd.VOCODED)
     clips = manifest.read(clips_path, manifest.CLIPS)
     segments = manifest.segments(clips.iloc[np.linspace(0, len(clips) - 1, count).astype(int)])
 
@@ -73,6 +74,17 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
                 works: dict[str, Callable[[], object]] = {
                     "WORLD analysis": partial(analyse, wave),
                     "features": partial(compute, segment),
+                    **{
+                        f"acoustics ({front_end})": partial(
+                            of_classifiers.clip_features,
+                            (segment, content),
+                            prepared=prepared,
+                            vocoder=world,
+                            acoustics=acoustics,
+                            front_end=front_end,
+                        )
+                        for front_end in FrontEnd
+                    },
                     "reading a source": partial(decoding.read, *segment),
                     "WORLD synthesis": partial(synthesise_alone, content),
                     "a synthetic clip": partial(writer.write, (Synthesis(content, segment), out)),
@@ -82,7 +94,9 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
             if number:  # the first round loads what is loaded once
                 print(", ".join(f"{name} {each:.1f} ms" for name, each in taken.items()))
                 alone = taken["WORLD synthesis"] + taken["reading a source"]
-                print(f"features {taken['features'] / taken['WORLD analysis']:.2f} of WORLD's analysis,", end=" ")
+                for front_end in FrontEnd:
+                    both = taken["features"] + taken[f"acoustics ({front_end})"]
+                    print(f"features ({front_end}) {both / taken['WORLD analysis']:.2f} of WORLD's analysis,", end=" ")
                 print(f"a clip {taken['a synthetic clip'] / alone:.2f} of synthesis, F0, reading and writing alone")
 
 

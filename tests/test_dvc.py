@@ -89,7 +89,7 @@ def items(*names: str) -> set[str]:
 def test_only_what_a_change_touches_runs_again(project: Path, change_params: Change) -> None:
     everything = repro()
     assert everything == items(
-        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "split", "analyse"),
+        *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "acoustics@ravdess", "split", "analyse"),
         *("train_cyclegan@full-1", "generate@full-1-cyclegan"),
         *("augment", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
     )

@@ -1,5 +1,6 @@
 """Input features of the classifiers: a log-mel spectrogram for the `cnn`, functionals for the `svm`."""
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
 
 CEPSTRA = 20
 F0_PERCENTILES = slice(-12, -7)  # among the functionals: 5, 25, 50, 75, 95 of log-F0
+
+
+class FrontEnd(StrEnum):
+    """What the features of classifiers and scorers are of: real clips as recorded, or clips that passed the vocoder."""
+
+    NATURAL = "natural"
+    VOCODED = "vocoded"
 
 
 @section

@@ -1,7 +1,7 @@
 """The one preparation that every clip gets, real or synthetic, and the writing of audio files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import click
 import numpy as np
@@ -75,11 +75,11 @@ def peak_limited(samples: np.ndarray) -> np.ndarray:
     return samples * min(1.0, PEAK / max(peak, 1e-9))
 
 
-def write(path: Path, samples: np.ndarray, sampling_rate: int) -> None:
+def write(path: Path | BinaryIO, samples: np.ndarray, sampling_rate: int) -> None:
     """Write mono samples as 16-bit FLAC, scaled down to a peak of `PEAK` if they are louder.
 
     Args:
-        path: of the file
+        path: of the file, or the file itself
         samples: (samples,), full scale is ±1
         sampling_rate: [Hz]
 

@@ -1,22 +1,23 @@
 """Training budget of each arm, stored with its predictions, and the check that all arms have the same.
 
-All other parameters of training are in the params hash, which must be the same in all arms. The real clips of a class,
-or copies in their place, weigh the same in every arm. An arm adds `extra_clips` clips of total weight `extra_weight`;
-both are 0 in an arm that adds nothing.
+All arms have one front end. All other parameters of training are in the params hash, which must be the same in all
+arms. The real clips of a class, or copies in their place, weigh the same in every arm. An arm adds `extra_clips` clips
+of total weight `extra_weight`; both are 0 in an arm that adds nothing.
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from operator import eq
 from typing import Any
 
 KEY = "budget"  # in the metadata of a table of predictions
+FRONT_END = "front_end"  # of the features, in the budget
 PARAMS = "params"  # likewise, the params hash of the classifiers
 
 # `runs`: each has `classifier` and `seed`; of a network `steps`, `batch` and `checkpoints` (scored on valid); of the
-# svm `grid` (models fitted, and scored on valid). Besides `extra_clips` and `extra_weight`
+# svm `grid` (models fitted, and scored on valid). Besides `front_end`, `extra_clips` and `extra_weight`
 Budget = Mapping[str, Any]
 
 
@@ -26,12 +27,12 @@ def stated(metadata: Mapping[str, str]) -> Budget:
     return {**found, PARAMS: metadata[PARAMS]} if found and PARAMS in metadata else found
 
 
-def unequal(arms: Mapping[str, Budget], baseline: str) -> list[str]:
+def unequal(arms: Mapping[str, Budget], baselines: Collection[str]) -> list[str]:
     """Differences in budget between arms, as sentences; empty where there are none.
 
     Args:
         arms: budget of each arm of a split
-        baseline: the arm without extra clips
+        baselines: arms without synthetic clips; their extra clips are not compared
     """
     missing = [arm for arm, budget in arms.items() if not budget]
     lines = [f"no budget recorded for {', '.join(missing)}"] if missing else []
@@ -40,10 +41,12 @@ def unequal(arms: Mapping[str, Budget], baseline: str) -> list[str]:
     for classifier, seed in sorted(set().union(*by_run.values())):
         spent = {arm: _in_words(found.get((classifier, seed))) for arm, found in by_run.items()}
         lines += _differing(f"{classifier}, seed {seed}", spent, eq)
+    front_ends = {arm: budget[FRONT_END] for arm, budget in recorded.items() if FRONT_END in budget}
+    lines += _differing("front end", front_ends, eq)
     hashes = {arm: budget[PARAMS][:8] for arm, budget in recorded.items() if PARAMS in budget}
     lines += _differing("params hash", hashes, eq)
     for quantity, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
-        extra = {arm: budget[key] for arm, budget in recorded.items() if arm != baseline and key in budget}
+        extra = {arm: budget[key] for arm, budget in recorded.items() if arm not in baselines and key in budget}
         lines += _differing(quantity, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
     return lines
 

@@ -1,10 +1,12 @@
 """The table of classifiers, and the section `classify` of params.yaml."""
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from pipeline.audio.acoustics import FrontEnd
 from pipeline.classification import cnn, ssl, svm
 from pipeline.classification.interface import Classifier
 from pipeline.core import predictions
@@ -14,7 +16,7 @@ from pipeline.core.params import section
 CLASSIFIERS: Mapping[str, Classifier] = {
     "svm": Classifier(svm.SvmParams, svm.features, svm.runs),
     "cnn": Classifier(cnn.CnnParams, cnn.features, cnn.runs),
-    "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs),
+    "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs, reads_audio=True),
 }
 
 
@@ -26,21 +28,34 @@ def _known(name: str) -> str:
 
 @section
 class CommonParams:
-    """Classifiers to run, how often, and how their features are normalised."""
+    """Classifiers to run, how often, and of what their features are."""
 
     classifiers: tuple[Annotated[str, AfterValidator(_known)], ...]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]  # of the networks; the svm is deterministic: one run, seed 0
-    normalisation: Literal["train", "speaker"]
+    front_end: FrontEnd  # vocoded: real clips, and synthetic ones that did not, pass the vocoder first
+    normalisations: Annotated[tuple[Literal["train", "speaker", "neutral"], ...], Field(min_length=1)]
+
+    def __post_init__(self) -> None:
+        """A classifier that reads the files would get real clips that did not pass the vocoder."""
+        readers = [name for name in self.classifiers if CLASSIFIERS[name].reads_audio]
+        if self.front_end == FrontEnd.VOCODED and readers:
+            raise ValueError(f"'{readers[0]}' reads the recordings themselves: expected front_end natural with it")
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the classifiers in predictions."""
-        return tuple(name + predictions.BY_SPEAKER * (self.normalisation == "speaker") for name in self.classifiers)
+        return tuple(self.name(*each) for each in product(self.classifiers, self.normalisations))
+
+    def name(self, classifier: str, normalisation: str) -> str:
+        """Name of a classifier in predictions: `svm+vocoded+speaker_norm`."""
+        vocoded = predictions.VOCODED * (self.front_end == FrontEnd.VOCODED)
+        return classifier + vocoded + predictions.NORMALISED[normalisation]
 
     @property
     def known(self) -> tuple[str, ...]:
         """All names that classifiers may have in predictions."""
-        return tuple(name + suffix for suffix in ("", predictions.BY_SPEAKER) for name in CLASSIFIERS)
+        suffixes = product(("", predictions.VOCODED), predictions.NORMALISED.values())
+        return tuple(name + front_end + norm for front_end, norm in suffixes for name in CLASSIFIERS)
 
 
 def _with_sections() -> type[CommonParams]:

@@ -8,16 +8,18 @@ from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification.training import Clips, Curve
 from pipeline.core import hardware, manifest
 from pipeline.core.hardware import HardwareParams
-from pipeline.core.shards import Shards
+from pipeline.core.shards import FRONT_END, Shards
 from pipeline.core.workers import in_parallel
 
 HELD_OUT = ("valid", "test")
@@ -59,7 +61,10 @@ class ArmFeatures:
 
     def among(self, *partitions: str) -> "ArmFeatures":
         """Clips of some partitions."""
-        chosen = self.rows["partition"].isin(partitions).to_numpy()
+        return self.where(self.rows["partition"].isin(partitions))
+
+    def where(self, chosen: "pd.Series[bool]") -> "ArmFeatures":
+        """Clips whose rows are chosen."""
         return ArmFeatures(self.rows[chosen], list(compress(self.arrays, chosen)))
 
     def real(self) -> list[Tensor]:
@@ -94,6 +99,7 @@ class Classifier:
     params: type[Any]  # its section of params.yaml
     features: Callable[[pd.DataFrame, Any, Resources], Sequence[np.ndarray]]
     runs: Callable[[ArmFeatures, Any, Resources], Iterable[Run]]
+    reads_audio: bool = False  # besides the stored features
 
 
 def partitions(features: ArmFeatures) -> tuple[ArmFeatures, ArmFeatures, ArmFeatures]:
@@ -109,7 +115,39 @@ def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
         features: folder of the corpora's shards of real clips; those of synthetic clips lie beside them
         name: of the arrays
     """
+    shards = Shards(sorted(set().union(*_folders(clips, features))))
+    return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]
+
+
+class FrontEndError(click.ClickException):
+    """Some of the stored features are of another front end."""
+
+
+def check_front_end(clips: pd.DataFrame, features: Path, expected: FrontEnd) -> None:
+    """Check that features have the front end of params.yaml, so that no clip differs from the others by the vocoder.
+
+    With `natural`, synthetic clips may have passed the vocoder, because generators need it.
+
+    Args:
+        clips: as of `stored`
+        features: as of `stored`
+        expected: front end of the classifiers
+
+    Raises:
+        FrontEndError: names a folder of other features
+    """
+    real, synthetic = _folders(clips, features)
+    for folder in sorted(real | synthetic if expected == FrontEnd.VOCODED else real):
+        found = Shards([folder]).metadata(FRONT_END)
+        if found != expected:
+            raise FrontEndError(
+                f"{folder}: features of front end '{found}', but 'classify.front_end' is '{expected}'; "
+                "`dvc repro` makes them again"
+            )
+
+
+def _folders(clips: pd.DataFrame, features: Path) -> tuple[set[Path], set[Path]]:
+    """Shards of the real clips, and those of the synthetic ones."""
     is_new = clips["is_synthetic"] & ~clips["generator"].isin(manifest.REPEATS)
     beside = {Path(path).parent / manifest.SYNTHETIC_FEATURES for path in clips.loc[is_new, "filepath"]}
-    shards = Shards(sorted(beside | {features / corpus for corpus in clips.loc[~is_new, "corpus"]}))
-    return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]
+    return {features / corpus for corpus in clips.loc[~is_new, "corpus"]}, beside

@@ -16,6 +16,17 @@ from pipeline.core.manifest import ENROL, NEUTRAL
 LEAST = 0.1  # a speaker's deviation is at least this share of that of all train clips
 
 
+def normalised(arrays: Sequence[np.ndarray], clips: pd.DataFrame, normalisation: str) -> Sequence[np.ndarray]:
+    """Arrays normalised by the clips of their speaker, or as they are for `train`, where the classifier does it."""
+    match normalisation:
+        case "speaker":
+            return by_speaker(arrays, clips)
+        case "neutral":
+            return by_neutral(arrays, clips)
+        case _:
+            return arrays
+
+
 def by_speaker(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.ndarray]:
     """Each clip standardised by the real clips of its speaker in its partition.
 

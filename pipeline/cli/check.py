@@ -22,7 +22,7 @@ from pipeline.evaluation.results import BASELINE
 LISTS = (
     *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "arms"),
     "emotions",
-    *("classify.classifiers", "classify.seeds"),
+    *("classify.classifiers", "classify.normalisations", "classify.seeds"),
 )
 MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "classify.seeds")
 
@@ -63,7 +63,7 @@ def problems(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType
     """
     values, errors = _loaded(path)
     if "classify" in values:
-        of_classify = ("classifiers", "names", "known", "seeds")
+        of_classify = ("classifiers", "names", "normalisations", "known", "seeds")
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
     if isinstance(tables := params.read(path).get("tables"), dict):  # also where another part of a table is invalid
         values["tables.names"] = set(tables)
@@ -104,6 +104,8 @@ def _unknown(found: Mapping[str, Any], kinds: Values, path: Path) -> Iterable[st
         levels.setdefault("", set()).add(name.partition(".")[0])
         levels.setdefault(above, set()).add(key)
     for above, known in levels.items():
+        if above in kinds:  # a section, of which a stage loads a key by itself
+            continue
         here = found.get(above) if above else found
         for key in here if isinstance(here, dict) else ():
             if key not in known:
@@ -242,6 +244,8 @@ def _vocoder(values: Values) -> Iterable[str]:
         yield error
     if "vocoder" in values and "vocoders" in values and (error := values["vocoder"].unlisted(values["vocoders"])):
         yield error
+    if "vocoder" in values and "classify.front_end" in values:
+        yield from filter(None, [values["vocoder"].front_end_error(values["classify.front_end"])])
     if "vocoder" in values:
         yield from filter(None, map(values["vocoder"].world_error, values.get("perturbations", ())))
 

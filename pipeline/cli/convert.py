@@ -11,6 +11,7 @@ import soxr
 import torch
 
 from pipeline.audio import decoding, preparation, utterances
+from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.preparation import AudioParams
 from pipeline.cli.workspace import DATA, MODELS, PARAMS
@@ -23,7 +24,7 @@ from pipeline.corpora import ingestion
 from pipeline.corpora.ingestion import IngestParams, Sound
 from pipeline.scorers import gate
 from pipeline.scorers.gate import Gate
-from pipeline.vocoder import Vocoder, VocoderParams, vocoder
+from pipeline.vocoder import Vocoder, VocoderParams, copies, vocoder
 
 BLOCK = 65_536  # samples a write; libsndfile's Vorbis encoder crashes when it gets a long clip at once
 # Names of the formats in libsndfile.
@@ -94,6 +95,7 @@ class Conversion:
     target: str
     intensity: str | None  # of the target; None: the emotion's mean
     classifier: Gate | None  # needed where `source` is None
+    front_end: FrontEnd  # of the clips that the classifier was fitted on
     pairs: Pairs
     audio: AudioParams
     limits: IngestParams
@@ -149,6 +151,8 @@ class Conversion:
             return self.source, f"given as {self.source}"
         assert self.classifier is not None
         clips = (self._prepared(utterance, sampling_rate) for utterance in speech)
+        if self.front_end == FrontEnd.VOCODED:
+            clips = (copies.copied(self.vocoder.analyse(clip), self.vocoder, self.audio) for clip in clips)
         statistics = np.stack([gate.statistics(clip, self.audio.sampling_rate) for clip in clips])
         lengths = [len(utterance) for utterance in speech]
         probabilities = np.average(self.classifier.probabilities(statistics), axis=0, weights=lengths)
@@ -204,6 +208,7 @@ def _conversion(target: str, source: str | None, intensity: str | None, split: s
         target=target,
         intensity=intensity,
         classifier=_classifier(split) if source is None else None,
+        front_end=params.load(PARAMS, "classify.front_end", FrontEnd),
         pairs=pairs,
         audio=audio,
         limits=params.load(PARAMS, "ingest", IngestParams),

@@ -17,6 +17,7 @@ STAGES = (
     "ingest",
     "manifest",
     "features",
+    "acoustics",
     "split",
     "analyse",
     "train_cyclegan",
@@ -67,6 +68,7 @@ SECTIONS: dict[str, Any] = {
     "augment.vocode_real": bool,
     "augment.mix": "pipeline.augmentation.arms:MixParams",
     "augment.gate": "pipeline.augmentation.quality_gate:GateParams",
+    "classify.front_end": "pipeline.audio.acoustics:FrontEnd",
     "classify": "pipeline.stages.classify:ClassifyParams",
     "evaluate": "pipeline.stages.evaluate:EvaluateParams",
 }

@@ -6,6 +6,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
+from enum import Enum
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -117,6 +118,8 @@ def in_words(kind: Any) -> str:
         return f"list of {in_words(inner[0])}"
     if origin is dict:
         return "" if _is_section(inner[1]) else f"mapping of {in_words(inner[0])} to {in_words(inner[1])}"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return " or ".join(f"`{each.value}`" for each in kind)
     return NAMES.get(kind, "")
 
 

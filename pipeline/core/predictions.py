@@ -10,11 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core import manifest
-from pipeline.core.manifest import ManifestError
+from pipeline.core.manifest import ENROL, ManifestError
 
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
-BY_SPEAKER = "+speaker_norm"  # suffix of a classifier that normalises the features of each held-out speaker
+VOCODED = "+vocoded"  # suffix of a classifier whose features are of clips that all passed the vocoder
+# Suffix of a classifier's name, by `classify.normalisations`
+NORMALISED = {"train": "", "speaker": "+speaker_norm", "neutral": "+neutral_norm"}
+# Partitions whose real clips normalise the features, by suffix
+SCALED_BY = {"": ("train",), "+speaker_norm": ("train", "valid", "test", ENROL), "+neutral_norm": ("train", ENROL)}
 # Keys of the metadata, for `hardware.resolved` as JSON:
 MACHINE = "machine"  # of the classifiers
 GENERATORS = "generators_machines"  # of the models of the synthetic clips, a list without duplicates
@@ -66,6 +70,11 @@ def write(frame: pd.DataFrame, path: Path, labels: Sequence[str], params_hash: s
         raise ManifestError(f"{path}: clip '{frame.loc[twice, 'id'].iloc[0]}' is there twice")
     own = {"schema_version": SCHEMA_VERSION, "labels": json.dumps(list(labels))}
     manifest.write(frame, path, columns, params_hash, **own, **metadata)
+
+
+def normalisation(classifier: str) -> str:
+    """Suffix of a classifier's name that says what its features are normalised by; a key of `SCALED_BY`."""
+    return next((suffix for suffix in SCALED_BY if suffix and classifier.endswith(suffix)), "")
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -20,7 +20,9 @@ import pyarrow.parquet as pq
 from pipeline.core.files import atomic_write
 
 INDEX = "index.parquet"
-PARAMS = "made_with"  # key of the params hash in the metadata of the index
+# Keys of the metadata of the index
+PARAMS = "made_with"  # params hash
+FRONT_END = "front_end"  # of the features of classifiers and scorers
 RANGE = "_range"  # suffix of the array with the lowest and highest values of an array of uint8
 STEPS = 255  # of uint8
 
@@ -35,18 +37,21 @@ class ShardError(click.ClickException):
 class Writer:
     """Context that writes a shard clip by clip, atomically; memory use does not grow with the number of clips."""
 
-    def __init__(self, folder: Path, storage: Mapping[str, Storage] | None = None, params_hash: str = "") -> None:
+    def __init__(
+        self, folder: Path, storage: Mapping[str, Storage] | None = None, metadata: Mapping[str, str] | None = None
+    ) -> None:
         """Set up without writing.
 
         Args:
             folder: to be written
             storage: type of stored arrays by name; others are float32
-            params_hash: hash of the parameters on which the arrays depend
+            metadata: of the index, by key: `PARAMS`, the hash of the parameters on which the arrays depend, or
+                `FRONT_END`
         """
         self._stack = ExitStack()
         self._folder = folder
         self._storage = storage or {}
-        self._params_hash = params_hash
+        self._metadata = metadata
         self._rows: dict[str, dict[str, object]] = {}
         self._files: dict[str, _NpyWriter] = {}
 
@@ -101,8 +106,8 @@ class Writer:
             bounds = [f"{name}_{bound}" for name in self._files for bound in ("start", "stop")]
             schema = pa.schema([("id", pa.string()), *((name, pa.int64()) for name in bounds)])
             table = pa.Table.from_pylist(list(self._rows.values()), schema)
-            if self._params_hash:
-                table = table.replace_schema_metadata({PARAMS: self._params_hash})
+            if self._metadata:
+                table = table.replace_schema_metadata(dict(self._metadata))
             pq.write_table(table, self._temporary / INDEX, compression="zstd")
 
 
@@ -152,8 +157,16 @@ class Shards:
         Raises:
             ShardError: the shards have different hashes
         """
+        return self.metadata(PARAMS)
+
+    def metadata(self, key: str) -> str:
+        """Value in the metadata of the shards' indices; empty if none was stored.
+
+        Raises:
+            ShardError: the shards have different values
+        """
         stored = {shard.folder: pq.read_schema(shard.folder / INDEX).metadata or {} for shard in self._shards}
-        found = {kept.get(PARAMS.encode(), b"").decode() for kept in stored.values()}
+        found = {kept.get(key.encode(), b"").decode() for kept in stored.values()}
         if len(found) > 1:
             raise ShardError(
                 f"{', '.join(map(str, stored))}: are of different parameters; `dvc repro` makes them again"

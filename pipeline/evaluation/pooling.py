@@ -11,11 +11,13 @@ import pandas as pd
 
 from pipeline.classification import budget
 from pipeline.core import manifest, params
+from pipeline.core.manifest import ENROLLED_CLIPS
 from pipeline.core.predictions import GENERATORS, MACHINE, PREFIX, predicted, read
 from pipeline.evaluation.results import BASELINE
 
 # Sections that choose which predictions are computed; the predictions themselves do not depend on them.
 SELECTION = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "perturbations", "scenarios")
+BASELINES = (BASELINE, ENROLLED_CLIPS)  # arms without synthetic clips
 HEADLINE = ("headline_arm", "setting")  # keys of `augment`: the arm of summary.json, and its name in older records
 
 COMPUTED = (("classifiers", MACHINE), ("generators", GENERATORS))  # what a computer computed, and its key in metadata
@@ -66,7 +68,7 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
     splits_of: dict[str, list[str]] = {}  # splits of each line
     for folder, split in product(folders, splits):
         stated = {arm: budget.stated(manifest.metadata(folder / split / f"{arm}.parquet")) for arm in arms}
-        for line in budget.unequal(stated, BASELINE):
+        for line in budget.unequal(stated, BASELINES):
             splits_of.setdefault(line, []).append(split)
     return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in splits_of.items()]
 

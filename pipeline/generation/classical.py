@@ -85,7 +85,7 @@ def plan(sources: Sources, params: ClassicalParams, sampling_rate: int) -> Plan:
         sampling_rate: of prepared clips [Hz]
     """
     changes = [Perturbation.drawn(params, seed) for seed in sources.seeds]
-    return Plan(partial(synthesised, sampling_rate=sampling_rate), changes, changes)
+    return Plan(partial(synthesised, sampling_rate=sampling_rate), changes, changes, vocoded=False)
 
 
 def synthesised(change: Perturbation, source: np.ndarray, sampling_rate: int) -> np.ndarray:

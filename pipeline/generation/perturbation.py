@@ -54,6 +54,7 @@ class Plan:
     contents: Iterable[Any]  # one for each clip
     changes: Sequence[Any] | None = None  # random change of each clip, a dataclass; None without randomness
     metadata: Mapping[str, str] = field(default_factory=dict)  # further metadata of the table
+    vocoded: bool = True  # whether the samples come from the vocoder
 
     def parameters(self) -> list[str]:
         """JSON of the change of each clip, without parts that are not changed."""
@@ -63,21 +64,17 @@ class Plan:
         ]
 
 
-def synthetic_rows(
-    clips: pd.DataFrame, generator: str, copies: "int | pd.Series[int]", split: str, out: Path
-) -> pd.DataFrame:
+def synthetic_rows(clips: pd.DataFrame, generator: str, copies: int, split: str, out: Path) -> pd.DataFrame:
     """Rows of the synthetic clips, sorted by id: labels of their sources, without measurements of the audio.
 
     Args:
         clips: real train clips
         generator: its name
-        copies: of each clip; one number, or one a row of `clips`
+        copies: of each clip
         split: name of the split
         out: folder of the synthetic clips
     """
-    clips = clips.assign(copies=copies).sort_values("id", ignore_index=True)
-    rows = clips.loc[clips.index.repeat(clips.pop("copies"))].reset_index(drop=True)
-    rows["copy"] = (rows.groupby("id").cumcount() + 1).astype(str)
+    rows = pd.concat([clips.sort_values("id").assign(copy=str(number)) for number in range(1, copies + 1)])
     return (
         rows.assign(
             id=f"{split}/{generator}/" + rows["id"] + "/" + rows["copy"],

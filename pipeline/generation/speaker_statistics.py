@@ -107,12 +107,6 @@ def converted(
     return replace(features, spectrum=spectrum, f0_hz=f0_hz.astype(np.float32))
 
 
-def same_gender(speaker: str, others: Sequence[str], genders: Mapping[str, str | None]) -> list[str]:
-    """Other speakers of a speaker's gender, sorted; all others if none is."""
-    candidates = sorted(other for other in others if other != speaker)
-    return [other for other in candidates if genders[other] == genders[speaker]] or candidates
-
-
 def alike(speaker: str, others: Sequence[str], genders: Mapping[str, str | None], seed: int) -> list[str]:
     """Other speakers in random order: of the same gender, or all if none is.
 
@@ -122,7 +116,8 @@ def alike(speaker: str, others: Sequence[str], genders: Mapping[str, str | None]
         genders: of all speakers; null where unknown
         seed: of the order
     """
-    same = same_gender(speaker, others, genders)
+    candidates = sorted(other for other in others if other != speaker)
+    same = [other for other in candidates if genders[other] == genders[speaker]] or candidates
     order = np.random.default_rng(provenance.derived_seed(seed, speaker)).permutation(len(same))
     return [same[number] for number in order]
 

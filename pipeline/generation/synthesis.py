@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.audio import decoding, measures, preparation
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
@@ -47,6 +47,7 @@ class Synthesiser(Generic[Content]):
     prepared: AudioParams
     acoustics: AcousticsParams
     vocoder: Vocoder  # for F0 of the written clips
+    front_end: FrontEnd  # `vocoded` where the vocoder synthesised the clips
 
     def write(self, item: tuple[Synthesis[Content], Path]) -> tuple[Measurements, Arrays]:
         """Write a clip and measure the written file.
@@ -103,6 +104,26 @@ def vocoded(features: Features, source: np.ndarray | None, vocoder: Vocoder) -> 
     return vocoder.synthesise(features)
 
 
+def revocoded(
+    content: Content,
+    source: np.ndarray | None,
+    synthesise: Callable[[Content, np.ndarray | None], np.ndarray],
+    prepared: AudioParams,
+    vocoder: Vocoder,
+) -> np.ndarray:
+    """Samples (samples,) of a clip that is made without the vocoder and then passes it, as the real clips do.
+
+    Args:
+        content: of the clip
+        source: prepared samples of its source
+        synthesise: as in `Synthesiser`
+        prepared: how real clips are prepared before the vocoder
+        vocoder: that can synthesise
+    """
+    samples = preparation.prepare(synthesise(content, source), prepared.sampling_rate, prepared)
+    return vocoder.synthesise(vocoder.analyse(samples))
+
+
 def filepaths(names: "pd.Series[str]", suffixes: "pd.Series[str]", out: Path) -> "pd.Series[str]":
     """Unique paths of clips in a folder, valid in a file system for any names.
 
@@ -152,7 +173,8 @@ def write(
         folder.mkdir(parents=True)
         items = zip(clips_to_write, [folder / Path(path).name for path in rows["filepath"]], strict=True)
         measured = []
-        with shards.Writer(folder / manifest.SYNTHETIC_FEATURES) as shard:
+        front_end = {shards.FRONT_END: synthesiser.front_end}
+        with shards.Writer(folder / manifest.SYNTHETIC_FEATURES, metadata=front_end) as shard:
             written = in_parallel(
                 synthesiser.write, items, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name
             )

@@ -127,13 +127,12 @@ def other_split(split_path: Path, expected: pd.DataFrame, sentences_apart: bool)
 def uses(rows: pd.DataFrame, classifiers: Iterable[str]) -> dict[str, str]:
     """Hash of the clips that an arm's classifiers may use, by use (`rules.USES`).
 
-    Statistics are of real train clips; of all real clips where the names of all classifiers end in `BY_SPEAKER`.
+    Statistics are of real clips of the partitions that the names of the classifiers allow.
     """
-    is_train, is_real = rows["partition"] == "train", ~rows["is_synthetic"]
-    names = list(classifiers)
-    by_speaker = bool(names) and all(name.endswith(predictions.BY_SPEAKER) for name in names)
-    scaling = is_real if by_speaker else is_train & is_real
-    allowed = {"trained_on": is_train, "scaled_by": scaling, "selected_on": rows["partition"] == "valid"}
+    allowed = {"trained_on": rows["partition"] == "train", "selected_on": rows["partition"] == "valid"}
+    for suffix in dict.fromkeys(map(predictions.normalisation, classifiers)):
+        partitions = predictions.SCALED_BY[suffix]
+        allowed[f"scaled_by{suffix}"] = ~rows["is_synthetic"] & rows["partition"].isin(partitions)
     return {use: provenance.clips_sha256(rows[clips]) for use, clips in allowed.items()}
 
 

@@ -245,16 +245,17 @@ def foreign_gate(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) ->
 # Uses of clips by classifiers, and the rule that is broken where the clips are others
 USES = {
     "trained_on": "classifier trained on other clips than the arm's train partition",
-    "scaled_by": "statistics of other clips than the real train ones",
+    "scaled_by": "statistics of other clips than the classifier's name allows",
     "selected_on": "model selected on other clips than the valid partition",
 }
 
 
 def other_clips_used(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> Iterable[Leak]:
     """A classifier is trained on train and selected on valid; its statistics are of real train clips, or as named."""
-    for use, words in USES.items():
-        if used.get(use) != allowed[use]:
-            yield Leak(words, augmented[augmented["partition"] == ("valid" if use == "selected_on" else "train")])
+    for use, clips in allowed.items():
+        if used.get(use) != clips:
+            partition = "valid" if use == "selected_on" else "train"
+            yield Leak(USES[use.partition("+")[0]], augmented[augmented["partition"] == partition])
 
 
 def other_predictions(predictions: pd.DataFrame, augmented: pd.DataFrame, runs: pd.DataFrame) -> Iterable[Leak]:

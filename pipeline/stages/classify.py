@@ -1,7 +1,7 @@
 """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -10,10 +10,10 @@ import pandas as pd
 import torch
 
 from pipeline.audio.preparation import AudioParams
-from pipeline.classification import budget
+from pipeline.classification import budget, personal
 from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams, CommonParams
-from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run
-from pipeline.classification.normalisation import by_speaker
+from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, check_front_end
+from pipeline.classification.normalisation import normalised
 from pipeline.classification.training import uar
 from pipeline.core import hardware, manifest, params, predictions, provenance
 from pipeline.core.files import atomic_write
@@ -40,13 +40,18 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     # Arms share their seeds. Splits do not: folds with the same train speakers would count one training twice.
     seeds = {seed: derived_seed(seed, split) for seed in chosen.seeds}
     resources = Resources(features, cache, audio, machine, hardware.device(machine), len(labels), seeds)
+    check_front_end(clips, features, chosen.front_end)
     runs = list(_runs(chosen, clips, resources))
 
-    metadata = _used(clips, chosen.normalisation) | {
+    metadata = _used(clips, chosen.normalisations) | {
         "runs": json.dumps([(name, run.seed) for name, run in runs]),
         predictions.MACHINE: json.dumps(hardware.resolved(machine)),
         budget.KEY: json.dumps(
-            {"runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs], **extra(clips)}
+            {
+                "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs],
+                budget.FRONT_END: chosen.front_end,
+                **extra(clips),
+            }
         ),
     }
     generators = manifest.metadata(clips_path).get(predictions.GENERATORS)
@@ -64,13 +69,13 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
 
 def _runs(chosen: CommonParams, clips: pd.DataFrame, resources: Resources) -> Iterator[tuple[str, Run]]:
     """All runs of all classifiers, with the name of the classifier in predictions."""
-    for word, name in zip(chosen.classifiers, chosen.names, strict=True):
+    for word in chosen.classifiers:
         classifier, own = CLASSIFIERS[word], getattr(chosen, word)
         arrays = classifier.features(clips, own, resources)
-        if chosen.normalisation == "speaker":
-            arrays = by_speaker(arrays, clips)
-        for run in classifier.runs(ArmFeatures(clips, arrays), own, resources):
-            yield name, run
+        for normalisation in chosen.normalisations:
+            features = ArmFeatures(clips, normalised(arrays, clips, normalisation))
+            for run in personal.runs(classifier, features, own, resources):
+                yield chosen.name(word, normalisation), run
 
 
 def _scores_on_valid(clips: pd.DataFrame, runs: Sequence[tuple[str, Run]]) -> str:
@@ -98,16 +103,23 @@ def _predicted(clips: pd.DataFrame, labels: Sequence[str], runs: Sequence[tuple[
     )
 
 
-def _used(clips: pd.DataFrame, normalisation: str) -> dict[str, str]:
+def _used(clips: pd.DataFrame, normalisations: Iterable[str]) -> dict[str, str]:
     """Hash of the clips of each use, for the leakage guard."""
-    train, real = clips["partition"] == "train", ~clips["is_synthetic"]
-    scaling = real if normalisation == "speaker" else train & real
-    used = {"trained_on": train, "scaled_by": scaling, "selected_on": clips["partition"] == "valid"}
+    used = {"trained_on": clips["partition"] == "train", "selected_on": clips["partition"] == "valid"}
+    for suffix in map(predictions.NORMALISED.__getitem__, normalisations):
+        partitions = predictions.SCALED_BY[suffix]
+        used[f"scaled_by{suffix}"] = ~clips["is_synthetic"] & clips["partition"].isin(partitions)
     return {use: provenance.clips_sha256(clips[chosen]) for use, chosen in used.items()}
 
 
 def extra(clips: pd.DataFrame) -> dict[str, float]:
-    """Number and total weight of the train clips beyond the real ones, each of which, or its copy, weighs 1."""
+    """Number and total weight of the train clips beyond the real ones, each of which, or its copy, weighs 1.
+
+    Of personal classifiers, the mean over the persons.
+    """
     train = clips[clips["partition"] == "train"]
-    real, weights = int((~train["is_synthetic"]).sum()), train["weight"].astype(np.float64)
-    return {"extra_clips": int((weights > 0).sum()) - real, "extra_weight": round(float(weights.sum()) - real, 3)}
+    share = np.where(train["person"].notna(), 1 / max(train["person"].nunique(), 1), 1.0)
+    weights = train["weight"].astype(np.float64)
+    real = int((~train["is_synthetic"]).sum())
+    number, weight = float(share[weights > 0].sum()) - real, float((share * weights).sum()) - real
+    return {"extra_clips": round(number, 3), "extra_weight": round(weight, 3)}

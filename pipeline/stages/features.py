@@ -1,4 +1,4 @@
-"""Compute the features of a corpus's clips for the vocoder, the classifiers and the scorers."""
+"""Analyse a corpus's clips by the vocoder, and measure their recordings."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from pipeline import scorers
 from pipeline.audio import decoding, measures, preparation
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, shards
 from pipeline.core.manifest import Segment
@@ -25,42 +23,31 @@ PATH = click.Path(path_type=Path)
 @click.option("--params", "params_path", type=PATH, default="params.yaml")
 @click.option("--clips", "clips_path", type=PATH, required=True, help="Parquet table of a corpus.")
 @click.option("--vocoder-out", type=PATH, required=True, help="Shard of the vocoder's features to write.")
-@click.option("--classifier-out", type=PATH, required=True, help="Shard of the classifiers' features to write.")
-@click.option("--scorer-out", type=PATH, required=True, help="Shard of the scorers' statistics to write.")
 @click.option("--recording-out", type=PATH, required=True, help="Shard of the recordings' measures to write.")
-def main(
-    params_path: Path, clips_path: Path, vocoder_out: Path, classifier_out: Path, scorer_out: Path, recording_out: Path
-) -> None:
-    """Compute the features of a corpus's clips for the vocoder, the classifiers and the scorers."""
+def main(params_path: Path, clips_path: Path, vocoder_out: Path, recording_out: Path) -> None:
+    """Analyse a corpus's clips by the vocoder, and measure their recordings."""
     prepared = params.load(params_path, "audio", AudioParams)
     chosen = params.load(params_path, "vocoder", VocoderParams)
-    acoustics = params.load(params_path, "acoustics", AcousticsParams)
-    compute = partial(
-        clip_features, prepared=prepared, vocoder=vocoder(chosen, prepared.sampling_rate), acoustics=acoustics
-    )
+    compute = partial(clip_features, prepared=prepared, vocoder=vocoder(chosen, prepared.sampling_rate))
     clips = manifest.read(clips_path, manifest.CLIPS)
     found = in_parallel(compute, manifest.segments(clips), clips_path.stem)
-    params_hash = params.params_hash(prepared, chosen.analysis)
+    made_with = {shards.PARAMS: params.params_hash(prepared, chosen.analysis)}
     with ExitStack() as stack:
-        writers = [stack.enter_context(shards.Writer(vocoder_out, {"spectrum": chosen.storage}, params_hash))]
-        writers += [stack.enter_context(shards.Writer(out)) for out in (classifier_out, scorer_out, recording_out)]
+        writers = [
+            stack.enter_context(shards.Writer(vocoder_out, {"spectrum": chosen.storage}, made_with)),
+            stack.enter_context(shards.Writer(recording_out)),
+        ]
         for id_, kinds in zip(clips["id"], found, strict=True):
             for writer, arrays in zip(writers, kinds, strict=True):
                 writer.add(id_, arrays)
     click.echo(f"{clips_path.stem}: features of {len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
 
 
-def clip_features(
-    segment: Segment, prepared: AudioParams, vocoder: Vocoder, acoustics: AcousticsParams
-) -> tuple[Arrays, Arrays, Arrays, Arrays]:
-    """Arrays of a clip for the vocoder, the classifiers and the scorers, and measures of its recording."""
+def clip_features(segment: Segment, prepared: AudioParams, vocoder: Vocoder) -> tuple[Arrays, Arrays]:
+    """Arrays of a clip by the vocoder, and measures of its recording."""
     recording = decoding.read(*segment)
     samples = preparation.prepare(recording.samples, recording.sampling_rate, prepared)
     measured = measures.recording(recording.samples, recording.sampling_rate)
-    analysed = vocoder.analyse(samples)
-    return (
-        analysed.arrays(),
-        classifier_features(samples, prepared.sampling_rate, acoustics, analysed.f0_hz[:, 0], vocoder.frame_ms),
-        scorers.scorer_features(samples, prepared.sampling_rate),
-        {name: np.array([[value]], np.float32) for name, value in measured.items()},
-    )
+    return vocoder.analyse(samples).arrays(), {
+        name: np.array([[value]], np.float32) for name, value in measured.items()
+    }

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
 from pipeline.core import hardware, manifest, models, params, provenance
@@ -97,7 +97,7 @@ def main(
     stored = Shards(features / corpus for corpus in sorted(train["corpus"].unique()))
     bounds_hz = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
     own, metadata = synthesis.vocoder_of(vocoder_params, prepared.sampling_rate, vocoders)
-    synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own)
+    synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own, FrontEnd.VOCODED)
     params_hash = params.params_hash(prepared, vocoder_params, acoustics, machine, chosen)
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)

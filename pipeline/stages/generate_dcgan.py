@@ -1,6 +1,6 @@
 """Synthesise clips with a DC-GAN, as many of each emotion as it was trained on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +11,7 @@ import torch
 from pydantic import NonNegativeInt
 
 from pipeline.audio import preparation
-from pipeline.audio.acoustics import AcousticsParams, mel_transform
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd, mel_transform
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import hardware, models, params, provenance
 from pipeline.core.hardware import HardwareParams
@@ -43,6 +43,9 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     hardware_params = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate_dcgan", GenerateDcganParams)
+    front_end = params.load(params_path, "classify.front_end", FrontEnd)
+    if error := vocoder_params.front_end_error(front_end):
+        raise params.ParamsError(f"{params_path}: {error}")
     tensors, config = models.load(model)
     generator = SpectrogramGenerator.from_tensors(tensors, config["size"], hardware.device(hardware_params))
     split, seed = config["split"], config["seed"]
@@ -50,15 +53,18 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     rows = rows.assign(generator_sha256=provenance.fingerprint(model), seed=seed)
     own_seed = provenance.derived_seed(seed, split, GENERATOR, "noise")
     numbers = torch.tensor([config["emotions"].index(emotion) for emotion in rows["emotion"]])
-    synthesise = partial(
+    synthesise: Callable[[np.ndarray, np.ndarray | None], np.ndarray] = partial(
         synthesised, prepared=prepared, acoustics=acoustics, iterations=chosen.iterations, seed=own_seed
     )
+    own = vocoder(vocoder_params, prepared.sampling_rate)
+    if front_end == FrontEnd.VOCODED:
+        synthesise = partial(synthesis.revocoded, synthesise=synthesise, prepared=prepared, vocoder=own)
     written = synthesis.write(
         out,
         rows,
         (Synthesis(mel, source=None) for mel in generator.mels(numbers, own_seed).numpy()),
-        Synthesiser(synthesise, prepared, acoustics, vocoder(vocoder_params, prepared.sampling_rate)),
-        params.params_hash(prepared, acoustics, vocoder_params, hardware_params, chosen),
+        Synthesiser(synthesise, prepared, acoustics, own, front_end),
+        params.params_hash(prepared, acoustics, vocoder_params, hardware_params, chosen, front_end),
         split=split,
         emotions="all",
         model=model.as_posix(),
@@ -95,7 +101,7 @@ def synthetic_rows(counts: Mapping[str, int], split: str, out: Path, licenses: l
 
 def synthesised(
     log_mel: np.ndarray,
-    source: None,
+    source: np.ndarray | None,
     prepared: AudioParams,
     acoustics: AcousticsParams,
     iterations: int,

@@ -4,10 +4,9 @@ from functools import partial
 from pathlib import Path
 
 import click
-import pandas as pd
 from pydantic import PositiveInt
 
-from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
 from pipeline.core.params import section
@@ -50,14 +49,16 @@ def main(
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
+    front_end = params.load(params_path, "classify.front_end", FrontEnd)
     seed = params.load(params_path, "seed", int)
-    if error := vocoder_params.world_error(generator):
+    if error := vocoder_params.world_error(generator) or vocoder_params.front_end_error(front_end):
         raise params.ParamsError(f"{params_path}: {error}")
     split = split_path.stem
     clips = manifest.read(clips_path, manifest.CLIPS)
     partitions = manifest.read(split_path, manifest.PARTITIONED)
     train, enrolled = (manifest.partition(clips, partitions, name) for name in ("train", manifest.ENROL))
-    copies = _copies(generator, chosen, train, enrolled)
+    persons = max(enrolled["speaker"].nunique(), 1)
+    copies = {"copy_synthesis": 1, "enrolled_conversion": persons}.get(generator, chosen.copies)
     rows = synthetic_rows(train, generator, copies, split, out)
     drawn_as = rows["id"].str.replace(f"{split}/vtlp/", f"{split}/voices/", regex=False)  # an earlier name; same draws
     seeds = [provenance.derived_seed(seed, split, id_) for id_ in drawn_as]
@@ -74,7 +75,11 @@ def main(
         ),
         "vtlp": ((vtlp_params, vocoder_params), partial(vtlp.plan, sources, vtlp_params, vocoder_params, rate)),
     }[generator]
-    plan = planned()
+    plan, own = planned(), vocoder(vocoder_params, rate)
+    synthesise = plan.synthesise
+    if not plan.vocoded and front_end == FrontEnd.VOCODED:
+        used += (front_end, vocoder_params)
+        synthesise = partial(synthesis.revocoded, synthesise=synthesise, prepared=prepared, vocoder=own)
     rows = rows.assign(generator_sha256=params.params_hash(generator, *used, prepared, plan.metadata))
     if plan.changes is not None:
         rows = rows.assign(parameters=plan.parameters(), seed=seed)
@@ -82,19 +87,10 @@ def main(
         out,
         rows,
         map(Synthesis, plan.contents, sources.segments),
-        Synthesiser(plan.synthesise, prepared, acoustics, vocoder(vocoder_params, rate)),
-        params.params_hash(chosen, prepared, vocoder_params, acoustics, seed, vtlp_params, conversion),
+        Synthesiser(synthesise, prepared, acoustics, own, FrontEnd.VOCODED if plan.vocoded else front_end),
+        params.params_hash(chosen, prepared, vocoder_params, acoustics, front_end, seed, vtlp_params, conversion),
         split=split,
         emotions="all",
         **plan.metadata,
     )
     click.echo(f"{split} {generator}: {len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")
-
-
-def _copies(
-    generator: str, chosen: PerturbParams, train: pd.DataFrame, enrolled: pd.DataFrame
-) -> int | "pd.Series[int]":
-    """Synthetic clips of each train clip: as many as it has voices, or as params.yaml says, or one."""
-    if generator == "enrolled_conversion":
-        return train["speaker"].map(enrolled_conversion.voices(train, enrolled)).map(len)
-    return 1 if generator == "copy_synthesis" else chosen.copies  # copies by the vocoder alone would be equal

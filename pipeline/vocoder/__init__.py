@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from pipeline.audio.acoustics import FrontEnd
 from pipeline.core.params import section
 from pipeline.core.shards import Storage
 from pipeline.vocoder.features import Features
@@ -65,6 +66,15 @@ class VocoderParams:
         if self.kind == "world" or generator not in NEEDS_WORLD:
             return ""
         return f"'vocoder.kind' is '{self.kind}', but '{generator}' needs an envelope without F0; expected 'world'"
+
+    def front_end_error(self, front_end: FrontEnd) -> str:
+        """Why real clips cannot pass the vocoder; empty if they can, or need not."""
+        if front_end != FrontEnd.VOCODED or not self.learns:
+            return ""
+        return (
+            "'classify.front_end' is 'vocoded', but 'vocoder.mel.inversion' is 'istft', trained for each split; "
+            "expected 'natural', or a vocoder that is not trained"
+        )
 
 
 class Vocoder(Protocol):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,12 +13,15 @@ from pipeline.augmentation.arms import (
     LEARNS_NOTHING,
     MixParams,
     converts,
+    copied,
     extra_clips,
     folders,
+    for_persons,
+    needs_enrolment,
     repeated,
     shuffled,
 )
-from pipeline.core.manifest import REPEATED, feature_ids
+from pipeline.core.manifest import REPEATS, feature_ids
 
 
 def test_folders_of_generators() -> None:
@@ -28,8 +32,10 @@ def test_folders_of_generators() -> None:
 
 def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
     assert ARMS["none"].generators == ()
-    assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, REPEATED}
-    assert LEARNS_NOTHING == {"classical", "copy_synthesis", "vtlp", "oversample"}
+    assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, *REPEATS}
+    assert LEARNS_NOTHING == {"classical", "copy_synthesis", "vtlp", *REPEATS}
+    enrolment = {"enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips"}
+    assert {arm for arm in ARMS if needs_enrolment(arm)} == enrolment
     converting = {"cyclegan", "cyclegan+classical", "statistics", "f0_only", "shuffled_labels"}
     assert {arm for arm in ARMS if converts(arm)} == converting
 
@@ -167,3 +173,24 @@ def test_shuffled_emotions_are_the_same_ones_with_their_weights() -> None:
     kept = (permuted["emotion"] == extra["emotion"]).mean()
     assert 0.4 < kept < 0.85  # expected 0.75² + 0.25² = 0.625
     assert set(shuffled(extra, 2).query("emotion == 'sad'")["id"]) != set(permuted.query("emotion == 'sad'")["id"])
+
+
+ENROLLED = pd.DataFrame(
+    [("w1", "f"), ("w2", "f"), ("w2", "f"), ("w3", "f"), ("m1", "m"), ("m2", "m")], columns=["speaker", "gender"]
+).assign(emotion="neutral", id=["e1", "e2", "e3", "e4", "e5", "e6"])
+IN_VOICES = pd.DataFrame({"parameters": [f'{{"targets": {{"{name}": 1.0}}}}' for name in ("w1", "m2", "w3", "w1")]})
+
+
+def test_clips_of_persons() -> None:
+    """In the own voice, or in that of the next person of the same gender; each voice serves one person."""
+    IN_VOICES.index = pd.Index([0, 0, 1, 2])  # as after `concat`
+    assert list(for_persons(IN_VOICES, ENROLLED, "own")["person"]) == ["w1", "m2", "w3", "w1"]
+    assert list(for_persons(IN_VOICES, ENROLLED, "other")["person"]) == ["w2", "m1", "w1", "w2"]
+    with pytest.raises(click.ClickException, match="two enrolled speakers of each gender, found only m1"):
+        for_persons(IN_VOICES, ENROLLED[ENROLLED["speaker"] != "m2"], "other")
+
+
+def test_enrolled_clips_are_repeated() -> None:
+    found = copied(ENROLLED, "enrolment-1", "enrolled_clips", 1)
+    assert list(feature_ids(found)) == list(ENROLLED["id"]) == list(found["source_id"])
+    assert found["is_synthetic"].all() and found["id"].str.startswith("enrolment-1/enrolled_clips/").all()

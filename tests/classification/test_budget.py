@@ -24,7 +24,7 @@ FAIR: dict[str, dict[str, Any]] = {
 }
 
 
-unequal = partial(budget.unequal, baseline="none")
+unequal = partial(budget.unequal, baselines=("none",))
 
 
 def test_equal_budgets() -> None:
@@ -77,3 +77,10 @@ def test_an_arm_without_a_budget() -> None:
     assert unequal({**FAIR, "none": stated({})}) == ["no budget recorded for none"]
     assert stated({"budget": json.dumps(FAIR["none"])}) == FAIR["none"]
     assert stated({"budget": json.dumps(FAIR["none"]), "params": "abc"}) == {**FAIR["none"], "params": "abc"}
+
+
+def test_front_ends_must_be_the_same() -> None:
+    arms = {arm: {**found, "front_end": "vocoded"} for arm, found in FAIR.items()}
+    assert unequal(arms) == []
+    arms["none"]["front_end"] = "natural"
+    assert unequal(arms) == ["front end: natural in none; vocoded in cyclegan, classical"]

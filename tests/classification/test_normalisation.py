@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.classification.normalisation import LEAST, by_speaker
+from pipeline.classification.normalisation import LEAST, by_neutral, by_speaker, normalised
 
 VOICE = '{"targets": {"b": 1.0}}'
 ROWS = [  # speaker, partition, synthetic
@@ -91,3 +91,48 @@ def test_clips_in_another_voice_are_a_speaker_of_their_own(arrays: list[np.ndarr
     np.testing.assert_allclose(rows.mean(axis=0), 0, atol=1e-5)
     alone = by_speaker(arrays[:-2], clips[:-2])
     assert all(np.array_equal(one, two) for one, two in zip(found, alone, strict=False))
+
+
+KNOWN = [  # speaker, partition, emotion, synthetic, parameters, expected level
+    ("a", "train", "neutral", False, None, 0),
+    ("a", "train", "angry", False, None, 2),
+    ("b", "train", "neutral", False, None, 0),
+    ("a", "train", "angry", True, VOICE, 2),  # in the voice of b
+    ("a", "train", "angry", True, '{"semitones": 1}', 2),
+    ("a", "train", "angry", True, '{"targets": {"a": 0.5, "b": 0.5}}', 2),
+    ("a", "train", "angry", True, '{"targets": {"c": 1.0}}', 2),
+    ("dcgan", "train", "angry", True, None, 2),
+    ("c", "enrol", "neutral", False, None, 0),
+    ("c", "test", "angry", False, None, 2),
+    ("c", "test", "neutral", False, None, 0.5),
+]
+
+
+def test_relative_to_the_neutral_clips_of_the_speaker() -> None:
+    """Or of the speakers of the voice; test clips set no mean, neither do synthetic ones."""
+    columns = ["speaker", "partition", "emotion", "is_synthetic", "parameters", "level"]
+    clips = pd.DataFrame(KNOWN, columns=columns)
+    levels = {"a": 10.0, "b": 20.0, "c": 40.0, "dcgan": 15.0}  # dcgan has no clips: the mean of train's neutral ones
+    voices = [levels[speaker] for speaker in clips["speaker"]]
+    voices[3], voices[5], voices[6] = levels["b"], 15.0, levels["c"]
+    draw = np.random.default_rng(0)
+    shapes = [draw.standard_normal((4, 2)) * [0.01, 0.02] for _ in voices]
+    arrays = [
+        (shape - shape.mean(axis=0) + level + own).astype(np.float32)
+        for shape, level, own in zip(shapes, clips["level"], voices, strict=True)
+    ]
+    found = by_neutral(arrays, clips)
+    np.testing.assert_allclose([array.mean() for array in found], clips["level"], atol=1e-5)
+    assert {array.dtype for array in found} == {np.dtype(np.float32)}
+    assert [array.shape for array in found] == [array.shape for array in arrays]
+    changed = [array + 100 * (partition == "test") for array, partition in zip(arrays, clips["partition"], strict=True)]
+    for before, after, partition in zip(found, by_neutral(changed, clips), clips["partition"], strict=True):
+        assert np.array_equal(before, after) == (partition != "test")
+
+
+def test_normalisations_by_name(arrays: list[np.ndarray]) -> None:
+    clips = CLIPS.assign(emotion="neutral")
+    assert normalised(arrays, clips, "train") is arrays
+    for name, expected in (("speaker", by_speaker), ("neutral", by_neutral)):
+        found = normalised(arrays, clips, name)
+        assert all(np.array_equal(one, two) for one, two in zip(found, expected(arrays, clips), strict=True))

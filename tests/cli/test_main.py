@@ -160,6 +160,15 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
             {"vocoder__kind": "mel", "prosody__f0": "none", "vocoder__mel__inversion": "istft"},
             "'vocoders' is [], expected ['istft'] with 'vocoder.kind: mel, mel.inversion: istft'",
         ),
+        (
+            {"classify__front_end": "vocoded", "vocoder__kind": "mel", "vocoder__mel__inversion": "istft"},
+            "'classify.front_end' is 'vocoded', but 'vocoder.mel.inversion' is 'istft', trained for each split",
+        ),
+        (
+            {"classify__front_end": "vocoded", "classify__classifiers": ["svm", "cnn", "ssl"]},
+            "'classify': 'ssl' reads the recordings themselves: expected front_end natural with it",
+        ),
+        ({"classify__front_end": "vocoded"}, "'evaluate.classifier': 'cnn' is not known; expected one of cnn+vocoded"),
         ({"vocoder__mel__window_ms": 9}, "'vocoder.mel': window_ms is 9.0: expected at least twice frame_ms"),
         (
             {"classify__classifiers": ["svm", "cnn", "ssl"], "classify__ssl__weights": "models/none.pth"},

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.shards import INDEX, Shard, ShardError, Shards, Storage, Writer, quantised, restored
+from pipeline.core.shards import INDEX, PARAMS, Shard, ShardError, Shards, Storage, Writer, quantised, restored
 
 WIDTHS = {"spectrum": 3, "f0_hz": 1}
 
@@ -151,7 +151,7 @@ def test_wrong_clip_leaves_the_old_shard(
 
 def test_shards_of_different_parameters(tmp_path: Path) -> None:
     for name, params_hash in (("a", "one"), ("b", "one"), ("c", "other"), ("d", "")):
-        with Writer(tmp_path / name, params_hash=params_hash):
+        with Writer(tmp_path / name, metadata={PARAMS: params_hash}):
             pass
     assert Shards([tmp_path / "a", tmp_path / "b"]).params_hash() == "one"
     assert Shards([tmp_path / "d"]).params_hash() == ""

@@ -12,7 +12,7 @@ import soxr
 
 from pipeline import scorers
 from pipeline.audio import decoding, preparation
-from pipeline.audio.acoustics import AcousticsParams, classifier_features
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, workers
 from pipeline.core.manifest import Segment
@@ -53,7 +53,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
             columns=["id", "filepath", *words],
         )
         prepared = AudioParams(RATE, PREPARED.trim_db, level_db)
-        synthesiser = Synthesiser(itself, prepared, ACOUSTICS, WORLD)
+        synthesiser = Synthesiser(itself, prepared, ACOUSTICS, WORLD, FrontEnd.NATURAL)
         written = synthesis.write(OUT, rows, wanted, synthesiser, "0123", split="full-1", model="models/dcgan")
         read = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
         pd.testing.assert_frame_equal(

@@ -15,7 +15,7 @@ GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
 FITTED_ON = {GENERATOR: "train-ids", OTHER: "other-train-ids"}
 TRAIN_IDS = dict(FITTED_ON)
 SPEAKERS = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
-NO_PROVENANCE = dict.fromkeys(("source_id", "source_emotion", "generator", "generator_sha256", "parameters"))
+NO_PROVENANCE = dict.fromkeys(("source_id", "source_emotion", "generator", "generator_sha256", "parameters", "person"))
 
 
 def real(id_: str, speaker: str, partition: str) -> dict[str, Any]:
@@ -131,6 +131,41 @@ def with_enrolled(table: pd.DataFrame) -> pd.DataFrame:
 )
 def test_leaks_by_enrolment(with_enrolled: pd.DataFrame, id_: str, changes: dict[str, str], rule: str) -> None:
     assert rule in message_of(planted(with_enrolled, id_, **changes))
+
+
+def repeat(id_: str, own: str, **changes: Any) -> dict[str, Any]:
+    """A row of train that repeats an enrolled clip."""
+    row = real(id_, own, "train") | {"id": f"{SPLIT}/enrolled_clips/{id_}/1", "emotion": "neutral"}
+    origin = dict.fromkeys(("generator", "generator_sha256"), "enrolled_clips")
+    return row | {"is_synthetic": True, "source_id": id_, "source_emotion": "neutral"} | origin | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"source_id": "d1"}, "source outside train"),
+        ({"source_id": "a1", "speaker": "a"}, "source outside train"),
+        ({"generator": "cyclegan"}, "speaker in two partitions"),
+        ({"emotion": "angry"}, "enrolled clip that is not neutral"),
+        ({"partition": "test"}, "synthetic clip outside train"),
+        ({"sentence": "dogs"}, "sentence of the test partition elsewhere"),
+    ],
+)
+def test_repeated_enrolled_clips(with_enrolled: pd.DataFrame, changes: dict[str, str], rule: str) -> None:
+    """They may train; a test clip in their place may not, nor a conversion of theirs."""
+    nothing = {"enrolled_clips": "nothing"}
+    how = {"fitted_on": FITTED_ON | nothing, "train_ids": TRAIN_IDS | nothing}
+    assert leaks(added(with_enrolled, repeat("d9", "d")), **how) == []
+    assert rule in message_of(added(with_enrolled, repeat("d9", "d", **changes)), **how)
+
+
+def test_clips_of_a_person(with_enrolled: pd.DataFrame) -> None:
+    """The person of a personal classifier is an enrolled speaker; its clips are synthetic."""
+    own = "full-1/cyclegan/b1"
+    assert leaks(planted(with_enrolled, own, person="d")) == []
+    for id_, person in ((own, "a"), (own, "stranger"), ("a1", "d"), ("d1", "d")):
+        message = message_of(planted(with_enrolled, id_, person=person))
+        assert message == f"{SPLIT}: leakage: clip of a person who is not enrolled: {id_}"
 
 
 def test_an_enrolled_clip_may_be_a_target_and_is_neither_scored_nor_moved(with_enrolled: pd.DataFrame) -> None:
@@ -319,7 +354,7 @@ def test_clean_predictions_pass(table: pd.DataFrame, predictions: pd.DataFrame) 
     ("use", "words"),
     [
         ("trained_on", "trained on other clips than the arm's train partition"),
-        ("scaled_by", "statistics of other clips than the real train ones"),
+        ("scaled_by", "statistics of other clips than the classifier's name allows"),
         ("selected_on", "model selected on other clips than the valid partition"),
     ],
 )

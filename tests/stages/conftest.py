@@ -28,6 +28,7 @@ SPEAKERS = {
 EMOTIONS = {"neutral": (1.0, 0.05), "angry": (1.18, 0.05), "sad": (0.9, 0.03)}  # level and movement of F0
 SENTENCES = (1, 2, 3)
 PAIRS = ("angry-neutral", "neutral-sad")
+DEMO = {"corpus": "demo"}
 SPLIT = {"scenario": "full", "fold": "1"}
 CYCLEGAN = {"generator": "cyclegan"}
 
@@ -156,7 +157,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[
         shutil.copy(ROOT / "params.yaml", folder)
         change_params(TINY)
         record(Path("data/raw/demo"))
-        run_all([("ingest", {"corpus": "demo"}), ("manifest", {}), ("features", {"corpus": "demo"}), ("split", {})])
+        run_all([("ingest", DEMO), ("manifest", {}), ("features", DEMO), ("acoustics", DEMO), ("split", {})])
         run_all((name, {**item, **CYCLEGAN}) for item in (SPLIT, other) for name in ("train_cyclegan", "generate"))
         change_params({"folds": [1]})
     return folder
@@ -185,7 +186,7 @@ def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_para
     """Project with a pair of fold 1 that uses a neural vocoder, and another vocoder; do not change it."""
     with working_in(tmp_path_factory.mktemp("spoken"), finished) as folder:
         change_params(NEURAL)
-        run_all([("features", {"corpus": "demo"}), ("train_cyclegan", SPLIT)])
+        run_all([("features", DEMO), ("acoustics", DEMO), ("train_cyclegan", SPLIT)])
         run_all(("train_vocoder", {**SPLIT, "fold": fold, "vocoder": "istft"}) for fold in ("1", "3"))
         run_all([("generate", {**SPLIT, **CYCLEGAN})])
     return folder

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import Result
@@ -26,6 +27,7 @@ from .conftest import SPLIT, enter_copy
 LABELS = ["angry", "neutral", "sad"]
 COLUMNS = [predictions.PREFIX + label for label in LABELS]
 RUNS = [("cnn", 0), ("cnn", 1), ("svm", 0)]
+BY_SPEAKER = "+speaker_norm"
 NONE, CYCLEGAN = (Path(f"data/augmented/full-1/{arm}.parquet") for arm in ("none", "cyclegan"))
 Stage = Callable[..., Result]
 Classify = Callable[..., pd.DataFrame]
@@ -260,11 +262,12 @@ def test_budget_is_what_the_runs_did(classified: Path, project: Path) -> None:
     network = {"classifier": "cnn", "steps": 6, "batch": 8, "checkpoints": 2}
     assert stated["none"] == {
         "runs": [{"classifier": "svm", "seed": 0, "grid": 4}, {**network, "seed": 0}, {**network, "seed": 1}],
+        "front_end": "natural",
         "extra_clips": 0,
         "extra_weight": 0,
         "params": stated["cyclegan"]["params"],
     }
-    assert budget.unequal(stated, "none") == []
+    assert budget.unequal(stated, ("none",)) == []
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     expected = rows.loc[rows["is_synthetic"], "weight"].sum()
     assert stated["cyclegan"]["extra_clips"] == rows["is_synthetic"].sum() > 3
@@ -281,12 +284,12 @@ def test_budget_is_what_the_runs_did(classified: Path, project: Path) -> None:
 def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classify, params: Callable[..., None]) -> None:
     """Statistics of all real clips are allowed under that name; under another name they are a leak."""
     usual = plain("cyclegan")
-    params({"classify.normalisation": "speaker"})
+    params({"classify.normalisations": ["speaker"]})
     found = classify("cyclegan")
     assert set(found["classifier"]) == {"svm+speaker_norm", "cnn+speaker_norm"}
     assert set(usual["classifier"]) == {"svm", "cnn"}
     for classifier in ("svm", "cnn"):
-        normalised = probabilities(found).loc[classifier + predictions.BY_SPEAKER]
+        normalised = probabilities(found).loc[classifier + BY_SPEAKER]
         assert (normalised - probabilities(usual).loc[classifier]).abs().max().max() > 0.01
     places = audit.Places(
         Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
@@ -294,14 +297,16 @@ def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classif
     assert audit.of_arm(places, "full-1", "cyclegan") == []
 
     metadata = manifest.metadata(predicted("cyclegan"))
-    renamed = found.assign(classifier=found["classifier"].str.removesuffix(predictions.BY_SPEAKER))
-    runs = metadata["runs"].replace(predictions.BY_SPEAKER, "")
-    used = {use: metadata[use] for use in rules.USES}
-    predictions.write(renamed, predicted("cyclegan"), LABELS, "changed", runs=runs, **used)
+    renamed = found.assign(classifier=found["classifier"].str.removesuffix(BY_SPEAKER))
+    runs = metadata["runs"].replace(BY_SPEAKER, "")
+    used = {use: metadata[use] for use in ("trained_on", "selected_on")}
+    scaled = metadata[f"scaled_by{BY_SPEAKER}"]
+    predictions.write(renamed, predicted("cyclegan"), LABELS, "changed", runs=runs, **used, scaled_by=scaled)
     [leak] = audit.of_arm(places, "full-1", "cyclegan")
     assert leak.rule == rules.USES["scaled_by"]
     # the other way round: the name claims it, the statistics are of train
-    some = {**used, "scaled_by": audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]}
+    usually = audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]
+    some = {**used, f"scaled_by{BY_SPEAKER}": usually}
     predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=metadata["runs"], **some)
     assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [rules.USES["scaled_by"]]
 
@@ -342,8 +347,41 @@ def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytes
     row = CLASSIFIERS["ssl"]
     spied = replace(row, runs=lambda features, *rest: given.append(features) or row.runs(features, *rest))
     monkeypatch.setitem(CLASSIFIERS, "ssl", spied)
-    params({"classify.normalisation": "speaker"})
+    params({"classify.normalisations": ["speaker"]})
     assert set(classify("none")["classifier"]) == {"ssl+speaker_norm"}
     layers = np.concatenate(given[0].arrays)
     for own in rows.groupby(["partition", "speaker"]).indices.values():
         np.testing.assert_allclose(layers[own].mean(axis=0), 0, atol=1e-4)
+
+
+def test_the_front_end_is_in_the_name(stage: Stage, classify: Classify, params: Callable[..., None]) -> None:
+    """Every real clip is a copy synthesis then; one folder of other features beside them is an error."""
+    item, refused = {**SPLIT, "arm": "cyclegan"}, "{}: features of front end '{}', but 'classify.front_end' is '{}'"
+    params({"classify.classifiers": ["svm"]})
+    natural = classify("cyclegan")
+    params({"classify.front_end": "vocoded"})
+    result = stage("classify", **item)  # real clips are still natural, beside converted ones
+    assert result.exit_code == 1
+    assert refused.format("data/features/classifier/demo", "natural", "vocoded") in result.output
+
+    assert stage("acoustics", corpus="demo").exit_code == 0
+    found = classify("cyclegan")
+    assert set(found["classifier"]) == {"svm+vocoded"}
+    assert (probabilities(found).loc["svm+vocoded"] - probabilities(natural).loc["svm"]).abs().max().max() > 1e-3
+    places = audit.Places(
+        Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
+    )
+    assert audit.of_arm(places, "full-1", "cyclegan") == []
+    stated = budget.stated(manifest.metadata(predicted("cyclegan")))
+    assert stated["front_end"] == "vocoded"
+
+    folder = Path("data/synthetic/full-1/cyclegan/neutral-sad/features")  # as of a generator without the vocoder
+    index = pq.read_table(folder / "index.parquet").replace_schema_metadata({"front_end": "natural"})
+    pq.write_table(index, folder / "index.parquet")
+    result = stage("classify", **item)
+    assert result.exit_code == 1
+    assert refused.format(folder, "natural", "vocoded") in result.output
+    params({"classify.front_end": "natural"})
+    result = stage("classify", **item)
+    assert result.exit_code == 1
+    assert refused.format("data/features/classifier/demo", "vocoded", "natural") in result.output

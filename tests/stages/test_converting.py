@@ -17,8 +17,11 @@ from pipeline.cli.main import main
 from pipeline.conversion.converter import Converter
 from pipeline.core import manifest, models
 from pipeline.core.params import load
-from pipeline.core.shards import Shard
+from pipeline.core.shards import Shard, Shards
+from pipeline.scorers import gate
 from pipeline.scorers.gate import Gate
+from pipeline.vocoder import Features
+from pipeline.vocoder.copies import copied
 from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
@@ -234,6 +237,23 @@ def test_the_gate_is_fitted_on_train_clips_alone(monkeypatch: pytest.MonkeyPatch
     convert(NEUTRAL, "out.wav", "--to", "angry")
     [rows] = analysed
     np.testing.assert_array_equal(rows, np.concatenate([shard.array(id_, "gate") for id_ in train]))
+
+
+def test_a_recording_passes_the_vocoder_if_the_gates_clips_did(
+    change_params: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its statistics are then almost those of the clip's copy synthesis; the ends are trimmed differently."""
+    seen: list[np.ndarray] = []
+    probabilities = Gate.probabilities
+    monkeypatch.setattr(Gate, "probabilities", lambda self, rows: seen.append(rows) or probabilities(self, rows))
+    for front_end in ("natural", "vocoded"):
+        change_params({"classify.front_end": front_end})
+        convert(NEUTRAL, "out.wav", "--to", "angry")
+    analysed = Features.load(Shards([Path("data/features/vocoder/demo")]), f"demo/{Path(NEUTRAL).stem}")
+    world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), RATE)
+    copy = gate.statistics(copied(analysed, world, load(Path("params.yaml"), "audio", preparation.AudioParams)), RATE)
+    natural, vocoded = (np.abs(each[0] - copy).mean() for each in seen)
+    assert vocoded < 0.3 * natural
 
 
 def test_the_target_emotion_is_left_unchanged() -> None:

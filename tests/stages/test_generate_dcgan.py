@@ -15,7 +15,7 @@ from pipeline.audio.mel_bands import log_mel
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, provenance
 from pipeline.core.params import load
-from pipeline.core.shards import Shard
+from pipeline.core.shards import FRONT_END, Shard, Shards
 from pipeline.stages import generate_dcgan
 
 from .conftest import SPLIT as ITEM
@@ -129,3 +129,13 @@ def test_clip_from_noise_in_the_name_of_a_real_one(augment: Callable[[], Result]
     assert result.exit_code == 1
     assert "source outside train: full-1/dcgan/angry/00001" in result.output
     assert not TRAINING_SET.exists()
+
+
+def test_clips_pass_the_vocoder_if_real_clips_do(stage: Stage, params: Callable[..., None]) -> None:
+    before = [decoding.read(Path(row.filepath)).sha256 for row in rows().itertuples()]
+    assert Shards([OUT / manifest.SYNTHETIC_FEATURES]).metadata(FRONT_END) == "natural"
+    params({"classify.front_end": "vocoded"})
+    result = stage("generate_dcgan", **ITEM)
+    assert result.exit_code == 0, result.output
+    assert Shards([OUT / manifest.SYNTHETIC_FEATURES]).metadata(FRONT_END) == "vocoded"
+    assert not set(before) & {decoding.read(Path(row.filepath)).sha256 for row in rows().itertuples()}

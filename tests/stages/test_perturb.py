@@ -12,11 +12,14 @@ from click.testing import Result
 from pipeline.audio import decoding, preparation
 from pipeline.audio.acoustics import pitch
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, provenance
+from pipeline.classification import budget
+from pipeline.core import manifest, predictions, provenance
 from pipeline.core.params import load
-from pipeline.core.shards import Shard, Shards
+from pipeline.core.shards import FRONT_END, Shard, Shards
+from pipeline.evaluation import pooling
 from pipeline.generation.classical import Perturbation
 from pipeline.generation.vtlp import Vtlp
+from pipeline.leakage import audit
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
@@ -74,6 +77,28 @@ def test_classical_changes_of_each_train_clip(stage: Stage, train: pd.DataFrame,
     assert contents() == before
     params({"seed": 12})
     assert contents() != before
+
+
+def test_classical_changes_pass_the_vocoder_if_real_clips_do(
+    stage: Stage, train: pd.DataFrame, params: Callable[..., None]
+) -> None:
+    assert stage("perturb", **CLASSICAL).exit_code == 0
+    usual = rows(CHANGED)
+    assert Shards([CHANGED / manifest.SYNTHETIC_FEATURES]).metadata(FRONT_END) == "natural"
+    params({"classify.front_end": "vocoded"})
+    result = stage("perturb", **CLASSICAL)
+    assert result.exit_code == 0, result.output
+    written = rows(CHANGED)
+    assert Shards([CHANGED / manifest.SYNTHETIC_FEATURES]).metadata(FRONT_END) == "vocoded"
+    assert set(written["generator_sha256"]).isdisjoint(usual["generator_sha256"])
+    prepared = load(Path("params.yaml"), "audio", AudioParams)
+    world = World(load(Path("params.yaml"), "vocoder.world", WorldParams), prepared.sampling_rate)
+    for row in written.head(4).itertuples():
+        samples = preparation.prepared(Path(train.loc[row.source_id, "filepath"]), prepared)
+        changed = Perturbation(**json.loads(row.parameters)).apply(samples, prepared.sampling_rate)
+        changed = preparation.prepare(changed, prepared.sampling_rate, prepared)
+        copy = preparation.level(world.synthesise(world.analyse(changed)), prepared.level_db)
+        np.testing.assert_allclose(decoding.read(Path(row.filepath)).samples, copy, atol=2**-15)
 
 
 def test_the_vocoder_alone(stage: Stage, train: pd.DataFrame) -> None:
@@ -137,9 +162,7 @@ def test_speaker_conversion_records_the_voices(stage: Stage, train: pd.DataFrame
     assert abs(median["m01 as m02"] - median["m02"]) < 0.3 * abs(median["m01"] - median["m02"])
 
 
-def test_enrolled_speakers_are_targets(
-    stage: Stage, train: pd.DataFrame, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_enrolled_speakers_are_targets(stage: Stage, train: pd.DataFrame, params: Callable[..., None]) -> None:
     item = {"scenario": "enrolment", "fold": "1", "generator": "enrolled_conversion"}
     result = stage("perturb", **item | {"scenario": "full"})
     assert result.exit_code == 1 and "needs a scenario of kind 'enrolment'" in result.output
@@ -150,6 +173,34 @@ def test_enrolled_speakers_are_targets(
     written = rows(Path("data/synthetic/enrolment-1/enrolled_conversion/all"))
     targets = {name for text in written["parameters"] for name in json.loads(text)["targets"]}
     assert targets == {"demo_f01", "demo_f02"} and set(written["speaker"]) == {"demo_m01", "demo_m02"}
+
+    sources = written["source_id"].nunique()
+    arms = ["none", "enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips"]
+    params({"arms": arms, "classify.classifiers": ["svm"], "classify.normalisations": ["train", "neutral"]})
+    result = stage("augment")
+    assert result.exit_code == 0, result.output
+    tables = {arm: manifest.read(Path(f"data/augmented/enrolment-1/{arm}.parquet"), manifest.AUGMENTED) for arm in arms}
+    for arm, other in (("personal_conversion", False), ("other_person", True)):
+        extra = tables[arm][tables[arm]["is_synthetic"]]
+        voices = extra["parameters"].map(lambda text: next(iter(json.loads(text)["targets"])))
+        assert ((extra["person"] != voices) == other).all()
+        assert extra.groupby("person").size().to_dict() == {"demo_f01": sources, "demo_f02": sources}
+    repeats = tables["enrolled_clips"][tables["enrolled_clips"]["is_synthetic"]]
+    assert set(repeats["speaker"]) == {"demo_f01", "demo_f02"} and set(repeats["emotion"]) == {"neutral"}
+    budgets = {}
+    for arm in arms:
+        result = stage("classify", scenario="enrolment", fold="1", arm=arm)
+        assert result.exit_code == 0, result.output
+        table = Path(f"data/predictions/enrolment-1/{arm}.parquet")
+        assert set(predictions.read(table)["classifier"]) == {"svm", "svm+neutral_norm"}
+        budgets[arm] = budget.stated(manifest.metadata(table))
+        places = audit.Places(
+            Path("data/manifest.parquet"), Path("data/splits"), Path("data/augmented"), Path("data/predictions")
+        )
+        assert audit.of_arm(places, "enrolment-1", arm) == []
+    extra_clips = [budgets[arm]["extra_clips"] for arm in arms]
+    assert extra_clips[:4] == [0, sources, sources, sources] and 0 < extra_clips[4] < sources
+    assert budget.unequal(budgets, pooling.BASELINES) == []
 
 
 @pytest.mark.usefixtures("train")

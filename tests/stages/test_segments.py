@@ -61,7 +61,8 @@ def segmented(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_p
         mine = {"table": "clips.csv", "base": "talks", "license": "mine", "emotions": {}, "intensities": {}}
         columns = {"columns": {"filepath": "file", "speaker": "speaker_id"}}
         change_params({"corpora": ["mine"], "tables": {"mine": mine | columns}, "pairs": ["angry-neutral"]})
-        run_all([("ingest", {"corpus": "mine"}), ("manifest", {}), ("features", {"corpus": "mine"}), ("split", {})])
+        of_corpus = [(name, {"corpus": "mine"}) for name in ("ingest", "manifest", "features", "acoustics")]
+        run_all([*of_corpus, ("split", {})])
         run_all((name, {**SPLIT, **CYCLEGAN}) for name in ("train_cyclegan", "generate"))
         run_all([("perturb", {**SPLIT, "generator": "classical"}), ("assess", SPLIT)])
     return folder
