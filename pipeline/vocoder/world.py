@@ -1,18 +1,20 @@
 """WORLD (Morise et al. 2016): F0, a spectral envelope coded as mel-cepstrum, and a coded aperiodicity."""
 
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pyworld
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from pipeline.core.params import section
 from pipeline.vocoder.features import Features
 
 BAND_HZ = 3000  # from one band of the coded aperiodicity to the next
 SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are not exactly zero
+NOISES = 500  # frames of WORLD's sequence of noise among which a clip's noise begins
 
 
 @section
@@ -24,6 +26,8 @@ class WorldParams:
     f0: Literal["dio", "harvest"]  # dio with StoneMask is 20 times faster; harvest finds more voiced frames
     f0_floor_hz: PositiveFloat  # lowest F0; frames down to this F0 get the envelope of voiced frames
     f0_ceil_hz: PositiveFloat
+    # Periodicity below which a voiced frame gets noise alone, by D4C's LoveTrain (Morise 2017); 0: no voiced frame does
+    d4c_threshold: Annotated[float, Field(ge=0, le=1)]
 
     def __post_init__(self) -> None:
         """The range of F0 must not be empty."""
@@ -70,7 +74,9 @@ class World:
         coded = np.log(envelope.astype(np.float32)) @ _coder(self.sampling_rate, self.fft_size, self.params.order)
         bands = np.zeros((len(f0_hz), 0))
         if aperiodicity:
-            noise = pyworld.d4c(wave, f0_hz, times, self.sampling_rate, fft_size=self.fft_size)
+            noise = pyworld.d4c(
+                wave, f0_hz, times, self.sampling_rate, threshold=self.params.d4c_threshold, fft_size=self.fft_size
+            )
             bands = _coded_aperiodicity(noise, self.sampling_rate)
         return Features(coded, f0_hz[:, None].astype(np.float32), bands.astype(np.float32))
 
@@ -79,7 +85,12 @@ class World:
         return self._f0(samples)[0].astype(np.float32)
 
     def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
-        """Samples from features, (samples,), float64; the frequencies of the envelope are multiplied by `formants`."""
+        """Samples from features, (samples,), float64; the frequencies of the envelope are multiplied by `formants`.
+
+        WORLD takes the same noise from its beginning in every call. So silent frames come first, and are cut: as many
+        as follow from a checksum of the arguments. Clips differ in their noise, and the same features give the same
+        samples, also of a clip without an id.
+        """
         coded, f0_hz, bands = (
             np.ascontiguousarray(array, dtype=np.float64)
             for array in (features.spectrum, features.f0_hz[:, 0], features.aperiodicity)
@@ -88,10 +99,18 @@ class World:
         if formants != 1:
             envelope = _warped(envelope, formants)
         aperiodicity = pyworld.decode_aperiodicity(bands, self.sampling_rate, self.fft_size)
+        checksum = zlib.crc32(np.float64(formants).tobytes() + f0_hz.tobytes() + coded.tobytes() + bands.tobytes())
+        silent_hz = np.zeros(2 + checksum % NOISES)
+        silent_hz[:-2] = 2 + self.sampling_rate / self.fft_size  # the lowest F0, so that they take few pulses
+        silence = np.full((len(silent_hz), envelope.shape[1]), SILENT**2)
         samples: np.ndarray = pyworld.synthesize(
-            f0_hz, envelope, aperiodicity, self.sampling_rate, self.params.frame_ms
+            np.concatenate([silent_hz, f0_hz]),
+            np.concatenate([silence, envelope]),
+            np.concatenate([np.full_like(silence, 0.5), aperiodicity]),
+            self.sampling_rate,
+            self.params.frame_ms,
         )
-        return samples
+        return samples[len(samples) - int(len(f0_hz) * self.params.frame_ms * self.sampling_rate / 1000) :]
 
     def _f0(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """F0 within the bounds [Hz], 0 where unvoiced, and the frames' times [s], both (frames,).

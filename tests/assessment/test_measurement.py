@@ -30,7 +30,7 @@ from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
-WORLD = World(WorldParams(5, 36, "dio", 71, 600), RATE)
+WORLD = World(WorldParams(5, 36, "dio", 71, 600, 0), RATE)
 ASSESSOR = Assessor(WORLD, PREPARED)
 
 

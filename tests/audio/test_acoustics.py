@@ -11,7 +11,7 @@ from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
 PARAMS = AcousticsParams(n_mels=64, frame_ms=10, window_ms=25)
-WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600), RATE)
+WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600, d4c_threshold=0), RATE)
 DESCRIPTORS = CEPSTRA + 5
 # Where things are in the row of functionals, from its end.
 F0_MEAN, F0_DEVIATION, F0_SLOPE = -14, -13, -7

@@ -23,7 +23,7 @@ from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
-WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600), RATE)
+WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600, d4c_threshold=0), RATE)
 ACOUSTICS = AcousticsParams(n_mels=20, frame_ms=10, window_ms=25)
 OUT = Path("out/dcgan/angry")
 

@@ -10,7 +10,7 @@ from pipeline.generation.vtlp import Vtlp, VtlpParams
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
-WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600), 16_000)
+WORLD = World(WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600, d4c_threshold=0), 16_000)
 PARAMS = VtlpParams(formants=0.12, semitones=2)
 
 

@@ -22,7 +22,7 @@ from pipeline.vocoder.world import World, WorldParams
 from tests.vocoder.conftest import spectrogram
 
 RATE = 16_000
-WORLD = WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600)
+WORLD = WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600, d4c_threshold=0)
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def clips(sound: np.ndarray, params: MelParams) -> list[Clip]:
     """A clip, and one that is shorter than a crop."""
-    voice = Mel(params, 16_000, WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600))
+    voice = Mel(
+        params, 16_000, WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600, d4c_threshold=0)
+    )
     return [(samples, voice.f0(samples)) for samples in (sound, sound[3000:4000])]
 
 

@@ -7,11 +7,12 @@ import pytest
 import pyworld
 from pydantic import ValidationError
 
+from pipeline.vocoder import world
 from pipeline.vocoder.world import World, WorldParams, _coded_aperiodicity, _coder
 
 SAMPLING_RATE = 16_000
 RATES = (16_000, 22_050, 24_000, 44_100, 48_000)
-PARAMS = WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600)
+PARAMS = WorldParams(frame_ms=5, order=36, f0="dio", f0_floor_hz=71, f0_ceil_hz=600, d4c_threshold=0)
 WORLD = World(PARAMS, SAMPLING_RATE)
 FORMANTS = ((700, 100, 1.0), (1200, 120, 0.5), (2600, 160, 0.2), (3600, 300, 0.1))  # centre, width [Hz], strength
 
@@ -207,3 +208,48 @@ def test_code_is_that_of_pyworld(sampling_rate: int) -> None:
     noise = np.random.default_rng(1).uniform(1e-3, 1, envelope.shape)
     expected = pyworld.code_aperiodicity(noise, sampling_rate)
     np.testing.assert_allclose(_coded_aperiodicity(noise, sampling_rate), expected, atol=1e-10)
+
+
+def correlation_of_phases(clips: list[np.ndarray]) -> float:
+    """Mean over pairs of clips and over frequencies of the cosine of the difference of their phases."""
+    phases = np.exp(1j * np.angle(np.fft.rfft(np.array(clips) * np.hanning(len(clips[0])))[:, 1:-1]))
+    pairs = len(clips) * (len(clips) - 1)
+    return float(((np.abs(phases.sum(axis=0)) ** 2 - len(clips)) / pairs).mean())
+
+
+def test_noise_differs_by_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """WORLD's own is the same in every clip."""
+    draw = np.random.default_rng(0)
+    hisses = [WORLD.analyse(0.05 * draw.standard_normal(1600)) for _ in range(20)]
+    hisses = [replace(hiss, f0_hz=np.zeros_like(hiss.f0_hz), aperiodicity=0 * hiss.aperiodicity) for hiss in hisses]
+    assert abs(correlation_of_phases([WORLD.synthesise(hiss)[:512] for hiss in hisses])) < 0.05
+    monkeypatch.setattr(world, "NOISES", 1)
+    assert correlation_of_phases([WORLD.synthesise(hiss)[:512] for hiss in hisses]) > 0.3
+
+
+@pytest.mark.parametrize("sampling_rate", RATES)
+def test_samples_before_the_clip_are_cut_exactly(sampling_rate: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound begins where it does with the fewest of them, and the number of samples is that of the frames."""
+    own = World(PARAMS, sampling_rate)
+    time = np.arange(round(0.3 * sampling_rate)) / sampling_rate
+    tones = np.sum([np.sin(2 * np.pi * n * 200 * time) for n in range(1, 11)], axis=0) * (time > 0.1)
+    features = own.analyse(tones + 0.01 * np.random.default_rng(0).standard_normal(len(time)))
+    envelopes = []
+    for noises in (1, 500):
+        monkeypatch.setattr(world, "NOISES", noises)
+        samples = own.synthesise(features)
+        assert len(samples) == int(len(features.f0_hz) * PARAMS.frame_ms * sampling_rate / 1000)
+        envelopes.append([part.std() for part in np.array_split(samples, 30)])
+    one, other = np.array(envelopes)
+    assert np.corrcoef(one, other)[0, 1] > 0.98 > np.corrcoef(one[1:], other[:-1])[0, 1]
+
+
+def test_voiced_frames_without_noise_alone() -> None:
+    """With the highest threshold, all frames of a vowel get noise alone; with 0, none does."""
+    shares = []
+    for threshold in (0.0, 1.0):
+        features = replace(WORLD, params=replace(PARAMS, d4c_threshold=threshold)).analyse(vowel(150))
+        voiced = features.f0_hz[:, 0] > 0
+        assert voiced.mean() > 0.9
+        shares.append(np.mean(features.aperiodicity[voiced] > -1e-3))
+    assert shares == [0, 1]
