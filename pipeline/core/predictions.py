@@ -15,9 +15,9 @@ from pipeline.core.manifest import ManifestError
 SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
 BY_SPEAKER = "+speaker_norm"  # suffix of a classifier that normalises the features of each held-out speaker
-# Keys of the metadata, for `hardware.resolved` as JSON:
-MACHINE = "machine"  # of the classifiers
-GENERATORS = "generators_machines"  # of the models of the synthetic clips, a list without duplicates
+# Keys of the metadata, for `hardware.resolved` as JSON; they keep the names that older records have:
+HARDWARE = "machine"  # of the classifiers
+GENERATORS_HARDWARE = "generators_machines"  # of the models of the synthetic clips, a list without duplicates
 PREFIX = "p_"  # of the column of an emotion's probability
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows

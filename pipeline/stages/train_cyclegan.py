@@ -123,7 +123,7 @@ def main(
     """Train the CycleGAN of each pair of emotions on the train partition of one split."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     prosody = params.load(params_path, "prosody", ProsodyParams)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
     seed = params.load(params_path, "seed", int)
     clips = manifest.read(clips_path, manifest.CLIPS)
@@ -132,25 +132,25 @@ def main(
         for emotion in pairs.parse(name, set(clips["emotion"])):
             if emotion not in set(train["emotion"]):
                 raise click.ClickException(f"{split_path}: pair '{name}': no train clip is '{emotion}'")
-    trainer = Trainer(split_path.stem, train, features, chosen, prosody, machine, seed, checkpoints)
+    trainer = Trainer(split_path.stem, train, features, chosen, prosody, hardware_params, seed, checkpoints)
     with atomic_write(out) as models_folder, atomic_write(curves) as curves_folder:
         models_folder.mkdir(parents=True)
         curves_folder.mkdir(parents=True)
         if chosen.classifier_weight and names:
             trainer.train_classifier(models_folder / EMOTION_CLASSIFIER)
-        found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, machine, split_path.stem)
+        found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, hardware_params, split_path.stem)
         for name, losses in zip(names, found, strict=True):
             pd.DataFrame(losses).to_csv(curves_folder / f"{name}.csv", index=False, float_format="%.5g")
             click.echo(f"{split_path.stem} {name}: {chosen.steps} steps, {losses[-1]}")
 
 
 def _side_by_side(
-    train: Callable[[str], Losses], names: tuple[str, ...], machine: HardwareParams, label: str
+    train: Callable[[str], Losses], names: tuple[str, ...], hardware_params: HardwareParams, label: str
 ) -> Iterable[Losses]:
     """Results of all trainings: in processes of one thread on a CPU, else one after the other.
 
     A fork loses the threads of OpenMP, and those of autograd on a GPU, that trained the classifier.
     """
-    if machine.threads == 1 and not torch.cuda.is_available():
+    if hardware_params.threads == 1 and not torch.cuda.is_available():
         return in_parallel(train, names, label, chunk=1)
     return map(train, names)

@@ -116,11 +116,11 @@ def test_runs_on_other_hardware(tmp_path):
     old = write_run(tmp_path / "old", 5)  # without the metadata
     pooling.check([first, more, old], SPLITS, ARMS)
     for alone in (first, old):
-        assert pooling.unequal_machines([alone], SPLITS, ARMS) == []
-    [line] = pooling.unequal_machines([first, old], SPLITS, ARMS)
+        assert pooling.unequal_hardware([alone], SPLITS, ARMS) == []
+    [line] = pooling.unequal_hardware([first, old], SPLITS, ARMS)
     assert line.startswith("classifiers ran on different hardware: device cpu, precision float32")
     assert "unknown (" in line
-    [line] = pooling.unequal_machines([first, more], SPLITS, ARMS)
+    [line] = pooling.unequal_hardware([first, more], SPLITS, ARMS)
     assert line.startswith("generators ran on different hardware") and "threads 4" in line
     other = write_run(tmp_path / "other", 3, hardware=BFLOAT16, generators=[FLOAT32])
     with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):
