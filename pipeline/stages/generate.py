@@ -108,9 +108,10 @@ def main(
                 raise params.ParamsError(f"{params_path}: {params_error}")
             known = {"split": split_path.stem, "emotions": name, "model": model.as_posix(), **metadata}
             of_pair = pair.converted(stored, bounds_hz)
-            written = synthesis.write(folder / name, pair.rows, of_pair, synthesiser, params_hash, **known)
+            label = f"{split_path.stem} {generator} {name}"
+            written = synthesis.write(folder / name, pair.rows, of_pair, synthesiser, params_hash, label, **known)
             hours = written["duration"].sum() / 3600
-            click.echo(f"{split_path.stem} {generator} {name}: {len(written):,} clips, {hours:.2f} hours")
+            click.echo(f"{label}: {len(written):,} clips, {hours:.2f} hours")
 
 
 def synthetic_rows(

@@ -83,6 +83,7 @@ def main(
         map(Synthesis, plan.contents, sources.segments),
         Synthesiser(plan.synthesise, prepared, acoustics, vocoder(vocoder_params, rate)),
         params.params_hash(chosen, prepared, vocoder_params, acoustics, seed, vtlp_params, conversion),
+        f"{split} {generator}",
         split=split,
         emotions="all",
         **plan.metadata,
