@@ -83,7 +83,7 @@ def trained_classifier(
     device: torch.device,
     masked: Sequence[int] = (),
 ) -> EmotionClassifier:
-    """Train a classifier; equal arguments on the same kind of machine give equal weights.
+    """Train a classifier; equal arguments on the same kind of hardware give equal weights.
 
     Every emotion is drawn equally often, and within an emotion every speaker.
 

@@ -41,7 +41,7 @@ def train(
     classifier_loss: ClassifierLoss | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[CycleGan, list[dict[str, float]]]:
-    """Train a pair; equal arguments on the same kind of machine give equal weights, with or without an interruption.
+    """Train a pair; equal arguments on the same kind of hardware give equal weights, with or without an interruption.
 
     Args:
         a: training clips of the one emotion; if the parallel loss has a weight, each frame has its target beside it
@@ -145,7 +145,7 @@ def training_key(
     b: Domain,
     params: CycleGanParams,
     seed: int,
-    *machine: object,
+    *hardware: object,
     classifier_loss: ClassifierLoss | None = None,
 ) -> str:
     """Key of the checkpoints of `train`: a hash of everything that its result depends on.
@@ -155,12 +155,12 @@ def training_key(
         b: …
         params: …
         seed: …
-        machine: other influences on the last digits: device, precision, threads
+        hardware: other influences on the last digits: device, precision, threads
         classifier_loss: …
     """
     data = (tensor for domain in (a, b) for tensor in (domain.frames, domain.lengths, domain.probabilities))
     weights = classifier_loss.state_dict().values() if classifier_loss else ()
-    return checkpointing.key((params, seed, *machine), chain(data, weights))
+    return checkpointing.key((params, seed, *hardware), chain(data, weights))
 
 
 class Progress:

@@ -51,7 +51,7 @@ def resolved(params: HardwareParams) -> dict[str, str | int]:
     """Everything that determines the last digits: device, precision, cpu, threads, torch.
 
     This is stored in files whose hashes other stages depend on. So a CPU is named by its vendor and instructions, which
-    select the kernels, and not by its model: machines of one kind write the same bytes.
+    select the kernels, and not by its model: hardware of one kind writes the same bytes.
     """
     where = _where(params)
     return {

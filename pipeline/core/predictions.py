@@ -19,9 +19,9 @@ VOCODED = "+vocoded"  # suffix of a classifier whose features are of clips that 
 NORMALISED = {"train": "", "speaker": "+speaker_norm", "neutral": "+neutral_norm"}
 # Partitions whose real clips normalise the features, by suffix
 SCALED_BY = {"": ("train",), "+speaker_norm": ("train", "valid", "test", ENROL), "+neutral_norm": ("train", ENROL)}
-# Keys of the metadata, for `hardware.resolved` as JSON:
-MACHINE = "machine"  # of the classifiers
-GENERATORS = "generators_machines"  # of the models of the synthetic clips, a list without duplicates
+# Keys of the metadata, for `hardware.resolved` as JSON; they keep the names that older records have:
+HARDWARE = "machine"  # of the classifiers
+GENERATORS_HARDWARE = "generators_machines"  # of the models of the synthetic clips, a list without duplicates
 PREFIX = "p_"  # of the column of an emotion's probability
 
 _WORD = pa.dictionary(pa.int32(), pa.string())  # few values, many rows

@@ -71,6 +71,18 @@ class Optimiser:
             group["lr"] = self._rate * share
 
 
+def last_line(losses: Sequence[Mapping[str, float]], steps: int) -> str:
+    """The last row of a training curve in words: `step 100/100, cycle 0.21, parallel 0.33`.
+
+    Args:
+        losses: rows of `Curve`
+        steps: of the training
+    """
+    row = losses[-1]
+    values = (f"{name} {value:.2f}" for name, value in row.items() if name != "step")
+    return ", ".join([f"step {row['step']:.0f}/{steps}", *values])
+
+
 class Curve:
     """Mean of each loss over a number of steps, one row each time; only a new row waits for the device."""
 

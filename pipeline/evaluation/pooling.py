@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.classification import budget
 from pipeline.core import manifest, params
 from pipeline.core.manifest import ENROLLED_CLIPS
-from pipeline.core.predictions import GENERATORS, MACHINE, PREFIX, predicted, read
+from pipeline.core.predictions import GENERATORS_HARDWARE, HARDWARE, PREFIX, predicted, read
 from pipeline.evaluation.results import BASELINE
 
 # Sections that choose which predictions are computed; the predictions themselves do not depend on them.
@@ -20,7 +20,8 @@ SELECTION = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "per
 BASELINES = (BASELINE, ENROLLED_CLIPS)  # arms without synthetic clips
 HEADLINE = ("headline_arm", "setting")  # keys of `augment`: the arm of summary.json, and its name in older records
 
-COMPUTED = (("classifiers", MACHINE), ("generators", GENERATORS))  # what a computer computed, and its key in metadata
+# What hardware computed, and its key in metadata
+COMPUTED = (("classifiers", HARDWARE), ("generators", GENERATORS_HARDWARE))
 
 
 class RunsError(click.ClickException):
@@ -73,8 +74,8 @@ def unequal_budgets(folders: Sequence[Path], splits: Sequence[str], arms: Sequen
     return [f"{', '.join(dict.fromkeys(named))}: {line}" for line, named in splits_of.items()]
 
 
-def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
-    """Computers and precisions of the predictions, as sentences, where they differ; empty where they do not.
+def unequal_hardware(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> list[str]:
+    """Hardware of the predictions, as sentences, where they differ; empty where they do not.
 
     A table of an older version without this metadata counts as unknown.
 
@@ -85,27 +86,27 @@ def unequal_machines(folders: Sequence[Path], splits: Sequence[str], arms: Seque
     """
     lines = []
     for whose, key in COMPUTED:
-        kinds: dict[str, list[str]] = {}  # description of a computer → tables
+        kinds: dict[str, list[str]] = {}  # description of hardware → tables
         for folder, split, arm in product(folders, splits, arms):
             path = folder / split / f"{arm}.parquet"
-            for computer in _computers(path, key):
-                words = ", ".join(f"{name} {value}" for name, value in (computer or {}).items())
+            for hardware in _hardware(path, key):
+                words = ", ".join(f"{name} {value}" for name, value in (hardware or {}).items())
                 kinds.setdefault(words or "unknown", []).append(str(path))
         if len(kinds) > 1:
-            parts = [f"{machine} ({paths[0]}{' and others' * (len(paths) > 1)})" for machine, paths in kinds.items()]
+            parts = [f"{kind} ({paths[0]}{' and others' * (len(paths) > 1)})" for kind, paths in kinds.items()]
             lines.append(f"{whose} ran on different hardware: {'; '.join(parts)}")
     return lines
 
 
-def _computers(table: Path, key: str) -> list[dict[str, Any] | None]:
-    """Computers in the metadata of a table of predictions: None if unknown; generators may have none."""
-    found = json.loads(manifest.metadata(table).get(key, "[]" if key == GENERATORS else "null"))
+def _hardware(table: Path, key: str) -> list[dict[str, Any] | None]:
+    """Hardware in the metadata of a table of predictions: None if unknown; generators may have none."""
+    found = json.loads(manifest.metadata(table).get(key, "[]" if key == GENERATORS_HARDWARE else "null"))
     return found if isinstance(found, list) else [found]
 
 
 def _precisions(table: Path, key: str) -> list[str]:
     """Known precisions of the classifiers or the generators of a table of predictions."""
-    return sorted({computer["precision"] for computer in _computers(table, key) if computer})
+    return sorted({hardware["precision"] for hardware in _hardware(table, key) if hardware})
 
 
 def check(folders: Sequence[Path], splits: Sequence[str], arms: Sequence[str]) -> None:

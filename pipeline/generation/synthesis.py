@@ -154,6 +154,7 @@ def write(
     clips_to_write: Iterable[Synthesis[Content]],
     synthesiser: Synthesiser[Content],
     params_hash: str,
+    label: str,
     **metadata: str,
 ) -> pd.DataFrame:
     """Write the clips of a generator to one folder: FLAC files, the shard of their features, and their table.
@@ -164,6 +165,7 @@ def write(
         clips_to_write: content and source of each row
         synthesiser: of the generator
         params_hash: of the parameters that the stage declares
+        label: of the progress bar, such as split and generator
         metadata: of the table: `split`, `model` and others
 
     Returns:
@@ -175,9 +177,7 @@ def write(
         measured = []
         front_end = {shards.FRONT_END: synthesiser.front_end}
         with shards.Writer(folder / manifest.SYNTHETIC_FEATURES, metadata=front_end) as shard:
-            written = in_parallel(
-                synthesiser.write, items, " ".join(out.parts[-3:]), len(rows), lambda item: item[1].name
-            )
+            written = in_parallel(synthesiser.write, items, label, len(rows), lambda item: item[1].name)
             for id_, (measurements, features) in zip(rows["id"], written, strict=True):
                 shard.add(id_, features)
                 measured.append(measurements)

@@ -15,7 +15,7 @@ from scipy.fft import irfft, rfft
 
 from pipeline.audio.speech import is_speech
 from pipeline.scorers import spectra
-from pipeline.scorers.scorer import Scorer
+from pipeline.scorers.scorer import Scorer, discriminants
 
 NAME = "evaluation_classifier"  # of the array in a shard
 WINDOW_S = 0.04  # three periods of the lowest F0
@@ -76,14 +76,7 @@ class EvaluationClassifier(Scorer):
             features: `statistics` of each clip, (clips, features)
             emotions: of each clip, at least two different ones
         """
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        words = np.asarray(emotions, dtype=str)
-        count = len(np.unique(words))
-        analysis = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SHRINKAGE, priors=np.full(count, 1 / count))
-        return cls(make_pipeline(StandardScaler(), analysis).fit(features, words))
+        return cls(discriminants(features, emotions, "lsqr", SHRINKAGE))
 
 
 def _power_spectra(samples: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ from scipy.fft import dct
 
 from pipeline.audio.speech import is_speech
 from pipeline.scorers import spectra
+from pipeline.scorers.scorer import discriminants
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -51,14 +52,7 @@ class SpeakerSpace:
             features: `statistics` of each clip, (clips, features)
             speakers: of each clip; at least two, with several clips of different emotions each
         """
-        from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        words = np.asarray(speakers, dtype=str)
-        count = len(np.unique(words))
-        analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=SHRINKAGE, priors=np.full(count, 1 / count))
-        return cls(make_pipeline(StandardScaler(), analysis).fit(features, words))
+        return cls(discriminants(features, speakers, "eigen", SHRINKAGE))
 
     def embeddings(self, features: np.ndarray) -> np.ndarray:
         """Embedding of each clip, of length 1, (clips, at most speakers − 1), from `statistics` (clips, features)."""

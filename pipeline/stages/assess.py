@@ -56,13 +56,13 @@ def main(
     """Convert clips of held-out speakers, and compare them with parallel utterances of the target emotion."""
     audio = params.load(params_path, "audio", AudioParams)
     chosen = params.load(params_path, "vocoder", VocoderParams)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
     every = manifest.read(clips_path, manifest.CLIPS).sort_values("id").astype(object)
     every = every.where(every.notna(), None)
     split = manifest.read(split_path, manifest.PARTITIONED)
     train, held_out = (manifest.partition(every, split, name) for name in ("train", partition))
-    device = hardware.device(machine)
+    device = hardware.device(hardware_params)
     converters: Converters = {}
     for name in names:
         a, b = pairs.parse(name, set(every["emotion"]))
@@ -84,7 +84,7 @@ def main(
             )
             found += rows(clip, emotion, speaker, measures, conversion_scorers)
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
-    params_hash = params.params_hash(audio, chosen, machine, names)
+    params_hash = params.params_hash(audio, chosen, hardware_params, names)
     manifest.write(table, out, ASSESSED, params_hash, split=split_path.stem, partition=partition, generator=generator)
     click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
 

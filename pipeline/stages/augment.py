@@ -62,7 +62,7 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
                 rows, metadata, words = training_set(arm, split, real, candidates, setting)
                 rules.require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
                 if hardware := audit.hardware(rows):
-                    metadata[predictions.GENERATORS] = json.dumps(hardware)
+                    metadata[predictions.GENERATORS_HARDWARE] = json.dumps(hardware)
                 table = folder / split / f"{arm}.parquet"
                 # An arm without generators does not depend on how clips are chosen and mixed.
                 params_hash = params.params_hash(*(vars(setting).values() if ARMS[arm].generators else ()))

@@ -32,20 +32,20 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
     chosen = params.load(params_path, "classify", ClassifyParams)
     audio = params.load(params_path, "audio", AudioParams)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     clips = manifest.read(clips_path, manifest.AUGMENTED)
     labels = sorted(clips["emotion"].unique())
     clips = clips.assign(label=clips["emotion"].map(labels.index))
     split = clips["split"].iloc[0]
     # Arms share their seeds. Splits do not: folds with the same train speakers would count one training twice.
     seeds = {seed: derived_seed(seed, split) for seed in chosen.seeds}
-    resources = Resources(features, cache, audio, machine, hardware.device(machine), len(labels), seeds)
+    resources = Resources(features, cache, audio, hardware_params, hardware.device(hardware_params), len(labels), seeds)
     check_front_end(clips, features, chosen.front_end)
     runs = list(_runs(chosen, clips, resources))
 
     metadata = _used(clips, chosen.normalisations) | {
         "runs": json.dumps([(name, run.seed) for name, run in runs]),
-        predictions.MACHINE: json.dumps(hardware.resolved(machine)),
+        predictions.HARDWARE: json.dumps(hardware.resolved(hardware_params)),
         budget.KEY: json.dumps(
             {
                 "runs": [{"classifier": name, "seed": run.seed, **run.spent} for name, run in runs],
@@ -54,10 +54,10 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
             }
         ),
     }
-    generators = manifest.metadata(clips_path).get(predictions.GENERATORS)
+    generators = manifest.metadata(clips_path).get(predictions.GENERATORS_HARDWARE)
     if generators is not None:
-        metadata[predictions.GENERATORS] = generators
-    params_hash = params.params_hash(chosen, audio, machine)
+        metadata[predictions.GENERATORS_HARDWARE] = generators
+    params_hash = params.params_hash(chosen, audio, hardware_params)
     predictions.write(_predicted(clips, labels, runs), out, labels, params_hash, **metadata)
     with atomic_write(curve) as temporary:
         rows = [{"classifier": name, "seed": run.seed, **row} for name, run in runs for row in run.curve]

@@ -153,7 +153,7 @@ def _cautions(experiment: Experiment, folders: Sequence[Path], scenario: str) ->
     return [
         *([DEMO] if experiment.is_demo else []),
         *([f"not the same budget in all arms: {'; '.join(unequal)}"] if unequal else []),
-        *pooling.unequal_machines(folders, splits, experiment.arms),
+        *pooling.unequal_hardware(folders, splits, experiment.arms),
     ]
 
 

@@ -89,7 +89,7 @@ def main(
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     chosen = params.load(params_path, "generate", GenerateParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
     clips, split = manifest.read(clips_path, manifest.CLIPS), manifest.read(split_path, manifest.PARTITIONED)
@@ -98,19 +98,20 @@ def main(
     bounds_hz = (vocoder_params.world.f0_floor_hz, vocoder_params.world.f0_ceil_hz)
     own, metadata = synthesis.vocoder_of(vocoder_params, prepared.sampling_rate, vocoders)
     synthesiser = Synthesiser(partial(synthesis.vocoded, vocoder=own), prepared, acoustics, own, FrontEnd.VOCODED)
-    params_hash = params.params_hash(prepared, vocoder_params, acoustics, machine, chosen)
+    params_hash = params.params_hash(prepared, vocoder_params, acoustics, hardware_params, chosen)
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)
         for name in names:
             model = trained / name
-            pair = Pair.load(model, train, generator, out / name, chosen.intensity, hardware.device(machine))
+            pair = Pair.load(model, train, generator, out / name, chosen.intensity, hardware.device(hardware_params))
             if params_error := vocoder_params.params_error(pair.converter.prosody.params.f0):
                 raise params.ParamsError(f"{params_path}: {params_error}")
             known = {"split": split_path.stem, "emotions": name, "model": model.as_posix(), **metadata}
             of_pair = pair.converted(stored, bounds_hz)
-            written = synthesis.write(folder / name, pair.rows, of_pair, synthesiser, params_hash, **known)
+            label = f"{split_path.stem} {generator} {name}"
+            written = synthesis.write(folder / name, pair.rows, of_pair, synthesiser, params_hash, label, **known)
             hours = written["duration"].sum() / 3600
-            click.echo(f"{split_path.stem} {generator} {name}: {len(written):,} clips, {hours:.2f} hours")
+            click.echo(f"{label}: {len(written):,} clips, {hours:.2f} hours")
 
 
 def synthetic_rows(

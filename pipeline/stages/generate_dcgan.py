@@ -65,6 +65,7 @@ def main(params_path: Path, model: Path, out: Path) -> None:
         (Synthesis(mel, source=None) for mel in generator.mels(numbers, own_seed).numpy()),
         Synthesiser(synthesise, prepared, acoustics, own, front_end),
         params.params_hash(prepared, acoustics, vocoder_params, hardware_params, chosen, front_end),
+        f"{split} {GENERATOR}",
         split=split,
         emotions="all",
         model=model.as_posix(),

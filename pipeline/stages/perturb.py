@@ -89,6 +89,7 @@ def main(
         map(Synthesis, plan.contents, sources.segments),
         Synthesiser(synthesise, prepared, acoustics, own, FrontEnd.VOCODED if plan.vocoded else front_end),
         params.params_hash(chosen, prepared, vocoder_params, acoustics, front_end, seed, vtlp_params, conversion),
+        f"{split} {generator}",
         split=split,
         emotions="all",
         **plan.metadata,

@@ -3,6 +3,7 @@
 The last checkpoint of each pair stays, so that a pair that is added to params.yaml is trained alone.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,8 +23,9 @@ from pipeline.conversion.prosody import ProsodyParams
 from pipeline.core import hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
+from pipeline.core.progress import last_line
 from pipeline.core.shards import Shards
-from pipeline.core.workers import in_parallel
+from pipeline.core.workers import Result, in_parallel
 
 CHECKPOINT_STEPS = 25  # between two checkpoints; a killed training loses at most so many
 EMOTION_CLASSIFIER = "emotion_classifier"  # folder of the auxiliary emotion classifier, beside those of the pairs
@@ -66,8 +68,13 @@ class Trainer:
         }
         models.save(out, classifier.state_dict(), config)
 
-    def train_pair(self, pair: str, out: Path) -> Losses:
-        """Train a pair with the classifier in `out`, if there is one; save it in `out`, and return its curve."""
+    def train_pair(self, pair: str, out: Path) -> tuple[Losses, float]:
+        """Train a pair with the classifier in `out`, if there is one, and save it in `out`.
+
+        Returns:
+            its training curve, and how long it took [s]
+        """
+        start = time.monotonic()
         a, b = emotions = pairs.parse(pair, set(self.train["emotion"]))
         rows = self.train[self.train["emotion"].isin(emotions)]
         stored = self._stored(rows)
@@ -95,7 +102,7 @@ class Trainer:
             "params": asdict(self.params),
         }
         models.save(out / pair, converter.tensors(), config)
-        return losses
+        return losses, time.monotonic() - start
 
     def _stored(self, rows: pd.DataFrame) -> Shards:
         return Shards(self.features / corpus for corpus in sorted(rows["corpus"].unique()))
@@ -123,7 +130,7 @@ def main(
     """Train the CycleGAN of each pair of emotions on the train partition of one split."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
     prosody = params.load(params_path, "prosody", ProsodyParams)
-    machine = params.load(params_path, "hardware", HardwareParams)
+    hardware_params = params.load(params_path, "hardware", HardwareParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
     seed = params.load(params_path, "seed", int)
     clips = manifest.read(clips_path, manifest.CLIPS)
@@ -132,25 +139,25 @@ def main(
         for emotion in pairs.parse(name, set(clips["emotion"])):
             if emotion not in set(train["emotion"]):
                 raise click.ClickException(f"{split_path}: pair '{name}': no train clip is '{emotion}'")
-    trainer = Trainer(split_path.stem, train, features, chosen, prosody, machine, seed, checkpoints)
+    trainer = Trainer(split_path.stem, train, features, chosen, prosody, hardware_params, seed, checkpoints)
     with atomic_write(out) as models_folder, atomic_write(curves) as curves_folder:
         models_folder.mkdir(parents=True)
         curves_folder.mkdir(parents=True)
         if chosen.classifier_weight and names:
             trainer.train_classifier(models_folder / EMOTION_CLASSIFIER)
-        found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, machine, split_path.stem)
-        for name, losses in zip(names, found, strict=True):
+        found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, hardware_params, split_path.stem)
+        for name, (losses, duration_s) in zip(names, found, strict=True):
             pd.DataFrame(losses).to_csv(curves_folder / f"{name}.csv", index=False, float_format="%.5g")
-            click.echo(f"{split_path.stem} {name}: {chosen.steps} steps, {losses[-1]}")
+            click.echo(f"{split_path.stem} {name}: {last_line(losses, chosen.steps)}, {duration_s:.0f} s")
 
 
 def _side_by_side(
-    train: Callable[[str], Losses], names: tuple[str, ...], machine: HardwareParams, label: str
-) -> Iterable[Losses]:
+    train: Callable[[str], Result], names: tuple[str, ...], hardware_params: HardwareParams, label: str
+) -> Iterable[Result]:
     """Results of all trainings: in processes of one thread on a CPU, else one after the other.
 
     A fork loses the threads of OpenMP, and those of autograd on a GPU, that trained the classifier.
     """
-    if machine.threads == 1 and not torch.cuda.is_available():
+    if hardware_params.threads == 1 and not torch.cuda.is_available():
         return in_parallel(train, names, label, chunk=1)
     return map(train, names)

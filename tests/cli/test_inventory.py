@@ -51,7 +51,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def know(monkeypatch: pytest.MonkeyPatch, corpus: Corpus) -> None:
-    monkeypatch.setitem(CORPORA, "mini", corpus)  # type: ignore[arg-type]
+    monkeypatch.setitem(CORPORA, "mini", corpus)
 
 
 def run(*arguments: str) -> Result:

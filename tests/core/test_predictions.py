@@ -1,6 +1,7 @@
 """The table of predictions: round trip, and errors."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ def frame():
     )
 
 
-def test_round_trip(frame, tmp_path):
+def test_round_trip(frame: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "full-1" / "none.parquet"
     predictions.write(frame, path, LABELS, "abc")
     found = predictions.read(path)
@@ -50,7 +51,7 @@ def test_round_trip(frame, tmp_path):
     assert path.read_bytes() == (tmp_path / "other.parquet").read_bytes()
 
 
-def test_predicted_is_the_most_probable_and_the_first_of_equals(frame):
+def test_predicted_is_the_most_probable_and_the_first_of_equals(frame: pd.DataFrame) -> None:
     assert list(predictions.predicted(frame)) == ["sad", "angry", "angry", "neutral"]
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
-from pipeline.core.progress import Optimiser
+from pipeline.core.progress import Optimiser, last_line
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,8 @@ def test_large_gradients_are_scaled_down(largest: float | None, norm: float) -> 
         weights @ torch.tensor([30.0, 40.0])
     )
     assert float(weights.detach().norm()) == pytest.approx(norm)
+
+
+def test_last_line_of_a_curve() -> None:
+    rows = [{"step": 50.0, "cycle": 0.5}, {"step": 100.0, "cycle": 0.2149, "parallel": 12.0}]
+    assert last_line(rows, 100) == "step 100/100, cycle 0.21, parallel 12.00"

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,14 +15,14 @@ def compared(arm, reference, classifier="svm"):
     return Comparison(metrics.performances(arm)[classifier], metrics.performances(reference)[classifier], 0.95)
 
 
-def test_type_i_error_for_equally_good_classifiers(table):
+def test_type_i_error_for_equally_good_classifiers(table: Callable[..., pd.DataFrame]) -> None:
     # 50 experiments of 8 speakers with 60 clips each, both classifiers right as often.
     ours, theirs = (metrics.speaker_scores(table(400, 60, 1, random_seed=number))["uar"] for number in (1, 2))
     low, high = t_interval((ours - theirs).to_numpy().reshape(50, 8), 0.95)
     assert np.mean((low > 0) | (high < 0)) < 0.12
 
 
-def test_each_classifier_is_scored_separately(table):
+def test_each_classifier_is_scored_separately(table: Callable[..., pd.DataFrame]) -> None:
     svm, better = table(correct=0.3), table(correct=0.9, random_seed=1)
     arm, reference = (pd.concat([svm, rows.assign(classifier="cnn")]) for rows in (better, svm))
     assert set(metrics.performances(arm)) == {"svm", "cnn"}
@@ -36,7 +38,7 @@ def test_each_classifier_is_scored_separately(table):
     assert list(gains["macro_f1"]) == keys
 
 
-def test_recall_gain_is_over_speakers_with_clips_of_the_emotion(table):
+def test_recall_gain_is_over_speakers_with_clips_of_the_emotion(table: Callable[..., pd.DataFrame]) -> None:
     arm, reference = table(random_seed=1), table()
     found = compared(arm, reference).recall_gains
     assert list(found) == EMOTIONS
@@ -45,7 +47,7 @@ def test_recall_gain_is_over_speakers_with_clips_of_the_emotion(table):
     assert found["sad"].mean == pytest.approx((ours - theirs).mean())
 
 
-def test_no_fold_interval_where_folds_share_speakers(table):
+def test_no_fold_interval_where_folds_share_speakers(table: Callable[..., pd.DataFrame]) -> None:
     arm, reference = table(random_seed=1), table()
     assert compared(arm, reference).gains["uar"].fold_interval is not None
     again = [pd.concat([rows, rows.assign(fold=rows["fold"] + 2)]) for rows in (arm, reference)]

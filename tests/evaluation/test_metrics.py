@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +25,7 @@ def sklearn_scores(rows):
     }
 
 
-def test_speaker_scores_equal_sklearn(table):
+def test_speaker_scores_equal_sklearn(table: Callable[..., pd.DataFrame]) -> None:
     frame = table()
     expected = pd.DataFrame(
         {group: sklearn_scores(rows) for group, rows in frame.groupby(["speaker", "seed"])}
@@ -32,7 +34,7 @@ def test_speaker_scores_equal_sklearn(table):
     np.testing.assert_allclose(found, expected.mean()[found.columns], rtol=1e-12)
 
 
-def test_pooled_scores_equal_sklearn(table):
+def test_pooled_scores_equal_sklearn(table: Callable[..., pd.DataFrame]) -> None:
     frame = table()
     by_seed = [rows for _, rows in frame.groupby("seed")]
     expected = pd.DataFrame([sklearn_scores(rows) for rows in by_seed]).mean()
@@ -42,7 +44,7 @@ def test_pooled_scores_equal_sklearn(table):
     np.testing.assert_allclose(metrics.pooled_recall(frame)[EMOTIONS], np.mean(recalls, axis=0), rtol=1e-12)
 
 
-def test_confusion_equals_sklearn(table):
+def test_confusion_equals_sklearn(table: Callable[..., pd.DataFrame]) -> None:
     frame = table()
     groups, counts = metrics.confusion(frame, EMOTIONS, ["speaker"])
     assert list(groups) == sorted(set(frame["speaker"]))
@@ -53,7 +55,7 @@ def test_confusion_equals_sklearn(table):
         )
 
 
-def test_scores_by_hand():
+def test_scores_by_hand() -> None:
     # Of 4 angry clips 3 are recognised, of 2 sad ones 1; no clip is happy, but one is predicted as happy.
     frame = pd.DataFrame(
         {
@@ -70,14 +72,14 @@ def test_scores_by_hand():
     assert metrics.pooled_recall(frame).to_dict() == {"angry": 0.75, "sad": 0.5}
 
 
-def test_a_class_that_a_speaker_lacks_leaves_its_uar_alone(table):
+def test_a_class_that_a_speaker_lacks_leaves_its_uar_alone(table: Callable[..., pd.DataFrame]) -> None:
     frame = table(lost=("s1", "sad"))
     assert "sad" not in set(frame.loc[frame["speaker"] == "s1", "label"])
     perfect = frame.assign(predicted=frame["label"])
     assert (metrics.speaker_scores(perfect) == 1).all(axis=None)
 
 
-def test_speaker_recalls_equal_sklearn(table):
+def test_speaker_recalls_equal_sklearn(table: Callable[..., pd.DataFrame]) -> None:
     frame = table()
     found = metrics.speaker_recalls(frame)
     assert np.isnan(found.loc["s1", "sad"]) and found.isna().sum().sum() == 1
@@ -91,7 +93,7 @@ def test_speaker_recalls_equal_sklearn(table):
         np.testing.assert_allclose(found.loc[speaker, EMOTIONS], np.mean(recalls, axis=0), rtol=1e-12)
 
 
-def test_calibration_error_equals_a_loop_over_bins(table):
+def test_calibration_error_equals_a_loop_over_bins(table: Callable[..., pd.DataFrame]) -> None:
     frame = table()
     errors = []
     for _, rows in frame.groupby("seed"):
@@ -105,7 +107,7 @@ def test_calibration_error_equals_a_loop_over_bins(table):
     assert metrics.pooled_calibration_error(frame) == pytest.approx(np.mean(errors), rel=1e-6)
 
 
-def test_calibration_error_by_hand():
+def test_calibration_error_by_hand() -> None:
     # Of four clips at 0.9, three are right: 0.15 too sure. Of one at 0.5, one: 0.5 not sure enough.
     sure, right = np.array([0.9, 0.9, 0.9, 0.9, 0.5]), np.array([1, 1, 1, 0, 1], bool)
     assert metrics.calibration_error(sure, right) == pytest.approx(0.8 * 0.15 + 0.2 * 0.5)

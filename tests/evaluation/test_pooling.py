@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -46,7 +47,7 @@ def first(tmp_path):
     return write_run(tmp_path / "first", seed=1)
 
 
-def test_rows_of_one_run(first):
+def test_rows_of_one_run(first: Path) -> None:
     rows = pooling.test_rows([first], "full", [1, 2], "cyclegan")
     assert set(rows["partition"]) == {"test"} and set(rows["seed"]) == {0}
     assert list(rows["id"]) == [f"full-{fold}_{number}" for fold in (1, 2) for number in (0, 2, 4, 6)]
@@ -54,7 +55,7 @@ def test_rows_of_one_run(first):
     assert list(rows["predicted"]) == ["angry" if row.p_angry >= row.p_sad else "sad" for row in rows.itertuples()]
 
 
-def test_each_seed_of_each_run_is_a_seed(first, tmp_path):
+def test_each_seed_of_each_run_is_a_seed(first: Path, tmp_path: Path) -> None:
     second = write_run(tmp_path / "second", seed=2)
     rows = pooling.test_rows([first, second], "full", [1], "cyclegan")
     assert list(rows["seed"].unique()) == [f"{first}: 0", f"{second}: 0"]
@@ -65,7 +66,7 @@ def test_each_seed_of_each_run_is_a_seed(first, tmp_path):
         assert list(found["p_sad"]) == list(alone["p_sad"])
 
 
-def test_runs_of_other_seeds_and_of_params_that_change_no_prediction_can_be_pooled(first, tmp_path):
+def test_runs_of_other_seeds_and_of_params_that_change_no_prediction_can_be_pooled(first: Path, tmp_path: Path) -> None:
     augment = {"headline_arm": "cyclegan", "mix": {"ratio": 1}}
     more = {"folds": [1, 2, 3], "arms": [*ARMS, "classical"], "scenarios": ["full", "low_data_25"]}
     second = write_run(tmp_path / "second", 2, augment=augment, evaluate={"classifier": "cnn"}, **more)
@@ -89,7 +90,7 @@ def test_other_runs(first, tmp_path, seed, changes, message):
         pooling.check([first, second], SPLITS, ARMS)
 
 
-def test_without_params_a_run_is_known_by_its_predictions(first, tmp_path):
+def test_without_params_a_run_is_known_by_its_predictions(first: Path, tmp_path: Path) -> None:
     same, other = write_run(tmp_path / "same", seed=1), write_run(tmp_path / "other", seed=2)
     for folder in (same, other):
         (folder.parent / "params.yaml").unlink()
@@ -99,7 +100,7 @@ def test_without_params_a_run_is_known_by_its_predictions(first, tmp_path):
             pooling.check(twice, SPLITS, ARMS)
 
 
-def test_a_run_without_a_test_clip_or_a_table_is_named(first, tmp_path):
+def test_a_run_without_a_test_clip_or_a_table_is_named(first: Path, tmp_path: Path) -> None:
     for split in SPLITS:
         path = first / split / "none.parquet"
         predictions.write(predictions.read(path).assign(partition="valid"), path, LABELS, "abc")
@@ -110,17 +111,17 @@ def test_a_run_without_a_test_clip_or_a_table_is_named(first, tmp_path):
         pooling.check([first, write_run(tmp_path / "second", seed=2)], SPLITS, ARMS)
 
 
-def test_runs_on_other_hardware(tmp_path):
+def test_runs_on_other_hardware(tmp_path: Path) -> None:
     first = write_run(tmp_path / "first", 1, hardware=FLOAT32, generators=[FLOAT32])
     more = write_run(tmp_path / "more", 2, hardware=FLOAT32, generators=[FLOAT32 | {"threads": 4}])
     old = write_run(tmp_path / "old", 5)  # without the metadata
     pooling.check([first, more, old], SPLITS, ARMS)
     for alone in (first, old):
-        assert pooling.unequal_machines([alone], SPLITS, ARMS) == []
-    [line] = pooling.unequal_machines([first, old], SPLITS, ARMS)
+        assert pooling.unequal_hardware([alone], SPLITS, ARMS) == []
+    [line] = pooling.unequal_hardware([first, old], SPLITS, ARMS)
     assert line.startswith("classifiers ran on different hardware: device cpu, precision float32")
     assert "unknown (" in line
-    [line] = pooling.unequal_machines([first, more], SPLITS, ARMS)
+    [line] = pooling.unequal_hardware([first, more], SPLITS, ARMS)
     assert line.startswith("generators ran on different hardware") and "threads 4" in line
     other = write_run(tmp_path / "other", 3, hardware=BFLOAT16, generators=[FLOAT32])
     with pytest.raises(RunsError, match="none.parquet: classifiers computed in float32 in the one and bfloat16"):

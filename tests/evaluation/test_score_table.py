@@ -1,8 +1,10 @@
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from pipeline.cli.main import main
 
@@ -73,7 +75,7 @@ def cells(line, edge):
     return [cell.strip() for cell in line[1:-1].split(edge)]
 
 
-def test_table_is_printed(compare):
+def test_table_is_printed(compare: Callable[..., Result]) -> None:
     result = compare()
     assert result.exit_code == 0, result.output
     lines = result.output.replace("┃", "│").splitlines()
@@ -82,7 +84,7 @@ def test_table_is_printed(compare):
     assert lines[-2].startswith("UAR and gains in points")
 
 
-def test_markdown_is_the_same_table(compare, tmp_path):
+def test_markdown_is_the_same_table(compare: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "new" / "table.md"
     compare("--markdown", path)
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -91,7 +93,7 @@ def test_markdown_is_the_same_table(compare, tmp_path):
     assert lines[-1] == "too few speakers (1 of at least 8)"
 
 
-def test_csv_has_a_row_for_each_arm_and_reference(compare, tmp_path):
+def test_csv_has_a_row_for_each_arm_and_reference(compare: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     compare("--csv", path)
     found = pd.read_csv(path).set_index(["scenario", "classifier", "arm", "reference"])
@@ -109,7 +111,7 @@ def test_scores_of_another_version_are_named(compare, found):
     assert "ser.json: full, cnn, none: 'uar' is no number" in result.output
 
 
-def test_lacking_scores_are_named(tmp_path):
+def test_lacking_scores_are_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["compare", f"--scores={tmp_path / 'ser.json'}"])
     assert result.exit_code == 1
     assert "ser.json: not found; `emocycle repro` writes it" in result.output

@@ -34,7 +34,7 @@ def test_interval_equals_scipy(speakers, confidence):
     assert gain(differences[1], None, confidence).interval == pytest.approx((expected.low[1], expected.high[1]))
 
 
-def test_interval_over_folds_is_one_of_fold_means():
+def test_interval_over_folds_is_one_of_fold_means() -> None:
     differences, folds = [0.01, 0.03, -0.02, 0.04, 0.02, 0.06], [1, 1, 2, 2, 2, 4]
     means = [0.02, 0.04 / 3, 0.06]
     expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
@@ -46,13 +46,13 @@ def test_of_one_fold_or_of_folds_that_share_speakers_there_is_no_interval_over_f
     assert gain([0.1, 0.2, 0.3], folds).fold_interval is None
 
 
-def test_speakers_without_a_score_are_left_out():
+def test_speakers_without_a_score_are_left_out() -> None:
     known, all_of_them = gain([0.1, 0.2, 0.4], [1, 1, 2]), gain([0.1, np.nan, 0.2, 0.4], [1, 2, 1, 2])
     for name in ("mean", "interval", "fold_interval", "p", "detectable"):
         assert getattr(all_of_them, name) == getattr(known, name)
 
 
-def test_gains_of_one_speaker_and_of_no_difference():
+def test_gains_of_one_speaker_and_of_no_difference() -> None:
     found = gain([0.25], [1])
     assert found.mean == 0.25
     assert (found.interval, found.fold_interval, found.p, found.detectable) == (None, None, None, None)
@@ -70,7 +70,7 @@ def test_sign_flip_equals_going_through_all_patterns(speakers, coarse):
     np.testing.assert_allclose(sign_flip(differences), expected, rtol=1e-12)
 
 
-def test_sign_flip_by_hand():
+def test_sign_flip_by_hand() -> None:
     assert sign_flip(np.full(8, 0.1)) == 2 / 2**8  # no other pattern but the opposite is as extreme
     assert sign_flip(np.array([0.1, 0.4, -0.2])) == 6 / 8  # |sum| 0.3, of 0.1, 0.3, 0.5, 0.7, each twice
 
@@ -86,7 +86,7 @@ def test_the_last_bits_decide_no_tie_of_sign_flip(speakers):
     np.testing.assert_array_equal(sign_flip(other_bits), sign_flip(differences))
 
 
-def test_sign_flip_of_many_speakers_is_drawn_always_the_same():
+def test_sign_flip_of_many_speakers_is_drawn_always_the_same() -> None:
     differences = np.random.default_rng(3).normal(0.02, 0.03, 18)
     signs = 1 - 2 * (np.arange(2**18)[:, None] >> np.arange(18) & 1)
     exact = np.mean(abs(signs @ differences) >= abs(differences.sum()) - 1e-12)
@@ -96,7 +96,7 @@ def test_sign_flip_of_many_speakers_is_drawn_always_the_same():
     assert sign_flip(np.full(24, 0.1)) < 1e-4
 
 
-def test_holm_by_hand():
+def test_holm_by_hand() -> None:
     # 4 × 0.005; 3 × 0.01; 2 × 0.03; 1 × 0.04, which may not be less than the one before
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.3]) == [0.3]
@@ -104,7 +104,7 @@ def test_holm_by_hand():
     assert len(holm([])) == 0
 
 
-def test_holm_is_bonferroni_of_every_subset():
+def test_holm_is_bonferroni_of_every_subset() -> None:
     # The closure of Bonferroni's test: p is the worst that any subset with the hypothesis gives (Marcus et al. 1976).
     subsets = [set(subset) for size in range(1, 6) for subset in itertools.combinations(range(5), size)]
     for random_seed in range(5):
@@ -120,12 +120,12 @@ def test_a_detectable_gain_is_detected_four_times_in_five(speakers, confidence):
     assert np.mean((low > 0) | (high < 0)) == pytest.approx(significance.POWER, abs=0.01)
 
 
-def test_detectable_effect_is_the_textbooks():
+def test_detectable_effect_is_the_textbooks() -> None:
     # 34 pairs detect half a standard deviation, two-sided at 5 %, with a power of 80 % (G*Power).
     assert detectable_effect(34, 0.95) / np.sqrt(34) < 0.5 < detectable_effect(33, 0.95) / np.sqrt(33)
 
 
-def test_detectable_gain_grows_with_the_spread_and_not_with_the_gain():
+def test_detectable_gain_grows_with_the_spread_and_not_with_the_gain() -> None:
     few = gain([0.01, 0.03, 0.05, 0.07])
     assert gain([0.02, 0.06, 0.10, 0.14]).detectable == pytest.approx(2 * few.detectable)
     assert gain([0.51, 0.53, 0.55, 0.57]).detectable == pytest.approx(few.detectable)

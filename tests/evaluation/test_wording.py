@@ -58,13 +58,13 @@ def test_gain_in_words(gains, holm, expected):
     assert expected in words(gains, holm)
 
 
-def test_a_gain_of_one_fold_is_not_significant_across_folds():
+def test_a_gain_of_one_fold_is_not_significant_across_folds() -> None:
     assert ": gain of +2.5 points UAR, not significant across folds, 95 % interval +2.1 … +2.9, 8 " in words(
         SURE, folds=1
     )
 
 
-def test_score_in_words():
+def test_score_in_words() -> None:
     assert wording.score_in_words("none", performance(np.full(8, 0.5)), 8) == "none 0.500 UAR, 8 speakers"
     few = "none 0.500 UAR, 1 speaker: too few speakers (1 of at least 8)"
     assert wording.score_in_words("none", performance(np.full(1, 0.5)), 8) == few

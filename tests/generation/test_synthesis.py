@@ -54,7 +54,9 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
         )
         prepared = AudioParams(RATE, PREPARED.trim_db, level_db)
         synthesiser = Synthesiser(itself, prepared, ACOUSTICS, WORLD, FrontEnd.NATURAL)
-        written = synthesis.write(OUT, rows, wanted, synthesiser, "0123", split="full-1", model="models/dcgan")
+        written = synthesis.write(
+            OUT, rows, wanted, synthesiser, "0123", "full-1 dcgan", split="full-1", model="models/dcgan"
+        )
         read = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
         pd.testing.assert_frame_equal(
             read[written.columns], written.astype({"intelligibility": float}), check_dtype=False

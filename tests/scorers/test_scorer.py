@@ -37,7 +37,7 @@ def fitted(kind: Kind, clips: Clips) -> Scorer:
 
 
 @pytest.fixture(scope="module")
-def clips(speak, statistics: Statistics) -> Clips:
+def clips(speak: Callable[..., np.ndarray], statistics: Statistics) -> Clips:
     """Statistics of 8 clips of each emotion."""
     emotions = [emotion for emotion in STYLES for _ in range(8)]
     features = [statistics(speak(**STYLES[emotion], seed=seed), RATE) for seed, emotion in enumerate(emotions)]
@@ -45,7 +45,7 @@ def clips(speak, statistics: Statistics) -> Clips:
 
 
 @pytest.fixture(scope="module")
-def unseen(speak, statistics: Statistics) -> Clips:
+def unseen(speak: Callable[..., np.ndarray], statistics: Statistics) -> Clips:
     """Statistics of another speaker, with other formants and a higher F0."""
     emotions = [emotion for emotion in STYLES for _ in range(4)]
     styles = [STYLES[emotion] | {"f0_hz": 1.1 * STYLES[emotion]["f0_hz"]} for emotion in emotions]
@@ -78,7 +78,7 @@ def test_every_emotion_counts_the_same(kind: Kind, clips: Clips, unseen: Clips) 
     assert [fitted.emotions[best] for best in found] == unseen[1]
 
 
-def test_statistics_of_any_level_and_sampling_rate(statistics: Statistics, speak) -> None:
+def test_statistics_of_any_level_and_sampling_rate(statistics: Statistics, speak: Callable[..., np.ndarray]) -> None:
     expected = statistics(speak(), RATE)
     assert statistics(speak(), RATE).tobytes() == expected.tobytes()
     np.testing.assert_allclose(statistics(0.2 * speak(), RATE), expected, atol=1e-3)

@@ -1,5 +1,7 @@
 """Synthetic speakers are identified by their formants, for any F0, tilt and level."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ STYLES = ((110.0, -12.0), (140.0, -9.0), (190.0, -5.0))  # F0 [Hz] and tilt [dB 
 Clips = tuple[np.ndarray, list[str]]
 
 
-def clips_of(people: dict[str, tuple[float, ...]], speak) -> Clips:
+def clips_of(people: Mapping[str, tuple[float, ...]], speak) -> Clips:
     """Statistics of nine clips of each speaker, three of each style, and who speaks."""
     rows, names = [], []
     for number, (name, formants_hz) in enumerate(people.items()):
@@ -27,12 +29,12 @@ def clips_of(people: dict[str, tuple[float, ...]], speak) -> Clips:
 
 
 @pytest.fixture(scope="module")
-def new(speak) -> Clips:
+def new(speak: Callable[..., np.ndarray]) -> Clips:
     return clips_of(NEW, speak)
 
 
 @pytest.fixture(scope="module")
-def space(speak) -> SpeakerSpace:
+def space(speak: Callable[..., np.ndarray]) -> SpeakerSpace:
     return SpeakerSpace.fit(*clips_of(KNOWN, speak))
 
 
@@ -56,7 +58,7 @@ def test_by_clips_of_another_style(new: Clips, space: SpeakerSpace) -> None:
         assert found == words[style == other].tolist()
 
 
-def test_level_does_not_matter(speak, space: SpeakerSpace) -> None:
+def test_level_does_not_matter(speak: Callable[..., np.ndarray], space: SpeakerSpace) -> None:
     one, softer = (space.embeddings(speakers.statistics(gain * speak(), RATE)[None]) for gain in (1, 0.5))
     np.testing.assert_allclose(one, softer, atol=1e-3)
 
@@ -72,7 +74,7 @@ def test_enrolment() -> None:
     assert identify(np.array([1.0, 0.0]), known) == "a"
 
 
-def test_same_clips_same_bytes(new: Clips, speak) -> None:
+def test_same_clips_same_bytes(new: Clips, speak: Callable[..., np.ndarray]) -> None:
     assert len({SpeakerSpace.fit(*new).embeddings(new[0]).tobytes() for _ in range(2)}) == 1
     assert len({speakers.statistics(speak(), RATE).tobytes() for _ in range(2)}) == 1
 

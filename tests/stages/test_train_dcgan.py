@@ -45,7 +45,7 @@ def spoil(ids: set[str]) -> None:
 def test_model_is_written(train: Callable[[], Result]) -> None:
     result = train()
     assert result.exit_code == 0, result.output
-    assert "full-1 dcgan: 4 steps on 18 clips, " in result.output
+    assert "full-1 dcgan: 18 clips, step 4/4, " in result.output
     tensors, config = models.load(OUT)
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
     assert {name.split(".")[0] for name in tensors} == {"generator", "normalisation"}
