@@ -59,7 +59,7 @@ def by_seed(records: list[Path], scenario: str, folds: list[int], arm: str) -> "
     """UAR of each speaker, with index record, fold, seed, speaker."""
     found: dict[tuple[object, ...], pd.Series] = {}
     for record in records:
-        rows = pooling.test_rows([record / "predictions"], scenario, folds, arm)
+        rows = pooling.test_rows([record / "predictions"], [scenario], folds, arm)
         groups = rows[rows["classifier"] == CLASSIFIER].groupby(["fold", "seed"])
         found |= {(record.name, *key): metrics.speaker_scores(of_one)["uar"] for key, of_one in groups}
     return pd.concat(found, names=["record", "fold", "seed"])

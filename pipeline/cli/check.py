@@ -128,6 +128,7 @@ def _words(values: Values) -> Iterable[str]:
     evaluated, split, mix = (values.get(key) for key in ("evaluate", "split", "augment.mix"))
     primary = evaluated and evaluated.primary
     scenarios = set(split.scenarios) if split else None
+    pooled = evaluated.pooled if evaluated else {}
     for key, words, known in (
         ("corpora", values.get("corpora"), {*CORPORA, *values["tables.names"]} if "tables.names" in values else None),
         ("split.train_only", split and split.train_only, values.get("corpora")),
@@ -142,11 +143,12 @@ def _words(values: Values) -> Iterable[str]:
         ("augment.mix.towards", mix and mix.towards, values.get("emotions")),
         ("dcgan_scenarios", values.get("dcgan_scenarios"), values.get("scenarios")),
         ("augment.headline_arm", _alone(values.get("augment.headline_arm")), values.get("arms")),
-        ("evaluate.scenario", _alone(evaluated and evaluated.scenario), values.get("scenarios")),
+        ("evaluate.scenario", _alone(evaluated and evaluated.scenario), (*values.get("scenarios", ()), *pooled)),
+        *((f"evaluate.pooled.{name}", words, values.get("scenarios")) for name, words in pooled.items()),
         ("evaluate.references", evaluated and evaluated.references, set(ARMS)),
         ("evaluate.primary.arm", _alone(primary and primary.arm), set(ARMS)),
         ("evaluate.primary.references", primary and primary.references, evaluated and evaluated.references),
-        ("evaluate.primary.scenarios", primary and primary.scenarios, scenarios),
+        ("evaluate.primary.scenarios", primary and primary.scenarios, scenarios and {*scenarios, *pooled}),
         ("evaluate.classifier", _alone(evaluated and evaluated.classifier), values.get("classify.names")),
         (
             "evaluate.primary.classifier",

@@ -28,14 +28,14 @@ class RunsError(click.ClickException):
     """Predictions of several folders that are not one experiment with several generator seeds."""
 
 
-def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm: str) -> pd.DataFrame:
+def test_rows(folders: Sequence[Path], scenarios: Sequence[str], folds: Sequence[int], arm: str) -> pd.DataFrame:
     """Predictions for the test clips of all folds, with columns `predicted` and its probability, `confidence`.
 
-    With several runs, `seed` also names the run: the same seed of a classifier in another run is another training.
+    With several runs or scenarios, `seed` also names these: the same seed of a classifier there is another training.
 
     Args:
         folders: of the runs' predictions
-        scenario: of the splits
+        scenarios: of the splits
         folds: of the splits
         arm: on which the classifiers were trained
 
@@ -44,17 +44,18 @@ def test_rows(folders: Sequence[Path], scenario: str, folds: Sequence[int], arm:
         ManifestError: a table is missing
     """
     rows = []
-    for folder in folders:
-        for fold in folds:
-            table = read(folder / f"{scenario}-{fold}" / f"{arm}.parquet")
-            certainty = table.filter(regex=f"^{PREFIX}").max(axis="columns")
-            table = table.assign(predicted=predicted(table), confidence=certainty)
-            if len(folders) > 1:
-                table["seed"] = f"{folder}: " + table["seed"].astype(str)
-            rows.append(table[table["partition"] == "test"])
+    for folder, scenario, fold in product(folders, scenarios, folds):
+        table = read(folder / f"{scenario}-{fold}" / f"{arm}.parquet")
+        certainty = table.filter(regex=f"^{PREFIX}").max(axis="columns")
+        table = table.assign(predicted=predicted(table), confidence=certainty)
+        if len(folders) * len(scenarios) > 1:
+            table["seed"] = f"{folder}, {scenario}: " + table["seed"].astype(str)
+        rows.append(table[table["partition"] == "test"])
     found = pd.concat(rows, ignore_index=True)
     if found.empty:
-        raise RunsError(f"{', '.join(map(str, folders))}: no test clip in any fold of {scenario}, arm '{arm}'")
+        raise RunsError(
+            f"{', '.join(map(str, folders))}: no test clip in any fold of {', '.join(scenarios)}, arm '{arm}'"
+        )
     return found
 
 

@@ -31,6 +31,7 @@ class EvaluateParams:
     min_speakers: Annotated[int, Field(ge=2)]  # fewer are called too few
     references: tuple[str, ...]  # those that are not among `arms` are left out
     primary: PrimaryParams
+    pooled: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]  # name → scenarios whose scores are averaged
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Experiment:
     arms: tuple[str, ...]
     headline_arm: str
     is_demo: bool
+
+    @property
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """Scenarios behind each name that has scores: a scenario itself, or those that are pooled."""
+        return {scenario: (scenario,) for scenario in self.scenarios} | self.evaluate.pooled
 
     def splits(self, *scenarios: str) -> list[str]:
         """Names of the splits of some scenarios, such as `full-1`."""
@@ -81,14 +87,14 @@ def main(
     experiment = _experiment(params_path)
     _audit(experiment, folders, augmented, clips, splits, skip_audit)
     pooling.check(folders, experiment.splits(*experiment.scenarios), experiment.arms)
-    cautions = {scenario: _cautions(experiment, folders, scenario) for scenario in experiment.scenarios}
+    cautions = {name: _cautions(experiment, folders, members) for name, members in experiment.members.items()}
     results = _results(experiment, folders, params_path)
 
     chosen, arm = experiment.evaluate, experiment.headline_arm
     about = {"arm": arm, "scenario": chosen.scenario, "classifier": chosen.classifier}
     write_json(summary, {**about, **results.summary(chosen.scenario, chosen.classifier, arm)})
     write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
-    rows = pooling.test_rows(folders, chosen.scenario, experiment.folds, arm)
+    rows = pooling.test_rows(folders, experiment.members[chosen.scenario], experiment.folds, arm)
     _write_plots(plots, results, rows[rows["classifier"] == chosen.classifier])
     for line in [*results.in_words(), *dict.fromkeys(line for lines in cautions.values() for line in lines)]:
         click.echo(line)
@@ -105,7 +111,12 @@ def _experiment(path: Path) -> Experiment:
     )
     references = experiment.evaluate.references
     _expect(experiment.headline_arm, experiment.arms, f"{path}: 'augment.headline_arm'")
-    _expect(experiment.evaluate.scenario, experiment.scenarios, f"{path}: 'evaluate.scenario'")
+    _expect(experiment.evaluate.scenario, experiment.members, f"{path}: 'evaluate.scenario'")
+    for name, members in experiment.evaluate.pooled.items():
+        for scenario in members:
+            _expect(scenario, experiment.scenarios, f"{path}: one of 'evaluate.pooled.{name}'")
+        if name in experiment.scenarios:
+            raise click.ClickException(f"{path}: 'evaluate.pooled.{name}' has the name of a scenario")
     if not experiment.folds:
         raise click.ClickException(f"{path}: 'folds' is empty")
     for where, words in (("arms", experiment.arms), ("evaluate.references", references)):
@@ -146,9 +157,9 @@ def _audit(
         rules.require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
 
 
-def _cautions(experiment: Experiment, folders: Sequence[Path], scenario: str) -> list[str]:
-    """Notes on the numbers of a scenario."""
-    splits = experiment.splits(scenario)
+def _cautions(experiment: Experiment, folders: Sequence[Path], scenarios: Sequence[str]) -> list[str]:
+    """Notes on the numbers of a scenario, or of pooled ones."""
+    splits = experiment.splits(*scenarios)
     unequal = pooling.unequal_budgets(folders, splits, experiment.arms)
     return [
         *([DEMO] if experiment.is_demo else []),
@@ -165,25 +176,27 @@ def _results(experiment: Experiment, folders: Sequence[Path], params_path: Path)
     """
     chosen = experiment.evaluate
     performances: dict[Key, Performance] = {}
-    for scenario in experiment.scenarios:
-        performances |= _scored(experiment, folders, scenario)
+    for name, members in experiment.members.items():
+        performances |= _scored(experiment, folders, name, members)
     classifiers = {classifier for scenario, classifier, _ in performances if scenario == chosen.scenario}
     _expect(chosen.classifier, classifiers, f"{params_path}: 'evaluate.classifier'")
     return Results(performances, chosen.references, chosen.primary, chosen.confidence, chosen.min_speakers)
 
 
-def _scored(experiment: Experiment, folders: Sequence[Path], scenario: str) -> dict[Key, Performance]:
-    """Scores of all arms in a scenario, each paired with the baseline."""
-    tests = {arm: pooling.test_rows(folders, scenario, experiment.folds, arm) for arm in experiment.arms}
+def _scored(
+    experiment: Experiment, folders: Sequence[Path], name: str, scenarios: Sequence[str]
+) -> dict[Key, Performance]:
+    """Scores of all arms in one scenario, or in several that are pooled by a name, each paired with the baseline."""
+    tests = {arm: pooling.test_rows(folders, scenarios, experiment.folds, arm) for arm in experiment.arms}
     found: dict[str, Mapping[str, Performance]] = {}
     for arm, rows in tests.items():
         try:
             check_paired(rows, tests[BASELINE])
         except ScoringError as error:
-            raise click.ClickException(f"{scenario}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
+            raise click.ClickException(f"{name}, arm '{arm}' beside '{BASELINE}': {error.message}") from None
         found[arm] = metrics.performances(rows)
     # Paired, so every arm has the classifiers of the baseline.
-    return {(scenario, name, arm): found[arm][name] for name in found[BASELINE] for arm in experiment.arms}
+    return {(name, word, arm): found[arm][word] for word in found[BASELINE] for arm in experiment.arms}
 
 
 def _confusion(rows: pd.DataFrame) -> pd.DataFrame:

@@ -48,7 +48,7 @@ def first(tmp_path):
 
 
 def test_rows_of_one_run(first: Path) -> None:
-    rows = pooling.test_rows([first], "full", [1, 2], "cyclegan")
+    rows = pooling.test_rows([first], ["full"], [1, 2], "cyclegan")
     assert set(rows["partition"]) == {"test"} and set(rows["seed"]) == {0}
     assert list(rows["id"]) == [f"full-{fold}_{number}" for fold in (1, 2) for number in (0, 2, 4, 6)]
     assert list(rows["confidence"]) == [max(row.p_angry, row.p_sad) for row in rows.itertuples()]
@@ -57,12 +57,12 @@ def test_rows_of_one_run(first: Path) -> None:
 
 def test_each_seed_of_each_run_is_a_seed(first: Path, tmp_path: Path) -> None:
     second = write_run(tmp_path / "second", seed=2)
-    rows = pooling.test_rows([first, second], "full", [1], "cyclegan")
-    assert list(rows["seed"].unique()) == [f"{first}: 0", f"{second}: 0"]
+    rows = pooling.test_rows([first, second], ["full"], [1], "cyclegan")
+    assert list(rows["seed"].unique()) == [f"{first}, full: 0", f"{second}, full: 0"]
     assert not rows.duplicated(["id", "seed"]).any()
     for folder in (first, second):
-        alone = pooling.test_rows([folder], "full", [1], "cyclegan")
-        found = rows[rows["seed"] == f"{folder}: 0"]
+        alone = pooling.test_rows([folder], ["full"], [1], "cyclegan")
+        found = rows[rows["seed"] == f"{folder}, full: 0"]
         assert list(found["p_sad"]) == list(alone["p_sad"])
 
 
@@ -105,7 +105,7 @@ def test_a_run_without_a_test_clip_or_a_table_is_named(first: Path, tmp_path: Pa
         path = first / split / "none.parquet"
         predictions.write(predictions.read(path).assign(partition="valid"), path, LABELS, "abc")
     with pytest.raises(RunsError, match="no test clip in any fold of full, arm 'none'"):
-        pooling.test_rows([first], "full", [1, 2], "none")
+        pooling.test_rows([first], ["full"], [1, 2], "none")
     shutil.rmtree(first / "full-2")
     with pytest.raises(ManifestError, match="first/predictions/full-2/none.parquet: not found"):
         pooling.check([first, write_run(tmp_path / "second", seed=2)], SPLITS, ARMS)

@@ -27,6 +27,7 @@ EVALUATE = {
     "min_speakers": 8,
     "references": ["none", "classical", "dcgan"],
     "primary": PRIMARY,
+    "pooled": {},
 }
 RECORDS = Path(__file__).parents[2] / "experiments"
 POOLED = {"ravdess-confirm-seed2", "ravdess-confirm-seed3", "ravdess-develop"}  # tested with ravdess-confirm
@@ -287,6 +288,11 @@ def test_files_of_other_arms_are_ignored(evaluated, project):
             {"evaluate": EVALUATE | {"primary": PRIMARY | {"arms": []}}},
             "'evaluate.primary.arms' is not known; did you mean 'arm'?",
         ),
+        (
+            {"evaluate": EVALUATE | {"pooled": {"both": ["full", "low_data"]}}},
+            "one of 'evaluate.pooled.both' is 'low_data'; did you mean 'low_data_25'?",
+        ),
+        ({"evaluate": EVALUATE | {"pooled": {"full": ["low_data_25"]}}}, "'evaluate.pooled.full' has the name of"),
     ],
 )
 def test_wrong_params(project, changes, message):
@@ -295,6 +301,22 @@ def test_wrong_params(project, changes, message):
     assert result.exit_code == 1
     assert message in result.output
     assert not (project / "metrics").exists()
+
+
+def test_pooled_scenarios_are_averaged(project):
+    """A speaker's score is the mean over the scenarios, and the scenarios have scores of their own."""
+    pooled = {"pooled": {"both": ["full", "low_data_25"]}, "scenario": "both"}
+    write_params(project, evaluate=EVALUATE | pooled | {"primary": PRIMARY | {"scenarios": ["both"]}})
+    result = evaluate(project)
+    assert result.exit_code == 0, result.output
+    scores = load(project, "ser.json")
+    assert list(scores) == ["full", "low_data_25", "both"]
+    for arm in ARMS:
+        full, low, both = (scores[name]["svm"][arm] for name in scores)
+        assert both["uar"] == pytest.approx((full["uar"] + low["uar"]) / 2, abs=1e-6)
+        assert (both["speakers"], both["clips"], both["seeds"]) == (full["speakers"], full["clips"], 4)
+    assert load(project, "summary.json")["uar"]["mean"] == scores["both"]["svm"]["cyclegan+classical"]["uar"]
+    assert scores["both"]["cnn"]["cyclegan+classical"]["over"]["none"]["family"] == "primary"
 
 
 def test_unequal_budgets_are_reported(project):
@@ -345,7 +367,8 @@ def copied(record, folder):
     """Copy the predictions and params.yaml of a record."""
     shutil.copytree(RECORDS / record / "predictions", folder / "predictions", dirs_exist_ok=True)
     text = (RECORDS / record / "params.yaml").read_text()
-    (folder / "params.yaml").write_text(text.replace("\n  setting: ", "\n  headline_arm: "))  # of an older schema
+    newer = text.replace("\n  setting: ", "\n  headline_arm: ")  # of an older schema
+    (folder / "params.yaml").write_text(newer + "  pooled: {}\n")
 
 
 def table(path):
