@@ -9,7 +9,7 @@ INSTALLED := .venv/installed
 .PHONY: demo test check lock
 
 demo: $(INSTALLED)
-	@$(BIN)/emocycle repro --jobs $(JOBS)
+	@$(BIN)/emocycle repro --jobs $(JOBS) --baseline-first
 	@echo
 	@echo "Compared: classifiers trained on real clips alone (none), and with generated clips added (classical, cyclegan)."
 	@$(BIN)/emocycle compare

@@ -22,7 +22,7 @@ from pipeline.assessment.figures import (
 )
 from pipeline.assessment.scores import ConversionScorers
 from pipeline.audio import preparation
-from pipeline.audio.intelligibility import intelligibility
+from pipeline.audio.intelligibility import band_envelopes, similarity
 from pipeline.audio.preparation import AudioParams
 from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
@@ -76,7 +76,7 @@ class Assessor:
             ClickException: the clip's audio cannot be read
         """
         path, start, end = clip.segment
-        original = preparation.prepared(path, self.audio, start, end)
+        original = band_envelopes(preparation.prepared(path, self.audio, start, end), self.audio.sampling_rate)
         return Measurements(
             {emotion: mean_distances(clip.features, references) for emotion, references in clip.references.items()},
             self._synthesised(clip.features, original, clip.features, [clip.features]),
@@ -92,15 +92,16 @@ class Assessor:
     ) -> Synthesised:
         rate = self.audio.sampling_rate
         untrimmed = self.vocoder.synthesise(features)
-        frames = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
-        at_source_f0 = untrimmed
+        estoi = at_source_f0 = similarity(band_envelopes(untrimmed, rate), original)
         if features is not source:
-            at_source_f0 = self.vocoder.synthesise(replace(features, f0_hz=source.f0_hz[frames]))
+            frames = np.linspace(0, len(source.f0_hz) - 1, len(features.f0_hz)).round().astype(int)
+            wave = self.vocoder.synthesise(replace(features, f0_hz=source.f0_hz[frames]))
+            at_source_f0 = similarity(band_envelopes(wave, rate), original)
         samples = preparation.prepare(untrimmed, rate, self.audio)
         return Synthesised(
             mean_distances(self.vocoder.analyse(samples, aperiodicity=False), references),
-            intelligibility(untrimmed, original, rate),
-            intelligibility(at_source_f0, original, rate),
+            estoi,
+            at_source_f0,
             evaluation_classifier.statistics(samples, rate).astype(np.float32),
             speakers.statistics(samples, rate).astype(np.float32),
         )

@@ -34,7 +34,22 @@ def intelligibility(samples: np.ndarray, source: np.ndarray, sampling_rate: int)
     Returns:
         0 for silence from a source with sound; None if the source has less than 0.4 s of speech
     """
-    envelopes, reference = (_envelopes(wave, sampling_rate) for wave in (samples, source))
+    return similarity(*(band_envelopes(wave, sampling_rate) for wave in (samples, source)))
+
+
+def band_envelopes(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
+    """Magnitudes in each band, (frames, BANDS), every 12.8 ms."""
+    wave = soxr.resample(np.asarray(samples, np.float64), sampling_rate, RATE)
+    if len(wave) < WINDOW:
+        return np.zeros((0, BANDS))
+    frames = sliding_window_view(wave, WINDOW)[:: WINDOW // 2] * np.hanning(WINDOW + 2)[1:-1]
+    spectrum = rfft(frames, FFT_SIZE)
+    magnitudes: np.ndarray = np.sqrt((spectrum.real**2 + spectrum.imag**2) @ _bands())
+    return magnitudes
+
+
+def similarity(envelopes: np.ndarray, reference: np.ndarray) -> float | None:
+    """`intelligibility` from the `band_envelopes` of a clip and of its source."""
     if not len(envelopes) or not reference.any():
         return None
     reference = _stretched(reference, len(envelopes))
@@ -44,17 +59,6 @@ def intelligibility(samples: np.ndarray, source: np.ndarray, sampling_rate: int)
         return None
     pair = [_normalised(sliding_window_view(each[speech], SEGMENT, axis=0)) for each in (envelopes, reference)]
     return float((pair[0] * pair[1]).sum(axis=(1, 2)).mean() / SEGMENT)
-
-
-def _envelopes(samples: np.ndarray, sampling_rate: int) -> np.ndarray:
-    """Magnitudes in each band, (frames, BANDS), every 12.8 ms."""
-    wave = soxr.resample(np.asarray(samples, np.float64), sampling_rate, RATE)
-    if len(wave) < WINDOW:
-        return np.zeros((0, BANDS))
-    frames = sliding_window_view(wave, WINDOW)[:: WINDOW // 2] * np.hanning(WINDOW + 2)[1:-1]
-    spectrum = rfft(frames, FFT_SIZE)
-    magnitudes: np.ndarray = np.sqrt((spectrum.real**2 + spectrum.imag**2) @ _bands())
-    return magnitudes
 
 
 @lru_cache

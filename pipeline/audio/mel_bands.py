@@ -25,11 +25,17 @@ def power_spectrogram(samples: np.ndarray, window: int, hop: int, size: int) -> 
         hop: from one frame to the next, samples
         size: of the Fourier transform, samples, at least `window`
     """
-    padded = np.pad(np.asarray(samples, np.float32), size // 2)
+    return _power_spectrogram(np.asarray(samples, np.float32).tobytes(), window, hop, size)
+
+
+@lru_cache(maxsize=1)  # the classifiers and each scorer need that of the same clip
+def _power_spectrogram(samples: bytes, window: int, hop: int, size: int) -> np.ndarray:
+    padded = np.pad(np.frombuffer(samples, np.float32), size // 2)
     start = (size - window) // 2
     frames = sliding_window_view(padded[start : len(padded) - size + window + start], window)[::hop]
     spectrum = rfft(frames * np.hanning(window + 1)[:-1].astype(np.float32), size)
     power: np.ndarray = spectrum.real**2 + spectrum.imag**2
+    power.flags.writeable = False
     return power
 
 

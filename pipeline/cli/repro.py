@@ -10,12 +10,22 @@ from pathlib import Path
 import click
 
 from pipeline.cli import check, workspace
-from pipeline.cli.workspace import COMMIT, EXPERIMENTS, PARAMS, RAW, WorkspaceError
+from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, RAW, WorkspaceError
 from pipeline.core import params
 from pipeline.core.files import atomic_write
 from pipeline.corpora import CORPORA, DEMO, expected
+from pipeline.evaluation.results import BASELINE
 
 FORCE = ("-f", "--force")  # of `dvc repro`
+# An experiment that trains only the classifiers of the baseline
+BASELINE_ALONE: dict[str, list[str]] = {
+    "arms": [BASELINE],
+    "pairs": [],
+    "conversions": [],
+    "perturbations": [],
+    "vocoders": [],
+    "dcgan_scenarios": [],
+}
 
 
 @click.command()
@@ -34,6 +44,11 @@ FORCE = ("-f", "--force")  # of `dvc repro`
 )
 @click.option("--force", is_flag=True, help="With --from: replace params.yaml also where its edits are not in git.")
 @click.option("--jobs", type=click.IntRange(1), help="Number of items at once; they share the processor cores.")
+@click.option(
+    "--baseline-first",
+    is_flag=True,
+    help="With --jobs, where nothing is predicted yet: first the classifiers of arm `none`, for an early table.",
+)
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS OF DVC REPRO]")
 @click.pass_context
 def main(
@@ -42,12 +57,15 @@ def main(
     links: tuple[str, ...],
     force: bool,
     jobs: int | None,
+    baseline_first: bool,
     dvc_arguments: tuple[str, ...],
 ) -> None:
     """Check params.yaml and data/raw, then run `dvc repro`.
 
     Nothing changes where the check finds an error.
     """
+    if baseline_first and not jobs:
+        raise WorkspaceError("--baseline-first: needs --jobs")
     if jobs and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
         raise WorkspaceError(f"--jobs {jobs}: knows targets and --force of `dvc repro`, not {' '.join(others)}")
     chosen = _recorded_params(record, force) if record else PARAMS
@@ -65,6 +83,9 @@ def main(
     from pipeline.cli import parallel  # imports DVC, for a second
 
     end_by_exception()
+    if baseline_first and not (DATA / "predictions").exists():
+        with workspace.changed_params(BASELINE_ALONE):
+            parallel.repro(["classify"], jobs, force=False)
     parallel.repro([word for word in dvc_arguments if word not in FORCE], jobs, bool(set(FORCE) & set(dvc_arguments)))
 
 

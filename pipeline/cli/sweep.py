@@ -57,19 +57,13 @@ def _scores(key: str, texts: Sequence[str]) -> pd.DataFrame:
             if problems := check.problems(trial):
                 raise WorkspaceError(f"{key}={text}: {'; '.join(problems)}".replace(str(trial), str(PARAMS)))
     tables = []
-    try:
-        for text, value in values.items():
-            with atomic_write(PARAMS) as temporary:
-                temporary.write_bytes(before)
-                workspace.change_params(temporary, {key: value}, PARAMS)
+    for text, value in values.items():
+        with workspace.changed_params({key: value}):
             if _repro(f"{key}={text}"):
                 break
             table = score_table.tidy(score_table.read(Path("metrics/ser.json")))
             table.insert(0, "value", [value] * len(table))
             tables.append(table)
-    finally:
-        with atomic_write(PARAMS) as temporary:
-            temporary.write_bytes(before)
     is_restored = not _repro(f"{PARAMS} restored")
     if is_restored and len(tables) == len(values):
         return pd.concat(tables, ignore_index=True)

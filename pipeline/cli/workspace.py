@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from ruamel.yaml import YAML
 
 from pipeline.core import params
+from pipeline.core.files import atomic_write
 
 PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
@@ -48,6 +50,20 @@ def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = 
             raise WorkspaceError(f"{called or path}: has no '{key}'{hint}")
         place[last] = value
     YAML(typ="safe").dump(found, path)
+
+
+@contextmanager
+def changed_params(changes: Mapping[str, Any]) -> Iterator[None]:
+    """Change values in params.yaml as `change_params` does; afterwards, also after an error, it is restored."""
+    before = PARAMS.read_bytes()
+    with atomic_write(PARAMS) as temporary:
+        temporary.write_bytes(before)
+        change_params(temporary, changes, PARAMS)
+    try:
+        yield
+    finally:
+        with atomic_write(PARAMS) as temporary:
+            temporary.write_bytes(before)
 
 
 def dvc(*arguments: str) -> int:

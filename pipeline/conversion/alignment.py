@@ -1,11 +1,11 @@
 """Alignment of the frames of two parallel utterances."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.special import logsumexp
 
 ORDER = 24  # coefficients that are compared, after the 0th, which is the level
 SPEECH_DB = 30  # frames more than this below the loudest one are no speech
@@ -37,10 +37,15 @@ def aligned(converted: Speech, target: Speech) -> Alignment:
 
 def energy_db(spectrum: np.ndarray) -> np.ndarray:
     """Power averaged over the mel axis, (frames,) [dB], of coded envelopes (frames, order)."""
-    angles = np.pi * np.arange(spectrum.shape[1])[:, None] * (np.arange(MEL_POINTS) + 0.5) / MEL_POINTS
-    decoder = np.where(angles == 0, 1, np.sqrt(2) * np.cos(angles))  # inverse of WORLD's coding
-    energy: np.ndarray = DECIBELS * (logsumexp(spectrum @ decoder, axis=1) - np.log(MEL_POINTS))
+    energy: np.ndarray = DECIBELS * np.log(np.exp(spectrum @ _decoder(spectrum.shape[1])).mean(axis=1))
     return energy
+
+
+@lru_cache(maxsize=1)
+def _decoder(order: int) -> np.ndarray:
+    """Inverse of WORLD's coding, (order, MEL_POINTS)."""
+    angles = np.pi * np.arange(order)[:, None] * (np.arange(MEL_POINTS) + 0.5) / MEL_POINTS
+    return np.where(angles == 0, 1, np.sqrt(2) * np.cos(angles))
 
 
 def is_speech(energy: np.ndarray) -> np.ndarray:

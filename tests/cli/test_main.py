@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -299,6 +299,30 @@ def test_repro_with_jobs(called: list[tuple[str, ...]], monkeypatch: pytest.Monk
     assert calls == [(["evaluate"], 2, True), ([], 1, False)]
     assert "knows targets and --force of `dvc repro`, not --dry" in run("repro", "--jobs", "2", "--", "--dry").output
     assert len(calls) == 2 and called == []
+
+
+def test_the_baseline_runs_first_where_nothing_is_predicted(
+    called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms: list[tuple[Sequence[str], object]] = []
+
+    def repro(targets: Sequence[str], jobs: int, force: bool) -> None:
+        arms.append((targets, params.read(Path("params.yaml"))["arms"]))
+        if fails:
+            raise parallel.ReproError("1 of 9 items failed")
+
+    monkeypatch.setattr(parallel, "repro", repro)
+    monkeypatch.setattr(signal, "signal", lambda *arguments: None)
+    before, fails = Path("params.yaml").read_bytes(), True
+    assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 1
+    assert arms == [(["classify"], ["none"])] and Path("params.yaml").read_bytes() == before
+    fails = False
+    assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 0
+    assert arms[1:] == [(["classify"], ["none"]), ([], ["none", "classical", "cyclegan"])]
+    Path("data/predictions").mkdir(parents=True)
+    assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 0
+    assert len(arms) == 4 and Path("params.yaml").read_bytes() == before
+    assert "needs --jobs" in run("repro", "--baseline-first").output and called == []
 
 
 def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
