@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -68,6 +68,12 @@ class Running:
     start_s: float
 
 
+def start_server() -> None:
+    """Start the server whose forks are the items, unless it runs; it imports libraries while this process works on."""
+    get_context("forkserver").set_forkserver_preload(["pipeline.cli.item_server", *LIBRARIES])
+    forkserver.ensure_running()
+
+
 def repro(targets: Sequence[str], jobs: int, force: bool) -> None:
     """Bring items up to date, and those that they need.
 
@@ -112,8 +118,8 @@ class _Reproduction:
         self._n_written = 0  # items, from the first on, that dvc.lock has
         self._next_write_s = 0.0
         self._table = ReproTable(Path(repo.tmp_dir) / "durations.json")
+        start_server()
         self._context = get_context("forkserver")
-        self._context.set_forkserver_preload(["pipeline.cli.item_server", *LIBRARIES])
 
     def run(self) -> None:
         try:

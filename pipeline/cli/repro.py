@@ -68,6 +68,10 @@ def main(
         raise WorkspaceError("--baseline-first: needs --jobs")
     if jobs and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
         raise WorkspaceError(f"--jobs {jobs}: knows targets and --force of `dvc repro`, not {' '.join(others)}")
+    if jobs:
+        from pipeline.cli import parallel  # imports DVC, for a second
+
+        parallel.start_server()
     chosen = _recorded_params(record, force) if record else PARAMS
     tables = params.read(chosen).get("tables") or ()
     folders = dict(_parse_link(link, tables) for link in links)
@@ -80,8 +84,6 @@ def main(
             temporary.symlink_to(folder, target_is_directory=True)
     if not jobs:
         ctx.exit(workspace.dvc("repro", *dvc_arguments))
-    from pipeline.cli import parallel  # imports DVC, for a second
-
     end_by_exception()
     if baseline_first and not (DATA / "predictions").exists():
         with workspace.changed_params(BASELINE_ALONE):

@@ -293,6 +293,7 @@ def test_repro_checks_first_and_passes_arguments_and_exit_code(
 def test_repro_with_jobs(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
     monkeypatch.setattr(parallel, "repro", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(parallel, "start_server", lambda: None)
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     assert run("repro", "--jobs", "2", "--", "-f", "evaluate").exit_code == 0
     assert run("repro", "--jobs", "1").exit_code == 0
@@ -312,6 +313,7 @@ def test_the_baseline_runs_first_where_nothing_is_predicted(
             raise parallel.ReproError("1 of 9 items failed")
 
     monkeypatch.setattr(parallel, "repro", repro)
+    monkeypatch.setattr(parallel, "start_server", lambda: None)
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     before, fails = Path("params.yaml").read_bytes(), True
     assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 1
