@@ -56,7 +56,7 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
     def analyse(wave: np.ndarray) -> None:
         f0_hz, times = f0(wave)
         pyworld.cheaptrick(wave, f0_hz, times, rate, fft_size=world.fft_size)
-        pyworld.d4c(wave, f0_hz, times, rate, fft_size=world.fft_size)
+        pyworld.d4c(wave, f0_hz, times, rate, threshold=world.params.d4c_threshold, fft_size=world.fft_size)
 
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
         out = Path(folder) / "clip.flac"

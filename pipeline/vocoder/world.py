@@ -14,7 +14,7 @@ from pipeline.vocoder.features import Features
 
 BAND_HZ = 3000  # from one band of the coded aperiodicity to the next
 SILENT = 1e-8  # dither below 16 bits; WORLD's logarithms need samples that are not exactly zero
-NOISES = 500  # frames of WORLD's sequence of noise among which a clip's noise begins
+NOISES = 128  # frames of WORLD's sequence of noise among which the noise of a clip begins; more take longer
 
 
 @section
