@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from pipeline.classification import cnn, ssl, svm
+from pipeline.classification import cnn, pretrained, ssl, svm
 from pipeline.classification.interface import Classifier
 from pipeline.core import predictions
 from pipeline.core.params import section
@@ -14,6 +14,7 @@ from pipeline.core.params import section
 CLASSIFIERS: Mapping[str, Classifier] = {
     "svm": Classifier(svm.SvmParams, svm.features, svm.runs),
     "cnn": Classifier(cnn.CnnParams, cnn.features, cnn.runs),
+    "pretrained": Classifier(pretrained.PretrainedParams, pretrained.features, svm.runs),
     "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs),
 }
 
@@ -29,7 +30,7 @@ class CommonParams:
     """Classifiers to run, how often, and how their features are normalised."""
 
     classifiers: tuple[Annotated[str, AfterValidator(_known)], ...]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]  # of the networks; the svm is deterministic: one run, seed 0
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]  # of the networks; the others have one run, seed 0
     normalisation: Literal["train", "speaker"]
 
     @property

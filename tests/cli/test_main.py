@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
+from pipeline.classification import pretrained
 from pipeline.cli import parallel, workspace
 from pipeline.cli.main import main
 from pipeline.core import params
@@ -186,6 +188,17 @@ def test_errors_in_params(changed: dict[str, Any], message: str) -> None:
     result = run("check")
     assert result.exit_code == 1
     assert f"params.yaml: {message}" in result.output
+
+
+def test_missing_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrained, "INSTALLED", replace(pretrained.INSTALLED, package="no-such-package"))
+    change(classify__classifiers=["svm", "pretrained"])
+    result = run("check")
+    assert result.exit_code == 1
+    assert "params.yaml: the classifier 'pretrained' needs the package no-such-package" in result.output
+    assert "uv pip install --editable '.[pretrained]'" in result.output
+    change(classify__classifiers=["svm"])
+    assert "pretrained" not in run("check").output
 
 
 def test_all_errors_are_listed() -> None:
