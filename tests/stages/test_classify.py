@@ -16,6 +16,7 @@ from sklearn.metrics import balanced_accuracy_score
 from pipeline.classification import budget, cnn, interface, pretrained, ssl, svm
 from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import ArmFeatures
+from pipeline.classification.weights import Weights
 from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
 from pipeline.leakage import audit, rules
@@ -227,6 +228,7 @@ def test_one_classifier_alone(classify: Classify, plain: Classify, params: Calla
     [
         ({"classify.classifiers": ["svm", "cn"]}, "'classify.classifiers.1' is 'cn'"),
         ({"classify.svm": {"c": [1], "gama": [1]}}, "'classify.svm.gama' is not known; did you mean 'gamma'?"),
+        ({"classify.pretrained.embeddings": ["distilmos"]}, "'classify.pretrained.embeddings.0' is 'distilmos'"),
         (
             {"classify.classifiers": ["svm", "ssl"]},
             "'classify.ssl.weights': 'models/ssl/wavlm_base_plus.pth' not found",
@@ -315,7 +317,11 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
     """An embedding of real and synthetic clips, computed once for all arms, stands beside the functionals."""
     heard: list[np.ndarray] = []
 
-    class Encoder:
+    class Network:
+        WEIGHTS, SETTINGS = Weights("stand-in", {}), ()
+
+        def __init__(self, resources: Any) -> None: ...
+
         def __call__(self, samples: np.ndarray) -> np.ndarray:
             heard.append(samples)
             return np.array([len(samples), samples.std()], dtype=np.float32)
@@ -324,8 +330,8 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
     row = CLASSIFIERS["pretrained"]
     spied = replace(row, runs=lambda features, *rest: given.append(features) or row.runs(features, *rest))
     monkeypatch.setitem(CLASSIFIERS, "pretrained", spied)
-    monkeypatch.setattr(pretrained, "Encoder", Encoder)
-    params({"classify.classifiers": ["pretrained"]})
+    monkeypatch.setattr(pretrained, "NETWORKS", {"stand_in": Network})
+    params({"classify.classifiers": ["pretrained"], "classify.pretrained.embeddings": ["stand_in"]})
     found = classify("cyclegan")
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     assert len(heard) == len(rows) and rows["is_synthetic"].any()
