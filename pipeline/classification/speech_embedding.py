@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.classification.interface import Resources
 from pipeline.classification.weights import Weights
 
-WINDOW, HOP = 76, 8  # frames of the spectrogram, of 10 ms: of one embedding, and between two
+WINDOW, HOP = 76, 16  # frames of the spectrogram, of 10 ms: of one embedding, and between two
 SILENCE = 6400  # samples before and after a clip: half of what one embedding hears
 INT16 = 32_767  # full scale that the networks expect
 
@@ -49,7 +49,7 @@ class SpeechEmbedding:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples at 16 kHz, (samples,) → mean and deviation over time, (192,), float32.
 
-        An embedding hears 0.8 s, and is taken every 80 ms, from silence before the clip to silence after it.
+        An embedding hears 0.8 s, and is taken every 160 ms, from silence before the clip to silence after it.
         """
         padded = np.pad(samples, SILENCE)[None] * INT16
         spectrogram = _output(self._spectrogram, padded)[0, 0] / 10 + 2  # (frames, 32); as the embedding expects

