@@ -1,7 +1,8 @@
-"""DistillMOS (Stahl and Gamper 2025, Distillation and pruning for scalable speech quality assessment).
+"""DistillMOS, a network that judges the quality of speech; MIT.
 
-A convolutional network and a transformer that judge the quality of speech, taught by a large self-supervised model;
-MIT. A middle layer knows more of the emotion than the last ones.
+Stahl and Gamper 2025, Distillation and pruning for scalable self-supervised representation-based speech quality
+assessment. A convolutional network and a transformer, taught by a large self-supervised model. The last layers are
+nearer to quality; a middle one is used.
 """
 
 import numpy as np
