@@ -1,8 +1,8 @@
 """DistillMOS, a network that judges the quality of speech; MIT.
 
 Stahl and Gamper 2025, Distillation and pruning for scalable self-supervised representation-based speech quality
-assessment. A convolutional network and a transformer, taught by a large self-supervised model. The last layers are
-nearer to quality; a middle one is used.
+assessment. A convolutional network and a transformer, taught by a large self-supervised model; a middle layer of the
+transformer is used.
 """
 
 import numpy as np
