@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from pipeline.assessment.measurement import AssessedClip, Assessor
 from pipeline.audio import decoding, preparation
-from pipeline.audio.acoustics import AcousticsParams
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import Converter
@@ -81,7 +81,7 @@ class Stages:
 
     def _writer(self, synthesise: Callable[..., np.ndarray]) -> Synthesiser[Features]:
         acoustics = params.load(PARAMS, "acoustics", AcousticsParams)
-        return Synthesiser(synthesise, self._audio, acoustics, self._world)
+        return Synthesiser(synthesise, self._audio, acoustics, self._world, FrontEnd.VOCODED)
 
     def _generate(self) -> Iterator[Works]:
         """Conversion by the first pair's network."""

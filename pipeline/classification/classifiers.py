@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from pipeline.audio.acoustics import FrontEnd
-from pipeline.classification import cnn, ssl, svm
+from pipeline.classification import cnn, pretrained, ssl, svm
 from pipeline.classification.interface import Classifier
 from pipeline.core import predictions
 from pipeline.core.params import section
@@ -16,6 +16,7 @@ from pipeline.core.params import section
 CLASSIFIERS: Mapping[str, Classifier] = {
     "svm": Classifier(svm.SvmParams, svm.features, svm.runs),
     "cnn": Classifier(cnn.CnnParams, cnn.features, cnn.runs),
+    "pretrained": Classifier(pretrained.PretrainedParams, pretrained.features, svm.runs, reads_audio=True),
     "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs, reads_audio=True),
 }
 
@@ -31,7 +32,7 @@ class CommonParams:
     """Classifiers to run, how often, and of what their features are."""
 
     classifiers: tuple[Annotated[str, AfterValidator(_known)], ...]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]  # of the networks; the svm is deterministic: one run, seed 0
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)]  # of the networks; the others have one run, seed 0
     front_end: FrontEnd  # vocoded: real clips, and synthetic ones that did not, pass the vocoder first
     normalisations: Annotated[tuple[Literal["train", "speaker", "neutral"], ...], Field(min_length=1)]
 

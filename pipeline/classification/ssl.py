@@ -6,9 +6,8 @@ The layers of the network are summed with learned weights, as in the SUPERB benc
 
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +18,10 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.audio import preparation
+from pipeline.classification import embeddings, weights
 from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
-from pipeline.core import manifest
-from pipeline.core.files import atomic_write
-from pipeline.core.params import nearest, params_hash, section
+from pipeline.core.params import nearest, section
 
 
 @section
@@ -54,9 +51,9 @@ class SslError(click.ClickException):
 
 
 class Encoder:
-    """The frozen network. Its features are cached in a folder outside DVC, which may be deleted."""
+    """The frozen network, a function from samples to features."""
 
-    def __init__(self, params: SslParams, device: torch.device, cache: Path) -> None:
+    def __init__(self, params: SslParams, device: torch.device) -> None:
         """Load the network; nothing is downloaded.
 
         Raises:
@@ -65,27 +62,10 @@ class Encoder:
         network, self.sampling_rate = _loaded(params)
         self._extract: Any = network.to(device).extract_features
         self._device = device
-        key = f"{params.bundle} {_sha256(Path(params.weights))}"
-        self._cache = cache / hashlib.sha256(key.encode()).hexdigest()[:16]
-
-    def features(self, sha256: str, samples: Callable[[], np.ndarray]) -> np.ndarray:
-        """Mean over time of each layer, (layers, width), float32.
-
-        Args:
-            sha256: key of the cache: of the clip's file and its preparation
-            samples: function that gives the samples at `sampling_rate`, (samples,); called if they are not cached
-        """
-        kept = self._cache / sha256[:2] / f"{sha256}.npy"
-        if kept.is_file():
-            found: np.ndarray = np.load(kept)
-            return found
-        found = self._computed(samples())
-        with atomic_write(kept) as temporary, temporary.open("wb") as file:
-            np.save(file, found)
-        return found
 
     @torch.no_grad()
-    def _computed(self, samples: np.ndarray) -> np.ndarray:
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Samples at `sampling_rate`, (samples,) → mean over time of each layer, (layers, width), float32."""
         least = round(0.1 * self.sampling_rate)  # a network fails on clips shorter than one frame
         wave = torch.from_numpy(np.pad(samples, (0, max(0, least - len(samples)))).astype(np.float32))
         layers, _ = self._extract(wave[None].to(self._device))
@@ -127,13 +107,11 @@ class Standardisation:
 
 def features(clips: pd.DataFrame, params: SslParams, resources: Resources) -> list[np.ndarray]:
     """Features of each clip, (1, layers, width)."""
-    encoder = Encoder(params, resources.device, resources.cache)
+    encoder = Encoder(params, resources.device)
     audio = replace(resources.audio, sampling_rate=encoder.sampling_rate)
-    found = []
-    for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
-        key = hashlib.sha256(f"{sha256} {params_hash(audio)}".encode()).hexdigest()
-        found.append(encoder.features(key, partial(preparation.prepared, path, audio, start, end))[None])
-    return found
+    key = f"{params.bundle} {weights.sha256(Path(params.weights))}"
+    folder = resources.cache / hashlib.sha256(key.encode()).hexdigest()[:16]
+    return [layers[None] for layers in embeddings.of_clips(clips, audio, folder, encoder)]
 
 
 def runs(features: ArmFeatures, params: SslParams, resources: Resources) -> Iterator[Run]:
@@ -198,8 +176,3 @@ def _loaded(params: SslParams) -> tuple[nn.Module, int]:
         reason = [*str(error).splitlines(), type(error).__name__][0]
         raise SslError(f"{path}: not the weights of {params.bundle}: {reason}") from None
     return network.requires_grad_(False).eval(), bundle.sample_rate
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -253,8 +253,9 @@ def _vocoder(values: Values) -> Iterable[str]:
 
 
 def _weights(values: Values) -> Iterable[str]:
-    if "ssl" in values.get("classify.classifiers", ()) and (error := values["classify"].ssl.params_error()):
-        yield error
+    for name in values.get("classify.classifiers", ()):
+        if name in ("pretrained", "ssl") and (error := getattr(values["classify"], name).params_error()):
+            yield error
 
 
 def _raw(corpus: str, folder: Path, tables: Mapping[str, TableParams]) -> Iterable[str]:

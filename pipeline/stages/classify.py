@@ -27,7 +27,7 @@ from pipeline.core.provenance import derived_seed
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the networks' training.")
-@click.option("--cache", type=click.Path(path_type=Path), default=".cache/ssl", help="Folder for features of the ssl.")
+@click.option("--cache", type=click.Path(path_type=Path), default=".cache/embeddings", help="Folder of embeddings.")
 def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: Path, cache: Path) -> None:
     """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
     chosen = params.load(params_path, "classify", ClassifyParams)

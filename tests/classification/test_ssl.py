@@ -58,8 +58,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SslParams:
 
 
 @pytest.fixture
-def encoder(tiny: SslParams, tmp_path: Path) -> Encoder:
-    return Encoder(tiny, CPU, tmp_path / "cache")
+def encoder(tiny: SslParams) -> Encoder:
+    return Encoder(tiny, CPU)
 
 
 def noise(samples: int = 4000) -> np.ndarray:
@@ -69,33 +69,18 @@ def noise(samples: int = 4000) -> np.ndarray:
 def test_features_are_mean_layers(encoder: Encoder) -> None:
     torch.manual_seed(0)
     network = wav2vec2_model(**TINY).eval()
-    found = encoder.features("ab" * 32, noise)
+    found = encoder(noise())
     layers, _ = network.extract_features(torch.from_numpy(noise())[None])
     expected = np.stack([layer[0].detach().numpy().mean(axis=0) for layer in layers])
     assert found.shape == (3, 12) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert np.isfinite(encoder.features("cd" * 32, lambda: noise(7))).all()  # shorter than a frame
-
-
-def test_features_are_computed_once(tiny: SslParams, tmp_path: Path) -> None:
-    computed: list[int] = []
-
-    def samples() -> np.ndarray:
-        computed.append(1)
-        return noise()
-
-    found = [Encoder(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples) for _ in range(2)]
-    assert np.array_equal(*found) and len(computed) == 1
-    torch.manual_seed(1)
-    torch.save(wav2vec2_model(**TINY).state_dict(), tiny.weights)  # other weights, the same name
-    other = Encoder(tiny, CPU, tmp_path / "cache").features("ab" * 32, samples)
-    assert not np.allclose(other, found[0]) and len(computed) == 2
+    assert np.isfinite(encoder(noise(7))).all()  # shorter than a frame
 
 
 def test_missing_weights_are_explained(tiny: SslParams, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(tiny.weights).unlink()
     with pytest.raises(SslError) as caught:
-        Encoder(tiny, CPU, tmp_path)
+        Encoder(tiny, CPU)
     message = caught.value.message
     assert f"'{tiny.weights}' not found" in message and "pipelines.TINY_BASE.get_model(" in message
     command = message[message.index('-c "') + 4 : message.rindex('"')]
@@ -116,14 +101,14 @@ def test_other_weights(tiny: SslParams, tmp_path: Path) -> None:
     for content in (b"weights", b"", (tmp_path / "other.pth").read_bytes()):
         Path(tiny.weights).write_bytes(content)
         with pytest.raises(SslError, match="weights.pth: not the weights of TINY_BASE"):
-            Encoder(tiny, CPU, tmp_path)
+            Encoder(tiny, CPU)
 
 
 @pytest.mark.parametrize("name", ["WAVLM_BASE_PLUZ", "WAV2VEC2_ASR_BASE_960H", "Wav2Vec2Bundle"])
-def test_unknown_bundle(tiny: SslParams, tmp_path: Path, name: str) -> None:
+def test_unknown_bundle(tiny: SslParams, name: str) -> None:
     params = SslParams(**{**PARAMS, "bundle": name}, weights=tiny.weights)
     with pytest.raises(SslError, match=f"'{name}'; (did you mean|expected one of)"):
-        Encoder(params, CPU, tmp_path)
+        Encoder(params, CPU)
 
 
 def clouds(clips: int, seed: int) -> Clips:

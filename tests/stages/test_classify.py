@@ -14,9 +14,10 @@ import torch
 from click.testing import Result
 from sklearn.metrics import balanced_accuracy_score
 
-from pipeline.classification import budget, cnn, ssl, svm
+from pipeline.classification import budget, cnn, interface, pretrained, ssl, svm
 from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import ArmFeatures
+from pipeline.classification.weights import Weights
 from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
 from pipeline.leakage import audit, rules
@@ -229,6 +230,7 @@ def test_one_classifier_alone(classify: Classify, plain: Classify, params: Calla
     [
         ({"classify.classifiers": ["svm", "cn"]}, "'classify.classifiers.1' is 'cn'"),
         ({"classify.svm": {"c": [1], "gama": [1]}}, "'classify.svm.gama' is not known; did you mean 'gamma'?"),
+        ({"classify.pretrained.embeddings": ["distilmos"]}, "'classify.pretrained.embeddings.0' is 'distilmos'"),
         (
             {"classify.classifiers": ["svm", "ssl"]},
             "'classify.ssl.weights': 'models/ssl/wavlm_base_plus.pth' not found",
@@ -314,6 +316,44 @@ def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classif
     fewer = classify("cyclegan", lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
     difference = (probabilities(fewer) - probabilities(found).loc[probabilities(fewer).index]).abs().max(axis=1)
     assert difference.loc["cnn+speaker_norm"].max() > 1e-3
+
+
+def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An embedding of real and synthetic clips, computed once for all arms, stands beside the functionals."""
+    heard: list[np.ndarray] = []
+
+    class Network:
+        WEIGHTS, SETTINGS = Weights("stand-in", {}), ()
+
+        def __init__(self, resources: Any) -> None: ...
+
+        def __call__(self, samples: np.ndarray) -> np.ndarray:
+            heard.append(samples)
+            return np.array([len(samples), samples.std()], dtype=np.float32)
+
+    given: list[ArmFeatures] = []
+    row = CLASSIFIERS["pretrained"]
+    spied = replace(row, runs=lambda features, *rest: given.append(features) or row.runs(features, *rest))
+    monkeypatch.setitem(CLASSIFIERS, "pretrained", spied)
+    monkeypatch.setattr(pretrained, "NETWORKS", {"stand_in": Network})
+    params({"classify.classifiers": ["pretrained"], "classify.pretrained.embeddings": ["stand_in"]})
+    found = classify("cyclegan")
+    rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    assert len(heard) == len(rows) and rows["is_synthetic"].any()
+    features, embedded = np.concatenate(given[0].arrays), [(len(samples), samples.std()) for samples in heard]
+    np.testing.assert_allclose(features[:, -2:], embedded, rtol=1e-6)
+    functionals = np.concatenate(interface.stored(rows, Path("data/features/classifier"), "functionals"))
+    np.testing.assert_array_equal(features[:, :-2], functionals)
+    assert {(row.classifier, row.seed) for row in found.itertuples()} == {("pretrained", 0)}
+    grid = budget.stated(manifest.metadata(predicted("cyclegan")))["runs"][0]
+    assert grid["classifier"] == "pretrained" and grid["grid"] > 1
+
+    params({"classify.normalisation": "speaker"})
+    assert set(classify("none")["classifier"]) == {"pretrained+speaker_norm"}
+    assert len(heard) == len(rows)
+    rows, normalised = manifest.read(NONE, manifest.AUGMENTED), np.concatenate(given[1].arrays)
+    for own in rows.groupby(["partition", "speaker"]).indices.values():
+        np.testing.assert_allclose(normalised[own].mean(axis=0), 0, atol=1e-4)
 
 
 def test_ssl(classify: Classify, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:

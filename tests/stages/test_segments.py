@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +12,7 @@ import soundfile
 
 from pipeline.audio import decoding, preparation
 from pipeline.audio.preparation import AudioParams
-from pipeline.classification import ssl
+from pipeline.classification import embeddings
 from pipeline.core import manifest, params
 from pipeline.core.shards import Shard
 from pipeline.data.dataset import EmotionalSpeech
@@ -129,29 +128,19 @@ def test_assess_compares_with_the_segment(project: Path) -> None:
 
 
 def test_readers_that_not_every_project_has(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The features of the ssl, and the training of a neural vocoder."""
+    """The embeddings of classifiers, and the training of a neural vocoder."""
     forbid_whole_files(monkeypatch)
     prepared = params.load(Path("params.yaml"), "audio", AudioParams)
     some = clips().iloc[[3, 20]]
     expected = [preparation.prepared(path, prepared, start, end) for path, start, end in manifest.segments(some)]
 
-    class Identity:
-        sampling_rate = RATE
-
-        def __init__(self, *given: Any) -> None: ...
-
-        def features(self, key: str, samples: Callable[[], np.ndarray]) -> np.ndarray:
-            return samples()
-
     class Lengths:
         def f0(self, samples: np.ndarray) -> int:
             return len(samples)
 
-    monkeypatch.setattr(ssl, "Encoder", Identity)
-    resources = SimpleNamespace(device=None, cache=None, audio=prepared)
-    features = ssl.features(some, cast(Any, None), cast(Any, resources))
+    features = embeddings.of_clips(some, prepared, Path("cache"), lambda samples: samples)
     for wanted, found, segment in zip(expected, features, manifest.segments(some), strict=True):
-        np.testing.assert_array_equal(found[0], wanted)
+        np.testing.assert_array_equal(found, wanted)
         samples, length = train_vocoder._samples_and_f0(segment, prepared, cast(Any, Lengths()))
         np.testing.assert_array_equal(samples, wanted)
         assert length == len(wanted) < 1.5 * RATE
