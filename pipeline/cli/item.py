@@ -16,16 +16,14 @@ PROGRESS = re.compile(r"\[\d+:\d\d")  # in a line of tqdm
 MODULE = re.compile(r"python -m (?P<module>[\w.]+)(?P<arguments>( +[\w./@,:=+-]+)*)\s*")
 
 
-def run(
-    commands: Sequence[Sequence[str]], folder: str, environment: Mapping[str, str], cpus: set[int], log: Path
-) -> None:
+def run(commands: Sequence[Sequence[str]], folder: str, environment: Mapping[str, str], share: int, log: Path) -> None:
     """Run the commands of an item: in this process where they are `python -m MODULE`, else by a shell.
 
     Args:
         commands: words that start a shell; the last word is the command. The first that fails is the last to run.
         folder: working directory
         environment: all environment variables
-        cpus: processor cores that the item may use
+        share: its share of the processor cores
         log: file for all output
     """
     os.setsid()  # an interrupt in the terminal ends the parent, which ends this process
@@ -38,9 +36,8 @@ def run(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cpus)
-    workers.limit_threads(len(cpus))
+    workers.set_share(share)
+    workers.limit_threads(share)
     sys.path.insert(0, folder)
     for words in commands:
         if found := MODULE.fullmatch(words[-1]):

@@ -63,7 +63,7 @@ class Running:
 
     stage: Stage
     process: ForkServerProcess
-    cpus: set[int]
+    share: int  # of the processor cores
     log: Path
     start_s: float
 
@@ -188,18 +188,16 @@ class _Reproduction:
         return True
 
     def _start(self, stage: Stage, n_starting: int) -> None:
-        """Run the commands of an item; it gets its share of the cores that no item has, or else one that is shared."""
+        """Run the commands of an item; its share is that of the cores that no item has, or one."""
         log = Path(self._repo.tmp_dir) / "logs" / f"{stage.addressing}.log"
         log.parent.mkdir(exist_ok=True)
-        load = Counter(cpu for running in self._running.values() for cpu in running.cpus)
-        by_load = sorted(workers.core_ids(), key=lambda cpu: (load[cpu], cpu))
-        n_free = len(by_load) - len(load)
-        cpus = set(by_load[: max(1, n_free // n_starting)])
+        n_free = workers.cores() - sum(running.share for running in self._running.values())
+        share = max(1, n_free // n_starting)
         commands = [_make_cmd(get_executable(), command) for command in _enforce_cmd_list(stage.cmd)]
         about = prepare_kwargs(stage, workspace.environment())
-        process = self._context.Process(target=item.run, args=(commands, about["cwd"], about["env"], cpus, log))
+        process = self._context.Process(target=item.run, args=(commands, about["cwd"], about["env"], share, log))
         process.start()
-        self._running[process.sentinel] = Running(stage, process, cpus, log, time.monotonic())
+        self._running[process.sentinel] = Running(stage, process, share, log, time.monotonic())
         self._state[stage] = RUNNING
         self._table.line(f"Running stage '{stage.addressing}'")
 

@@ -26,6 +26,7 @@ CHUNK = 8  # items handed to a process at once
 # region of OpenMP, which `_begin` prevents. torch's DataLoader does the same.
 START = "fork" if sys.platform == "linux" else "spawn"
 NOTHING = -1
+_share = sys.maxsize
 
 _places: "memoryview[int]"  # of a process: its id, and the number of its current item
 
@@ -35,13 +36,19 @@ class KilledError(click.ClickException):
 
 
 def cores() -> int:
-    """Number of processor cores that this process may use."""
-    return len(core_ids())
+    """Number of processor cores that this process may use, at most twice its share.
+
+    Twice, so that it uses cores that others leave. Processes take turns on the cores where all are busy.
+    """
+    # macOS has no affinity of processes
+    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(known, 2 * _share)
 
 
-def core_ids() -> set[int]:
-    """Processor cores that this process may use; macOS has no affinity of processes."""
-    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+def set_share(number: int) -> None:
+    """Set this process's share of the processor cores, beside others that work at the same time."""
+    global _share
+    _share = number
 
 
 def end_with_parent() -> None:

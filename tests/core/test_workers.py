@@ -92,3 +92,13 @@ def test_processes_end_with_their_parent() -> None:
 
 def test_cores() -> None:
     assert 1 <= workers.cores() <= (os.cpu_count() or 1)
+
+
+def test_cores_of_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the share, as far as there are cores."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    assert workers.cores() == 8
+    monkeypatch.setattr(workers, "_share", 8)  # restored after the test
+    for share, expected in ((1, 2), (3, 6), (4, 8), (8, 8)):
+        workers.set_share(share)
+        assert workers.cores() == expected
