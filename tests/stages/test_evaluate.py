@@ -370,7 +370,7 @@ def copied(record, folder):
     shutil.copytree(RECORDS / record / "predictions", folder / "predictions", dirs_exist_ok=True)
     text = (RECORDS / record / "params.yaml").read_text()
     newer = text.replace("\n  setting: ", "\n  headline_arm: ")  # of an older schema
-    (folder / "params.yaml").write_text(newer + "  pooled: {}\n")
+    (folder / "params.yaml").write_text(newer + "  pooled: {}\n" * ("\n  pooled:" not in text))
 
 
 def table(path):
