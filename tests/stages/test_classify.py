@@ -320,7 +320,7 @@ def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classif
 
 def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     """An embedding of real and synthetic clips, computed once for all arms, stands beside the functionals."""
-    heard: list[np.ndarray] = []
+    embedded_samples: list[np.ndarray] = []
 
     class Network:
         WEIGHTS, SETTINGS = Weights("stand-in", {}), ()
@@ -328,7 +328,7 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
         def __init__(self, resources: Any) -> None: ...
 
         def __call__(self, samples: np.ndarray) -> np.ndarray:
-            heard.append(samples)
+            embedded_samples.append(samples)
             return np.array([len(samples), samples.std()], dtype=np.float32)
 
     given: list[ArmFeatures] = []
@@ -339,8 +339,11 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
     params({"classify.classifiers": ["pretrained"], "classify.pretrained.embeddings": ["stand_in"]})
     found = classify("cyclegan")
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
-    assert len(heard) == len(rows) and rows["is_synthetic"].any()
-    features, embedded = np.concatenate(given[0].arrays), [(len(samples), samples.std()) for samples in heard]
+    assert len(embedded_samples) == len(rows) and rows["is_synthetic"].any()
+    features, embedded = (
+        np.concatenate(given[0].arrays),
+        [(len(samples), samples.std()) for samples in embedded_samples],
+    )
     np.testing.assert_allclose(features[:, -2:], embedded, rtol=1e-6)
     functionals = np.concatenate(interface.stored(rows, Path("data/features/classifier"), "functionals"))
     np.testing.assert_array_equal(features[:, :-2], functionals)
@@ -348,9 +351,9 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
     grid = budget.stated(manifest.metadata(predicted("cyclegan")))["runs"][0]
     assert grid["classifier"] == "pretrained" and grid["grid"] > 1
 
-    params({"classify.normalisation": "speaker"})
+    params({"classify.normalisations": ["speaker"]})
     assert set(classify("none")["classifier"]) == {"pretrained+speaker_norm"}
-    assert len(heard) == len(rows)
+    assert len(embedded_samples) == len(rows)
     rows, normalised = manifest.read(NONE, manifest.AUGMENTED), np.concatenate(given[1].arrays)
     for own in rows.groupby(["partition", "speaker"]).indices.values():
         np.testing.assert_allclose(normalised[own].mean(axis=0), 0, atol=1e-4)

@@ -37,7 +37,7 @@ def train_clips() -> Any:
 def is_reported() -> bool:
     """Whether the leakage audit reports the vocoder of the pair's clips."""
     rows = manifest.read(SYNTHETIC / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
-    rows = rows.assign(split="full-1", partition="train", weight=1.0)
+    rows = rows.assign(split="full-1", partition="train", weight=1.0, person=None)
     found = {leak.rule for leak in audit.of_augmented(rows, {}, audit.partitioned(CLIPS, TABLE), TABLE)}
     return "vocoder of another partition or split" in found
 
