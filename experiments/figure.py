@@ -1,9 +1,11 @@
-"""Draw docs/gains.svg from the recorded scores: the gain of each arm over no augmentation, with its intervals.
+"""Draw docs/gains.svg and docs/enrolment.svg from the recorded scores: gains in UAR with their intervals.
 
 Run it as `python experiments/figure.py`.
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,52 +14,113 @@ import matplotlib
 from matplotlib import pyplot
 
 HERE = Path(__file__).parent
-SCORES = (HERE / "ravdess-confirm/three-seeds/ser.json", HERE / "ravdess-voices/metrics/ser.json")  # folds 3 to 6
-OUT = HERE.parent / "docs/gains.svg"
-REFERENCE = "none"
-PANELS = {"full": "16 train speakers (full)", "low_data_25": "4 train speakers (low_data_25)"}
-ARMS = {
-    "cyclegan": "CycleGAN conversion",
-    "classical": "classical augmentation",
-    "voices": "VTLP",  # the arm's name in records of that time
-    "copy_synthesis": "control: vocoder alone",
-}
-COLOURS = {"cnn": "#0072b2", "svm": "#d55e00"}  # of Okabe and Ito, which colour-blind people tell apart
-
+DOCS = HERE.parent / "docs"
+CONFIRM = (HERE / "ravdess-confirm/three-seeds/ser.json", HERE / "ravdess-voices/metrics/ser.json")  # folds 3 to 6
+RAVDESS, NEMO = ((HERE / f"{corpus}-enrolment/metrics/ser.json",) for corpus in ("ravdess", "nemo"))
+COLOURS = ("#0072b2", "#d55e00", "#009e73")  # of Okabe and Ito, which colour-blind people tell apart
 INTERVAL: dict[str, Any] = {"linewidth": 4, "alpha": 0.5, "solid_capstyle": "butt"}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One scenario of some records."""
+
+    title: str
+    scenario: str
+    scores: Sequence[Path]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels side by side, with the same rows and classifiers."""
+
+    name: str  # of the file
+    panels: Sequence[Panel]
+    rows: Mapping[tuple[str, str], str]  # arm and reference → label
+    classifiers: Mapping[str, str]  # name → label
+    label: str  # of the axis
+
+
+FIGURES = (
+    Figure(
+        "gains",
+        (
+            Panel("16 train speakers (full)", "full", CONFIRM),
+            Panel("4 train speakers (low_data_25)", "low_data_25", CONFIRM),
+        ),
+        {
+            ("cyclegan", "none"): "CycleGAN conversion",
+            ("classical", "none"): "classical augmentation",
+            ("voices", "none"): "VTLP",  # the arm's name in records of that time
+            ("copy_synthesis", "none"): "control: vocoder alone",
+        },
+        {"cnn": "cnn", "svm": "svm"},
+        "gain in UAR over no augmentation [points]",
+    ),
+    Figure(
+        "enrolment",
+        (
+            Panel("RAVDESS, 4 train speakers", "enrol_4", RAVDESS),
+            Panel("RAVDESS, 16 train speakers", "enrol_all", RAVDESS),
+            Panel("nEMO, 3 train speakers", "enrol_all", NEMO),
+        ),
+        {
+            ("personal_conversion", "none"): "the person's voice, over none",
+            ("personal_conversion", "enrolled_clips"): "… over the recordings alone",
+            ("personal_conversion", "other_person"): "… over another person's voice",
+            ("other_person", "none"): "another person's voice, over none",
+            ("vtlp", "none"): "VTLP, over none",
+        },
+        {
+            "svm+vocoded": "svm+vocoded",
+            "svm+vocoded+neutral_norm": "relative to the person's neutral clips",
+            "svm+vocoded+speaker_norm": "relative to all clips of the person",
+        },
+        "gain in UAR [points]",
+    ),
+)
 
 
 @click.command()
 def main() -> None:
-    """Draw docs/gains.svg: a thick line is the interval over speakers, a thin line the interval over folds."""
+    """Draw the figures of docs/: a thick line is the interval over speakers, a thin line the interval over folds."""
     matplotlib.rcParams.update({"svg.hashsalt": "gains", "font.size": 10, "svg.fonttype": "path"})
-    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(9, 3.4), sharex=True, sharey=True, layout="constrained")
-    names = list(reversed(ARMS))
-    for axis, (scenario, title) in zip(axes, PANELS.items(), strict=True):
+    for figure in FIGURES:
+        draw(figure)
+
+
+def draw(figure: Figure) -> None:
+    """Write a figure to docs/."""
+    size = (4.5 * len(figure.panels), 0.85 * len(figure.rows))
+    canvas, axes = pyplot.subplots(1, len(figure.panels), figsize=size, sharex=True, sharey=True, layout="constrained")
+    for axis, panel in zip(axes, figure.panels, strict=True):
         axis.axvline(0, color="grey", linewidth=1)
-        for number, (classifier, colour) in enumerate(COLOURS.items()):
-            for arm, gain in gains(scenario, classifier).items():
-                y = names.index(arm) + 0.15 - 0.3 * number
-                axis.plot([100 * gain["fold_low"], 100 * gain["fold_high"]], [y, y], color=colour, linewidth=1)
+        for number, (classifier, colour) in enumerate(zip(figure.classifiers, COLOURS, strict=False)):
+            points = []
+            for place, (arm, reference) in enumerate(figure.rows):
+                if (gain := found(panel, classifier, arm, reference)) is None:
+                    continue
+                y = -place - 0.25 * (number - (len(figure.classifiers) - 1) / 2)
+                if "fold_low" in gain:
+                    axis.plot([100 * gain["fold_low"], 100 * gain["fold_high"]], [y, y], color=colour, linewidth=1)
                 axis.plot([100 * gain["ci_low"], 100 * gain["ci_high"]], [y, y], color=colour, **INTERVAL)
-                label = classifier if arm == "cyclegan" else None
-                axis.plot(100 * gain["gain"], y, "o", color=colour, label=label)
-        axis.set(title=title, xlabel="gain in UAR over no augmentation [points]")
-        axis.set_yticks(range(len(names)), [ARMS[name] for name in names])
+                points.append((100 * gain["gain"], y))
+            axis.plot(*zip(*points, strict=True), "o", color=colour, label=figure.classifiers[classifier])
+        axis.set(title=panel.title, xlabel=figure.label)
+        axis.set_yticks([-place for place in range(len(figure.rows))], list(figure.rows.values()))
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0].legend(loc="lower left", frameon=False)
-    figure.savefig(OUT, metadata={"Date": None})
+    canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    canvas.savefig(DOCS / f"{figure.name}.svg", metadata={"Date": None})
 
 
-def gains(scenario: str, classifier: str) -> dict[str, dict[str, float]]:
-    """Gain in UAR over no augmentation and its intervals, by arm; fractions."""
-    found: dict[str, dict[str, float]] = {}
-    for path in SCORES:
-        arms = json.loads(path.read_text(encoding="utf-8")).get(scenario, {}).get(classifier, {})
-        for arm, scores in arms.items():
-            if arm in ARMS and REFERENCE in scores.get("over", {}):
-                found.setdefault(arm, scores["over"][REFERENCE]["uar"])
-    return found
+def found(panel: Panel, classifier: str, arm: str, reference: str) -> dict[str, float] | None:
+    """Gain in UAR of an arm over a reference, with its intervals; fractions. None where no record has it."""
+    for path in panel.scores:
+        arms = json.loads(path.read_text(encoding="utf-8")).get(panel.scenario, {}).get(classifier, {})
+        if reference in arms.get(arm, {}).get("over", {}):
+            gain: dict[str, float] = arms[arm]["over"][reference]["uar"]
+            return gain
+    return None
 
 
 if __name__ == "__main__":
