@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Self
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch import Tensor
 
 from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions, stored
+from pipeline.core.models import ModelError
 from pipeline.core.params import section
 
 
@@ -25,21 +30,65 @@ class SvmParams:
 
 @dataclass(frozen=True)
 class Svm:
-    """A fitted model: standardisation, support vector machine, calibrated probabilities."""
+    """A fitted model: standardisation, support vector machine, calibrated probabilities; arrays alone, float64.
 
-    scaler: StandardScaler
-    train: np.ndarray  # standardised functionals of the training clips, (clips, functionals)
-    model: SVC  # of a precomputed kernel
+    Each pair of classes has a machine of its own; all share the support vectors.
+    """
+
+    mean: np.ndarray  # of the real train clips, (functionals,)
+    scale: np.ndarray  # their deviation, (functionals,)
+    support: np.ndarray  # standardised functionals of the support vectors, (vectors, functionals)
+    coefficients: np.ndarray  # of each pair, above 0 for the later class, (vectors, pairs)
+    intercepts: np.ndarray  # of each pair, (pairs,)
     gamma: float  # of the kernel
     inverse_temperature: float
     chosen: Mapping[str, float]  # c, gamma and their `valid_nll` by `_calibrated`
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
-        distances = _squared_distances(self.scaler.transform(functionals), self.train)
-        scores = _scores(self.model, np.exp(-self.gamma * distances))
+        distances = _squared_distances((functionals - self.mean) / self.scale, self.support)
+        scores = _scores(np.exp(-self.gamma * distances), self.coefficients, self.intercepts)
         found: np.ndarray = softmax(self.inverse_temperature * scores, axis=1)
         return found
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that `probabilities` needs, for a model file."""
+        arrays = {name: getattr(self, name) for name in (*_SHAPES, "gamma", "inverse_temperature")}
+        return {name: torch.from_numpy(np.array(array, np.float64)) for name, array in arrays.items()}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], classes: int, chosen: Mapping[str, float]) -> Self:
+        """Inverse of `tensors`.
+
+        Args:
+            tensors: of a model file
+            classes: number of classes
+            chosen: as of the fitted model
+
+        Raises:
+            ModelError: a tensor is missing or has another shape than the others require
+        """
+        if lacking := {*_SHAPES, "gamma", "inverse_temperature"} - set(tensors):
+            raise ModelError(f"the weights of an svm lack {', '.join(sorted(lacking))}")
+        arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+        vectors, width = len(arrays["support"]), arrays["mean"].size
+        sizes = {"functionals": width, "vectors": vectors, "pairs": classes * (classes - 1) // 2}
+        for name, dimensions in _SHAPES.items():
+            expected = tuple(sizes[dimension] for dimension in dimensions)
+            if arrays[name].shape != expected:
+                raise ModelError(f"weights '{name}' of an svm: shape {arrays[name].shape}, expected {expected}")
+        gamma, inverse_temperature = (float(arrays[name]) for name in ("gamma", "inverse_temperature"))
+        mean, scale, support, coefficients, intercepts = (arrays[name] for name in _SHAPES)
+        return cls(mean, scale, support, coefficients, intercepts, gamma, inverse_temperature, chosen)
+
+
+_SHAPES: Mapping[str, tuple[str, ...]] = {  # of the arrays of an `Svm`
+    "mean": ("functionals",),
+    "scale": ("functionals",),
+    "support": ("vectors", "functionals"),
+    "coefficients": ("vectors", "pairs"),
+    "intercepts": ("pairs",),
+}
 
 
 def features(clips: pd.DataFrame, params: SvmParams, resources: Resources) -> list[np.ndarray]:
@@ -84,7 +133,8 @@ def train_svm(
         params: the grid
     """
     scaler = StandardScaler().fit(functionals[is_real])
-    scaled, valid_scaled = scaler.transform(functionals), scaler.transform(valid[0])
+    mean, scale = scaler.mean_, scaler.scale_
+    scaled, valid_scaled = ((some - mean) / scale for some in (functionals, valid[0]))
     totals = np.bincount(labels, weights)
     balanced = weights * (weights.sum() / (len(totals) * totals[labels]))
     # The whole grid shares the distances, and the models of one gamma share the kernel; these are most of the work.
@@ -94,11 +144,13 @@ def train_svm(
         width = gamma / functionals.shape[1]
         kernel, valid_kernel = np.exp(-width * distances), np.exp(-width * valid_distances)
         for c in params.c:
-            model = SVC(C=c, kernel="precomputed", break_ties=True).fit(kernel, labels, sample_weight=balanced)
-            inverse_temperature, nll = _calibrated(_scores(model, valid_kernel), valid[1])
+            model = SVC(C=c, kernel="precomputed").fit(kernel, labels, sample_weight=balanced)
+            of_pairs = _coefficients(model), model.intercept_ * (1 if len(totals) == 2 else -1)
+            scores = _scores(valid_kernel[:, model.support_], *of_pairs)
+            inverse_temperature, nll = _calibrated(scores, valid[1])
             if best is None or nll < best.chosen["valid_nll"]:
                 chosen = {"c": c, "gamma": gamma, "valid_nll": nll}
-                best = Svm(scaler, scaled, model, width, inverse_temperature, chosen)
+                best = Svm(mean, scale, scaled[model.support_], *of_pairs, width, inverse_temperature, chosen)
     if best is None:
         raise ValueError("the grid of the svm is empty")
     return best
@@ -112,10 +164,50 @@ def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return distances.clip(min=0)
 
 
-def _scores(model: SVC, kernel: np.ndarray) -> np.ndarray:
-    """Decision values, (clips, classes), from the kernel of clips and training clips; the highest is the prediction."""
-    scores: np.ndarray = model.decision_function(kernel)
-    return scores if scores.ndim == 2 else np.stack([-scores, scores], axis=1)
+def _coefficients(model: SVC) -> np.ndarray:
+    """Dual coefficients of each pair of classes, above 0 for the later class, (vectors, pairs).
+
+    libsvm stores those of class i against each other class in the columns of its support vectors, above 0 for the
+    earlier class; scikit-learn changes the sign of two classes.
+    """
+    classes = len(model.n_support_)
+    if classes == 2:
+        found: np.ndarray = model.dual_coef_.T
+        return found
+    of_class = np.split(np.arange(len(model.support_)), np.cumsum(model.n_support_)[:-1])
+    columns = []
+    for first, second in combinations(range(classes), 2):
+        column = np.zeros(len(model.support_))
+        column[of_class[first]] = -model.dual_coef_[second - 1, of_class[first]]
+        column[of_class[second]] = -model.dual_coef_[first, of_class[second]]
+        columns.append(column)
+    return np.stack(columns, axis=1)
+
+
+def _scores(kernel: np.ndarray, coefficients: np.ndarray, intercepts: np.ndarray) -> np.ndarray:
+    """Scores, (clips, classes), of which the highest is the prediction; as `SVC.decision_function` with `ovr`.
+
+    With more than two classes: the votes of the pairs, and a part between -1/3 and 1/3 from their decision values, so
+    that no two classes are equal.
+
+    Args:
+        kernel: of clips and support vectors, (clips, vectors)
+        coefficients: (vectors, pairs)
+        intercepts: (pairs,)
+    """
+    with threadpool_limits(1):  # for repeatable digits
+        decisions = kernel @ coefficients + intercepts  # above 0 for the later class of a pair
+    if decisions.shape[1] == 1:
+        return np.hstack([-decisions, decisions])
+    classes = round((1 + np.sqrt(1 + 8 * decisions.shape[1])) / 2)
+    votes, sums = np.zeros((2, len(decisions), classes))
+    for (first, second), values in zip(combinations(range(classes), 2), decisions.T, strict=True):
+        votes[:, first] += values <= 0
+        votes[:, second] += values > 0
+        sums[:, first] -= values
+        sums[:, second] += values
+    scores: np.ndarray = votes + sums / (3 * (np.abs(sums) + 1))
+    return scores
 
 
 def _calibrated(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

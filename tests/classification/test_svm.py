@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load, save
+from scipy.special import softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import balanced_accuracy_score, log_loss
@@ -15,6 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from pipeline.classification import svm
 from pipeline.classification.svm import Svm, SvmParams, train_svm
+from pipeline.core.models import ModelError
 
 PARAMS = SvmParams(c=(0.1, 1.0, 10.0), gamma=(0.1, 1.0))
 ONE = SvmParams(c=(1.0,), gamma=(1.0,))
@@ -166,3 +169,37 @@ def test_valid_without_some_classes(scaled: tuple[int, ...]) -> None:
     np.testing.assert_allclose(found.sum(axis=1), 1)
     losses = [-np.log(found[labels == label, label]).mean() for label in scaled]
     assert model.chosen["valid_nll"] == pytest.approx(np.mean(losses))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_loaded_model_has_the_scores_of_sklearn(classes: int) -> None:
+    """Among clips far from the others, too, where the votes of the pairs are all that differs."""
+    counts = {label: 30 for label in range(classes)}
+    train, valid = problem(0, counts, overlap=2.0), problem(1, counts, overlap=2.0)
+    clips = np.concatenate([problem(3, counts, overlap=5.0)[0], valid[0]])
+    model = fitted(train, valid)
+    loaded = Svm.from_tensors(load(save(model.tensors())), classes, model.chosen)
+    np.testing.assert_array_equal(loaded.probabilities(clips), model.probabilities(clips))
+    scaler, plain = by_sklearn(train, 1.0, 1.0)
+    scaled = scaler.transform(clips)
+    scores = plain.decision_function(scaled)
+    scores = scores if classes > 2 else np.stack([-scores, scores], axis=1)
+    expected = softmax(model.inverse_temperature * scores, axis=1)
+    np.testing.assert_allclose(loaded.probabilities(clips), expected, atol=1e-6)
+    np.testing.assert_array_equal(loaded.probabilities(clips).argmax(axis=1), plain.predict(scaled))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("support", lambda tensor: tensor[:, 1:], r"'support' of an svm: shape \(\d+, 5\), expected \(\d+, 6\)"),
+        ("coefficients", lambda tensor: tensor[1:], "'coefficients' of an svm"),
+        ("intercepts", lambda tensor: tensor[:-1], r"'intercepts' of an svm: shape \(5,\), expected \(6,\)"),
+    ],
+)
+def test_weights_of_another_shape_are_refused(name: str, change: Any, message: str) -> None:
+    model = fitted(problem(0), problem(1))
+    with pytest.raises(ModelError, match=message):
+        Svm.from_tensors(model.tensors() | {name: change(model.tensors()[name])}, 4, model.chosen)
+    with pytest.raises(ModelError, match=f"lack {name}"):
+        Svm.from_tensors({key: tensor for key, tensor in model.tensors().items() if key != name}, 4, model.chosen)
