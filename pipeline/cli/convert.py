@@ -14,7 +14,8 @@ from pipeline.audio import decoding, preparation, utterances
 from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.preparation import AudioParams
-from pipeline.cli.workspace import DATA, MODELS, PARAMS
+from pipeline.cli import recordings
+from pipeline.cli.workspace import DATA, MODELS, PARAMS, first_split
 from pipeline.conversion.converter import Converter
 from pipeline.core import hardware, manifest, models, params
 from pipeline.core.files import atomic_write
@@ -174,7 +175,7 @@ def main(
 
     The suffix of OUT is the format of the file. The files of a folder keep their names.
     """
-    conversion = _conversion(target, source, intensity, split or _first_split())
+    conversion = _conversion(target, source, intensity, split or first_split())
     files = _files(source_path, out)
     failed = 0
     for path, converted in files:
@@ -185,11 +186,6 @@ def main(
             click.echo(f"{path}: left out: {error}", err=True)
     if failed:
         raise ConvertError(f"{failed:,} of {len(files):,} files could not be converted")
-
-
-def _first_split() -> str:
-    scenarios = params.load(PARAMS, "scenarios", tuple[str, ...])
-    return f"{scenarios[0]}-{params.load(PARAMS, 'folds', tuple[int, ...])[0]}"
 
 
 def _conversion(target: str, source: str | None, intensity: str | None, split: str) -> Conversion:
@@ -236,9 +232,8 @@ def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
     if source.is_dir():
         if out.suffix.lower() in FORMATS or out.is_file():
             raise ConvertError(f"{out}: expected a folder, as {source} is one")
-        audio = [path for path in ingestion.files_below(source) if ingestion.is_audio(path)]
-        below = [path.relative_to(source) for path in audio if out == source or not path.is_relative_to(out)]
-        found = [(source / path, out / path) for path in below if not ingestion.is_hidden(path)]
+        audio = [path for path in recordings.below(source) if out == source or not path.is_relative_to(out)]
+        found = [(path, out / path.relative_to(source)) for path in audio]
         if not found:
             raise ConvertError(f"{source}: has no audio file; {formats}")
     elif out.is_dir() or not out.suffix:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 # Modules of pipeline/cli, for people.
-COMMANDS = ("check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "sweep")
+COMMANDS = ("check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "enrol", "predict", "sweep")
 
 # Modules of pipeline/stages, in the order of dvc.yaml.
 STAGES = (

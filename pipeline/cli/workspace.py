@@ -18,6 +18,7 @@ PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
 DATA = Path("data")
 MODELS = Path("models")
+PERSONS = Path("persons")  # classifiers of enrolled persons, outside DVC and git
 EXPERIMENTS = Path("experiments")
 COMMIT = Path("commit.txt")  # in the folder of a record: commit of the code that produced it
 
@@ -64,6 +65,12 @@ def changed_params(changes: Mapping[str, Any]) -> Iterator[None]:
     finally:
         with atomic_write(PARAMS) as temporary:
             temporary.write_bytes(before)
+
+
+def first_split() -> str:
+    """The first split of params.yaml, such as `full-1`."""
+    scenarios = params.load(PARAMS, "scenarios", tuple[str, ...])
+    return f"{scenarios[0]}-{params.load(PARAMS, 'folds', tuple[int, ...])[0]}"
 
 
 def dvc(*arguments: str) -> int:

@@ -42,28 +42,37 @@ def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) 
         write_json(temporary / CONFIG, config)
 
 
-def load(folder: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+def load(folder: Path, command: str = "dvc repro") -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Tensors and configuration of a model.
+
+    Args:
+        folder: of the model
+        command: that trains it, and trains it again with `--force`; for errors
 
     Raises:
         ModelError: there is no model, or its file is broken
     """
     from safetensors.torch import load_file
 
-    found = config(folder)
+    found = config(folder, command)
     try:
         return load_file(folder / WEIGHTS), found
     except safetensors.SafetensorError as error:
-        raise ModelError(f"{folder / WEIGHTS}: cannot be read ({error}); `dvc repro --force` trains it again") from None
+        hint = f"`{command} --force` trains it again"
+        raise ModelError(f"{folder / WEIGHTS}: cannot be read ({error}); {hint}") from None
 
 
-def config(folder: Path) -> dict[str, Any]:
+def config(folder: Path, command: str = "dvc repro") -> dict[str, Any]:
     """Configuration of a model.
+
+    Args:
+        folder: of the model
+        command: as of `load`
 
     Raises:
         ModelError: there is no model
     """
     if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
-        raise ModelError(f"{folder}: no model here; `dvc repro` trains it")
+        raise ModelError(f"{folder}: no model here; `{command}` trains it")
     found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     return found

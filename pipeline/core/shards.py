@@ -218,6 +218,13 @@ def quantised(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return steps.astype(np.uint8), np.stack([low, high])
 
 
+def as_stored(array: np.ndarray, storage: Storage) -> np.ndarray:
+    """What an array (length, width) is after it was written and read, float32."""
+    if storage == "uint8":
+        return restored(*quantised(array))
+    return array.astype(DTYPES[storage]).astype(np.float32)
+
+
 def restored(steps: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Inverse of `quantised` up to half a step: (length, width), float32."""
     low, high = bounds

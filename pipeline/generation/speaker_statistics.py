@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.audio.speech import is_speech
 from pipeline.core import provenance
 from pipeline.core.manifest import NEUTRAL
+from pipeline.core.shards import Shards
 from pipeline.generation import synthesis
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.vocoder.features import Features
@@ -61,19 +62,13 @@ class Target:
 def plan(sources: Sources, reference: pd.DataFrame, changes: Sequence[Target], world: World) -> Plan:
     """Each source converted to its target.
 
-    Statistics are of the *neutral* clips of a speaker, so that the difference of an emotion from neutral stays in the
-    clip; of all clips if none is neutral.
-
     Args:
         sources: real train clips
         reference: clips that the statistics are of, of all speakers
         changes: target of each synthetic clip
         world: vocoder
     """
-    known = {
-        str(speaker): SpeakerStatistics.of(sources.features_of(_neutral(own)["id"]))
-        for speaker, own in reference.groupby("speaker")
-    }
+    known = of_speakers(reference, sources.stored)
     bounds = (world.params.f0_floor_hz, world.params.f0_ceil_hz)
     contents = (
         converted(
@@ -86,6 +81,21 @@ def plan(sources: Sources, reference: pd.DataFrame, changes: Sequence[Target], w
     )
     metadata = {"train_clips_sha256": provenance.clips_sha256(reference)}
     return Plan(partial(synthesis.vocoded, vocoder=world), contents, changes, metadata)
+
+
+def of_speakers(clips: pd.DataFrame, stored: Shards) -> dict[str, SpeakerStatistics]:
+    """Statistics of each speaker's neutral clips, or of all clips if none is neutral.
+
+    Of neutral ones, so that the difference of an emotion from neutral stays in a converted clip.
+
+    Args:
+        clips: real clips
+        stored: their vocoder features
+    """
+    return {
+        str(speaker): SpeakerStatistics.of(Features.load(stored, id_) for id_ in _neutral(own)["id"])
+        for speaker, own in clips.groupby("speaker")
+    }
 
 
 def converted(

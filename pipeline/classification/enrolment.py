@@ -1,0 +1,183 @@
+"""A classifier for one person who is in no corpus, and of whom a few neutral recordings are known."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+from torch import Tensor
+
+from pipeline.audio import decoding, preparation
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
+from pipeline.audio.decoding import AudioError, Recording
+from pipeline.audio.preparation import AudioParams
+from pipeline.classification.svm import Svm, SvmParams, train_svm
+from pipeline.core import models, shards
+from pipeline.core.models import ModelError
+from pipeline.core.params import section
+from pipeline.core.shards import Shards
+from pipeline.core.workers import in_parallel
+from pipeline.corpora import ingestion
+from pipeline.corpora.ingestion import IngestParams, Sound
+from pipeline.generation import speaker_statistics
+from pipeline.generation.speaker_statistics import SpeakerStatistics
+from pipeline.vocoder import Features, Vocoder, VocoderParams, copies, vocoder
+
+TRAINS = "emocycle enrol NAME FOLDER"  # the command, for errors
+
+
+@section
+class Preparation:
+    """From a recording to functionals, as the stages `ingest`, `features` and `acoustics` make them of a corpus."""
+
+    limits: IngestParams
+    audio: AudioParams
+    vocoder: VocoderParams
+    acoustics: AcousticsParams
+    front_end: FrontEnd
+
+    @property
+    def _vocoder(self) -> Vocoder:
+        return vocoder(self.vocoder, self.audio.sampling_rate)
+
+    def recording(self, path: Path) -> Recording:
+        """A decoded file.
+
+        Raises:
+            AudioError: it cannot be read, is too short or too long, or silent
+        """
+        found = decoding.read(path, longest_s=self.limits.max_duration_s)
+        sound = Sound(found.sampling_rate, found.duration, found.sha256, found.peak)
+        if isinstance(unusable := ingestion.accept(sound, self.limits), AudioError):
+            raise unusable
+        return found
+
+    def features(self, samples: np.ndarray, sampling_rate: int) -> Features:
+        """Features by the vocoder, as they are stored, of samples (samples,) at a rate [Hz]."""
+        found = self._vocoder.analyse(preparation.prepare(samples, sampling_rate, self.audio))
+        return Features(shards.as_stored(found.spectrum, self.vocoder.storage), found.f0_hz, found.aperiodicity)
+
+    def functionals(self, path: Path) -> np.ndarray | AudioError:
+        """Functionals of a file, (1, functionals); an error is a result too, because it is common."""
+        try:
+            found = self.recording(path)
+        except AudioError as error:
+            return error
+        if self.front_end == FrontEnd.VOCODED:
+            return self.vocoded(self.features(found.samples, found.sampling_rate))
+        return self._functionals(preparation.prepare(found.samples, found.sampling_rate, self.audio))
+
+    def vocoded(self, features: Features) -> np.ndarray:
+        """Functionals of the synthesis of a clip, (1, functionals), from its features by the vocoder."""
+        return self._functionals(copies.copied(features, self._vocoder, self.audio))
+
+    def _functionals(self, samples: np.ndarray) -> np.ndarray:
+        """Functionals (1, functionals) of prepared samples (samples,)."""
+        own = self._vocoder
+        rate = self.audio.sampling_rate
+        return classifier_features(samples, rate, self.acoustics, own.f0(samples), own.frame_ms)["functionals"]
+
+
+@dataclass(frozen=True)
+class PersonalClassifier:
+    """An `svm` that has learned from clips in the person's voice, too."""
+
+    svm: Svm
+    labels: Sequence[str]  # emotions, in the order of the probabilities
+    preparation: Preparation
+
+    def save(self, folder: Path, about: Mapping[str, Any]) -> None:
+        """Write weights and configuration in place of a folder.
+
+        Args:
+            folder: of the classifier
+            about: further entries of the configuration, such as the person's name
+        """
+        tensors = self.svm.tensors()
+        config = {
+            **about,
+            "labels": list(self.labels),
+            "chosen": dict(self.svm.chosen),
+            "preparation": asdict(self.preparation),
+            "weights_sha256": _sha256(tensors),
+        }
+        models.save(folder, tensors, config)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Inverse of `save`.
+
+        Raises:
+            ModelError: there is no classifier; its files are broken, of another version, or not those that were written
+        """
+        tensors, config = models.load(folder, TRAINS)
+        try:
+            if _sha256(tensors) != config["weights_sha256"]:
+                where = folder / models.WEIGHTS
+                raise ModelError(
+                    f"{where}: not the weights that {models.CONFIG} names by their hash; `{TRAINS} --force` makes them"
+                )
+            prepared = TypeAdapter(Preparation).validate_python(config["preparation"])
+            return cls(Svm.from_tensors(tensors, len(config["labels"]), config["chosen"]), config["labels"], prepared)
+        except (KeyError, ValidationError) as error:
+            detail = " ".join(str(error).split())
+            raise ModelError(
+                f"{folder / models.CONFIG}: of another version, or broken ({detail}); `{TRAINS} --force` makes it again"
+            ) from None
+
+
+def conversions(
+    clips: pd.DataFrame, stored: Shards, person: SpeakerStatistics, prepared: Preparation, label: str
+) -> Iterator[np.ndarray]:
+    """Functionals (1, functionals) of each clip in a person's voice; nothing is written.
+
+    Args:
+        clips: real train clips
+        stored: their features by the vocoder, which must be WORLD
+        person: statistics of the person's recordings
+        prepared: how clips are prepared
+        label: of the progress bar
+    """
+    speakers = speaker_statistics.of_speakers(clips, stored)
+    bounds = prepared.vocoder.world.f0_floor_hz, prepared.vocoder.world.f0_ceil_hz
+    contents = (
+        speaker_statistics.converted(Features.load(stored, id_), speakers[speaker], person, bounds)
+        for id_, speaker in zip(clips["id"], clips["speaker"], strict=True)
+    )
+    return in_parallel(prepared.vocoded, contents, label, len(clips))
+
+
+def train(
+    real: np.ndarray,
+    converted: np.ndarray,
+    labels: np.ndarray,
+    weight: float,
+    valid: tuple[np.ndarray, np.ndarray],
+    params: SvmParams,
+) -> Svm:
+    """Train on clips and on their conversions; valid chooses.
+
+    Args:
+        real: functionals of the real train clips, (clips, functionals)
+        converted: of their conversions, same shape
+        labels: classes, (clips,)
+        weight: of all conversions, relative to the real clips
+        valid: functionals and labels of the valid clips
+        params: the grid
+    """
+    is_real = np.repeat([True, False], len(labels))
+    weights = np.where(is_real, 1.0, weight)
+    return train_svm(np.concatenate([real, converted]), np.tile(labels, 2), weights, is_real, valid, params)
+
+
+def _sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Hash of the names, shapes and values of tensors."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
+        found.update(tensor.contiguous().numpy().tobytes())
+    return found.hexdigest()

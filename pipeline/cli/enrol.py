@@ -1,0 +1,165 @@
+"""Train an emotion classifier for one person, from a few neutral recordings."""
+
+import hashlib
+import re
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+import torch
+
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
+from pipeline.audio.decoding import AudioError, Recording
+from pipeline.audio.preparation import AudioParams
+from pipeline.augmentation.arms import MixParams
+from pipeline.classification import enrolment
+from pipeline.classification.enrolment import PersonalClassifier, Preparation
+from pipeline.classification.interface import check_front_end
+from pipeline.classification.svm import SvmParams
+from pipeline.classification.training import uar
+from pipeline.cli import recordings
+from pipeline.cli.workspace import DATA, PARAMS, PERSONS, WorkspaceError, first_split
+from pipeline.core import manifest, params, provenance
+from pipeline.core.models import CONFIG
+from pipeline.core.shards import Shards
+from pipeline.corpora.ingestion import IngestParams
+from pipeline.generation.speaker_statistics import SpeakerStatistics
+from pipeline.vocoder import VocoderParams
+
+NAME = re.compile(r"\w[\w.-]{0,99}")
+LIBRARIES = ("numpy", "scikit-learn", "pyworld-prebuilt", "soxr", "torchaudio")  # on which the digits depend
+
+
+class EnrolError(click.ClickException):
+    """The person cannot be enrolled."""
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.argument("folder", metavar="FOLDER", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--split", help="Split whose train clips are used, such as full-1; default: the first one of params.yaml."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the classifier; default: persons/NAME.")
+@click.option("--force", is_flag=True, help="Replace a classifier that is there.")
+def main(name: str, folder: Path, split: str | None, out: Path | None, force: bool) -> None:
+    """Train an emotion classifier for one person, from the neutral recordings in FOLDER.
+
+    A voice is personal data: ask for the person's consent. `emocycle predict` uses the classifier.
+    """
+    start = time.perf_counter()
+    if not NAME.fullmatch(name):
+        raise EnrolError(f"{name!r} is no name of a folder: expected letters, digits, '_', '-' and '.'")
+    out = out or PERSONS / name
+    if out.exists() and not force:
+        raise EnrolError(f"{out}: exists; --force replaces it")
+    if out.exists() and not (out / CONFIG).is_file():
+        raise EnrolError(f"{out}: is not a classifier, so it is not replaced; choose another --out")
+    split = split or first_split()
+    prepared = _preparation()
+    train, valid = _clips(split, prepared)
+    own = _recordings(folder, prepared)
+    seconds = sum(recording.duration for recording in own)
+    click.echo(f"{name}: {len(own):,} recordings used, {seconds:,.1f} s")
+    voice = SpeakerStatistics.of(prepared.features(each.samples, each.sampling_rate) for each in own)
+    analysed = _stored("vocoder", train)
+    converted = np.concatenate([*enrolment.conversions(train, analysed, voice, prepared, f"{name}: conversions")])
+    click.echo(f"{len(converted):,} train clips of {train['speaker'].nunique():,} speakers converted to this voice")
+
+    labels = sorted(train["emotion"].unique())
+    real, held_out = (_stored("classifier", part).rows(part["id"], "functionals") for part in (train, valid))
+    classes, expected = (part["emotion"].map(labels.index).to_numpy() for part in (train, valid))
+    weight = params.load(PARAMS, "augment.mix", MixParams).weight
+    model = enrolment.train(
+        real, converted, classes, weight, (held_out, expected), params.load(PARAMS, "classify.svm", SvmParams)
+    )
+    score = uar(torch.tensor(model.probabilities(held_out)), torch.tensor(expected))
+    about = {
+        "person": name,
+        "split": split,
+        "recordings": len(own),
+        "recordings_sha256": _sha256(own),
+        "train_clips_sha256": provenance.clips_sha256(train),
+        "valid_clips_sha256": provenance.clips_sha256(valid),
+        "valid_uar": score,
+        "conversions_weight": weight,
+        "versions": {library: version(library) for library in LIBRARIES},
+    }
+    PersonalClassifier(model, labels, prepared).save(out, about)
+    speakers = valid["speaker"].nunique()
+    click.echo(
+        f"UAR on {speakers:,} valid speakers of {split}: {score:.3f}. This is not the score on {name}'s emotions"
+    )
+    click.echo(f"{out}: written, {time.perf_counter() - start:.0f} s")
+    click.echo(
+        "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings."
+    )
+    click.echo("The recordings stay on this machine, and no synthetic clip was written.")
+
+
+def _preparation() -> Preparation:
+    """How clips are prepared.
+
+    Raises:
+        ParamsError: the vocoder is not WORLD
+    """
+    chosen = params.load(PARAMS, "vocoder", VocoderParams)
+    if error := chosen.world_error("enrolled_conversion"):
+        raise params.ParamsError(f"{PARAMS}: {error}")
+    return Preparation(
+        params.load(PARAMS, "ingest", IngestParams),
+        params.load(PARAMS, "audio", AudioParams),
+        chosen,
+        params.load(PARAMS, "acoustics", AcousticsParams),
+        params.load(PARAMS, "classify.front_end", FrontEnd),
+    )
+
+
+def _clips(split: str, prepared: Preparation) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Real train clips of a split, and those of the valid speakers with an emotion that train has.
+
+    Raises:
+        ClickException: the split or features are missing, or features are of other params
+    """
+    clips = manifest.read(DATA / "manifest.parquet", manifest.CLIPS)
+    partitions = manifest.read(DATA / "splits" / f"{split}.parquet", manifest.PARTITIONED)
+    train, valid = (manifest.partition(clips, partitions, part) for part in ("train", "valid"))
+    valid = valid[valid["emotion"].isin(train["emotion"])]
+    if _stored("vocoder", train).params_hash() != params.params_hash(prepared.audio, prepared.vocoder.analysis):
+        raise WorkspaceError(f"{DATA}: features of another 'audio' or 'vocoder'; `dvc repro` makes them again")
+    used = pd.concat([train, valid]).assign(generator=None)
+    check_front_end(used, DATA / "features" / "classifier", prepared.front_end)
+    return train, valid
+
+
+def _stored(kind: str, clips: pd.DataFrame) -> Shards:
+    """Stored features of clips."""
+    return Shards(DATA / "features" / kind / corpus for corpus in sorted(clips["corpus"].unique()))
+
+
+def _recordings(folder: Path, prepared: Preparation) -> list[Recording]:
+    """The usable recordings of a person, each once; others are reported.
+
+    Raises:
+        EnrolError: none is usable
+    """
+    found: dict[str, Recording] = {}
+    for path in recordings.below(folder):
+        try:
+            recording = prepared.recording(path)
+            if recording.sha256 in found:
+                raise AudioError("duplicate", "the same audio as another file")
+            found[recording.sha256] = recording
+        except AudioError as error:
+            click.echo(f"{path}: left out: {error}", err=True)
+    if not found:
+        raise EnrolError(f"{folder}: has no usable recording; expected a few neutral ones of one person")
+    return list(found.values())
+
+
+def _sha256(own: list[Recording]) -> str:
+    """Hash of recordings, in any order."""
+    return hashlib.sha256("\n".join(sorted(each.sha256 for each in own)).encode()).hexdigest()
