@@ -76,6 +76,12 @@ def test_a_raw_corpus_can_be_versioned(repository: Path) -> None:
     assert {"data/raw/mini.dvc", ".gitignore"} < set(listed) and "data/raw/mini/a.wav" not in listed
 
 
+def test_voices_of_persons_stay_out_of_git(repository: Path) -> None:
+    write("persons/anna/weights.safetensors")
+    git("add", "--all")
+    assert not [name for name in git("ls-files").split() if name.startswith("persons")]
+
+
 def test_git_ignores_what_dvc_ignores() -> None:
     ignored = {line for line in (ROOT / ".dvcignore").read_text().splitlines() if not line.startswith("# ")}
     assert ignored and not ignored - set((ROOT / ".gitignore").read_text().splitlines())

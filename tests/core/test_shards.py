@@ -6,7 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.shards import INDEX, PARAMS, Shard, ShardError, Shards, Storage, Writer, quantised, restored
+from pipeline.core.shards import (
+    INDEX,
+    PARAMS,
+    Shard,
+    ShardError,
+    Shards,
+    Storage,
+    Writer,
+    as_stored,
+    quantised,
+    restored,
+)
 
 WIDTHS = {"spectrum": 3, "f0_hz": 1}
 
@@ -83,6 +94,14 @@ def test_one_array_is_stored_with_less(tmp_path: Path, storage: Storage, dtype: 
         most = {"float16": 2.0**-9, "uint8": 0.501 * width / 255}[storage]  # of values up to 8
         assert (np.abs(found - arrays["spectrum"]) <= most).all()
         np.testing.assert_array_equal(shard.array(id_, "f0_hz"), arrays["f0_hz"])
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16", "uint8"])
+def test_what_an_array_is_after_storage(tmp_path: Path, storage: Storage) -> None:
+    write(tmp_path / "shard", RAGGED, {"spectrum": storage})
+    shard = Shard(tmp_path / "shard")
+    for id_, arrays in RAGGED.items():
+        np.testing.assert_array_equal(shard.array(id_, "spectrum"), as_stored(arrays["spectrum"], storage))
 
 
 def test_a_constant_column_is_exact() -> None:
