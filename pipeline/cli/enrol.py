@@ -59,7 +59,7 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
     if out.exists() and not (out / CONFIG).is_file():
         raise EnrolError(f"{out}: is not a classifier, so it is not replaced; choose another --out")
     split = split or first_split()
-    prepared = _preparation()
+    prepared = clip_preparation()
     train, valid = _clips(split, prepared)
     own = _recordings(folder, prepared)
     seconds = sum(recording.duration for recording in own)
@@ -89,18 +89,16 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
         "versions": {library: version(library) for library in LIBRARIES},
     }
     PersonalClassifier(model, labels, prepared).save(out, about)
-    speakers = valid["speaker"].nunique()
-    click.echo(
-        f"UAR on {speakers:,} valid speakers of {split}: {score:.3f}. This is not the score on {name}'s emotions"
-    )
+    speakers = f"{valid['speaker'].nunique():,} valid speakers of {split}"
+    click.echo(f"UAR {score:.3f} on {speakers}; how well {name}'s emotions are recognised is not known")
     click.echo(f"{out}: written, {time.perf_counter() - start:.0f} s")
     click.echo(
-        "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings."
+        "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings"
     )
-    click.echo("The recordings stay on this machine, and no synthetic clip was written.")
+    click.echo("The recordings stay on this machine, and no synthetic clip was written")
 
 
-def _preparation() -> Preparation:
+def clip_preparation() -> Preparation:
     """How clips are prepared.
 
     Raises:

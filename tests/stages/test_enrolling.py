@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from pipeline.classification import enrolment
 from pipeline.classification.enrolment import Preparation
+from pipeline.cli.enrol import clip_preparation
 from pipeline.cli.main import main
 from pipeline.core import manifest
 from pipeline.core.models import CONFIG, WEIGHTS
@@ -98,7 +99,7 @@ def test_what_is_written_and_said(tmp_path: Path) -> None:
     assert {path.name for path in Path("mine/otto").iterdir()} == {CONFIG, WEIGHTS}
     assert (found["person"], found["split"], found["recordings"]) == ("otto", "full-3", 2)
     assert found["labels"] == ["angry", "neutral", "sad"]
-    assert f"UAR on 1 valid speakers of full-3: {found['valid_uar']:.3f}" in result.output
+    assert f"UAR {found['valid_uar']:.3f} on 1 valid speakers of full-3; " in result.output
     assert found["recordings_sha256"] == config()["recordings_sha256"]  # the same two, in any order
     assert found["train_clips_sha256"] != config()["train_clips_sha256"]  # of another split
     assert sorted(path.name for path in Path().iterdir()) == [
@@ -164,11 +165,11 @@ def test_clips_are_prepared_as_those_of_training() -> None:
 
 def test_natural_clips_are_prepared_as_those_of_training(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(finished)
-    from pipeline.cli.enrol import _preparation
-
     path = Path(STRANGER.format(3, "sad"))
     stored = Shards([Path("data/features/classifier/demo")])
-    np.testing.assert_array_equal(_preparation().functionals(path), stored.array(f"demo/{path.stem}", "functionals"))
+    np.testing.assert_array_equal(
+        clip_preparation().functionals(path), stored.array(f"demo/{path.stem}", "functionals")
+    )
 
 
 def test_conversions_are_those_of_the_stage(
@@ -178,15 +179,13 @@ def test_conversions_are_those_of_the_stage(
     params({"split.scenarios.enrolment.share": 1, "scenarios": ["enrolment"], "folds": [1]})
     run_all([("split", {})])
     run_all([("perturb", {"scenario": "enrolment", "fold": "1", "generator": "enrolled_conversion"})])
-    from pipeline.cli.enrol import _preparation
-
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     partitions = manifest.read(Path("data/splits/enrolment-1.parquet"), manifest.PARTITIONED)
     train, known = (manifest.partition(clips, partitions, name) for name in ("train", "enrol"))
     stored = Shards([Path("data/features/vocoder/demo")])
     known = known[known["speaker"] == "demo_f01"]
     voice = speaker_statistics.SpeakerStatistics.of(Features.load(stored, id_) for id_ in known["id"])
-    found = enrolment.conversions(train, stored, voice, _preparation(), "anna")
+    found = enrolment.conversions(train, stored, voice, clip_preparation(), "anna")
     folder = Path("data/synthetic/enrolment-1/enrolled_conversion/all")
     written = manifest.read(folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
     written = written[written["parameters"].str.contains("demo_f01")].set_index("source_id")
