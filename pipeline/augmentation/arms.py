@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import click
 import numpy as np
 import pandas as pd
 from pydantic import Field
@@ -170,21 +169,18 @@ def for_persons(synthetic: pd.DataFrame, enrolled: pd.DataFrame, voice: Literal[
     Args:
         synthetic: clips in the voice of one enrolled speaker each
         enrolled: clips of the partition `enrol`
-        voice: clips in the person's own voice, or in that of another person of the same gender
-
-    Raises:
-        ClickException: a person is the only enrolled one of a gender
+        voice: clips in the person's own voice, or in that of the next person: of the same gender, or of any gender
+            where a person is the only one of a gender. A voice may serve two persons then.
     """
-    voices: dict[str, str] = {}  # speaker of the voice → person
-    for _, own in enrolled.groupby(enrolled["gender"].fillna("")):
-        persons = sorted(own["speaker"].unique())
-        if voice == "other" and len(persons) < 2:
-            raise click.ClickException(
-                f"'other_person' needs two enrolled speakers of each gender, found only {persons[0]} of one"
-            )
-        voices |= dict(zip(persons, persons if voice == "own" else persons[1:] + persons[:1], strict=True))
-    targets = [next(iter(json.loads(text)["targets"])) for text in synthetic["parameters"]]
-    return synthetic.assign(person=pd.Series(targets, synthetic.index, dtype=object).map(voices))
+    genders = enrolled.groupby("speaker")["gender"].first().fillna("")
+    targets = synthetic["parameters"].map(lambda text: next(iter(json.loads(text)["targets"])))
+    parts = []
+    for person in genders.index:
+        alike = [name for name in genders.index if genders[name] == genders[person]]
+        known = alike if len(alike) > 1 else list(genders.index)
+        used = person if voice == "own" else known[(known.index(person) + 1) % len(known)]
+        parts.append(synthetic[targets == used].assign(person=person))
+    return pd.concat(parts)
 
 
 def shuffled(extra: pd.DataFrame, seed: int) -> pd.DataFrame:
