@@ -86,7 +86,9 @@ def items(*names: str) -> set[str]:
     return found
 
 
-def test_only_what_a_change_touches_runs_again(project: Path, change_params: Change) -> None:
+def test_only_what_a_change_touches_runs_again(
+    project: Path, change_params: Change, ravdess_tree: Callable[..., Path]
+) -> None:
     everything = repro()
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "acoustics@ravdess", "split", "analyse"),
@@ -118,7 +120,22 @@ def test_only_what_a_change_touches_runs_again(project: Path, change_params: Cha
     audit = run("pipeline", "audit")
     assert audit.stdout == "".join(f"full-{fold} {arm}: no leak\n" for fold in (1, 2) for arm in ("none", "cyclegan"))
 
+    a_bank_runs_what_uses_it(change_params, ravdess_tree)
     a_record_gives_the_same_statistics(change_params)
+
+
+def a_bank_runs_what_uses_it(change_params: Change, ravdess_tree: Callable[..., Path]) -> None:
+    ravdess_tree(Path("data/bank/mine"), (5, 6), ["neutral"])
+    conversion = {"targets": ["bank"], "same_gender": True}
+    arms = ["none", "cyclegan", "speaker_conversion"]
+    changes = {"banks": ["mine"], "speaker_conversion": conversion, "perturbations": ["speaker_conversion"]}
+    change_params({**changes, "arms": arms})
+    users = items("perturb@full-{1,2}-speaker_conversion", "augment", "classify@full-{1,2}-speaker_conversion")
+    assert repro() == users | {"bank@mine", "evaluate"}
+    ravdess_tree(Path("data/bank/mine"), (7,), ["neutral"])
+    assert repro() == users | {"bank@mine", "evaluate"}
+    audit = run("pipeline", "audit").stdout.splitlines()
+    assert audit == [f"full-{fold} {arm}: no leak" for fold in (1, 2) for arm in arms]
 
 
 def a_record_gives_the_same_statistics(change_params: Change) -> None:

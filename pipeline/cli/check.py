@@ -10,7 +10,7 @@ import click
 
 from pipeline.augmentation.arms import ARMS, COPIES, ENROLLED, GENERATORS, converts, needs_enrolment
 from pipeline.cli.main import sections
-from pipeline.cli.workspace import PARAMS, RAW, WorkspaceError
+from pipeline.cli.workspace import BANK, PARAMS, RAW, WorkspaceError
 from pipeline.conversion import pairs
 from pipeline.core import params
 from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATS
@@ -20,11 +20,11 @@ from pipeline.data.splits import Cross, Enrolment, Imbalanced, NeutralOnly
 from pipeline.evaluation.results import BASELINE
 
 LISTS = (
-    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "arms"),
-    "emotions",
+    *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "banks"),
+    *("dcgan_scenarios", "arms", "emotions"),
     *("classify.classifiers", "classify.normalisations", "classify.seeds"),
 )
-MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "dcgan_scenarios", "classify.seeds")
+MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "banks", "dcgan_scenarios", "classify.seeds")
 
 Values = Mapping[str, Any]  # key of params.yaml, dots between levels → its value; only keys with a valid value
 
@@ -67,9 +67,10 @@ def problems(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
     if isinstance(tables := params.read(path).get("tables"), dict):  # also where another part of a table is invalid
         values["tables.names"] = set(tables)
-    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _weights):
+    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _voices, _weights):
         errors += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
+    errors += [line for name in dict.fromkeys(values.get("banks", ())) for line in _bank(BANK / name)]
     return errors + [
         line for corpus in values.get("corpora", ()) for line in _raw(corpus, folders.get(corpus, RAW / corpus), tables)
     ]
@@ -252,6 +253,12 @@ def _vocoder(values: Values) -> Iterable[str]:
         yield from filter(None, map(values["vocoder"].world_error, values.get("perturbations", ())))
 
 
+def _voices(values: Values) -> Iterable[str]:
+    if "speaker_conversion" in values.get("perturbations", ()) and "speaker_conversion" in values:
+        if "bank" in values["speaker_conversion"].targets and "banks" in values and not values["banks"]:
+            yield "'speaker_conversion.targets' has 'bank', but 'banks' is empty"
+
+
 def _weights(values: Values) -> Iterable[str]:
     for name in values.get("classify.classifiers", ()):
         if name in ("pretrained", "ssl") and (error := getattr(values["classify"], name).params_error()):
@@ -271,6 +278,17 @@ def _raw(corpus: str, folder: Path, tables: Mapping[str, TableParams]) -> Iterab
             yield f"{folder / tables[corpus].table}: not found; 'tables.{corpus}.table' names it"
     elif not any(map(ingestion.is_audio, ingestion.files_below(folder))):
         yield f"{folder}: has no audio file; {expected(corpus)}"
+
+
+def _bank(folder: Path) -> Iterable[str]:
+    """Errors of a voice bank's folder."""
+    expected_in = f"expected speech in {folder}/SPEAKER/; a link will do"
+    if folder.is_symlink() and not folder.exists():
+        yield f"{folder}: is a link to {folder.readlink()}, which does not exist; {expected_in}"
+    elif not folder.is_dir():
+        yield f"{folder}: no such folder; {expected_in}"
+    elif not any(path.parent != folder and ingestion.is_audio(path) for path in ingestion.files_below(folder)):
+        yield f"{folder}: has no audio file in a folder of a speaker; {expected_in}"
 
 
 def _alone(word: str | None) -> list[str] | None:

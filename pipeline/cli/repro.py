@@ -24,6 +24,7 @@ BASELINE_ALONE: dict[str, list[str]] = {
     "conversions": [],
     "perturbations": [],
     "vocoders": [],
+    "banks": [],
     "dcgan_scenarios": [],
 }
 

@@ -16,6 +16,7 @@ from pipeline.core.files import atomic_write
 
 PARAMS = Path("params.yaml")
 RAW = Path("data/raw")
+BANK = Path("data/bank")
 DATA = Path("data")
 MODELS = Path("models")
 PERSONS = Path("persons")  # classifiers of enrolled persons, outside DVC and git

@@ -3,9 +3,9 @@
 import pandas as pd
 
 from pipeline.core.params import ParamsError
-from pipeline.generation import speaker_statistics
+from pipeline.generation import targets
 from pipeline.generation.perturbation import Plan, Sources
-from pipeline.generation.speaker_statistics import Target
+from pipeline.generation.targets import Target
 from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.world import World
 
@@ -23,7 +23,7 @@ def plan(sources: Sources, vocoder: VocoderParams, sampling_rate: int) -> Plan:
     """
     if sources.enrolled.empty:
         raise ParamsError("'enrolled_conversion' needs a scenario of kind 'enrolment'")
-    targets = [Target({name: 1.0}) for name in sorted(sources.enrolled["speaker"].unique())]
-    changes = speaker_statistics.in_turn(sources.rows, dict.fromkeys(sources.clips["speaker"], targets))
+    persons = [Target({name: 1.0}) for name in sorted(sources.enrolled["speaker"].unique())]
+    changes = targets.in_turn(sources.rows, dict.fromkeys(sources.clips["speaker"], persons))
     reference = pd.concat([sources.clips, sources.enrolled])
-    return speaker_statistics.plan(sources, reference, changes, World(vocoder.world, sampling_rate))
+    return targets.plan(sources, reference, changes, World(vocoder.world, sampling_rate))

@@ -1,18 +1,22 @@
-"""Speaker conversion: train clips in the voices of other train speakers; the emotion stays.
+"""Speaker conversion: train clips in the voices of other train speakers, or of a voice bank; the emotion stays.
 
 All clips of a speaker get the same voice in the same copy, so that each voice has clips of all emotions.
 """
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from pipeline.core import provenance
+from pipeline.core import bank, provenance
 from pipeline.core.params import ParamsError, section
-from pipeline.generation import speaker_statistics
+from pipeline.generation import speaker_statistics, targets
 from pipeline.generation.perturbation import Plan, Sources
-from pipeline.generation.speaker_statistics import Target
+from pipeline.generation.targets import Target
 from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.world import World
 
@@ -21,50 +25,65 @@ from pipeline.vocoder.world import World
 class SpeakerConversionParams:
     """Whose voices the clips get."""
 
-    targets: Annotated[tuple[Literal["train", "virtual"], ...], Field(min_length=1)]  # copies use them in turn
+    targets: Annotated[tuple[Literal["train", "virtual", "bank"], ...], Field(min_length=1)]  # copies use them in turn
+    same_gender: bool  # of `train` and `virtual`, where the gender is known
 
 
-def plan(sources: Sources, params: SpeakerConversionParams, vocoder: VocoderParams, sampling_rate: int) -> Plan:
-    """Each source in the voice of another train speaker, or of a mixture of two.
+def plan(
+    sources: Sources, params: SpeakerConversionParams, vocoder: VocoderParams, sampling_rate: int, banks: Sequence[Path]
+) -> Plan:
+    """Each source in the voice of another train speaker, of a mixture of two, or of a speaker of a voice bank.
 
     Args:
         sources: real train clips
         params: whose voices
         vocoder: of kind WORLD
         sampling_rate: of prepared clips [Hz]
+        banks: folders of the voice banks' tables
 
     Raises:
-        ParamsError: train has a single speaker
+        ParamsError: train has a single speaker, or there is no voice bank, and targets need them
+        ManifestError: a bank has no tables
     """
-    genders = speaker_statistics.genders(sources.clips)
+    used = banks if "bank" in params.targets else ()
+    if "bank" in params.targets and not banks:
+        raise ParamsError("'speaker_conversion.targets' has 'bank', but 'banks' is empty")
+    unlabelled = {name: own for folder in used for name, own in speaker_statistics.of_bank(folder).items()}
+    genders = targets.genders(sources.clips)
     copies = int(sources.rows["source_id"].value_counts().max())
-    targets = {
+    of_speakers = {
         speaker: _targets(
             speaker,
-            speaker_statistics.alike(speaker, list(genders), genders, sources.seed),
+            targets.in_random_order(speaker, list(genders), sources.seed, genders if params.same_gender else None),
+            targets.in_random_order(speaker, list(unlabelled), sources.seed),
             copies,
             params,
             sources.seed,
         )
         for speaker in sorted(genders)
     }
-    changes = speaker_statistics.in_turn(sources.rows, targets)
-    return speaker_statistics.plan(sources, sources.clips, changes, World(vocoder.world, sampling_rate))
+    changes = targets.in_turn(sources.rows, of_speakers)
+    planned = targets.plan(sources, sources.clips, changes, World(vocoder.world, sampling_rate), unlabelled)
+    recorded = {"banks": json.dumps({folder.as_posix(): bank.fingerprint(folder) for folder in used})} if used else {}
+    return replace(planned, metadata={**planned.metadata, **recorded})
 
 
-def _targets(speaker: str, others: list[str], copies: int, params: SpeakerConversionParams, seed: int) -> list[Target]:
+def _targets(
+    speaker: str, others: list[str], unlabelled: list[str], copies: int, params: SpeakerConversionParams, seed: int
+) -> list[Target]:
     """Target of each copy of a speaker's clips."""
-    if not others:
+    if not others and {"train", "virtual"} & {*params.targets}:
         raise ParamsError(f"'speaker_conversion' needs another speaker than {speaker} in train")
     rng = np.random.default_rng(provenance.derived_seed(seed, speaker, "virtual"))
     mixable = others if len(others) > 1 else [*others, speaker]
     found = []
     for copy in range(copies):
         turn, kind = divmod(copy, len(params.targets))
-        if params.targets[kind] == "train":
-            found.append(Target({others[turn % len(others)]: 1.0}))
-        else:
+        if params.targets[kind] == "virtual":
             share = round(float(rng.uniform()), 4)
             first, second = (mixable[number] for number in rng.permutation(len(mixable))[:2])
             found.append(Target({first: share, second: round(1 - share, 4)}))
+        else:
+            names = others if params.targets[kind] == "train" else unlabelled
+            found.append(Target({names[turn % len(names)]: 1.0}))
     return found

@@ -4,22 +4,19 @@ Mean and deviation of each mel-cepstral coefficient except the 0th, and the mean
 a clip stay.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from pipeline.audio.speech import is_speech
-from pipeline.core import provenance
+from pipeline.core import bank
 from pipeline.core.manifest import NEUTRAL
 from pipeline.core.shards import Shards
-from pipeline.generation import synthesis
-from pipeline.generation.perturbation import Plan, Sources
 from pipeline.vocoder.features import Features
-from pipeline.vocoder.world import World
 
 RATIO = (0.7, 1.4)  # bounds of the ratio of two speakers' deviations; beyond, the estimates are in doubt
 
@@ -52,35 +49,21 @@ class SpeakerStatistics:
         return cls(mean, deviation, float(np.dot(shares, [speaker.log_f0 for speaker in speakers])))
 
 
-@dataclass(frozen=True)
-class Target:
-    """The speaker that a synthetic clip is converted to."""
-
-    targets: Mapping[str, float]  # speaker → share of its statistics
-
-
-def plan(sources: Sources, reference: pd.DataFrame, changes: Sequence[Target], world: World) -> Plan:
-    """Each source converted to its target.
+def of_bank(folder: Path) -> dict[str, SpeakerStatistics]:
+    """Statistics of each speaker of a voice bank.
 
     Args:
-        sources: real train clips
-        reference: clips that the statistics are of, of all speakers
-        changes: target of each synthetic clip
-        world: vocoder
+        folder: of the bank's tables
+
+    Raises:
+        ManifestError: the table is missing
     """
-    known = of_speakers(reference, sources.stored)
-    bounds = (world.params.f0_floor_hz, world.params.f0_ceil_hz)
-    contents = (
-        converted(
-            features,
-            known[speaker],
-            SpeakerStatistics.mixed([known[name] for name in change.targets], list(change.targets.values())),
-            bounds,
-        )
-        for features, speaker, change in zip(sources.features, sources.rows["speaker"], changes, strict=True)
-    )
-    metadata = {"train_clips_sha256": provenance.clips_sha256(reference)}
-    return Plan(partial(synthesis.vocoded, vocoder=world), contents, changes, metadata)
+    return {
+        speaker: SpeakerStatistics(np.array(mean), np.array(deviation), log_f0)
+        for speaker, mean, deviation, log_f0 in bank.speakers(folder)[
+            ["speaker", "mean", "deviation", "log_f0"]
+        ].itertuples(index=False)
+    }
 
 
 def of_speakers(clips: pd.DataFrame, stored: Shards) -> dict[str, SpeakerStatistics]:
@@ -115,38 +98,6 @@ def converted(
     shift = np.nan_to_num(target.log_f0 - source.log_f0)
     f0_hz = np.where(features.f0_hz > 0, np.clip(features.f0_hz * np.exp(shift), *f0_bounds_hz), 0)
     return replace(features, spectrum=spectrum, f0_hz=f0_hz.astype(np.float32))
-
-
-def alike(speaker: str, others: Sequence[str], genders: Mapping[str, str | None], seed: int) -> list[str]:
-    """Other speakers in random order: of the same gender, or all if none is.
-
-    Args:
-        speaker: whose clips are converted
-        others: possible targets
-        genders: of all speakers; null where unknown
-        seed: of the order
-    """
-    candidates = sorted(other for other in others if other != speaker)
-    same = [other for other in candidates if genders[other] == genders[speaker]] or candidates
-    order = np.random.default_rng(provenance.derived_seed(seed, speaker)).permutation(len(same))
-    return [same[number] for number in order]
-
-
-def genders(clips: pd.DataFrame) -> dict[str, str | None]:
-    """Gender of each speaker; null where unknown."""
-    return {str(speaker): own["gender"].iloc[0] for speaker, own in clips.groupby("speaker")}
-
-
-def in_turn(rows: pd.DataFrame, targets: Mapping[str, Sequence[Target]]) -> list[Target]:
-    """Target of each synthetic clip: the copies of a source use the targets of its speaker in turn.
-
-    Args:
-        rows: of the synthetic clips
-        targets: of each speaker
-    """
-    copies = rows.groupby("source_id").cumcount()
-    of_speaker = rows["speaker"].map(targets)
-    return [own[copy % len(own)] for own, copy in zip(of_speaker, copies, strict=True)]
 
 
 def _neutral(clips: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.augmentation.arms import FITTED, LEARNS_NOTHING
-from pipeline.core import manifest, models, predictions, provenance
+from pipeline.core import bank, manifest, models, predictions, provenance
 from pipeline.core.manifest import REPEATS
 from pipeline.leakage import rules
 from pipeline.leakage.rules import Leak
@@ -69,6 +69,7 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
     harmless = set(synthetic.loc[~learns, "generator_sha256"]) - set(synthetic.loc[learns, "generator_sha256"])
     for each in (fitted_on, allowed):
         each |= dict.fromkeys(harmless, "nothing")
+    unlabelled = [pd.DataFrame(columns=rules.BANK).astype({"is_changed": bool})]
     own_files = synthetic[~synthetic["generator"].isin(REPEATS)]
     for folder, clips in own_files.groupby(own_files["filepath"].map(lambda path: Path(path).parent)):
         table = folder / manifest.SYNTHETIC_TABLE
@@ -86,12 +87,16 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
             fitted_on[sha256], allowed[sha256] = config["train_clips_sha256"], provenance.clips_sha256(own)
         if config.get("classifier_trained_on"):
             fitted_on[rules.EMOTION_CLASSIFIER + sha256] = config["classifier_trained_on"]
+        for path, recorded in json.loads(table_metadata.get("banks", "{}")).items():
+            is_changed = bank.fingerprint(Path(path)) != recorded
+            used = bank.clips(Path(path)).assign(generator_sha256=sha256, is_changed=is_changed)
+            unlabelled.append(used[[*rules.BANK]])
         if "vocoder" in table_metadata:
             learned = models.config(Path(table_metadata["vocoder"]))["train_clips_sha256"]
             is_same = provenance.fingerprint(Path(table_metadata["vocoder"])) == table_metadata["vocoder_sha256"]
             fitted_on[rules.VOCODER + sha256] = learned if is_same else ""
     apart = manifest.metadata(split_path).get("sentences") == "apart"
-    return rules.in_augmented(rows, real, split_path.stem, apart, fitted_on, allowed)
+    return rules.in_augmented(rows, real, split_path.stem, apart, fitted_on, allowed, pd.concat(unlabelled))
 
 
 def hardware(rows: pd.DataFrame) -> list[dict[str, str | int]]:

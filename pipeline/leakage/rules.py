@@ -20,6 +20,10 @@ GATE = "gated_by"  # the quality gate, among generators
 VOCODER = "vocoder of "
 EMOTION_CLASSIFIER = "emotion classifier of "
 
+# Columns of the clips of voice banks: hash of the generator that used the bank, speaker and hash of the clip, and
+# whether the bank was changed afterwards
+BANK = ("generator_sha256", "speaker", "sha256", "is_changed")
+
 Hashes = Mapping[str, str]  # a generator's hash, or a use of clips → the hash of these clips
 
 
@@ -67,6 +71,7 @@ def in_augmented(
     sentences_apart: bool,
     fitted_on: Hashes,
     allowed: Hashes,
+    bank: pd.DataFrame,
 ) -> list[Leak]:
     """Leaks of an augmented manifest.
 
@@ -77,6 +82,7 @@ def in_augmented(
         sentences_apart: whether test sentences must be in no other partition
         fitted_on: train clips of each generator, of other models that it depends on, and of the quality gate (`GATE`)
         allowed: train clips that they may have
+        bank: clips of the voice banks behind synthetic clips, columns of `BANK`
     """
     return [
         *speakers_in_two_partitions(augmented),
@@ -87,7 +93,9 @@ def in_augmented(
         *other_than_the_split(augmented, partitioned),
         *synthetic_outside_train(augmented),
         *source_outside_train(augmented),
-        *target_outside_train(augmented),
+        *target_outside_train(augmented, bank),
+        *held_out_recording_in_bank(augmented, bank),
+        *changed_bank(augmented, bank),
         *enrolled_with_emotion(augmented),
         *person_not_enrolled(augmented),
         *foreign_rows(augmented, split),
@@ -190,13 +198,39 @@ def source_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
     return _leak("source outside train", augmented, augmented["is_synthetic"] & wrong & ~from_noise)
 
 
-def target_outside_train(augmented: pd.DataFrame) -> Iterable[Leak]:
-    """Speakers whose voices synthetic clips have (`targets` of their parameters) are in train, or enrolled."""
+def target_outside_train(augmented: pd.DataFrame, bank: pd.DataFrame) -> Iterable[Leak]:
+    """Speakers whose voices synthetic clips have (`targets` of their parameters) are in train, enrolled, or in a bank.
+
+    A bank counts for the clips of the generator that used it.
+    """
     known = ~augmented["is_synthetic"] & augmented["partition"].isin(["train", ENROL])
     allowed = set(augmented.loc[known, "speaker"])
+    in_bank = {generator: set(own) for generator, own in bank.groupby("generator_sha256")["speaker"]}
     targets = (json.loads(text).get("targets", ()) if isinstance(text, str) else () for text in augmented["parameters"])
-    wrong = pd.Series([not allowed.issuperset(speakers) for speakers in targets], augmented.index, dtype=bool)
-    return _leak("voice of a speaker outside train and enrolment", augmented, wrong)
+    wrong = [
+        not allowed.union(in_bank.get(generator, ())).issuperset(speakers) if speakers else False
+        for speakers, generator in zip(targets, augmented["generator_sha256"], strict=True)
+    ]
+    return _leak(
+        "voice of a speaker outside train, enrolment and voice bank",
+        augmented,
+        pd.Series(wrong, augmented.index, dtype=bool),
+    )
+
+
+def held_out_recording_in_bank(augmented: pd.DataFrame, bank: pd.DataFrame) -> Iterable[Leak]:
+    """No recording of valid, test or enrol is in a voice bank, whatever its name there."""
+    held_out = ~augmented["is_synthetic"] & (augmented["partition"] != "train")
+    wrong = held_out & augmented["sha256"].isin(bank["sha256"])
+    return _leak("recording outside train that is also in a voice bank", augmented, wrong)
+
+
+def changed_bank(augmented: pd.DataFrame, bank: pd.DataFrame) -> Iterable[Leak]:
+    """Voice banks are those of which the clips were made."""
+    changed = bank.loc[bank["is_changed"], "generator_sha256"]
+    return _leak(
+        "voice bank that was changed after the clips were made", augmented, augmented["generator_sha256"].isin(changed)
+    )
 
 
 def enrolled_with_emotion(augmented: pd.DataFrame) -> Iterable[Leak]:

@@ -9,6 +9,7 @@ from pydantic import PositiveInt
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, params, provenance
+from pipeline.core.bank import Banks
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.generation import classical, copy_synthesis, enrolled_conversion, speaker_conversion, synthesis, vtlp
@@ -38,14 +39,23 @@ class PerturbParams:
 @click.option("--generator", type=click.Choice(GENERATORS), required=True)
 @click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Vocoders of the split.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Vocoder features by corpus.")
+@click.option("--voices", type=click.Path(path_type=Path), required=True, help="Tables of the voice banks, by bank.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the synthetic clips.")
 def main(
-    params_path: Path, clips_path: Path, split_path: Path, generator: str, trained: Path, features: Path, out: Path
+    params_path: Path,
+    clips_path: Path,
+    split_path: Path,
+    generator: str,
+    trained: Path,
+    features: Path,
+    voices: Path,
+    out: Path,
 ) -> None:
     """Synthesise clips that keep the emotion of their sources, the train clips of one split."""
     chosen = params.load(params_path, "perturb", PerturbParams)
     vtlp_params = params.load(params_path, "vtlp", VtlpParams)
     conversion = params.load(params_path, "speaker_conversion", SpeakerConversionParams)
+    banks = [voices / name for name in params.load(params_path, "banks", Banks)]
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
     acoustics = params.load(params_path, "acoustics", AcousticsParams)
@@ -71,7 +81,7 @@ def main(
         "enrolled_conversion": ((vocoder_params,), partial(enrolled_conversion.plan, sources, vocoder_params, rate)),
         "speaker_conversion": (
             (conversion, vocoder_params),
-            partial(speaker_conversion.plan, sources, conversion, vocoder_params, rate),
+            partial(speaker_conversion.plan, sources, conversion, vocoder_params, rate, banks),
         ),
         "vtlp": ((vtlp_params, vocoder_params), partial(vtlp.plan, sources, vtlp_params, vocoder_params, rate)),
     }[generator]

@@ -157,6 +157,12 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
             {"perturbations": ["classical", "vtlp"], "vocoder__kind": "mel", "prosody__f0": "none"},
             "'vocoder.kind' is 'mel', but 'vtlp' needs an envelope without F0; expected 'world'",
         ),
+        (
+            {"perturbations": ["classical", "speaker_conversion"], "speaker_conversion__targets": ["bank"]},
+            "'speaker_conversion.targets' has 'bank', but 'banks' is empty",
+        ),
+        ({"banks": ["../up"]}, "'banks.0' is '../up': String should match pattern"),
+        ({"banks": ["mine", "mine"]}, "'banks': 'mine' is listed 2 times"),
         ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),
         (
             {"vocoder__kind": "mel", "prosody__f0": "none", "vocoder__mel__inversion": "istft"},
@@ -248,6 +254,21 @@ def test_an_error_in_a_table_is_one_problem(wrong: dict[str, Any], message: str)
 
 def test_pairs_may_be_empty_where_no_arm_needs_them() -> None:
     change(pairs=[], arms=["none", "dcgan"], augment__headline_arm="dcgan", dcgan_scenarios=["full"])
+    assert run("check").output == VALID
+
+
+def test_a_missing_bank() -> None:
+    change(banks=["mine"])
+    folder = Path("data/bank/mine")
+    assert f"{folder}: no such folder; expected speech in {folder}/SPEAKER/" in run("check").output
+    folder.parent.mkdir(parents=True)
+    folder.symlink_to("/nowhere/at/all")
+    assert f"{folder}: is a link to /nowhere/at/all, which does not exist" in run("check").output
+    folder.unlink()
+    (folder / "anna").mkdir(parents=True)
+    (folder / "nobody.wav").touch()
+    assert f"{folder}: has no audio file in a folder of a speaker" in run("check").output
+    (folder / "anna/a.wav").touch()
     assert run("check").output == VALID
 
 

@@ -1,6 +1,7 @@
 """Statistics of voices are those of their frames; conversion replaces them; targets are other train speakers."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core import params, provenance
+from pipeline.core import bank, manifest, params, provenance
 from pipeline.core.params import ParamsError
 from pipeline.generation import enrolled_conversion
 from pipeline.generation.perturbation import Sources
 from pipeline.generation.speaker_conversion import SpeakerConversionParams, plan
-from pipeline.generation.speaker_statistics import RATIO, SpeakerStatistics, Target, converted
+from pipeline.generation.speaker_statistics import RATIO, SpeakerStatistics, converted
+from pipeline.generation.targets import Target
 from pipeline.vocoder import Features, VocoderParams
 
 ORDER = 5
@@ -108,8 +110,14 @@ def sources(copies: int, genders: dict[str, str | None], emotions: tuple[str, ..
     return Sources(rows, clips, enrolled, stored, [0] * len(rows), seed=3)  # type: ignore[arg-type]
 
 
-def targets(found: Sources, kinds: tuple[str, ...], vocoder: VocoderParams) -> Iterator[tuple[pd.Series, Target]]:
-    planned = plan(found, SpeakerConversionParams(targets=kinds), vocoder, 16_000)
+def targets(
+    found: Sources,
+    kinds: tuple[str, ...],
+    vocoder: VocoderParams,
+    same_gender: bool = True,
+    banks: Sequence[Path] = (),
+) -> Iterator[tuple[pd.Series, Target]]:
+    planned = plan(found, SpeakerConversionParams(targets=kinds, same_gender=same_gender), vocoder, 16_000, banks)
     assert planned.changes is not None
     return zip((row for _, row in found.rows.iterrows()), planned.changes, strict=True)
 
@@ -126,6 +134,54 @@ def test_targets_are_other_speakers_of_the_same_gender(kinds: tuple[str, ...], v
         assert genders == {row["gender"]} and sum(change.targets.values()) == pytest.approx(1)
         if len(change.targets) == 1:
             assert row["speaker"] not in change.targets
+
+
+def test_targets_of_any_gender(vocoder: VocoderParams) -> None:
+    for kinds in (("train",), ("virtual",)):
+        found = {}
+        for row, change in targets(sources(4, dict(SPEAKERS)), kinds, vocoder, same_gender=False):
+            found.setdefault(row["speaker"], set()).update(change.targets)
+            assert len(change.targets) > 1 or row["speaker"] not in change.targets
+        assert all({SPEAKERS[name] for name in names} == {"f", "m"} for names in found.values())
+    one = [change for row, change in targets(sources(4, dict(SPEAKERS)), ("train",), vocoder, same_gender=False)]
+    assert one == [change for _, change in targets(sources(4, dict(SPEAKERS)), ("train",), vocoder, same_gender=False)]
+
+
+@pytest.fixture
+def banks(tmp_path: Path) -> list[Path]:
+    """Two banks of three speakers; their levels are 20 and more."""
+    for bank_name, names in (("one", ("x", "y")), ("two", ("x",))):
+        rows = [
+            {"speaker": bank.speaker_name(bank_name, name), "clips": 1, "duration": 1.0}
+            | vars(SpeakerStatistics.of([clip(number, level=20.0 + number)]))
+            for number, name in enumerate(names)
+        ]
+        manifest.write(rows, tmp_path / bank_name / bank.SPEAKERS_TABLE, bank.SPEAKERS, "")
+        clips = [{"id": row["speaker"], "filepath": "a", "speaker": row["speaker"], "sha256": "0"} for row in rows]
+        table = pd.DataFrame(clips).assign(duration=1.0)
+        manifest.write(table, tmp_path / bank_name / bank.CLIPS_TABLE, bank.CLIPS, "")
+    return [tmp_path / "one", tmp_path / "two"]
+
+
+def test_targets_of_a_bank(banks: list[Path], vocoder: VocoderParams) -> None:
+    """Of any gender, each in turn, the same for all clips of a speaker; one train speaker is enough."""
+    everybody = {"bank/one/x", "bank/one/y", "bank/two/x"}
+    found: dict[str, set[str]] = {}
+    for row, change in targets(sources(3, dict(SPEAKERS)), ("bank",), vocoder, banks=banks):
+        found.setdefault(row["source_id"], set()).update(change.targets)
+    assert all(names == everybody for names in found.values())
+    mixed = [
+        change.targets
+        for _, change in targets(sources(2, {"c_f1": "f", "c_f2": "f"}), ("train", "bank"), vocoder, banks=banks)
+    ]
+    assert sum(set(change) <= everybody for change in mixed) == len(mixed) / 2
+
+    alone = sources(1, {"c_f1": "f"})
+    planned = plan(alone, SpeakerConversionParams(targets=("bank",), same_gender=True), vocoder, 16_000, banks)
+    assert set(json.loads(planned.metadata["banks"])) == {folder.as_posix() for folder in banks}
+    for features, (_, row) in zip(planned.contents, alone.rows.iterrows(), strict=True):
+        level = SpeakerStatistics.of([features]).mean.mean()
+        assert level == pytest.approx(20.5 if row["emotion"] == "neutral" else 29.5, abs=1.5)
 
 
 def test_all_emotions_of_a_speaker_share_the_voice_of_a_copy(vocoder: VocoderParams) -> None:
@@ -145,6 +201,8 @@ def test_unknown_genders_match_anybody_unknown(vocoder: VocoderParams) -> None:
 def test_speakers_are_not_enough(vocoder: VocoderParams) -> None:
     with pytest.raises(ParamsError, match="scenario of kind 'enrolment'"):
         enrolled_conversion.plan(sources(1, dict(SPEAKERS)), vocoder, 16_000)
+    with pytest.raises(ParamsError, match="'banks' is empty"):
+        list(targets(sources(1, dict(SPEAKERS)), ("train", "bank"), vocoder))
     with pytest.raises(ParamsError, match="another speaker than c_f1"):
         list(targets(sources(1, {"c_f1": "f"}), ("train",), vocoder))
 
@@ -153,7 +211,7 @@ def test_statistics_are_of_neutral_clips(vocoder: VocoderParams) -> None:
     """Without a neutral clip, of all."""
     for emotions, level in ((("neutral", "angry"), 10 - 1 + 3), (("sad", "angry"), 10)):
         found = sources(1, {"c_f1": "f", "c_f2": "f"}, emotions)
-        planned = plan(found, SpeakerConversionParams(targets=("train",)), vocoder, 16_000)
+        planned = plan(found, SpeakerConversionParams(targets=("train",), same_gender=True), vocoder, 16_000, [])
         [angry] = [
             features
             for features, (_, row) in zip(planned.contents, found.rows.iterrows(), strict=True)

@@ -15,6 +15,7 @@ GENERATOR, OTHER = "weights-of-angry-neutral", "weights-of-neutral-sad"
 FITTED_ON = {GENERATOR: "train-ids", OTHER: "other-train-ids"}
 TRAIN_IDS = dict(FITTED_ON)
 SPEAKERS = {"train": ["a", "b"], "valid": ["c"], "test": ["d"]}
+NO_BANK = pd.DataFrame(columns=rules.BANK).astype({"is_changed": bool})
 NO_PROVENANCE = dict.fromkeys(("source_id", "source_emotion", "generator", "generator_sha256", "parameters", "person"))
 
 
@@ -64,11 +65,12 @@ def leaks(
     train_ids: dict[str, str] = TRAIN_IDS,
     partitioned: pd.DataFrame | None = None,
     sentences_apart: bool = True,
+    bank: pd.DataFrame = NO_BANK,
 ) -> list[Leak]:
     """Leaks of a table; without `partitioned`, the split is the table's real rows, once each."""
     real = table[~table["is_synthetic"]].drop_duplicates("id")
     given = real if partitioned is None else partitioned
-    return rules.in_augmented(table, given, SPLIT, sentences_apart, fitted_on, train_ids)
+    return rules.in_augmented(table, given, SPLIT, sentences_apart, fitted_on, train_ids, bank)
 
 
 def message_of(table: pd.DataFrame, **how: Any) -> str:
@@ -109,7 +111,37 @@ def test_voice_of_a_speaker_outside_train(table: pd.DataFrame, targets: dict[str
     own = "full-1/cyclegan/b1"
     assert leaks(planted(table, own, parameters='{"targets": {"a": 0.5, "b": 0.5}}')) == []
     message = message_of(planted(table, own, parameters=json.dumps({"targets": targets})))
-    assert message == f"{SPLIT}: leakage: voice of a speaker outside train and enrolment: {own}"
+    assert message == f"{SPLIT}: leakage: voice of a speaker outside train, enrolment and voice bank: {own}"
+
+
+BANKED = {"generator_sha256": GENERATOR, "speaker": "bank/mine/x", "sha256": "sha256 of x1", "is_changed": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({}, None),
+        ({"sha256": "sha256 of a1"}, None),  # a train clip
+        ({"speaker": "bank/mine/y"}, "voice of a speaker outside train, enrolment and voice bank: full-1/cyclegan/b1"),
+        ({"generator_sha256": OTHER}, "voice of a speaker outside train, enrolment and voice bank: full-1/cyclegan/b1"),
+        ({"sha256": "sha256 of d1"}, "recording outside train that is also in a voice bank: d1"),
+        ({"sha256": "sha256 of c2"}, "recording outside train that is also in a voice bank: c2"),
+        ({"sha256": "sha256 of d9"}, "recording outside train that is also in a voice bank: d9"),
+        (
+            {"is_changed": True},
+            "voice bank that was changed after the clips were made: "
+            "full-1/cyclegan/a1, full-1/cyclegan/a2, full-1/cyclegan/b1",
+        ),
+    ],
+)
+def test_leaks_by_a_voice_bank(with_enrolled: pd.DataFrame, changes: dict[str, Any], rule: str | None) -> None:
+    found = planted(with_enrolled, "full-1/cyclegan/b1", parameters='{"targets": {"bank/mine/x": 1.0}}')
+    bank = pd.DataFrame([BANKED | changes])
+    if rule is None:
+        assert leaks(found, bank=bank) == []
+    else:
+        assert message_of(found, bank=bank) == f"{SPLIT}: leakage: {rule}"
+    assert "voice of a speaker outside" in message_of(found)
 
 
 @pytest.fixture

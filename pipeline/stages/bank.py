@@ -1,0 +1,126 @@
+"""Read a voice bank, speech without labels: statistics of each speaker, and hashes of the clips."""
+
+import os
+from functools import partial
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+
+import click
+
+from pipeline.audio import preparation
+from pipeline.audio.decoding import AudioError
+from pipeline.audio.preparation import AudioParams
+from pipeline.core import bank, manifest, params
+from pipeline.core.files import atomic_write
+from pipeline.core.manifest import Segment
+from pipeline.core.workers import in_parallel
+from pipeline.corpora import ingestion
+from pipeline.corpora.ingestion import Clip, IngestParams
+from pipeline.generation.speaker_statistics import SpeakerStatistics
+from pipeline.vocoder import VocoderParams
+from pipeline.vocoder.features import Features
+from pipeline.vocoder.world import World
+
+PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--params", "params_path", type=PATH, default="params.yaml")
+@click.option("--raw", type=PATH, required=True, help="Folder of the audio files, with a folder for each speaker.")
+@click.option("--out", type=PATH, required=True, help="Folder of the tables to write; its name is the bank's.")
+def main(params_path: Path, raw: Path, out: Path) -> None:
+    """Read a voice bank, speech without labels: statistics of each speaker, and hashes of the clips."""
+    limits = params.load(params_path, "ingest", IngestParams)
+    prepared = params.load(params_path, "audio", AudioParams)
+    vocoder = params.load(params_path, "vocoder", VocoderParams)
+    segments, left_out = _found(raw, out.name)
+    clips, unusable = _accepted(segments, limits, out.name)
+    left_out += unusable
+    reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
+    counts = f"kept {len(clips):,} of {len(clips) + len(left_out):,} clips{reasons}"
+    if not clips:
+        example = [f"{row['filepath']}: {row['detail']}" for row in left_out[:1]]
+        raise click.ClickException("; ".join([f"{raw}: {counts}", *example, f"expected speech in {raw}/SPEAKER/"]))
+    speakers = _speakers(clips, World(vocoder.world, prepared.sampling_rate), prepared, out.name)
+    params_hash = params.params_hash(limits, prepared, vocoder.world)
+    columns = bank.CLIPS.names
+    with atomic_write(out) as folder:
+        folder.mkdir(parents=True)
+        rows = [{name: clip[name] for name in columns} for clip in clips]
+        manifest.write(rows, folder / bank.CLIPS_TABLE, bank.CLIPS, params_hash)
+        manifest.write(speakers, folder / bank.SPEAKERS_TABLE, bank.SPEAKERS, params_hash)
+        by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
+        manifest.write(by_path, folder / bank.QUARANTINE, manifest.QUARANTINE, params_hash)
+    hours = sum(float(str(clip["duration"])) for clip in clips) / 3600
+    click.echo(f"{out.name}: {len(speakers):,} speakers, {hours:.2f} hours; {counts}")
+    for name in sorted(set(segments.values()) - {str(clip["speaker"]) for clip in clips}):
+        click.echo(f"{out.name}: {name} is left out, because none of the clips is usable")
+
+
+def _found(raw: Path, name: str) -> tuple[dict[Segment, str], list[Clip]]:
+    """Audio files with their speakers, by speaker, and rows of the quarantine; files that are not audio are ignored.
+
+    Raises:
+        ClickException: there is no such folder
+    """
+    if not raw.is_dir():
+        raise click.ClickException(f"{raw}: no such folder; expected speech in {raw}/SPEAKER/")
+    folder = Path(os.path.relpath(raw))  # relative to the project, with its links unresolved
+    found: list[tuple[str, Path]] = []
+    left_out: list[Clip] = []
+    for path in filter(ingestion.is_audio, ingestion.files_below(folder)):
+        inside = PurePosixPath(path.relative_to(folder).as_posix())
+        if fault := _fault(inside):
+            left_out.append(ingestion.rejection(Segment(path), *fault))
+        else:
+            found.append((bank.speaker_name(name, inside.parts[0]), path))
+    return {Segment(path): speaker for speaker, path in sorted(found)}, left_out
+
+
+def _fault(path: PurePosixPath) -> tuple[str, str] | None:
+    """Reason and detail why a path inside a bank cannot be used."""
+    if ingestion.is_hidden(path):
+        return "not audio", "a hidden file, or a resource fork of macOS"
+    if len(path.parts) == 1:
+        return "unknown name", "is not in a folder of a speaker"
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        return "unknown name", "the path is not UTF-8"
+    return None
+
+
+def _accepted(segments: dict[Segment, str], limits: IngestParams, name: str) -> tuple[list[Clip], list[Clip]]:
+    """Rows of the usable clips, each recording once, and rows of the quarantine."""
+    clips: list[Clip] = []
+    left_out: list[Clip] = []
+    decoded = ingestion.decoded(segments, limits.max_duration_s, name)
+    for (segment, speaker), result in zip(segments.items(), decoded, strict=True):
+        sound = ingestion.accept(result, limits)
+        if isinstance(sound, AudioError):
+            left_out.append(ingestion.rejection(segment, sound.reason, sound))
+        else:
+            path = segment.path.as_posix()
+            place = {"id": path, "filepath": path, "start": None, "end": None}
+            facts = {"duration": sound.duration, "sha256": sound.sha256}
+            clips.append({**place, **facts, "speaker": speaker, "emotion": "unlabelled"})
+    clips, twins = ingestion.distinct(clips)
+    return clips, left_out + twins
+
+
+def _speakers(clips: list[Clip], world: World, prepared: AudioParams, label: str) -> list[dict[str, object]]:
+    """Rows of `bank.SPEAKERS`; clips are sorted by speaker."""
+    segments = [Segment.of(clip) for clip in clips]
+    analysed = in_parallel(partial(_features, prepared=prepared, world=world), segments, label)
+    rows = []
+    for speaker, pairs in groupby(zip(clips, analysed, strict=True), key=lambda pair: pair[0]["speaker"]):
+        own = list(pairs)
+        statistics = SpeakerStatistics.of(features for _, features in own)
+        duration = sum(float(str(clip["duration"])) for clip, _ in own)
+        rows.append({"speaker": speaker, "clips": len(own), "duration": duration, **vars(statistics)})
+    return rows
+
+
+def _features(segment: Segment, prepared: AudioParams, world: World) -> Features:
+    """Features of a clip, without aperiodicity."""
+    return world.analyse(preparation.prepared(segment.path, prepared), aperiodicity=False)
