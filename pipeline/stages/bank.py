@@ -2,10 +2,11 @@
 
 import os
 from functools import partial
-from itertools import groupby
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 import click
+import pandas as pd
 
 from pipeline.audio import preparation
 from pipeline.audio.decoding import AudioError
@@ -33,27 +34,25 @@ def main(params_path: Path, raw: Path, out: Path) -> None:
     limits = params.load(params_path, "ingest", IngestParams)
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder = params.load(params_path, "vocoder", VocoderParams)
-    segments, left_out = _found(raw, out.name)
-    clips, unusable = _accepted(segments, limits, out.name)
-    left_out += unusable
+    segments, misplaced = _found(raw, out.name)
+    accepted, unusable = _accepted(segments, limits, out.name)
+    clips = pd.DataFrame(accepted, columns=bank.CLIPS.names).sort_values(["speaker", "id"], ignore_index=True)
+    left_out = misplaced + unusable
     reasons = f"; quarantined: {ingestion.by_reason(left_out)}" * bool(left_out)
     counts = f"kept {len(clips):,} of {len(clips) + len(left_out):,} clips{reasons}"
-    if not clips:
+    if clips.empty:
         example = [f"{row['filepath']}: {row['detail']}" for row in left_out[:1]]
         raise click.ClickException("; ".join([f"{raw}: {counts}", *example, f"expected speech in {raw}/SPEAKER/"]))
     speakers = _speakers(clips, World(vocoder.world, prepared.sampling_rate), prepared, out.name)
     params_hash = params.params_hash(limits, prepared, vocoder.world)
-    columns = bank.CLIPS.names
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)
-        rows = [{name: clip[name] for name in columns} for clip in clips]
-        manifest.write(rows, folder / bank.CLIPS_TABLE, bank.CLIPS, params_hash)
+        manifest.write(clips, folder / bank.CLIPS_TABLE, bank.CLIPS, params_hash)
         manifest.write(speakers, folder / bank.SPEAKERS_TABLE, bank.SPEAKERS, params_hash)
         by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
         manifest.write(by_path, folder / bank.QUARANTINE, manifest.QUARANTINE, params_hash)
-    hours = sum(float(str(clip["duration"])) for clip in clips) / 3600
-    click.echo(f"{out.name}: {len(speakers):,} speakers, {hours:.2f} hours; {counts}")
-    for name in sorted(set(segments.values()) - {str(clip["speaker"]) for clip in clips}):
+    click.echo(f"{out.name}: {len(speakers):,} speakers, {clips['duration'].sum() / 3600:.2f} hours; {counts}")
+    for name in sorted(set(segments.values()) - set(clips["speaker"])):
         click.echo(f"{out.name}: {name} is left out, because none of the clips is usable")
 
 
@@ -108,19 +107,16 @@ def _accepted(segments: dict[Segment, str], limits: IngestParams, name: str) -> 
     return clips, left_out + twins
 
 
-def _speakers(clips: list[Clip], world: World, prepared: AudioParams, label: str) -> list[dict[str, object]]:
+def _speakers(clips: pd.DataFrame, world: World, prepared: AudioParams, label: str) -> list[dict[str, object]]:
     """Rows of `bank.SPEAKERS`; clips are sorted by speaker."""
-    segments = [Segment.of(clip) for clip in clips]
-    analysed = in_parallel(partial(_features, prepared=prepared, world=world), segments, label)
-    rows = []
-    for speaker, pairs in groupby(zip(clips, analysed, strict=True), key=lambda pair: pair[0]["speaker"]):
-        own = list(pairs)
-        statistics = SpeakerStatistics.of(features for _, features in own)
-        duration = sum(float(str(clip["duration"])) for clip, _ in own)
-        rows.append({"speaker": speaker, "clips": len(own), "duration": duration, **vars(statistics)})
-    return rows
+    analysed = in_parallel(partial(_features, prepared=prepared, world=world), clips["filepath"].tolist(), label)
+    return [
+        {"speaker": speaker, "clips": len(own), "duration": own["duration"].sum()}
+        | vars(SpeakerStatistics.of(islice(analysed, len(own))))
+        for speaker, own in clips.groupby("speaker")
+    ]
 
 
-def _features(segment: Segment, prepared: AudioParams, world: World) -> Features:
+def _features(path: str, prepared: AudioParams, world: World) -> Features:
     """Features of a clip, without aperiodicity."""
-    return world.analyse(preparation.prepared(segment.path, prepared), aperiodicity=False)
+    return world.analyse(preparation.prepared(Path(path), prepared), aperiodicity=False)
