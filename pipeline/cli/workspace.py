@@ -29,7 +29,7 @@ class WorkspaceError(click.ClickException):
 
 
 def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = None) -> None:
-    """Change values in a params.yaml; its comments are lost.
+    """Change values in a params.yaml; its comments are lost, the order of its keys stays: clips of the demo depend on it.
 
     ruamel.yaml keeps comments, but writes invalid YAML where a list with a comment becomes empty.
 
@@ -51,7 +51,9 @@ def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = 
             hint = params.nearest(last, place) if isinstance(place, dict) else ""
             raise WorkspaceError(f"{called or path}: has no '{key}'{hint}")
         place[last] = value
-    YAML(typ="safe").dump(found, path)
+    yaml = YAML(typ="safe")
+    yaml.sort_base_mapping_type_on_output = False
+    yaml.dump(found, path)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import workspace
 from pipeline.cli.main import main
+from pipeline.core import params
 
 ROOT = Path(__file__).parents[2]
 TABLE = Path("metrics/sweeps/augment.mix.ratio.csv")
@@ -72,3 +73,13 @@ def test_errors_leave_params_as_they_were(arguments: tuple[str, ...], message: s
     assert not TABLE.exists()
     assert ran == ([5, 1] if "5" in arguments else [])  # nothing runs before all values are checked
     assert ("params.yaml is restored, the outputs, too" in result.output) == bool(ran)
+
+
+def test_changed_params_keep_the_order_of_keys() -> None:
+    """The demo's clips depend on the order of its emotions, and DVC does not see it."""
+    before = params.read(PARAMS)
+    workspace.change_params(PARAMS, {"arms": ["none"]})
+    after = params.read(PARAMS)
+    assert list(after) == list(before) and after["arms"] == ["none"]
+    assert list(after["demo_corpus"]["emotions"]) == list(before["demo_corpus"]["emotions"])
+    assert list(before["demo_corpus"]["emotions"]) != sorted(before["demo_corpus"]["emotions"])
