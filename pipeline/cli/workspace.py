@@ -29,7 +29,7 @@ class WorkspaceError(click.ClickException):
 
 
 def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = None) -> None:
-    """Change values in a params.yaml; its comments are lost, the order of its keys stays: clips of the demo depend on it.
+    """Change values in a params.yaml; its comments are lost; the order of its keys stays.
 
     ruamel.yaml keeps comments, but writes invalid YAML where a list with a comment becomes empty.
 
@@ -52,7 +52,7 @@ def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = 
             raise WorkspaceError(f"{called or path}: has no '{key}'{hint}")
         place[last] = value
     yaml = YAML(typ="safe")
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # clips of the demo depend on the order
     yaml.dump(found, path)
 
 
