@@ -39,6 +39,7 @@ class Figure:
     rows: Mapping[tuple[str, str], str]  # arm and reference → label
     classifiers: Mapping[str, str]  # name → label
     label: str  # of the axis
+    limits: tuple[float, float] | None = None  # of the axis [points]; None: all that is drawn
 
 
 FIGURES = (
@@ -77,6 +78,7 @@ FIGURES = (
             "svm+vocoded+speaker_norm": "relative to all clips of the person",
         },
         "gain in UAR [points]",
+        (-12, 18),
     ),
 )
 
@@ -106,7 +108,7 @@ def draw(figure: Figure) -> None:
                 axis.plot([100 * gain["ci_low"], 100 * gain["ci_high"]], [y, y], color=colour, **INTERVAL)
                 points.append((100 * gain["gain"], y))
             axis.plot(*zip(*points, strict=True), "o", color=colour, label=figure.classifiers[classifier])
-        axis.set(title=panel.title, xlabel=figure.label)
+        axis.set(title=panel.title, xlabel=figure.label, xlim=figure.limits)
         axis.set_yticks([-place for place in range(len(figure.rows))], list(figure.rows.values()))
         axis.spines[["top", "right"]].set_visible(False)
     canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
