@@ -1,8 +1,8 @@
-"""DistillMOS, a network that judges the quality of speech; MIT.
+"""DistillMOS, a network that predicts the quality of speech; MIT.
 
 Stahl and Gamper 2025, Distillation and pruning for scalable self-supervised representation-based speech quality
-assessment. A convolutional network and a transformer, taught by a large self-supervised model; a middle layer of the
-transformer is used.
+assessment. A convolutional network and a transformer, trained on the outputs of a large self-supervised model. The
+output of a middle layer of the transformer is used.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from pipeline.classification.interface import Resources
 from pipeline.classification.weights import Weights
 
 LAYER = 4  # layers of the transformer that are used, of 7
-LONGEST, SHORTEST = 122_880, 1600  # samples that the network hears at once; it has no positions beyond
+LONGEST, SHORTEST = 122_880, 1600  # samples of one input; the network has no positions beyond
 
 
 class DistillMos:
@@ -43,7 +43,7 @@ class DistillMos:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples at 16 kHz, (samples,) → mean and deviation over time, (400,), float32.
 
-        A long clip is heard in stretches of equal length; a short one ends in silence.
+        A long clip is cut into stretches of equal length; a short one is padded with silence.
         """
         samples = np.pad(samples, (0, max(0, SHORTEST - len(samples))))
         samples = samples / max(float(np.abs(samples).max()), 1e-8)  # as in training
@@ -55,10 +55,10 @@ class DistillMos:
     @torch.no_grad()
     def _frames(self, wave: Tensor) -> Tensor:
         """(samples,) → output of the layer, (frames, 200), a frame every 20 ms."""
-        judge = self._network.transformer_pool_attn
-        transformer = judge.transformer
+        head = self._network.transformer_pool_attn
+        transformer = head.transformer
         with self._resources.autocast():
-            found = judge.norm_input(self._network.cnn(wave[None].to(self._resources.device)))  # (1, width, frames)
+            found = head.norm_input(self._network.cnn(wave[None].to(self._resources.device)))  # (1, width, frames)
             found = transformer.linear_proj(transformer.norm(found).transpose(1, 2))
             found = found + transformer.position_encoding.pe[:, : found.shape[1]]
             for layer in transformer.transformer_encoder.layers[:LAYER]:

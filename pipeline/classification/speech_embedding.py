@@ -1,6 +1,6 @@
 """Google's speech_embedding (Lin et al. 2020, Training keyword spotters with limited and synthesized speech data).
 
-A convolutional network on log-mel spectrograms, trained to tell words apart; Apache-2.0.
+A convolutional network on log-mel spectrograms, trained to detect words; Apache-2.0.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from pipeline.classification.interface import Resources
 from pipeline.classification.weights import Weights
 
 WINDOW, HOP = 76, 16  # frames of the spectrogram, of 10 ms: of one embedding, and between two
-SILENCE = 6400  # samples before and after a clip: half of what one embedding hears
+SILENCE = 6400  # samples before and after a clip: half of the input of one embedding
 INT16 = 32_767  # full scale that the networks expect
 
 
@@ -49,7 +49,7 @@ class SpeechEmbedding:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples at 16 kHz, (samples,) → mean and deviation over time, (192,), float32.
 
-        An embedding hears 0.8 s, and is taken every 160 ms, from silence before the clip to silence after it.
+        An embedding is of 0.8 s; there is one every 160 ms, from silence before the clip to silence after it.
         """
         padded = np.pad(samples, SILENCE)[None] * INT16
         spectrogram = _output(self._spectrogram, padded)[0, 0] / 10 + 2  # (frames, 32); as the embedding expects

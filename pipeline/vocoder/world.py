@@ -87,7 +87,7 @@ class World:
     def synthesise(self, features: Features, formants: float = 1.0) -> np.ndarray:
         """Samples from features, (samples,), float64; the frequencies of the envelope are multiplied by `formants`.
 
-        WORLD takes the same noise from its beginning in every call. So silent frames come first, and are cut: as many
+        WORLD uses the same noise, from its beginning, in every call. So silent frames come first, and are cut: as many
         as follow from a checksum of the arguments. Clips differ in their noise, and the same features give the same
         samples, also of a clip without an id.
         """
