@@ -52,7 +52,8 @@ def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = 
             raise WorkspaceError(f"{called or path}: has no '{key}'{hint}")
         place[last] = value
     yaml = YAML(typ="safe")
-    yaml.sort_base_mapping_type_on_output = False  # clips of the demo depend on the order
+    # Clips of the demo depend on the order.
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     yaml.dump(found, path)
 
 
