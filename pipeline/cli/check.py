@@ -238,6 +238,8 @@ def _scenarios(values: Values) -> Iterable[str]:
         for arm in values.get("arms", ()) if not isinstance(scenario, Enrolment) else ():
             if arm in ARMS and needs_enrolment(arm):
                 yield f"'arms' has '{arm}', but scenario '{name}' is not of kind 'enrolment'"
+        if "neutral" in values.get("classify.normalisations", ()) and not isinstance(scenario, Enrolment):
+            yield f"'classify.normalisations' has 'neutral', but scenario '{name}' is not of kind 'enrolment'"
         if ENROLLED in values.get("perturbations", ()) and not isinstance(scenario, Enrolment):
             yield f"'perturbations' has '{ENROLLED}', but scenario '{name}' is not of kind 'enrolment'"
 

@@ -48,7 +48,7 @@ BASELINE_ALONE: dict[str, list[str]] = {
 @click.option(
     "--baseline-first",
     is_flag=True,
-    help="With --jobs, where nothing is predicted yet: first the classifiers of arm `none`, for an early table.",
+    help="With --jobs, where nothing is predicted yet: first the classifiers of `none`, for an early table.",
 )
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS OF DVC REPRO]")
 @click.pass_context

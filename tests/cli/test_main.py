@@ -188,6 +188,12 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
         ({"scenarios": ["cross_corpus"]}, "'split.scenarios.cross_corpus' needs 'cremad', which is not among"),
         ({"scenarios": ["imbalanced"], "emotions": ["neutral", "angry"]}, "'split.scenarios.imbalanced' needs 'happy'"),
         ({"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]}, "'split.scenarios.neutral_only' needs"),
+        (
+            {"arms": ["none", "other_person"]},
+            "'arms' has 'other_person', but scenario 'full' is not of kind 'enrolment'",
+        ),
+        ({"perturbations": ["enrolled_conversion"]}, "'perturbations' has 'enrolled_conversion', but scenario 'full'"),
+        ({"classify__normalisations": ["neutral"]}, "'classify.normalisations' has 'neutral', but scenario 'full'"),
         ({"corpora": ["tess"]}, "'split.train_only': tess has 2 speakers, too few for 4 folds; add it to this list"),
         (
             {"corpora": ["ravdess", "emodb"], "scenarios": ["cross_corpus"], "folds": [5]}
