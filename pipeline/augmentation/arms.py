@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS
+from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, NEUTRAL, REPEATED, REPEATS
 from pipeline.core.params import section
 
 
@@ -47,6 +47,7 @@ class Arm:
     generators: tuple[str, ...]  # of `GENERATORS`, or one of `REPEATS`; each gives the same number of clips
     shuffled: bool = False  # the emotions of the extra clips are permuted among them
     voice: Literal["own", "other", None] = None  # one classifier a person: with clips in the own or in another voice
+    complete: bool = False  # without the real clips of train speakers who have neutral clips alone
 
 
 ARMS: Mapping[str, Arm] = {
@@ -56,6 +57,8 @@ ARMS: Mapping[str, Arm] = {
     "speaker_conversion": Arm(("speaker_conversion",)),
     ENROLLED: Arm((ENROLLED,)),
     "personal_conversion": Arm((ENROLLED,), voice="own"),
+    "complete_speakers": Arm((), complete=True),
+    "complete_speakers+speaker_conversion": Arm(("speaker_conversion",), complete=True),
     "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
@@ -71,11 +74,6 @@ ARMS: Mapping[str, Arm] = {
     "f0_only": Arm(("f0_only",)),
     "shuffled_labels": Arm(("cyclegan",), shuffled=True),
 }
-
-
-def converts(arm: str) -> bool:
-    """Whether an arm has clips that were converted from another emotion."""
-    return any(GENERATORS[name].of_pairs for name in ARMS[arm].generators if name in GENERATORS)
 
 
 def needs_enrolment(arm: str) -> bool:
@@ -127,6 +125,11 @@ def extra_clips(synthetic: pd.DataFrame, real: pd.DataFrame, mix: MixParams, see
         if len(found) and (not mix.towards or emotion in mix.towards):
             chosen.append(found.assign(weight=mix.weight * matched / len(found)))
     return pd.concat(chosen).sort_values("id", ignore_index=True)
+
+
+def of_complete_speakers(real: pd.DataFrame) -> "pd.Series[bool]":
+    """Which clips are of speakers who have other than neutral clips among them."""
+    return real["speaker"].isin(set(real.loc[real["emotion"] != NEUTRAL, "speaker"]))
 
 
 def needed(counts: pd.Series, mix: MixParams) -> pd.Series:

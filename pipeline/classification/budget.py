@@ -1,8 +1,8 @@
 """Training budget of each arm, stored with its predictions, and the check that all arms have the same.
 
 All arms have one front end. All other parameters of training are in the params hash, which must be the same in all
-arms. The real clips of a class, or copies in their place, weigh the same in every arm. An arm adds `extra_clips` clips
-of total weight `extra_weight`; both are 0 in an arm that adds nothing.
+arms. An arm has `real_clips` real clips and adds `extra_clips` clips of total weight `extra_weight`; both are 0 in an
+arm that adds nothing. They are compared among arms with the same number of real clips.
 """
 
 import json
@@ -17,7 +17,7 @@ FRONT_END = "front_end"  # of the features, in the budget
 PARAMS = "params"  # likewise, the params hash of the classifiers
 
 # `runs`: each has `classifier` and `seed`; of a network `steps`, `batch` and `checkpoints` (scored on valid); of the
-# svm `grid` (models fitted, and scored on valid). Besides `front_end`, `extra_clips` and `extra_weight`
+# svm `grid` (models fitted, and scored on valid). Besides `front_end`, `real_clips`, `extra_clips` and `extra_weight`
 Budget = Mapping[str, Any]
 
 
@@ -46,8 +46,10 @@ def unequal(arms: Mapping[str, Budget], baselines: Collection[str]) -> list[str]
     hashes = {arm: budget[PARAMS][:8] for arm, budget in recorded.items() if PARAMS in budget}
     lines += _differing("params hash", hashes, eq)
     for quantity, key in (("number of extra clips", "extra_clips"), ("weight of extra clips", "extra_weight")):
-        extra = {arm: budget[key] for arm, budget in recorded.items() if arm not in baselines and key in budget}
-        lines += _differing(quantity, extra, partial(math.isclose, rel_tol=1e-4))  # weights are float32
+        extra = {arm: budget for arm, budget in recorded.items() if arm not in baselines and key in budget}
+        for real in dict.fromkeys(budget.get("real_clips") for budget in extra.values()):
+            alike = {arm: budget[key] for arm, budget in extra.items() if budget.get("real_clips") == real}
+            lines += _differing(quantity, alike, partial(math.isclose, rel_tol=1e-4))  # weights are float32
     return lines
 
 

@@ -34,7 +34,7 @@ class CommonParams:
     classifiers: tuple[Annotated[str, AfterValidator(_known)], ...]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]  # of the networks; the others have one run, seed 0
     front_end: FrontEnd  # vocoded: real clips, and synthetic ones that did not, pass the vocoder first
-    normalisations: Annotated[tuple[Literal["train", "speaker", "neutral"], ...], Field(min_length=1)]
+    normalisations: Annotated[tuple[Literal["train", "speaker", "neutral", "corpus"], ...], Field(min_length=1)]
 
     def __post_init__(self) -> None:
         """A classifier that reads the files would get real clips that did not pass the vocoder."""

@@ -1,7 +1,7 @@
-"""Normalisation of features by the clips of each speaker.
+"""Normalisation of features by the clips of each speaker or corpus.
 
-It needs other clips of each test speaker: of all emotions for `speaker`, a few neutral ones for `neutral`. Results with
-it therefore have names of their own.
+It needs other clips of each test speaker: of all emotions for `speaker`, a few neutral ones for `neutral`; or, for
+`corpus`, neutral train clips of the test corpus. Results with it therefore have names of their own.
 """
 
 import json
@@ -23,6 +23,8 @@ def normalised(arrays: Sequence[np.ndarray], clips: pd.DataFrame, normalisation:
             return by_speaker(arrays, clips)
         case "neutral":
             return by_neutral(arrays, clips)
+        case "corpus":
+            return by_corpus(arrays, clips)
         case _:
             return arrays
 
@@ -66,18 +68,37 @@ def by_neutral(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.nda
     Returns:
         arrays of the same shapes, float32
     """
-    known = ~clips["is_synthetic"] & (clips["emotion"] == NEUTRAL) & clips["partition"].isin(["train", ENROL])
+    return _minus_neutral_means(arrays, clips, clips["speaker"], ["train", ENROL])
+
+
+def by_corpus(arrays: Sequence[np.ndarray], clips: pd.DataFrame) -> list[np.ndarray]:
+    """Each clip minus the mean of the neutral real train clips of its corpus; the rest as `by_neutral`."""
+    return _minus_neutral_means(arrays, clips, clips["corpus"], ["train"])
+
+
+def _minus_neutral_means(
+    arrays: Sequence[np.ndarray], clips: pd.DataFrame, groups: "pd.Series[str]", partitions: Sequence[str]
+) -> list[np.ndarray]:
+    """Each clip minus the mean of the neutral real clips of its group, or of the groups of its voice's speakers.
+
+    Args:
+        arrays: of each clip, (rows, …)
+        clips: as of `by_neutral`
+        groups: name of the group of each clip
+        partitions: of the neutral clips
+    """
+    known = ~clips["is_synthetic"] & (clips["emotion"] == NEUTRAL) & clips["partition"].isin(partitions)
     overall = _statistics(arrays, (known & (clips["partition"] == "train")).to_numpy())[0]
-    means = {
-        speaker: _statistics(arrays, (known & (clips["speaker"] == speaker)).to_numpy())[0]
-        for speaker in clips.loc[known, "speaker"].unique()
-    }
+    means = {group: _statistics(arrays, (known & (groups == group)).to_numpy())[0] for group in groups[known].unique()}
+    group_of = dict(zip(clips["speaker"], groups, strict=True))
     voices = [json.loads(text).get("targets") if isinstance(text, str) else None for text in clips["parameters"]]
+    shares = [
+        [(group_of.get(name), share) for name, share in voice.items()] if voice else [(group, 1.0)]
+        for voice, group in zip(voices, groups, strict=True)
+    ]
     return [
-        (array - sum(share * means.get(name, overall) for name, share in (voice or {speaker: 1.0}).items())).astype(
-            np.float32
-        )
-        for array, voice, speaker in zip(arrays, voices, clips["speaker"], strict=True)
+        (array - sum(share * means.get(group, overall) for group, share in own)).astype(np.float32)
+        for array, own in zip(arrays, shares, strict=True)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pipeline.augmentation.arms import ARMS, COPIES, ENROLLED, GENERATORS, converts, needs_enrolment
+from pipeline.augmentation.arms import ARMS, ENROLLED, GENERATORS, needs_enrolment
 from pipeline.cli.main import sections
 from pipeline.cli.workspace import BANK, PARAMS, RAW, WorkspaceError
 from pipeline.conversion import pairs
@@ -16,7 +16,7 @@ from pipeline.core import params
 from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATS
 from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
-from pipeline.data.splits import Cross, Enrolment, Imbalanced, NeutralOnly
+from pipeline.data.splits import Cross, Enrolment, Imbalanced, NeutralOnly, NeutralTarget
 from pipeline.evaluation.results import BASELINE
 
 LISTS = (
@@ -183,8 +183,6 @@ def _arms(values: Values) -> Iterable[str]:
     if evaluated and BASELINE not in evaluated.references:
         yield f"'evaluate.references': '{BASELINE}' is missing, the first reference of every gain"
     needs = {(name, arm) for arm in arms if arm in ARMS for name in ARMS[arm].generators if name not in REPEATS}
-    if values.get("augment.vocode_real"):
-        needs |= {(COPIES, arm) for arm in arms if arm in ARMS and converts(arm)}
     for name, arm in sorted(needs):
         key = GENERATORS[name].wanted_in
         if GENERATORS[name].of_pairs and "pairs" in values and not values["pairs"]:
@@ -202,16 +200,20 @@ def _folds(values: Values) -> Iterable[str]:
     split = values["split"]
     for name in values.get("scenarios", ()):
         scenario = split.scenarios.get(name)
-        cut = values.get("corpora", ())
-        if isinstance(scenario, Cross):
-            cut = scenario.train if scenario.kind == "cross_corpus" else ()
+        cut: tuple[str, ...] = values.get("corpora", ())  # corpora with folds
+        sources: tuple[str, ...] = ()  # those of them whose published folds are not used
+        match scenario:
+            case Cross(kind, train):
+                cut = sources = train if kind == "cross_corpus" else ()
+            case NeutralTarget(_, train, test):
+                cut, sources = (*train, *test), train
         for corpus in cut:
             if corpus in split.train_only or scenario is None:
                 continue
             about = CORPORA.get(corpus)
             speakers = len({speaker for speaker, _ in about.expected_counts}) if about else 0
             count = speakers if split.n_folds == "speakers" else split.n_folds
-            known = about.folds if about and about.folds and not isinstance(scenario, Cross) else range(1, count + 1)
+            known = about.folds if about and about.folds and corpus not in sources else range(1, count + 1)
             if speakers and len(known) > speakers:
                 few = f"{corpus} has {speakers} speakers, too few for {len(known)} folds"
                 yield f"'split.train_only': {few}; add it to this list"
@@ -226,7 +228,7 @@ def _scenarios(values: Values) -> Iterable[str]:
         asked: tuple[str, Iterable[str]] = ("emotions", ())
         scenario = values["split"].scenarios.get(name)
         match scenario:
-            case Cross("cross_corpus", train, test):
+            case Cross("cross_corpus", train, test) | NeutralTarget(_, train, test):
                 asked = ("corpora", [*train, *test])
             case Imbalanced(keep=keep):
                 asked = ("emotions", keep)

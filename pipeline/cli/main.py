@@ -67,7 +67,6 @@ SECTIONS: dict[str, Any] = {
     "train_dcgan": "pipeline.generation.dcgan.training:DcganParams",
     "generate_dcgan": "pipeline.stages.generate_dcgan:GenerateDcganParams",
     "augment.headline_arm": str,
-    "augment.vocode_real": bool,
     "augment.mix": "pipeline.augmentation.arms:MixParams",
     "augment.gate": "pipeline.augmentation.quality_gate:GateParams",
     "classify.front_end": "pipeline.audio.acoustics:FrontEnd",

@@ -16,9 +16,14 @@ SCHEMA_VERSION = "1"
 PARTITIONS = ("valid", "test")
 VOCODED = "+vocoded"  # suffix of a classifier whose features are of clips that all passed the vocoder
 # Suffix of a classifier's name, by `classify.normalisations`
-NORMALISED = {"train": "", "speaker": "+speaker_norm", "neutral": "+neutral_norm"}
+NORMALISED = {"train": "", "speaker": "+speaker_norm", "neutral": "+neutral_norm", "corpus": "+corpus_norm"}
 # Partitions whose real clips normalise the features, by suffix
-SCALED_BY = {"": ("train",), "+speaker_norm": ("train", "valid", "test", ENROL), "+neutral_norm": ("train", ENROL)}
+SCALED_BY = {
+    "": ("train",),
+    "+speaker_norm": ("train", "valid", "test", ENROL),
+    "+neutral_norm": ("train", ENROL),
+    "+corpus_norm": ("train",),
+}
 # Keys of the metadata, for `hardware.resolved` as JSON; they keep the names that older records have:
 HARDWARE = "machine"  # of the classifiers
 GENERATORS_HARDWARE = "generators_machines"  # of the models of the synthetic clips, a list without duplicates

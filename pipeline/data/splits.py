@@ -71,8 +71,19 @@ class Cross:
     test: tuple[str, ...]
 
 
+@section
+class NeutralTarget:
+    """Train on some corpora and on the neutral clips of other corpora, whose test speakers are in disjoint folds."""
+
+    kind: Literal["neutral_target"]
+    train: tuple[str, ...]  # corpora with clips of all emotions
+    test: tuple[str, ...]  # corpora to test; their other speakers train with neutral clips alone
+
+
 # Add another kind here and in `partitions` or `_trained`.
-Scenario = Annotated[Full | LowData | NeutralOnly | Imbalanced | Enrolment | Cross, Field(discriminator="kind")]
+Scenario = Annotated[
+    Full | LowData | NeutralOnly | Imbalanced | Enrolment | Cross | NeutralTarget, Field(discriminator="kind")
+]
 
 
 @section
@@ -115,6 +126,8 @@ def partitions(
         raise SplitError(f"train_only: no clip is of {', '.join(sorted(absent))}")
     if isinstance(scenario, Cross):
         split = _crossed(clips, fold, scenario, params)
+    elif isinstance(scenario, NeutralTarget):
+        split = _neutral_target(clips, fold, scenario, params, published)
     else:
         split = _folded(clips, fold, params, published)
     if params.sentence_groups > 1:
@@ -202,6 +215,17 @@ def _crossed(clips: pd.DataFrame, fold: int, scenario: Cross, params: SplitParam
             valid = _speakers_of(corpus, fold, speaker_folds(corpus, own, params.n_folds))["valid"]
         parts.append(own.assign(partition=np.where(own["speaker"].isin(valid), "valid", "train")))
     return pd.concat(parts, ignore_index=True)
+
+
+def _neutral_target(
+    clips: pd.DataFrame, fold: int, scenario: NeutralTarget, params: SplitParams, published: Mapping[str, Folds]
+) -> pd.DataFrame:
+    """As across corpora, but test speakers are of one fold, and the other speakers' neutral clips are in train."""
+    split = _crossed(clips, fold, Cross("cross_corpus", scenario.train, scenario.test), params)
+    is_target = split["partition"] == "test"
+    target = _folded(split[is_target], fold, params, published)
+    known = target[(target["partition"] != "test") & (target["emotion"] == NEUTRAL)]
+    return pd.concat([split[~is_target], known.assign(partition="train"), target[target["partition"] == "test"]])
 
 
 def _unknown_speakers(clips: pd.DataFrame) -> list[str]:

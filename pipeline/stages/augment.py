@@ -8,7 +8,7 @@ import click
 import pandas as pd
 
 from pipeline.augmentation import arms, quality_gate
-from pipeline.augmentation.arms import ARMS, COPIES, MixParams
+from pipeline.augmentation.arms import ARMS, MixParams
 from pipeline.augmentation.candidates import Candidates
 from pipeline.augmentation.quality_gate import GateParams
 from pipeline.core import manifest, params, predictions, provenance
@@ -25,7 +25,6 @@ class Setting:
 
     mix: MixParams
     gate: GateParams
-    vocode_real: bool
     seed: int
 
 
@@ -45,7 +44,6 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
     setting = Setting(
         params.load(params_path, "augment.mix", MixParams),
         params.load(params_path, "augment.gate", GateParams),
-        params.load(params_path, "augment.vocode_real", bool),
         params.load(params_path, "seed", int),
     )
     for arm in names:
@@ -82,10 +80,12 @@ def training_set(
         candidates: synthetic clips of the split
         setting: how they are chosen and mixed
     """
-    rows = real.assign(selected=True, weight=1.0, split=split).reindex(columns=manifest.AUGMENTED.names)
+    train = real[real["partition"] == "train"]
+    left_out = train[~arms.of_complete_speakers(train)] if ARMS[arm].complete else train.iloc[:0]
+    weight = (~real["id"].isin(left_out["id"])).astype(float)
+    rows = real.assign(selected=True, weight=weight, split=split).reindex(columns=manifest.AUGMENTED.names)
     if not ARMS[arm].generators:
         return rows, {}, ""
-    train = real[real["partition"] == "train"]
     metadata, words = {rules.GATE: provenance.clips_sha256(train)}, ""
     if ARMS[arm].generators == (REPEATED,):
         found = arms.repeated(train, split, setting.mix)
@@ -99,12 +99,10 @@ def training_set(
         if counts:
             reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
             words = f", {(~passed).sum():,} rejected: {reasons}"
-    extra = extra_clips(found, real, arm, setting)
+    found = found[~found["source_id"].isin(left_out["id"])]
+    extra = extra_clips(found, real[weight > 0], arm, setting)
     if ARMS[arm].shuffled:
         extra = arms.shuffled(extra, setting.seed)
-    if setting.vocode_real and arms.converts(arm):
-        rows["weight"] = rows["weight"].where(rows["partition"] != "train", 0.0)
-        extra = pd.concat([extra, candidates.of(COPIES).assign(selected=True, weight=1.0)])
     return pd.concat([rows, extra.assign(partition="train")]), metadata, words
 
 

@@ -73,7 +73,7 @@ def _runs(chosen: CommonParams, clips: pd.DataFrame, resources: Resources) -> It
         classifier, own = CLASSIFIERS[word], getattr(chosen, word)
         arrays = classifier.features(clips, own, resources)
         for normalisation in chosen.normalisations:
-            features = ArmFeatures(clips, normalised(arrays, clips, normalisation))
+            features = ArmFeatures(clips, normalised(arrays, clips, normalisation)).where(clips["weight"] > 0)
             for run in personal.runs(classifier, features, own, resources):
                 yield chosen.name(word, normalisation), run
 
@@ -113,13 +113,13 @@ def _used(clips: pd.DataFrame, normalisations: Iterable[str]) -> dict[str, str]:
 
 
 def extra(clips: pd.DataFrame) -> dict[str, float]:
-    """Number and total weight of the train clips beyond the real ones, each of which, or its copy, weighs 1.
+    """Number of the real train clips, each of weight 1, and number and total weight of the others.
 
     Of personal classifiers, the mean over the persons.
     """
     train = clips[clips["partition"] == "train"]
     share = np.where(train["person"].notna(), 1 / max(train["person"].nunique(), 1), 1.0)
     weights = train["weight"].astype(np.float64)
-    real = int((~train["is_synthetic"]).sum())
+    real = int((~train["is_synthetic"] & (weights > 0)).sum())
     number, weight = float(share[weights > 0].sum()) - real, float((share * weights).sum()) - real
-    return {"extra_clips": round(number, 3), "extra_weight": round(weight, 3)}
+    return {"real_clips": real, "extra_clips": round(number, 3), "extra_weight": round(weight, 3)}

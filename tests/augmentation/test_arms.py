@@ -12,7 +12,6 @@ from pipeline.augmentation.arms import (
     GENERATORS,
     LEARNS_NOTHING,
     MixParams,
-    converts,
     copied,
     extra_clips,
     folders,
@@ -36,8 +35,6 @@ def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
     assert LEARNS_NOTHING == {"classical", "copy_synthesis", "vtlp", *REPEATS}
     enrolment = {"enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips"}
     assert {arm for arm in ARMS if needs_enrolment(arm)} == enrolment
-    converting = {"cyclegan", "cyclegan+classical", "statistics", "f0_only", "shuffled_labels"}
-    assert {arm for arm in ARMS if converts(arm)} == converting
 
 
 def real(**counts: int) -> pd.DataFrame:

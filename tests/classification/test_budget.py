@@ -55,6 +55,14 @@ def test_a_run_with_another_budget_or_more(run: int, name: str, value: int, word
     assert line.startswith("cnn, seed 2: nothing in none, classical; batch 32")
 
 
+def test_arms_with_other_numbers_of_real_clips_are_not_compared() -> None:
+    arms = {arm: {**own, "real_clips": 575} for arm, own in FAIR.items()}
+    arms["fewer"] = {**arms["cyclegan"], "real_clips": 200, "extra_clips": 200, "extra_weight": 60.0}
+    assert unequal(arms) == []
+    arms["fewer"]["real_clips"] = 575
+    assert len(unequal(arms)) == 2
+
+
 @pytest.mark.parametrize(
     "extra", [{"extra_weight": 180.0}, {"extra_clips": 576}, {"extra_clips": 0, "extra_weight": 0.0}]
 )

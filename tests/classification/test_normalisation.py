@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.classification.normalisation import LEAST, by_neutral, by_speaker, normalised
+from pipeline.classification.normalisation import LEAST, by_corpus, by_neutral, by_speaker, normalised
 
 VOICE = '{"targets": {"b": 1.0}}'
 ROWS = [  # speaker, partition, synthetic
@@ -130,9 +130,30 @@ def test_relative_to_the_neutral_clips_of_the_speaker() -> None:
         assert np.array_equal(before, after) == (partition != "test")
 
 
+def test_relative_to_the_neutral_clips_of_the_corpus() -> None:
+    """Or of the corpora of a voice's speakers, in their shares; test clips set no mean."""
+    rows = [  # corpus, speaker, partition, emotion, synthetic, parameters, level above its own corpus
+        ("x", "x_a", "train", "neutral", False, None, 0),
+        ("x", "x_b", "train", "neutral", False, None, 0),
+        ("x", "x_a", "train", "angry", False, None, 3),
+        ("y", "y_a", "train", "neutral", False, None, 0),
+        ("x", "x_a", "train", "angry", True, '{"targets": {"y_a": 1.0}}', 3),
+        ("x", "x_a", "train", "angry", True, '{"targets": {"x_b": 0.25, "x_a": 0.25, "y_a": 0.5}}', 3),
+        ("y", "y_c", "test", "angry", False, None, 3),
+        ("y", "y_c", "test", "neutral", False, None, 1),
+    ]
+    columns = ["corpus", "speaker", "partition", "emotion", "is_synthetic", "parameters", "level"]
+    clips = pd.DataFrame(rows, columns=columns)
+    base = clips["corpus"].map({"x": 10.0, "y": 30.0}).tolist()
+    base[4], base[5] = 30.0, 20.0
+    arrays = [np.full((1, 2), own + level) for own, level in zip(base, clips["level"], strict=True)]
+    found = by_corpus(arrays, clips)
+    np.testing.assert_allclose([array.mean() for array in found], clips["level"], atol=1e-5)
+
+
 def test_normalisations_by_name(arrays: list[np.ndarray]) -> None:
-    clips = CLIPS.assign(emotion="neutral")
+    clips = CLIPS.assign(emotion="neutral", corpus="x")
     assert normalised(arrays, clips, "train") is arrays
-    for name, expected in (("speaker", by_speaker), ("neutral", by_neutral)):
+    for name, expected in (("speaker", by_speaker), ("neutral", by_neutral), ("corpus", by_corpus)):
         found = normalised(arrays, clips, name)
         assert all(np.array_equal(one, two) for one, two in zip(found, expected(arrays, clips), strict=True))

@@ -146,7 +146,6 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
         ),
         ({"arms": ["none", "cyclegan", "f0_only"]}, "'conversions' lacks 'f0_only', which arm 'f0_only' needs"),
         ({"perturbations": []}, "'perturbations' lacks 'classical', which arm 'classical' needs"),
-        ({"augment__vocode_real": True}, "'perturbations' lacks 'copy_synthesis', which arm 'cyclegan' needs"),
         ({"evaluate__references": ["none", "clasical"]}, "'evaluate.references': 'clasical' is not known"),
         ({"conversions": ["classical"]}, "'conversions': 'classical' is not known; expected one of cyclegan"),
         ({"augment__mix__towards": ["fearful"]}, "'augment.mix.towards': 'fearful' is not known"),
@@ -187,6 +186,7 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
         ({"split__train_only": ["tess"]}, "'split.train_only': 'tess' is not known; expected one of demo"),
         ({"scenarios": ["cross_corpus"]}, "'split.scenarios.cross_corpus' needs 'cremad', which is not among"),
         ({"scenarios": ["imbalanced"], "emotions": ["neutral", "angry"]}, "'split.scenarios.imbalanced' needs 'happy'"),
+        ({"scenarios": ["neutral_target"]}, "'split.scenarios.neutral_target' needs 'ravdess', which is not among"),
         ({"scenarios": ["neutral_only"], "emotions": ["happy", "sad"]}, "'split.scenarios.neutral_only' needs"),
         (
             {"arms": ["none", "other_person"]},

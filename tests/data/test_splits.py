@@ -15,6 +15,7 @@ from pipeline.data.splits import (
     Imbalanced,
     LowData,
     NeutralOnly,
+    NeutralTarget,
     Scenario,
     SplitError,
     SplitParams,
@@ -253,6 +254,22 @@ def test_cross_corpus() -> None:
     assert sorted(validated) == sorted(DEMO["speaker"].unique())  # each speaker in one fold
 
 
+@pytest.mark.parametrize("fold", [1, 4])
+def test_neutral_target(fold: int) -> None:
+    scenario = NeutralTarget("neutral_target", ("demo",), ("ravdess",))
+    source = clips("demo", [f"m{number:02}" for number in range(12)], ALL)
+    rows = cut(pd.concat([source, ACTED]), fold, scenario)
+    target = rows[rows["corpus"] == "ravdess"]
+    full = cut(ACTED, fold)
+    test = full[full["partition"] == "test"]
+    assert set(target.index[target["partition"] == "test"]) == set(test.index)
+    known = target[target["partition"] != "test"]
+    assert set(known["partition"]) == {"train"} and set(known["emotion"]) == {"neutral"}
+    assert set(known["speaker"]) == set(ACTED["speaker"]) - set(test["speaker"])
+    crossed = cut(pd.concat([source, ACTED]), fold, Cross("cross_corpus", ("demo",), ("ravdess",)))
+    pd.testing.assert_series_equal(*(own.loc[own["corpus"] == "demo", "partition"] for own in (rows, crossed)))
+
+
 @pytest.mark.parametrize("fold", [1, 5])
 def test_cross_language(fold: int) -> None:
     rows = cut(ESD, fold, Cross("cross_language", ("en",), ("zh",)))
@@ -317,6 +334,12 @@ def test_corpora_that_only_train() -> None:
             ENROLMENT,
             {},
             "ravdess_01 has 0 neutral clips, expected 2 or more",
+        ),
+        (
+            pd.concat([DEMO, ACTED]),
+            NeutralTarget("neutral_target", ("demo",), ("ravdess", "demo")),
+            {},
+            "demo is in train and in test",
         ),
         (DEMO, FULL, {"n_folds": 16}, "demo: has 14 speakers, expected .* each of 16 folds"),
         (

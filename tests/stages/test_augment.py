@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import Result
 
-from pipeline.augmentation.arms import ENROLLED
+from pipeline.augmentation.arms import ENROLLED, MixParams
+from pipeline.augmentation.quality_gate import GateParams
 from pipeline.core import manifest, provenance
 from pipeline.core.shards import Shard, Writer
+from pipeline.stages import augment as stage_augment
 from pipeline.stages import perturb
+from pipeline.stages.augment import Setting
 
 from .conftest import SPLIT as FOLD
 from .conftest import run_all, working_in
@@ -379,20 +382,53 @@ def test_arms_have_the_same_budget(with_controls: None, augment: Callable[..., R
     assert CYCLEGAN.read_bytes() == together  # so that an arm more does not train the others' classifiers again
 
 
-def test_real_clips_through_the_vocoder(
+def test_arms_without_speakers_who_have_neutral_clips_alone(
     with_controls: None, augment: Callable[..., Result], params: Callable[..., None]
 ) -> None:
-    """Copies stand for the real train clips where converted ones join them; elsewhere nothing changes."""
-    augment("classical")
-    params({"augment.vocode_real": True})
-    before = training_set("classical")[1]
-    assert augment("cyclegan", "classical").exit_code == 0
-    pd.testing.assert_frame_equal(training_set("classical")[1], before)
-    real, extra = training_set("cyclegan")
-    assert (real["weight"] == 0).all()
-    copies = extra[extra["generator"] == "copy_synthesis"]
-    assert sorted(copies["source_id"]) == sorted(real["id"]) and (copies["weight"] == 1).all()
-    assert extra["weight"].sum() == pytest.approx(len(real) * 1.3)
+    """Their clips stay in the list, with weight 0, and are no sources."""
+    clips = manifest.read(CLIPS, manifest.CLIPS).merge(manifest.read(SPLIT, manifest.PARTITIONED), on="id")
+    train = clips[clips["partition"] == "train"]
+    poor = sorted(train["speaker"].unique())[0]
+    dropped = set(train.loc[(train["speaker"] == poor) & (train["emotion"] != "neutral"), "id"])
+    assert dropped
+    rewrite(SPLIT, manifest.PARTITIONED, lambda rows: rows[~rows["id"].isin(dropped)])
+    assert augment("none", "complete_speakers").exit_code == 0
+    (every, _), (real, extra) = training_set("none"), training_set("complete_speakers")
+    assert (every["weight"] == 1).all() and extra.empty
+    assert list(every["id"]) == list(real["id"])
+    assert (real["weight"] == (real["speaker"] != poor)).all() and (real["weight"] == 0).any()
+
+
+def test_complete_speakers_and_their_clips_in_other_voices() -> None:
+    """Only clips of complete speakers are sources, as many as their real clips."""
+    real = pd.DataFrame(
+        {
+            "id": ["a1", "a2", "b1", "t1"],
+            "speaker": ["a", "a", "b", "t"],
+            "emotion": ["neutral", "sad", "neutral", "sad"],
+            "partition": ["train", "train", "train", "test"],
+            "sha256": ["1", "2", "3", "4"],
+            "is_synthetic": False,
+        }
+    )
+    synthetic = pd.DataFrame(
+        {
+            "id": ["s1", "s2", "s3"],
+            "source_id": ["a1", "a2", "b1"],
+            "emotion": ["neutral", "sad", "neutral"],
+            "is_synthetic": True,
+            "generator": "speaker_conversion",
+        }
+    )
+
+    class Found:
+        def scored(self, generators: Sequence[str]) -> pd.DataFrame:
+            return pd.concat([real[real["partition"] == "train"], synthetic])
+
+    setting = Setting(MixParams(2.0, 1.0, False, ()), GateParams("all", 0.0, 0.0, 1.0, -90.0, 1.0), 1)
+    rows, *_ = stage_augment.training_set("complete_speakers+speaker_conversion", "x-1", real, Found(), setting)
+    weights = rows.set_index("id")["weight"].to_dict()
+    assert weights == {"a1": 1, "a2": 1, "b1": 0, "t1": 1, "s1": 1, "s2": 1}
 
 
 def test_a_generator_that_learns_cannot_pose_as_one_that_does_not(
