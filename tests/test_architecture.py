@@ -199,6 +199,11 @@ def test_a_stage_is_a_module_and_a_command() -> None:
         assert stage["cmd"].split()[:4] == ["python", "-m", "pipeline", name.replace("_", "-")]
 
 
+def test_dvc_compares_the_summary_alone() -> None:
+    metrics = [path for stage in stages().values() for metric in stage.get("metrics", []) for path in metric]
+    assert metrics == ["metrics/summary.json"]  # files of details would bury it in `dvc metrics diff`
+
+
 def test_no_module_without_an_idea() -> None:
     assert not [name for name in code() if BANNED & set(name.split("."))]
 

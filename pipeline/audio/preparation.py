@@ -1,5 +1,6 @@
 """The one preparation that every clip gets, real or synthetic, and the writing of audio files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -9,6 +10,7 @@ import soundfile
 import soxr
 from pydantic import Field
 
+from pipeline.audio import marking
 from pipeline.audio.decoding import AudioError, count_not_finite, read
 from pipeline.audio.speech import frame_power, is_speech
 from pipeline.core.params import section
@@ -75,15 +77,21 @@ def peak_limited(samples: np.ndarray) -> np.ndarray:
     return samples * min(1.0, PEAK / max(peak, 1e-9))
 
 
-def write(path: Path | BinaryIO, samples: np.ndarray, sampling_rate: int) -> None:
+def write(
+    path: Path | BinaryIO, samples: np.ndarray, sampling_rate: int, tags: Mapping[str, str] | None = None
+) -> None:
     """Write mono samples as 16-bit FLAC, scaled down to a peak of `PEAK` if they are louder.
 
     Args:
         path: of the file, or the file itself
         samples: (samples,), full scale is ±1
         sampling_rate: [Hz]
+        tags: of the file (`marking`)
 
     Raises:
         AudioError: some samples are NaN or infinite
     """
-    soundfile.write(path, peak_limited(samples), sampling_rate, format="FLAC", subtype="PCM_16")
+    limited = peak_limited(samples)
+    with soundfile.SoundFile(path, "w", sampling_rate, 1, "PCM_16", format="FLAC") as file:
+        marking.write(file, tags or {})
+        file.write(limited)

@@ -1,6 +1,7 @@
 """Print the score and the gain of every arm in every scenario."""
 
 import json
+import textwrap
 from pathlib import Path
 
 import click
@@ -23,4 +24,5 @@ def main(scores: Path, markdown: Path | None, csv: Path | None) -> None:
     score_table.show(scores, markdown, csv)
     summary = scores.with_name("summary.json")  # of the same run
     if summary.is_file():
-        click.echo("\n" + wording.answer(json.loads(summary.read_text(encoding="utf-8"))))
+        answer = wording.answer(json.loads(summary.read_text(encoding="utf-8")))
+        click.echo("\n" + textwrap.fill(answer, score_table.WIDTH))

@@ -1,6 +1,6 @@
 """Convert your own recordings to another emotion, with the trained models of a split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import soundfile
 import soxr
 import torch
 
-from pipeline.audio import decoding, preparation, utterances
+from pipeline.audio import decoding, marking, preparation, utterances
 from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.preparation import AudioParams
@@ -121,14 +121,16 @@ class Conversion:
         source, described = self._source(speech, rate)
         described += mixed
         if source == self.target:
-            _write(out, [samples], rate)
+            _write(out, [samples], rate, {})
             return f"{described}; emotion unchanged"
         try:
             converter = self.pairs.converter(source, self.target)
         except ConvertError as error:
             raise ConvertError(f"{described}; {error}; or add --from") from None
         converted = (self._converted(utterance, rate, converter, source) for utterance in speech)
-        _write(out, list(utterances.spliced(samples, spans, converted, rate)), rate)
+        origin = {"source": source_path.name, "source_emotion": source, "emotion": self.target, "generator": "cyclegan"}
+        tags = marking.comment(marking.EDITED, **origin)
+        _write(out, list(utterances.spliced(samples, spans, converted, rate)), rate, tags)
         speech_s = sum(map(len, speech)) / rate
         extent = f"{len(spans):,} utterance{'s' * (len(spans) > 1)}, {speech_s:,.1f} of {recording.duration:,.1f} s"
         return f"{described}; converted to {self.intensity + ' ' if self.intensity else ''}{self.target}, {extent}"
@@ -253,7 +255,7 @@ def _level_db(samples: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(np.square(samples, dtype=np.float64))))
 
 
-def _write(path: Path, pieces: Sequence[np.ndarray], sampling_rate: int) -> None:
+def _write(path: Path, pieces: Sequence[np.ndarray], sampling_rate: int, tags: Mapping[str, str]) -> None:
     """Write pieces to one file, in the format of its suffix; one gain lowers all pieces if a peak would clip."""
     peak = max(float(np.max(np.abs([piece.min(), piece.max()]))) for piece in pieces if len(piece))
     if not np.isfinite(peak):
@@ -265,6 +267,7 @@ def _write(path: Path, pieces: Sequence[np.ndarray], sampling_rate: int) -> None
             atomic_write(path) as temporary,
             soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file,
         ):
+            marking.write(file, tags)
             for piece in pieces:
                 for start in range(0, len(piece), BLOCK):
                     file.write(gain * piece[start : start + BLOCK])

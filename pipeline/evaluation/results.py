@@ -72,13 +72,12 @@ class Results:
         return dict(zip(known, holm(list(known.values())).tolist(), strict=True))
 
     def summary(self, scenario: str, classifier: str, arm: str) -> dict[str, Any]:
-        """Numbers of metrics/summary.json; the keys are the same for every arm."""
+        """Numbers of metrics/summary.json, few enough for `dvc metrics diff`; the keys are the same for every arm."""
         headline = self.comparison(scenario, classifier, arm, BASELINE)
         ours, theirs = headline.arm.in_numbers(), headline.reference.in_numbers()
-        scores: dict[str, Any] = {}
-        for name, gain in headline.in_numbers().items():
-            short = {key: value for key, value in gain.items() if not key.startswith("fold_")}
-            scores[name] = {"mean": ours[name], "baseline": theirs[name], **short}
+        gain = {key: value for key, value in headline.in_numbers()["uar"].items() if not key.startswith("fold_")}
+        scores: dict[str, Any] = {name: {"mean": ours[name]} for name in headline.gains}
+        scores["uar"] |= {"baseline": theirs["uar"], **gain}
         return {"speakers": len(headline.arm.speakers), **_rounded({**scores, "ece": ours["ece"]})}
 
     def in_numbers(self, cautions: Mapping[str, Sequence[str]], **counts: int) -> dict[str, Any]:

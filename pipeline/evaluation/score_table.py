@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.core.files import atomic_write
 from pipeline.evaluation.wording import signed, signed_range
 
-WIDTH = 180  # columns, where the output is not a terminal
+WIDTH = 100  # columns, where the output is not a terminal
 
 
 class ComparisonError(click.ClickException):
@@ -62,20 +63,17 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def readable(scores: dict[str, Any]) -> pd.DataFrame:
-    """Text, one row a scenario, classifier and arm: UAR, and for each reference the gain, its intervals and its p."""
-    compared = [found.get("over", {}) for _, found in _arms(scores)]
-    references = list(dict.fromkeys(reference for over in compared for reference in over))
+    """Text, one row a scenario, classifier, arm and reference: UAR, gain, its intervals and its p."""
     rows = []
     for (scenario, classifier, arm), found in _arms(scores):
-        row = {"scenario": scenario, "classifier": classifier, "arm": arm, "UAR": f"{100 * found['uar']:.1f}"}
-        for reference in references:
-            uar = found.get("over", {}).get(reference, {}).get("uar", {})
-            row |= {
-                f"over {reference}": _gain(uar),
-                f"folds ({reference})": _interval(uar, "fold"),
-                f"p ({reference})": _p(uar),
-            }
-        rows.append(row)
+        for reference, beside in (found.get("over") or {"": {"uar": {}}}).items():
+            uar = beside["uar"]
+            rows.append(
+                {
+                    **{"scenario": scenario, "classifier": classifier, "arm": arm, "UAR": f"{100 * found['uar']:.1f}"},
+                    **{"over": reference, "gain": _gain(uar), "over folds": _interval(uar, "fold"), "p": _p(uar)},
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -95,9 +93,7 @@ def tidy(scores: dict[str, Any]) -> pd.DataFrame:
 
 def notes(scores: dict[str, Any]) -> list[str]:
     """Notes to print below the table."""
-    lines = [
-        "UAR and gains in points, with intervals over speakers and over folds; p by sign-flip, in brackets by Holm"
-    ]
+    lines = ["UAR and gains in points, with intervals over speakers and over folds; p by sign-flip (by Holm)"]
     return list(dict.fromkeys([*lines, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
 
 
@@ -108,12 +104,19 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def for_terminal(table: pd.DataFrame) -> Table:
-    """The same for a terminal, with a rule between scenarios and classifiers."""
-    shown = Table(*table.columns)
-    for _, rows in table.groupby(["scenario", "classifier"], sort=False):
-        for row in rows.to_numpy().tolist():
-            shown.add_row(*row)
+    """The same for a terminal: below each scenario and classifier its arms, below each arm its references."""
+    shown = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+    shown.add_column("arm", overflow="fold")
+    for name in ("UAR", "gain", "over folds", "p"):
+        shown.add_column(name, no_wrap=True)
+    for (scenario, classifier), rows in table.groupby(["scenario", "classifier"], sort=False):
         shown.add_section()
+        shown.add_row(f"{scenario}, {classifier}")
+        for (arm, uar), compared in rows.groupby(["arm", "UAR"], sort=False):
+            shown.add_row(f"  {arm}", str(uar))
+            for reference, *cells in compared[["over", "gain", "over folds", "p"]].to_numpy().tolist():
+                if reference:
+                    shown.add_row(f"    over {reference}", "", *cells)
     return shown
 
 

@@ -1,6 +1,6 @@
 """Writing synthetic clips: synthesised, levelled, written; then read again, and measured as real clips are."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Generic, TypeVar
@@ -9,7 +9,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from pipeline.audio import decoding, measures, preparation
+from pipeline.audio import decoding, marking, measures, preparation
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.intelligibility import intelligibility
@@ -49,8 +49,11 @@ class Synthesiser(Generic[Content]):
     vocoder: Vocoder  # for F0 of the written clips
     front_end: FrontEnd  # `vocoded` where the vocoder synthesised the clips
 
-    def write(self, item: tuple[Synthesis[Content], Path]) -> tuple[Measurements, Arrays]:
+    def write(self, item: tuple[Synthesis[Content], Path, Mapping[str, str]]) -> tuple[Measurements, Arrays]:
         """Write a clip and measure the written file.
+
+        Args:
+            item: the clip, its file, and the tags of the file
 
         Returns:
             its `MEASUREMENTS`, and its features for classifiers and scorers
@@ -58,14 +61,14 @@ class Synthesiser(Generic[Content]):
         Raises:
             ClickException: the source cannot be read, or the samples are not finite
         """
-        synthesis, path = item
+        synthesis, path, tags = item
         source = None
         if synthesis.source is not None:
             original, start, end = synthesis.source
             source = preparation.prepared(original, self.prepared, start, end)
         samples = preparation.level(self.synthesise(synthesis.content, source), self.prepared.level_db)
         try:
-            preparation.write(path, samples, self.prepared.sampling_rate)
+            preparation.write(path, samples, self.prepared.sampling_rate, tags)
         except AudioError as error:
             raise click.ClickException(f"{path.name}: {error}; did the training of its model diverge?") from None
         recording = decoding.read(path)
@@ -173,7 +176,9 @@ def write(
     """
     with atomic_write(out) as folder:
         folder.mkdir(parents=True)
-        items = zip(clips_to_write, [folder / Path(path).name for path in rows["filepath"]], strict=True)
+        files = [folder / Path(path).name for path in rows["filepath"]]
+        tags = [marking.tags(row, "vocoder" in metadata) for row in rows.to_dict("records")]
+        items = zip(clips_to_write, files, tags, strict=True)
         measured = []
         front_end = {shards.FRONT_END: synthesiser.front_end}
         with shards.Writer(folder / manifest.SYNTHETIC_FEATURES, metadata=front_end) as shard:

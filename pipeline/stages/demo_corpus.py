@@ -13,7 +13,7 @@ import click
 import numpy as np
 import soundfile
 
-from pipeline.audio import preparation
+from pipeline.audio import marking, preparation
 from pipeline.core import params
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import cores
@@ -27,6 +27,8 @@ DURATION_S = (0.7, 5.0)  # of a sentence with the pause after it
 LEVEL_DB = (-50.0, -3.0)  # root mean square of speech, of full scale
 END_S = 0.02  # eSpeak ends a sentence with silence, unless it was cut [s]
 END_DB = -50.0  # highest level of that silence, of full scale
+
+SPOKEN = marking.comment(marking.PROGRAMMED, generator="eSpeak NG")  # tags of the clips
 
 PATH = click.Path(path_type=Path)
 
@@ -70,7 +72,7 @@ def speak(by_speaker: Mapping[str, list[Utterance]], seed: int, folder: Path, sp
             plain, sampling_rate = soundfile.read(file)
             samples = with_effort(plain, sampling_rate, utterance.prosody)
             check(samples, sampling_rate, utterance.path)
-            preparation.write(folder / utterance.path, samples, sampling_rate)
+            preparation.write(folder / utterance.path, samples, sampling_rate, SPOKEN)
     return len(files)
 
 

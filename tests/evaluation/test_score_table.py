@@ -44,19 +44,29 @@ SCORES = {
     },
 }
 ROWS = [
-    [
-        *("scenario", "classifier", "arm", "UAR"),
-        *("over none", "folds (none)", "p (none)", "over classical", "folds (classical)", "p (classical)"),
-    ],
-    ["full", "cnn", "none", "60.0", "", "", "", "", "", ""],
-    ["full", "cnn", "classical", "59.0", "−1.0 (−3.0 … +1.0)", "", "0.400", "", "", ""],
-    [
-        *("full", "cnn", "cyclegan", "62.5"),
-        *("+2.5 (+0.5 … +4.5)", "−1.0 … +6.0", "0.020 (0.040)", "+3.5 (+0.4 … +6.6)", "", "0.030 (0.030)"),
-    ],
-    ["low_data_25", "svm", "none", "40.0", "", "", "", "", "", ""],
-    ["low_data_25", "svm", "cyclegan", "50.0", "+10.0", "", "", "", "", ""],
+    ["scenario", "classifier", "arm", "UAR", "over", "gain", "over folds", "p"],
+    ["full", "cnn", "none", "60.0", "", "", "", ""],
+    ["full", "cnn", "classical", "59.0", "none", "−1.0 (−3.0 … +1.0)", "", "0.400"],
+    ["full", "cnn", "cyclegan", "62.5", "none", "+2.5 (+0.5 … +4.5)", "−1.0 … +6.0", "0.020 (0.040)"],
+    ["full", "cnn", "cyclegan", "62.5", "classical", "+3.5 (+0.4 … +6.6)", "", "0.030 (0.030)"],
+    ["low_data_25", "svm", "none", "40.0", "", "", "", ""],
+    ["low_data_25", "svm", "cyclegan", "50.0", "none", "+10.0", "", ""],
 ]
+PRINTED = """\
+ arm                  UAR    gain                 over folds    p
+ full, cnn
+   none               60.0
+   classical          59.0
+     over none               −1.0 (−3.0 … +1.0)                 0.400
+   cyclegan           62.5
+     over none               +2.5 (+0.5 … +4.5)   −1.0 … +6.0   0.020 (0.040)
+     over classical          +3.5 (+0.4 … +6.6)                 0.030 (0.030)
+ low_data_25, svm
+   none               40.0
+   cyclegan           50.0
+     over none               +10.0
+UAR and gains in points, with intervals over speakers and over folds; p by sign-flip (by Holm)
+too few speakers (1 of at least 8)""".splitlines()
 
 
 @pytest.fixture
@@ -71,25 +81,36 @@ def compare(tmp_path):
     return run
 
 
-def cells(line, edge):
-    return [cell.strip() for cell in line[1:-1].split(edge)]
+def printed(result):
+    """Lines of the output, without empty lines and rules."""
+    assert result.exit_code == 0, result.output
+    return [line.rstrip() for line in result.output.splitlines() if line.strip(" ─")]
 
 
 def test_table_is_printed(compare: Callable[..., Result]) -> None:
-    result = compare()
-    assert result.exit_code == 0, result.output
-    lines = result.output.replace("┃", "│").splitlines()
-    assert [cells(line, "│") for line in lines if line.startswith("│")] == ROWS
-    assert lines[-1] == "too few speakers (1 of at least 8)"
-    assert lines[-2].startswith("UAR and gains in points")
+    assert printed(compare()) == PRINTED
+
+
+def test_long_names_and_the_answer_fit_100_columns(compare: Callable[..., Result], tmp_path: Path) -> None:
+    wide = over(-0.125, -0.9, 0.65, 0.4, fold_low=-1.2, fold_high=0.9, p_holm=0.4)
+    arms = {"none": {"uar": 0.6}, "speaker_conversion+vtlp": {"uar": 0.5, "over": {"enrolled_conversion": wide}}}
+    uar = {"mean": 0.5, "baseline": 0.6, "gain": -0.1, "ci_low": -0.9, "ci_high": 0.7}
+    about = {"arm": "speaker_conversion+vtlp", "scenario": "full", "classifier": "svm", "speakers": 24, "uar": uar}
+    (tmp_path / "summary.json").write_text(json.dumps(about))
+    name = "pretrained+neutral_norm+vocoded"
+    lines = printed(compare(scores={"low_data_25_seed1": {name: arms}}))
+    assert max(map(len, lines)) <= 100
+    assert any("−12.5 (−90.0 … +65.0)   −120.0 … +90.0   0.400 (0.400)" in line for line in lines)
+    assert "".join(lines[1:3]).replace(" ", "") == f"low_data_25_seed1,{name}"
+    assert lines[-1].endswith("these data show no effect.")
 
 
 def test_markdown_is_the_same_table(compare: Callable[..., Result], tmp_path: Path) -> None:
     path = tmp_path / "new" / "table.md"
     compare("--markdown", path)
     lines = path.read_text(encoding="utf-8").splitlines()
-    assert cells(lines[1], "|") == ["---"] * 10
-    assert [cells(line, "|") for line in (lines[0], *lines[2:7])] == ROWS
+    assert lines[1] == "|" + " --- |" * 8
+    assert [[cell.strip() for cell in line[1:-1].split("|")] for line in (lines[0], *lines[2:8])] == ROWS
     assert lines[-1] == "too few speakers (1 of at least 8)"
 
 

@@ -1,5 +1,6 @@
 """Clips from content that needs no vocoder, samples: what is written, and what is measured from the files."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import soundfile
 import soxr
 
 from pipeline import scorers
-from pipeline.audio import decoding, preparation
+from pipeline.audio import decoding, marking, preparation
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, workers
@@ -46,8 +47,8 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pd.Da
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "cores", lambda: 1)
 
-    def write(*wanted: Synthesis[np.ndarray], level_db: float = -26) -> pd.DataFrame:
-        words = {"emotion": "angry", "speaker": "demo_f01", "corpus": "demo", "is_synthetic": True}
+    def write(*wanted: Synthesis[np.ndarray], level_db: float = -26, **more: object) -> pd.DataFrame:
+        words = {"emotion": "angry", "speaker": "demo_f01", "corpus": "demo", "is_synthetic": True, **more}
         rows = pd.DataFrame(
             [{"id": f"clip {i}", "filepath": f"{OUT}/{i}.flac", **words} for i in range(len(wanted))],
             columns=["id", "filepath", *words],
@@ -107,6 +108,30 @@ def test_level_and_clipping(make: Callable[..., pd.DataFrame]) -> None:
     assert rows["clipping"].iloc[0] < 1e-3 and rows["clipping"].iloc[2] == 0
     assert rows["clipping"].iloc[1] == pytest.approx(np.mean(np.abs(limited) == 1))
     assert rows["level_db"].iloc[:2].between(-26.1, -24).all() and rows["level_db"].iloc[2] < -100
+
+
+def test_tags_say_what_a_clip_is_and_change_no_sample(make: Callable[..., pd.DataFrame]) -> None:
+    made = {
+        "source_id": "demo/é",
+        "source_emotion": "sad",
+        "generator": "cyclegan",
+        "generator_sha256": "ab",
+        "seed": 7,
+    }
+    make(Synthesis(voice(), None), license="CC0-1.0", **made)
+    path = OUT / "0.flac"
+    with soundfile.SoundFile(path) as file:
+        found = file.copy_metadata()
+    assert (found["title"], found["license"]) == ("synthetic speech", "CC0-1.0")
+    assert found["software"].startswith("emocycle")
+    kind = marking.IPTC + "compositeWithTrainedAlgorithmicMedia"
+    expected = {"synthetic": True, "digitalSourceType": kind, "id": "clip 0", "emotion": "angry", **made}
+    assert json.loads(found["comment"]) == expected
+    before = path.read_bytes()
+    make(Synthesis(voice(), None), license="CC0-1.0", **made)
+    assert path.read_bytes() == before  # no date
+    preparation.write(Path("untagged.flac"), preparation.level(voice(), -26), RATE)
+    np.testing.assert_array_equal(decoding.read(Path("untagged.flac")).samples, decoding.read(path).samples)
 
 
 def test_no_sound_no_source_and_no_clips(make: Callable[..., pd.DataFrame]) -> None:
