@@ -10,6 +10,7 @@ import pandas as pd
 from pipeline.audio import preparation
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
+from pipeline.core.console import tracked
 from pipeline.core.files import atomic_write
 from pipeline.core.params import params_hash
 
@@ -26,7 +27,8 @@ def of_clips(
         computed: function from prepared samples, (samples,), to the array; called if the array is not cached
     """
     found = []
-    for (path, start, end), sha256 in zip(manifest.segments(clips), clips["sha256"], strict=True):
+    pairs = zip(manifest.segments(clips), clips["sha256"], strict=True)
+    for (path, start, end), sha256 in tracked(pairs, folder.name, len(clips)):
         key = hashlib.sha256(f"{sha256} {params_hash(audio)}".encode()).hexdigest()
         cached = folder / key[:2] / f"{key}.npy"
         if not cached.is_file():

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from pipeline.core import console
 from pipeline.core.params import section
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -101,7 +102,7 @@ def fitted(
     best = (float("inf"), deepcopy(network))
     total = 0.0
     every = max(params.steps // params.checkpoints, 1)
-    for step in range(1, params.steps + 1):
+    for step in console.steps("steps", params.steps, curve):
         network.train()
         picked = torch.multinomial(likely, params.batch, replacement=True, generator=generator)
         found = logits(picked)

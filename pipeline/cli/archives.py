@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 import click
-from tqdm import tqdm
 
+from pipeline.core.console import tracked
 from pipeline.corpora.ingestion import is_hidden
 
 CHUNK = 1 << 16  # bytes unpacked at once
@@ -116,7 +116,7 @@ def _write(
 ) -> None:
     """Write members to a new folder; the size limit counts unpacked bytes, as sizes in the archive may be false."""
     written = 0
-    for path, info in tqdm(members.items(), archive.name, mininterval=1.0, unit=" files", dynamic_ncols=True):
+    for path, info in tracked(members.items(), f"{archive.name}: files", len(members)):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         with zipped.open(info) as source, (folder / path).open("xb") as file:
             while chunk := source.read(CHUNK):

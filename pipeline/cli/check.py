@@ -12,7 +12,7 @@ from pipeline.augmentation.arms import ARMS, ENROLLED, GENERATORS, needs_enrolme
 from pipeline.cli.main import sections
 from pipeline.cli.workspace import BANK, PARAMS, RAW, WorkspaceError
 from pipeline.conversion import pairs
-from pipeline.core import params
+from pipeline.core import console, params
 from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATS
 from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
@@ -48,7 +48,8 @@ def validate(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType
     if found := problems(path, folders):
         lines = "".join(f"\n  - {line}" for line in found)
         raise WorkspaceError(f"{len(found)} problem{'s' * (len(found) > 1)} to solve first:{lines}")
-    click.echo(f"{path} and {RAW} are valid")
+    if console.verbosity() > console.QUIET:
+        click.echo(f"{path} and {RAW} are valid")
 
 
 def problems(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType({})) -> list[str]:

@@ -6,16 +6,16 @@ import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import NoReturn
 from urllib.parse import quote
 
 import click
 import requests
 from requests.adapters import HTTPAdapter
-from tqdm import tqdm
 
+from pipeline.core.console import Bar, tracked
 from pipeline.corpora.ingestion import files_below, is_hidden
 
 CHUNK = 1 << 14  # bytes read at once; a broken connection loses at most one chunk
@@ -104,7 +104,7 @@ def resolve(folder: Path, members: Sequence[str], url: str, most_bytes: int) -> 
             for path, (source, checksum, size) in promised.items()
         ]
         try:
-            for finished in tqdm(as_completed(under_way), "Git LFS", len(under_way), mininterval=1.0, unit=" files"):
+            for finished in tracked(as_completed(under_way), "Git LFS files", len(under_way)):
                 finished.result()
                 done += 1
         except DownloadError as error:
@@ -126,16 +126,7 @@ def _download(
         path.parent.mkdir(parents=True, exist_ok=True)
         if size is None or checksum is None or _length(part) > size:
             part.unlink(missing_ok=True)
-        with tqdm(
-            desc=path.name,
-            total=size,
-            initial=_length(part),
-            unit="B",
-            unit_scale=True,
-            mininterval=1.0,
-            dynamic_ncols=True,
-            disable=not shown,
-        ) as bar:
+        with Bar(path.name, size, is_bytes=True) if shown else nullcontext() as bar:
             _insist(session, url, part, size, checksum, bar)
         if flaw := _flaw(part, size, checksum):
             part.unlink()
@@ -163,7 +154,7 @@ def _length(path: Path) -> int:
 
 
 def _insist(
-    session: requests.Session, url: str, part: Path, size: int | None, checksum: str | None, bar: "tqdm[NoReturn]"
+    session: requests.Session, url: str, part: Path, size: int | None, checksum: str | None, bar: Bar | None
 ) -> None:
     """Retry; attempts that bring no new byte are limited."""
     farthest, failures = _length(part), 0
@@ -177,12 +168,13 @@ def _insist(
             if failures > RETRIES:
                 rest = f", the next call resumes after {came:,} bytes" * bool(came and size and checksum)
                 raise DownloadError(f"{url}: {error}; gave up after {failures} attempts{rest}") from None
-            bar.set_postfix_str("trying again")
+            if bar:
+                bar.add(0, "trying again")
             time.sleep(min(LONGEST_PAUSE_S, max(error.pause_s, PAUSE_S * 2**failures)))
 
 
 def _attempt(
-    session: requests.Session, url: str, part: Path, size: int | None, checksum: str | None, bar: "tqdm[NoReturn]"
+    session: requests.Session, url: str, part: Path, size: int | None, checksum: str | None, bar: Bar | None
 ) -> None:
     """Request the missing bytes once, and write them.
 
@@ -206,12 +198,13 @@ def _attempt(
             if expected is not None and size is not None and expected != size:
                 part.unlink(missing_ok=True)
                 raise DownloadError(f"{url}: has {expected:,} bytes, expected {size:,}")
-            bar.total, bar.n = expected, start
-            bar.refresh()
+            if bar:
+                bar.begin(expected, start)
             with part.open("ab" if start else "wb") as file:
                 for chunk in response.iter_content(CHUNK):
                     file.write(chunk)
-                    bar.update(len(chunk))
+                    if bar:
+                        bar.add(len(chunk))
                     start += len(chunk)
                     if size is not None and start > size:
                         return

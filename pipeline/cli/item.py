@@ -9,9 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.core import workers
+from pipeline.core import console, workers
 
-PROGRESS = re.compile(r"\[\d+:\d\d")  # in a line of tqdm
 # A command that needs no shell.
 MODULE = re.compile(r"python -m (?P<module>[\w.]+)(?P<arguments>( +[\w./@,:=+-]+)*)\s*")
 
@@ -36,6 +35,7 @@ def run(commands: Sequence[Sequence[str]], folder: str, environment: Mapping[str
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    console.to_log()
     workers.set_share(share)
     workers.limit_threads(share)
     sys.path.insert(0, folder)
@@ -65,7 +65,7 @@ def last_line(log: Path) -> str:
 
 
 def summary(log: Path) -> list[str]:
-    """Lines of a log without progress bars: what the stage tells of its result."""
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    """Lines of a log without progress: what the stage tells of its result."""
+    lines = log.read_bytes().decode("utf-8", "replace").split("\n")  # read_text turns \r into \n
     shown = (line.rpartition("\r")[2].rstrip() for line in lines)
-    return [line for line in shown if line and not PROGRESS.search(line)]
+    return [line for line in shown if line]

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from pipeline.core import console
+
 # Modules of pipeline/cli, for people.
 COMMANDS = ("check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "enrol", "predict", "sweep")
 
@@ -32,6 +34,11 @@ STAGES = (
     "evaluate",
     "assess",
     "tabulate",
+)
+
+VERBOSITIES = (
+    ("-q", "--quiet", console.QUIET, "Show only warnings, errors and what was asked for."),
+    ("-v", "--verbose", console.VERBOSE, "Show also messages of the library."),
 )
 
 # Expected type of each key of params.yaml; a section is named by its module and class.
@@ -75,6 +82,22 @@ SECTIONS: dict[str, Any] = {
 }
 
 
+def _with_verbosity(command: click.Command) -> click.Command:
+    """The command with options -q and -v; the stages that it starts inherit their value."""
+    command.params += [
+        click.Option(
+            [short, long],
+            is_flag=True,
+            expose_value=False,
+            callback=lambda ctx, option, given, number=number: console.set_verbosity(number) if given else None,
+            help=meaning,
+        )
+        for short, long, number, meaning in VERBOSITIES
+        if not any(short in found.opts for found in command.params)
+    ]
+    return command
+
+
 class LazyGroup(click.Group):
     """Imports a command's module only when the command is called: PyTorch alone needs seconds."""
 
@@ -86,7 +109,7 @@ class LazyGroup(click.Group):
         """Function `main` of the command's module; `demo-corpus` is in `pipeline.stages.demo_corpus`."""
         module = _module(cmd_name)
         command: click.Command | None = import_module(module).main if module else None
-        return command
+        return command and _with_verbosity(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the first line of each module's docstring, without importing the module."""
@@ -100,6 +123,7 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="emocycle")
 def main() -> None:
     """Generate emotional speech, and measure its use as training data of emotion classifiers."""
+    console.set_up()
     _check_own_code(Path(__file__).parents[1], Path())
 
 
@@ -141,3 +165,6 @@ def _first_line(command: str) -> str:
         return ""
     docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
+
+
+_with_verbosity(main)

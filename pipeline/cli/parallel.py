@@ -135,7 +135,7 @@ class _Reproduction:
             self._end_all()
             self._next_write_s = 0.0
             self._write_lock()
-        click.echo(", ".join(f"{count} {state}" for state, count in Counter(self._state.values()).items()))
+        self._table.line(", ".join(f"{count} {state}" for state, count in Counter(self._state.values()).items()))
         if self._errors:
             lines = "".join(f"\n  - {stage.addressing}: {error}" for stage, error in self._errors.items())
             raise ReproError(f"{len(self._errors)} of {len(self._state)} items failed:{lines}")

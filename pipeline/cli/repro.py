@@ -11,7 +11,7 @@ import click
 
 from pipeline.cli import check, workspace
 from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, RAW, WorkspaceError
-from pipeline.core import params
+from pipeline.core import console, params
 from pipeline.core.files import atomic_write
 from pipeline.corpora import CORPORA, DEMO, expected
 from pipeline.evaluation.results import BASELINE
@@ -84,7 +84,8 @@ def main(
         with atomic_write(RAW / corpus) as temporary:
             temporary.symlink_to(folder, target_is_directory=True)
     if not jobs:
-        ctx.exit(workspace.dvc("repro", *dvc_arguments))
+        quiet = ["--quiet"] * (console.verbosity() == console.QUIET)
+        ctx.exit(workspace.dvc("repro", *quiet, *dvc_arguments))
     end_by_exception()
     if baseline_first and not (DATA / "predictions").exists():
         with workspace.changed_params(BASELINE_ALONE):

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cli import item
+from pipeline.core import console
 from pipeline.core.files import write_json
 
 
@@ -35,9 +36,10 @@ class ReproTable:
         self._path = path
         self._durations_s: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         self._live = Live(console=Console(highlight=False, soft_wrap=True), auto_refresh=False, transient=True)
+        self._is_shown = self._live.console.is_terminal and console.verbosity() > console.QUIET
 
     def __enter__(self) -> Self:
-        if self._live.console.is_terminal:
+        if self._is_shown:
             self._live.start()
         return self
 
@@ -48,21 +50,24 @@ class ReproTable:
         write_json(self._path, self._durations_s)
 
     def line(self, text: str) -> None:
-        """Print a line that stays."""
-        self._live.console.print(text, markup=False)
+        """Print a line that stays, unless quiet."""
+        if console.verbosity() > console.QUIET:
+            self._live.console.print(text, markup=False)
 
     def done(self, name: str, duration_s: float, lines: Iterable[str]) -> None:
         """Print and remember how long an item ran, and print what it tells of its result."""
         self._durations_s[name] = round(duration_s, 1)
-        self.line("\n".join([f"Stage '{name}' is done in {_clock(duration_s)}", *(f"  {line}" for line in lines)]))
+        self.line(
+            "\n".join([f"Stage '{name}' is done in {console.clock(duration_s)}", *(f"  {line}" for line in lines)])
+        )
 
     def show(self, rows: Iterable[Row], counts: Mapping[str, int]) -> None:
         """Show the items that run, and the number of items in each state."""
-        if self._live.console.is_terminal:
+        if self._is_shown:
             table = Table("stage", "state", "elapsed", "estimate", "last line of its log", box=None, pad_edge=False)
             for row in rows:
                 log = Text(item.last_line(row.log), no_wrap=True, overflow="ellipsis")
-                table.add_row(row.name, "running", _clock(row.elapsed_s), self._estimate(row.name), log)
+                table.add_row(row.name, "running", console.clock(row.elapsed_s), self._estimate(row.name), log)
             others = ", ".join(f"{count} {state}" for state, count in counts.items())
             self._live.update(Group(table, Text(others)), refresh=True)
 
@@ -71,8 +76,4 @@ class ReproTable:
         stage = name.partition("@")[0]
         alike = [duration for other, duration in self._durations_s.items() if other.partition("@")[0] == stage]
         known = self._durations_s.get(name) or (statistics.mean(alike) if alike else None)
-        return "" if known is None else _clock(known)
-
-
-def _clock(duration_s: float) -> str:
-    return f"{int(duration_s) // 60}:{int(duration_s) % 60:02}"
+        return "" if known is None else console.clock(known)

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from pipeline.conversion.converter import Normalisation
 from pipeline.conversion.crops import Domain
+from pipeline.core import console
 from pipeline.core.params import section
 from pipeline.core.progress import Optimiser
 
@@ -112,7 +113,7 @@ def trained_classifier(
     targets = torch.tensor([emotions.index(label) for label in labels])
     adam = torch.optim.Adam(classifier.parameters(), params.learning_rate, fused=True)
     optimiser = Optimiser(adam, params.steps, constant_share=0)
-    for _ in range(params.steps):
+    for _ in console.steps("emotion classifier", params.steps):
         picked = clips.clips(params.batch, rng)
         crops = clips.crops_of(picked, frames, rng)
         noise = torch.randn(crops.shape, generator=rng).to(device)

@@ -15,6 +15,7 @@ from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss
 from pipeline.conversion.losses import cycle_loss, identity_loss, parallel_loss
 from pipeline.conversion.pair import CycleGan, CycleGanParams
+from pipeline.core import console
 from pipeline.core.progress import Curve, Optimiser, Stateful
 
 BETAS = (0.5, 0.999)  # of Adam, as in Zhu et al. 2017
@@ -72,7 +73,7 @@ def train(
     if checkpoints and (state := checkpoints.load()):
         progress.load_state_dict(state)
 
-    for step in range(progress.step + 1, params.steps + 1):
+    for step in console.steps("steps", params.steps, progress.curve.rows, progress.step):
         batch = drawn(a, b, params, progress.rng)
 
         # Generator

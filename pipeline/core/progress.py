@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.console import in_words
+
 
 class Stateful(Protocol):
     """Has a state that can be saved as plain tensors."""
@@ -79,8 +81,7 @@ def last_line(losses: Sequence[Mapping[str, float]], steps: int) -> str:
         steps: of the training
     """
     row = losses[-1]
-    values = (f"{name} {value:.2f}" for name, value in row.items() if name != "step")
-    return ", ".join([f"step {row['step']:.0f}/{steps}", *values])
+    return f"step {row['step']:.0f}/{steps}, {in_words(row)}"
 
 
 class Curve:

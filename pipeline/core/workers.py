@@ -1,21 +1,23 @@
 """One function on many items in parallel processes, in order and with a progress bar."""
 
 import ctypes
+import logging
 import os
 import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from functools import partial
 from itertools import islice
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 import click
-from tqdm import tqdm
+
+from pipeline.core import console
+from pipeline.core.console import Bar, Part
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,9 +28,14 @@ CHUNK = 8  # items handed to a process at once
 # region of OpenMP, which `_begin` prevents. torch's DataLoader does the same.
 START = "fork" if sys.platform == "linux" else "spawn"
 NOTHING = -1
+LOOK_S = 0.5  # between two looks at what the processes do
+TEXT_BYTES = 160  # of the progress of one item
 _share = sys.maxsize
 
+log = logging.getLogger(__name__)
+
 _places: "memoryview[int]"  # of a process: its id, and the number of its current item
+_progress: Any  # of a process: share of its current item that is done, and text
 
 
 class KilledError(click.ClickException):
@@ -88,60 +95,94 @@ def in_parallel(
         KilledError: a process was killed; the message names its item
     """
     total = len(items) if isinstance(items, Sequence) else total
-    bar = partial(tqdm, desc=label, total=total, mininterval=5.0, dynamic_ncols=True)
     if cores() == 1 or (total is not None and total <= chunk):
-        yield from bar(map(function, items))
+        yield from console.tracked(map(function, items), label, total)
         return
-    work = _Work(chunk, cores() if total is None else min(cores(), -(-total // chunk)))
-    try:
-        with work.pool() as pool:
-            yield from bar(work.results(pool, function, iter(items)))
-    except BrokenProcessPool:
-        raise KilledError(work.ending(label, name)) from None
+    with Bar(label, total) as bar:
+        work = _Work(chunk, cores() if total is None else min(cores(), -(-total // chunk)), name, bar)
+        log.debug("%s: %d processes", label, work.size)
+        yield from work.all_results(function, items, label)
+
+
+class _Progress(ctypes.Structure):
+    """What a process reports of its current item."""
+
+    _fields_ = [("share", ctypes.c_double), ("text", ctypes.c_char * TEXT_BYTES)]
 
 
 class _Work:
     """Processes of one pool, with their current items and exit codes."""
 
-    def __init__(self, chunk: int, size: int) -> None:
+    def __init__(self, chunk: int, size: int, name: Callable[[Any], object], bar: Bar) -> None:
         self._context = get_context(START)
-        self._chunk, self._size = chunk, size
+        self._chunk, self.size, self._name, self._bar = chunk, size, name, bar
         # Two numbers a process: its id and its current item.
-        self._work: Any = self._context.RawArray("q", [NOTHING] * (2 * self._size))
+        self._work: Any = self._context.RawArray("q", [NOTHING] * (2 * size))
+        self._progress: Any = self._context.RawArray(_Progress, size)
+        self._n_yielded = 0
         self._others = active_children()
         self._processes: dict[int | None, BaseProcess] = {}
         self._pending: deque[tuple[Future[list[Any]], int, list[Any]]] = deque()
 
-    def pool(self) -> ProcessPoolExecutor:
+    def all_results(self, function: Callable[[Item], Result], items: Iterable[Item], label: str) -> Iterator[Result]:
+        """Results in order; errors as of `in_parallel`."""
         begun = self._context.Value("q", 0)
-        return ProcessPoolExecutor(self._size, self._context, initializer=_begin, initargs=(self._work, begun))
+        shared = (self._work, self._progress, begun)
+        pool = ProcessPoolExecutor(self.size, self._context, initializer=_begin, initargs=shared)
+        try:
+            yield from self._results(pool, function, iter(items))
+        except BrokenProcessPool:
+            raise KilledError(self._ending(label)) from None
+        except KeyboardInterrupt:
+            for process in self._processes.values():
+                process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
+    def _results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
         """Results in order, with few pending items, so that memory use does not grow with their number."""
         first = 0
         while chunk := list(islice(items, self._chunk)):
             self._pending.append((pool.submit(_each, function, first, chunk), first, chunk))
             first += len(chunk)
-            if len(self._processes) < self._size:
+            if len(self._processes) < self.size:
                 self._processes |= {child.pid: child for child in active_children() if child not in self._others}
-            if len(self._pending) > 4 * self._size:
+            if len(self._pending) > 4 * self.size:
                 yield from self._next()
         while self._pending:
             yield from self._next()
 
-    def _next(self) -> list[Any]:
-        results = self._pending[0][0].result()
+    def _next(self) -> Iterator[Any]:
+        future, _, chunk = self._pending[0]
+        while not wait([future], LOOK_S).done:
+            self._show()
+        results = future.result()
         self._pending.popleft()
-        return results
+        self._n_yielded += len(chunk)
+        self._show()
+        yield from results
 
-    def ending(self, label: str, name: Callable[[Any], object]) -> str:
+    def _show(self) -> None:
+        """Show what is done, and the progress that items at work report."""
+        items = {first + at: item for _, first, chunk in self._pending for at, item in enumerate(chunk)}
+        done: float = self._n_yielded + sum(len(chunk) for future, _, chunk in self._pending if future.done())
+        parts = []
+        for number, progress in zip(self._work[1::2], self._progress, strict=True):
+            if number in items:
+                done += number % self._chunk + progress.share
+                if text := progress.text.decode("utf-8", "ignore"):
+                    parts.append(Part(str(self._name(items[number])), progress.share, text))
+        self._bar.show(done, parts=parts)
+
+    def _ending(self, label: str) -> str:
         """Message with the items of the processes that died, and the likely cause."""
         items = {first + at: item for _, first, chunk in self._pending for at, item in enumerate(chunk)}
         codes = {pid: process.exitcode for pid, process in self._processes.items()}
         numbers = dict(zip(self._work[::2], self._work[1::2], strict=True))  # by process
         current = {pid: number for pid, number in numbers.items() if number in items}
         dead = {pid: at for pid, at in current.items() if codes.get(pid) not in (None, 0, -signal.SIGTERM)} or current
-        names = ", ".join(str(name(items[number])) for number in sorted(dead.values()))
+        names = ", ".join(str(self._name(items[number])) for number in sorted(dead.values()))
         how = " and ".join(sorted({_how(codes.get(pid)) for pid in dead})) or "before its first clip"
         return f"{label}: a process ended {how}" + f" while at work on {names}" * bool(names)
 
@@ -163,21 +204,31 @@ def _each(function: Callable[[Item], Result], first: int, chunk: list[Item]) -> 
     for number, item in enumerate(chunk, first):
         _places[1] = number
         results.append(function(item))
+        _report(0.0, "")
     _places[1] = NOTHING
     return results
 
 
-def _begin(work: Any, begun: Any) -> None:
+def _report(share: float, text: str) -> None:
+    """Report the progress of the current item to the parent."""
+    _progress.share, _progress.text = share, text.encode()[: TEXT_BYTES - 1]
+
+
+def _begin(work: Any, progress: Any, begun: Any) -> None:
     """Set up a process to use one thread and to end with its parent, even if that is killed.
 
     Args:
         work: ids and current items of all processes
+        progress: what they report
         begun: number of processes that have started
     """
-    global _places
+    global _places, _progress
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt ends the parent, which ends this process
     with begun.get_lock():
         _places = memoryview(work).cast("B").cast("q")[2 * begun.value : 2 * begun.value + 2]
+        _progress = progress[begun.value]
         begun.value += 1
+    console.report_to(_report)
     _places[0] = os.getpid()
     end_with_parent()
     limit_threads(1)

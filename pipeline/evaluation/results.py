@@ -126,21 +126,21 @@ class Results:
             }
         )
 
-    def in_words(self) -> Iterator[str]:
-        """A line for the baseline, and one for each other arm and reference."""
+    def in_words(self) -> Iterator[tuple[str, str]]:
+        """Scenario and classifier, and words on the baseline, and on each other arm beside each reference."""
         for (scenario, classifier, arm), found in self.performances.items():
             if arm == BASELINE:
-                yield f"{scenario}, {classifier}: {wording.score_in_words(arm, found, self.min_speakers)}"
+                yield f"{scenario} {classifier}", wording.score_in_words(arm, found, self.min_speakers)
             for reference in self.references:
                 pair = scenario, classifier, arm, reference
                 if pair in self.comparisons:
                     words = wording.gain_in_words(
                         arm, reference, self.comparisons[pair], self.adjusted.get(pair), self.min_speakers
                     )
-                    yield f"{scenario}, {classifier}: {words}"
+                    yield f"{scenario} {classifier}", words
         planned = len(self.primary.pairs())
         if len(self.adjusted) < planned:
-            yield f"{len(self.adjusted)} of the {planned} comparisons of the primary family have predictions"
+            yield "primary family", f"{len(self.adjusted)} of the {planned} comparisons have predictions"
 
 
 def _tidy(tables: Mapping[Key, pd.DataFrame]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pipeline import scorers
 from pipeline.audio import preparation
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, params, shards
+from pipeline.core import console, manifest, params, shards
 from pipeline.core.manifest import Segment
 from pipeline.core.shards import Shards
 from pipeline.core.workers import in_parallel
@@ -55,7 +55,7 @@ def main(params_path: Path, clips_path: Path, features: Path, classifier_out: Pa
         for id_, kinds in zip(clips["id"], found, strict=True):
             for writer, arrays in zip(writers, kinds, strict=True):
                 writer.add(id_, arrays)
-    click.echo(f"{clips_path.stem}: {front_end} front end, {len(clips):,} clips")
+    console.tell(clips_path.stem, f"{len(clips):,} clips, {front_end} front end")
 
 
 def clip_features(

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pipeline.audio import measures
 from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, params
+from pipeline.core import console, manifest, params
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.shards import Shards
 from pipeline.data import analysis
@@ -68,20 +68,13 @@ def main(
         _write_tables(folder, clips, analysis.partitions(clips, partitions))
         _write_spectrograms(folder / "spectrograms", clips, of_classifiers, acoustics, prepared.sampling_rate)
     write_json(metrics, {"corpora": analysis.in_numbers(clips), "warnings": {"count": len(warnings), **warnings}})
-    click.echo(_by_emotion(clips))
-    for line in [*(f"warning: {sentence}" for sentence in warnings.values()), _size(clips, len(warnings))]:
-        click.echo(line)
-
-
-def _by_emotion(clips: pd.DataFrame) -> str:
-    """A table of the emotions, as text."""
-    columns = {
-        "clips": ("id", "size"),
-        "speakers": ("speaker", "nunique"),
-        "median duration [s]": ("duration_s", "median"),
-        "median F0 [Hz]": ("f0_median_hz", "median"),
-    }
-    return clips.groupby("emotion").agg(**columns).reset_index().round(1).to_string(index=False)
+    for emotion, rows in clips.groupby("emotion"):
+        middle = f"median {rows['duration_s'].median():.1f} s, median F0 {rows['f0_median_hz'].median():.0f} Hz"
+        console.tell(str(emotion), f"{len(rows):,} clips, {rows['speaker'].nunique()} speakers, {middle}")
+    corpora = ", ".join(sorted(clips["corpus"].unique()))
+    for sentence in warnings.values():
+        console.warn(corpora, sentence)
+    console.tell(corpora, _size(clips, len(warnings)))
 
 
 def _measured(clips: pd.DataFrame, recordings: Shards, of_vocoder: Shards) -> pd.DataFrame:
@@ -123,7 +116,7 @@ def _write_spectrograms(
 def _size(clips: pd.DataFrame, warnings: int) -> str:
     hours = clips["duration_s"].sum() / 3600
     size = f"{len(clips):,} clips, {hours:.2f} hours, {clips['speaker'].nunique()} speakers"
-    return f"{', '.join(sorted(clips['corpus'].unique()))}: {size}; {warnings} warning{'s' * (warnings != 1)}"
+    return f"{size}, {warnings} warning{'s' * (warnings != 1)}"
 
 
 def _spectrograms(shown: pd.DataFrame, stored: Shards, acoustics: AcousticsParams, sampling_rate: int) -> Figure:

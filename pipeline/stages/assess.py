@@ -13,7 +13,7 @@ from pipeline.assessment.scores import ConversionScorers
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
-from pipeline.core import hardware, manifest, models, params
+from pipeline.core import console, hardware, manifest, models, params
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.models import ModelError
 from pipeline.core.shards import Shards
@@ -86,7 +86,7 @@ def main(
     table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
     params_hash = params.params_hash(audio, chosen, hardware_params, names)
     manifest.write(table, out, ASSESSED, params_hash, split=split_path.stem, partition=partition, generator=generator)
-    click.echo(f"{split_path.stem}: {len(paired):,} {partition} clips, {len(converters)} directions")
+    console.tell(split_path.stem, f"{len(paired):,} {partition} clips, {len(converters)} directions")
 
 
 def _assessed(

@@ -11,7 +11,7 @@ from pipeline.augmentation import arms, quality_gate
 from pipeline.augmentation.arms import ARMS, MixParams
 from pipeline.augmentation.candidates import Candidates
 from pipeline.augmentation.quality_gate import GateParams
-from pipeline.core import manifest, params, predictions, provenance
+from pipeline.core import console, manifest, params, predictions, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED
 from pipeline.leakage import audit, rules
@@ -65,7 +65,7 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
                 # An arm without generators does not depend on how clips are chosen and mixed.
                 params_hash = params.params_hash(*(vars(setting).values() if ARMS[arm].generators else ()))
                 manifest.write(rows, table, manifest.AUGMENTED, params_hash, split=split, arm=arm, **metadata)
-                click.echo(f"{split} {arm}: {len(real):,} real clips, {len(rows) - len(real):,} synthetic{words}")
+                console.tell(f"{split} {arm}", f"{len(real):,} real clips, {len(rows) - len(real):,} synthetic{words}")
 
 
 def training_set(

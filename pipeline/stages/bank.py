@@ -11,7 +11,7 @@ import pandas as pd
 from pipeline.audio import preparation
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import bank, manifest, params
+from pipeline.core import bank, console, manifest, params
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
@@ -51,9 +51,9 @@ def main(params_path: Path, raw: Path, out: Path) -> None:
         manifest.write(speakers, folder / bank.SPEAKERS_TABLE, bank.SPEAKERS, params_hash)
         by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
         manifest.write(by_path, folder / bank.QUARANTINE, manifest.QUARANTINE, params_hash)
-    click.echo(f"{out.name}: {len(speakers):,} speakers, {clips['duration'].sum() / 3600:.2f} hours; {counts}")
+    console.tell(out.name, f"{len(speakers):,} speakers, {clips['duration'].sum() / 3600:.2f} hours, {counts}")
     for name in sorted(set(segments.values()) - set(clips["speaker"])):
-        click.echo(f"{out.name}: {name} is left out, because none of the clips is usable")
+        console.warn(out.name, f"{name} is left out, because none of the clips is usable")
 
 
 def _found(raw: Path, name: str) -> tuple[dict[Segment, str], list[Clip]]:

@@ -15,7 +15,8 @@ from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams, Com
 from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, check_front_end
 from pipeline.classification.normalisation import normalised
 from pipeline.classification.training import uar
-from pipeline.core import hardware, manifest, params, predictions, provenance
+from pipeline.core import console, hardware, manifest, params, predictions, provenance
+from pipeline.core.console import Bar
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.provenance import derived_seed
@@ -41,7 +42,8 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
     seeds = {seed: derived_seed(seed, split) for seed in chosen.seeds}
     resources = Resources(features, cache, audio, hardware_params, hardware.device(hardware_params), len(labels), seeds)
     check_front_end(clips, features, chosen.front_end)
-    runs = list(_runs(chosen, clips, resources))
+    with Bar(f"{split} {out.stem}", len(chosen.classifiers) * len(chosen.normalisations)) as bar:
+        runs = list(_runs(chosen, clips, resources, bar))
 
     metadata = _used(clips, chosen.normalisations) | {
         "runs": json.dumps([(name, run.seed) for name, run in runs]),
@@ -64,10 +66,10 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
         table.to_csv(temporary, index=False, float_format="%.5g")
     trained_on = (clips["partition"] == "train").sum()
-    click.echo(f"{split} {out.stem}: trained on {trained_on:,} clips\n{_scores_on_valid(clips, runs)}")
+    console.tell(f"{split} {out.stem}", f"{trained_on:,} clips, UAR on valid: {_scores_on_valid(clips, runs)}")
 
 
-def _runs(chosen: CommonParams, clips: pd.DataFrame, resources: Resources) -> Iterator[tuple[str, Run]]:
+def _runs(chosen: CommonParams, clips: pd.DataFrame, resources: Resources, bar: Bar) -> Iterator[tuple[str, Run]]:
     """All runs of all classifiers, with the name of the classifier in predictions."""
     for word in chosen.classifiers:
         classifier, own = CLASSIFIERS[word], getattr(chosen, word)
@@ -76,19 +78,19 @@ def _runs(chosen: CommonParams, clips: pd.DataFrame, resources: Resources) -> It
             features = ArmFeatures(clips, normalised(arrays, clips, normalisation)).where(clips["weight"] > 0)
             for run in personal.runs(classifier, features, own, resources):
                 yield chosen.name(word, normalisation), run
+            bar.add(1)
 
 
 def _scores_on_valid(clips: pd.DataFrame, runs: Sequence[tuple[str, Run]]) -> str:
-    """A table with the UAR of each classifier on valid, as text; the test clips are for `evaluate`."""
+    """UAR of each classifier on valid, and of each of its seeds; the test clips are for `evaluate`."""
     held_out = clips[clips["partition"].isin(HELD_OUT)]
     is_valid = (held_out["partition"] == "valid").to_numpy()
     labels = torch.tensor(held_out["label"].to_numpy()[is_valid])
     scores: dict[str, list[float]] = {}
     for name, run in runs:
         scores.setdefault(name, []).append(uar(torch.from_numpy(run.probabilities[is_valid]), labels))
-    rows = [[name, f"{np.mean(some):.3f}", " ".join(f"{one:.3f}" for one in some)] for name, some in scores.items()]
-    lines = [["classifier", "UAR on valid", "of each seed"], *rows]
-    return "\n".join(f"  {first:<20}  {second:>12}  {third}" for first, second, third in lines)
+    each = {name: f" ({' '.join(f'{one:.3f}' for one in some)})" * (len(some) > 1) for name, some in scores.items()}
+    return ", ".join(f"{name} {np.mean(some):.3f}{each[name]}" for name, some in scores.items())
 
 
 def _predicted(clips: pd.DataFrame, labels: Sequence[str], runs: Sequence[tuple[str, Run]]) -> pd.DataFrame:

@@ -14,7 +14,8 @@ import numpy as np
 import soundfile
 
 from pipeline.audio import marking, preparation
-from pipeline.core import params
+from pipeline.core import console, params
+from pipeline.core.console import tracked
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import cores
 from pipeline.corpora import demo
@@ -41,13 +42,14 @@ def main(params_path: Path, out: Path) -> None:
     with atomic_write(out) as folder:
         folder.mkdir()
         if "demo" not in params.load(params_path, "corpora", tuple[str, ...]):
-            click.echo("demo: not among `corpora`, an empty folder")
+            console.tell("demo", "not among `corpora`, an empty folder")
             return
         demo = params.load(params_path, "demo_corpus", DemoCorpusParams)
         by_speaker = utterances(demo)
         with ThreadPoolExecutor(cores()) as pool:  # a thread only waits for its process
-            counts = list(pool.map(partial(speak, by_speaker, demo.seed, folder), by_speaker))
-    click.echo(f"demo: {sum(counts)} clips of {len(counts)} speakers")
+            spoken = pool.map(partial(speak, by_speaker, demo.seed, folder), by_speaker)
+            counts = list(tracked(spoken, "demo", len(by_speaker)))
+    console.tell("demo", f"{sum(counts)} clips of {len(counts)} speakers")
 
 
 def speak(by_speaker: Mapping[str, list[Utterance]], seed: int, folder: Path, speaker: str) -> int:

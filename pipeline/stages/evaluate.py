@@ -9,7 +9,7 @@ import click
 import pandas as pd
 from pydantic import Field
 
-from pipeline.core import params
+from pipeline.core import console, params
 from pipeline.core.files import atomic_write, write_json
 from pipeline.core.params import section
 from pipeline.evaluation import metrics, pooling
@@ -96,8 +96,10 @@ def main(
     write_json(scores, results.in_numbers(cautions, generator_seeds=len(folders)))
     rows = pooling.test_rows(folders, experiment.members[chosen.scenario], experiment.folds, arm)
     _write_plots(plots, results, rows[rows["classifier"] == chosen.classifier])
-    for line in [*results.in_words(), *dict.fromkeys(line for lines in cautions.values() for line in lines)]:
-        click.echo(line)
+    for subject, words in results.in_words():
+        console.tell(subject, words)
+    for line in dict.fromkeys(line for lines in cautions.values() for line in lines):
+        console.warn("", line)
 
 
 def _experiment(path: Path) -> Experiment:
@@ -148,7 +150,7 @@ def _audit(
     if (augmented is None) != skip_audit:
         raise click.ClickException("expected either --augmented, the training sets to audit, or --skip-audit")
     if augmented is None:
-        click.echo("not audited: the training sets were not searched for leaks")
+        console.warn("", "not audited: the training sets were not searched for leaks")
         return
     if len(folders) > 1:
         raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")

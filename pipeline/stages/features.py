@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.audio import decoding, measures, preparation
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, params, shards
+from pipeline.core import console, manifest, params, shards
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
 from pipeline.vocoder import Vocoder, VocoderParams, vocoder
@@ -40,7 +40,7 @@ def main(params_path: Path, clips_path: Path, vocoder_out: Path, recording_out: 
         for id_, kinds in zip(clips["id"], found, strict=True):
             for writer, arrays in zip(writers, kinds, strict=True):
                 writer.add(id_, arrays)
-    click.echo(f"{clips_path.stem}: features of {len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
+    console.tell(clips_path.stem, f"{len(clips):,} clips, {clips['duration'].sum() / 3600:.2f} hours")
 
 
 def clip_features(segment: Segment, prepared: AudioParams, vocoder: Vocoder) -> tuple[Arrays, Arrays]:

@@ -14,7 +14,7 @@ import torch
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
-from pipeline.core import hardware, manifest, models, params, provenance
+from pipeline.core import console, hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import INTENSITIES
@@ -111,7 +111,7 @@ def main(
             label = f"{split_path.stem} {generator} {name}"
             written = synthesis.write(folder / name, pair.rows, of_pair, synthesiser, params_hash, label, **known)
             hours = written["duration"].sum() / 3600
-            click.echo(f"{label}: {len(written):,} clips, {hours:.2f} hours")
+            console.tell(label, f"{len(written):,} clips, {hours:.2f} hours")
 
 
 def synthetic_rows(

@@ -13,7 +13,7 @@ from pydantic import NonNegativeInt
 from pipeline.audio import preparation
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd, mel_transform
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import hardware, models, params, provenance
+from pipeline.core import console, hardware, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.params import section
 from pipeline.generation import synthesis
@@ -70,7 +70,7 @@ def main(params_path: Path, model: Path, out: Path) -> None:
         emotions="all",
         model=model.as_posix(),
     )
-    click.echo(f"{split} {GENERATOR}: {len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")
+    console.tell(f"{split} {GENERATOR}", f"{len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")
 
 
 def synthetic_rows(counts: Mapping[str, int], split: str, out: Path, licenses: list[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import click
 
 from pipeline.audio.decoding import LOSSY, AudioError
-from pipeline.core import manifest, params
+from pipeline.core import console, manifest, params
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, Segment
 from pipeline.corpora import CORPORA, expected, ingestion, table
 from pipeline.corpora.corpus import Corpus, Labels, UnknownNameError
@@ -41,8 +41,9 @@ def main(params_path: Path, name: str, raw: Path, out: Path, quarantine: Path) -
     by_path = sorted(left_out, key=lambda row: str(row["filepath"]))
     manifest.write(by_path, quarantine, manifest.QUARANTINE, params_hash)
     manifest.write(sorted(clips, key=lambda clip: str(clip["id"])), out, manifest.CLIPS, params_hash)
-    for line in [counts, *notes]:
-        click.echo(f"{name}: {line}")
+    for note in notes:
+        console.warn(name, note)
+    console.tell(name, counts)
 
 
 @dataclass(frozen=True)

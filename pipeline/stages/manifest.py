@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline.core import manifest, params
+from pipeline.core import console, manifest, params
 from pipeline.core.files import atomic_write
 from pipeline.corpora import ingestion
 
@@ -47,8 +47,8 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
         selected[COLUMNS].to_csv(temporary, index=False, lineterminator="\n")
     left_out = [{"reason": f"emotion {emotion}"} for emotion in clips.loc[~clips["emotion"].isin(emotions), "emotion"]]
     reasons = f"; left out: {ingestion.by_reason(left_out)}" * bool(left_out)
-    click.echo(f"manifest: kept {len(selected):,} of {len(clips):,} clips{reasons}")
-    click.echo("manifest: " + ", ".join(f"{emotion} {counts[emotion]:,}" for emotion in emotions))
+    console.tell(", ".join(corpora), f"kept {len(selected):,} of {len(clips):,} clips{reasons}")
+    console.tell("emotions", ", ".join(f"{emotion} {counts[emotion]:,}" for emotion in emotions))
 
 
 def _check_shared(clips: pd.DataFrame) -> None:

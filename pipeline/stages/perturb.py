@@ -8,7 +8,7 @@ from pydantic import PositiveInt
 
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, params, provenance
+from pipeline.core import console, manifest, params, provenance
 from pipeline.core.bank import Banks
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
@@ -104,4 +104,4 @@ def main(
         emotions="all",
         **plan.metadata,
     )
-    click.echo(f"{split} {generator}: {len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")
+    console.tell(f"{split} {generator}", f"{len(written):,} clips, {written['duration'].sum() / 3600:.2f} hours")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.core import manifest, params
+from pipeline.core import console, manifest, params
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import ENROL
 from pipeline.corpora import AGREED_FOLDS
@@ -43,7 +43,7 @@ def main(params_path: Path, clips_path: Path, out: Path, empty: tuple[Path, ...]
                 manifest.write(rows, table, manifest.PARTITIONED, params_hash, sentences=sentences)
                 counts = rows["partition"].value_counts()
                 parts = ", ".join(f"{part} {counts[part]:,}" for part in (*PARTITIONS, ENROL) if part in counts)
-                click.echo(f"{name}-{fold}: {parts} clips")
+                console.tell(f"{name}-{fold}", f"{parts} clips")
     for path in empty:  # later stages depend on their parent folders, which must exist also where nothing is generated
         with atomic_write(path) as folder:
             folder.mkdir()

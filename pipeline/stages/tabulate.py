@@ -6,7 +6,7 @@ import click
 import pandas as pd
 
 from pipeline.assessment.figures import ASSESSED, DECIMALS, DEMO, figures, in_numbers, in_words
-from pipeline.core import manifest, params
+from pipeline.core import console, manifest, params
 from pipeline.core.files import atomic_write, write_json
 
 
@@ -33,6 +33,6 @@ def main(params_path: Path, assessed: Path, metrics: Path, table_path: Path) -> 
     with atomic_write(table_path) as temporary:
         (flat.round(DECIMALS) + 0.0).to_csv(temporary, lineterminator="\n", encoding="utf-8")  # + 0.0: no −0
     for scenario, found in numbers.items():
-        click.echo(f"{scenario}: {in_words(found)}")
+        console.tell(scenario, in_words(found))
     if demo:
-        click.echo(DEMO)
+        console.warn("", DEMO)

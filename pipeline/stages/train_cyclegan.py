@@ -20,7 +20,7 @@ from pipeline.conversion.converter import Converter
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier, trained_classifier
 from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.prosody import ProsodyParams
-from pipeline.core import hardware, manifest, models, params, provenance
+from pipeline.core import console, hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.progress import last_line
@@ -148,7 +148,7 @@ def main(
         found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, hardware_params, split_path.stem)
         for name, (losses, duration_s) in zip(names, found, strict=True):
             pd.DataFrame(losses).to_csv(curves_folder / f"{name}.csv", index=False, float_format="%.5g")
-            click.echo(f"{split_path.stem} {name}: {last_line(losses, chosen.steps)}, {duration_s:.0f} s")
+            console.tell(f"{split_path.stem} {name}", last_line(losses, chosen.steps), duration_s)
 
 
 def _side_by_side(

@@ -7,7 +7,7 @@ import click
 import pandas as pd
 import torch
 
-from pipeline.core import hardware, manifest, models, params, provenance
+from pipeline.core import console, hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.progress import last_line
@@ -63,4 +63,4 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
     models.save(out, SpectrogramGenerator(generator, normalisation).tensors(), config)
     with atomic_write(curve) as temporary:
         pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
-    click.echo(f"{split_path.stem} dcgan: {len(train):,} clips, {last_line(losses, chosen.steps)}")
+    console.tell(f"{split_path.stem} dcgan", f"{len(train):,} clips, {last_line(losses, chosen.steps)}")

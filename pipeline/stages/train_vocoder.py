@@ -9,9 +9,10 @@ import numpy as np
 
 from pipeline.audio import preparation
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import hardware, manifest, models, params, provenance
+from pipeline.core import console, hardware, manifest, models, params, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import Segment
+from pipeline.core.progress import last_line
 from pipeline.core.workers import in_parallel
 from pipeline.vocoder import ISTFT, VocoderParams, training
 from pipeline.vocoder.mel import Mel, analysis, transform
@@ -61,7 +62,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, out: Path) -> No
         "params": asdict(chosen.mel.istft),
     }
     models.save(out, network.state_dict(), config)
-    click.echo(f"{split_path.stem}: loss {losses[0]:.3f} … {losses[-1]:.3f} in {chosen.mel.istft.steps} steps")
+    console.tell(f"{split_path.stem} vocoder", last_line(losses, chosen.mel.istft.steps))
 
 
 def _samples_and_f0(segment: Segment, prepared: AudioParams, vocoder: Mel) -> tuple[np.ndarray, np.ndarray]:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torchaudio.transforms import MelSpectrogram
 
 from pipeline.audio.mel_bands import FLOOR
+from pipeline.core import console
 from pipeline.core.progress import Optimiser
 from pipeline.vocoder.griffin_lim import spectrum, waveform
 from pipeline.vocoder.istft import Istft, Network
@@ -32,7 +33,7 @@ def train(
     seed: int,
     device: torch.device,
     autocast: AbstractContextManager[None],
-) -> tuple[Network, list[float]]:
+) -> tuple[Network, list[dict[str, float]]]:
     """Train the network of a neural vocoder.
 
     Args:
@@ -44,7 +45,7 @@ def train(
         autocast: precision of the network's forward pass
 
     Returns:
-        the network, on the CPU, and the mean loss of every 100 steps
+        the network, on the CPU, and the curve: step, and the mean loss of 100 steps
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -54,15 +55,19 @@ def train(
     rng = torch.Generator().manual_seed(seed)
     adam = torch.optim.AdamW(network.parameters(), params.learning_rate, BETAS)
     optimiser = Optimiser(adam, params.steps, CONSTANT_SHARE, LARGEST_GRADIENT)
-    losses = []
-    for samples, f0_hz in _crops(clips, mel.hop_length, params, rng):
+    losses: list[Tensor] = []
+    curve: list[dict[str, float]] = []
+    steps = console.steps("vocoder", params.steps, curve)
+    for step, (samples, f0_hz) in zip(steps, _crops(clips, mel.hop_length, params, rng), strict=True):
         real = samples.to(device)
         fake = istft.spectrum(log_power(mel, real), f0_hz.to(device), rng, autocast)
         loss = magnitude_loss(spectrum(real, mel).abs(), fake.abs()) + spectral_loss(real, waveform(fake, mel))
         optimiser.step(loss)
         losses.append(loss.detach())
-    means = [float(torch.stack(losses[start : start + LOG_EVERY]).mean()) for start in range(0, len(losses), LOG_EVERY)]
-    return network.cpu().eval(), means
+        if step % LOG_EVERY == 0 or step == params.steps:
+            curve.append({"step": step, "loss": float(torch.stack(losses).mean())})
+            losses.clear()
+    return network.cpu().eval(), curve
 
 
 def network_size(mel: MelSpectrogram, params: IstftParams) -> dict[str, int]:

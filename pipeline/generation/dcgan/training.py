@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from pipeline.core import console
 from pipeline.core.params import section
 from pipeline.core.progress import Curve, Optimiser
 from pipeline.generation.dcgan.networks import SCALE, Discriminator, Generator
@@ -85,7 +86,7 @@ def train(
     probabilities = 1 / torch.bincount(emotions)[emotions]
     curve = Curve(("generator", "discriminator"), params.log_every, params.steps, device)
 
-    for step in range(1, params.steps + 1):
+    for step in console.steps("DC-GAN", params.steps, curve.rows):
         picked = torch.multinomial(probabilities, params.batch, replacement=True, generator=rng)
         real = _crops([images[number] for number in picked], params.frames, rng).to(device)
         own = emotions[picked].to(device)
