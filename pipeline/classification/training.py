@@ -14,6 +14,7 @@ from pipeline.core.params import section
 
 Network = TypeVar("Network", bound=nn.Module)
 Curve = list[dict[str, float]]  # of each checkpoint: step, mean loss since the one before, valid_uar, valid_nll
+STATISTICS_BATCHES = 20  # for the statistics of batch normalisation of averaged weights
 
 
 @section
@@ -25,7 +26,9 @@ class TrainingParams:
     learning_rate: PositiveFloat  # the highest; reached after a tenth of the steps, then it falls to zero
     weight_decay: NonNegativeFloat
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
-    checkpoints: PositiveInt  # at equal distances; the one with the highest likelihood on `valid` is kept
+    checkpoints: PositiveInt  # at equal distances, scored on `valid`
+    averaged_share: Annotated[float, Field(ge=0, le=1)]  # of the steps, at the end, whose weights are averaged;
+    # 0: the checkpoint with the highest likelihood on `valid` is kept
 
     def spent(self, curve: Curve) -> dict[str, int]:
         """Budget that a run used, for `pipeline.classification.budget`."""
@@ -72,11 +75,11 @@ def fitted(
     params: TrainingParams,
     generator: torch.Generator,
 ) -> tuple[Network, Curve]:
-    """Train for a fixed number of steps, and keep the checkpoint with the highest likelihood on valid.
+    """Train for a fixed number of steps; then average the weights of the last steps, or choose a checkpoint on valid.
 
-    Every class is drawn with the same probability; the clips of a class in proportion to their weights. A checkpoint is
-    chosen by `nll` and not by UAR: UAR counts only right and wrong, and its choice is random where valid is a single
-    speaker.
+    Every class is drawn with the same probability; the clips of a class in proportion to their weights. Averaging
+    (Izmailov et al. 2018) needs no valid clips. A checkpoint is chosen by `nll` and not by UAR: UAR counts only right
+    and wrong, and its choice is random where valid is a single speaker.
 
     Args:
         network: to be trained, on its device
@@ -88,7 +91,8 @@ def fitted(
         generator: of the draws
 
     Returns:
-        the network of the best checkpoint, the first of equals, in evaluation mode, and the curve
+        the network with averaged weights, or of the best checkpoint, the first of equals, in evaluation mode; and the
+        curve of the network before averaging
     """
     optimiser = torch.optim.AdamW(
         network.parameters(), params.learning_rate, weight_decay=params.weight_decay, fused=True
@@ -100,6 +104,7 @@ def fitted(
     likely = class_balanced(train.labels, train.weights)
     curve: Curve = []
     best = (float("inf"), deepcopy(network))
+    average = torch.optim.swa_utils.AveragedModel(network) if params.averaged_share else None
     total = 0.0
     every = max(params.steps // params.checkpoints, 1)
     for step in console.steps("steps", params.steps, curve):
@@ -112,15 +117,35 @@ def fitted(
         loss.backward()
         optimiser.step()
         schedule.step()
+        if average and step > round(params.steps * (1 - params.averaged_share)):
+            average.update_parameters(network)
         total += loss.item()
         if step % every == 0 or step == params.steps:
             found = valid_probabilities()
             reached = {"valid_uar": uar(found, valid_labels), "valid_nll": nll(found, valid_labels)}
             curve.append({"step": step, "loss": total / ((step - 1) % every + 1), **reached})
             total = 0.0
-            if reached["valid_nll"] < best[0]:
+            if not average and reached["valid_nll"] < best[0]:
                 best = (reached["valid_nll"], deepcopy(network))
-    return best[1].eval(), curve
+    if not average:
+        return best[1].eval(), curve
+    network.load_state_dict(average.module.state_dict())
+    _renew_statistics(
+        network, lambda: logits(torch.multinomial(likely, params.batch, replacement=True, generator=generator))
+    )
+    return network.eval(), curve
+
+
+@torch.no_grad()
+def _renew_statistics(network: nn.Module, forward: Callable[[], object]) -> None:
+    """Replace the statistics of batch normalisation by their mean over some training batches."""
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    network.train()
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the mean over all batches
+    for _ in range(STATISTICS_BATCHES if layers else 0):
+        forward()
 
 
 def class_balanced(labels: Tensor, weights: Tensor) -> Tensor:

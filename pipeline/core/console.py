@@ -230,7 +230,7 @@ def _stage() -> str:
     """Name of the command that runs, such as `train-cyclegan`."""
     context = click.get_current_context(silent=True)
     module = getattr(context.command.callback, "__module__", "") if context else ""
-    return module.rpartition(".")[2].replace("_", "-")
+    return module.rpartition(".")[2].replace("_", "-") if module != "__main__" else ""
 
 
 def _show() -> None:

@@ -32,6 +32,7 @@ PARAMS = CnnParams(
     time_masks=1,
     time_mask_frames=4,
     checkpoints=3,
+    averaged_share=0,
 )
 UNSCALED = Scaler(torch.zeros(MELS), torch.ones(MELS), torch.ones(MELS))
 
@@ -232,9 +233,10 @@ def test_checkpoints_are_scored_on_valid(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (least["valid_nll"], least["valid_uar"]) == (nll(found, valid.labels), uar(found, valid.labels))
 
 
-def test_toy_problem_is_learnt() -> None:
+@pytest.mark.parametrize("averaged_share", [0, 0.5])
+def test_toy_problem_is_learnt(averaged_share: float) -> None:
     train, test = toy(60), toy(60, seed=9)
-    network, _ = trained(train, steps=60)
+    network, _ = trained(train, steps=60, averaged_share=averaged_share)
     found = probabilities(network, Spectrograms.of(test.inputs, Scaler.fit(train.inputs)), CPU)
     assert uar(found, test.labels) > 0.95
 

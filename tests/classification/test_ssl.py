@@ -43,6 +43,7 @@ PARAMS: dict[str, Any] = {
     "weight_decay": 0.01,
     "label_smoothing": 0.1,
     "checkpoints": 4,
+    "averaged_share": 0,
 }
 
 
