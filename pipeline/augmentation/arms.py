@@ -58,7 +58,7 @@ ARMS: Mapping[str, Arm] = {
     ENROLLED: Arm((ENROLLED,)),
     "personal_conversion": Arm((ENROLLED,), voice="own"),
     "complete_speakers": Arm((), complete=True),
-    "complete_speakers+speaker_conversion": Arm(("speaker_conversion",), complete=True),
+    "complete+speaker_conversion": Arm(("speaker_conversion",), complete=True),
     "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),

@@ -9,15 +9,16 @@ from typing import Any
 import click
 import pandas as pd
 
+from pipeline.augmentation.arms import ARMS
 from pipeline.classification import budget
 from pipeline.core import manifest, params
 from pipeline.core.manifest import ENROLLED_CLIPS
 from pipeline.core.predictions import GENERATORS_HARDWARE, HARDWARE, PREFIX, predicted, read
-from pipeline.evaluation.results import BASELINE
 
 # Sections that choose which predictions are computed; the predictions themselves do not depend on them.
 SELECTION = ("arms", "conversions", "dcgan_scenarios", "evaluate", "folds", "perturbations", "scenarios")
-BASELINES = (BASELINE, ENROLLED_CLIPS)  # arms without synthetic clips
+# Arms without synthetic clips
+BASELINES = tuple(name for name, arm in ARMS.items() if not {*arm.generators} - {ENROLLED_CLIPS})
 HEADLINE = ("headline_arm", "setting")  # keys of `augment`: the arm of summary.json, and its name in older records
 
 # What hardware computed, and its key in metadata
