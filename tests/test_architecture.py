@@ -23,6 +23,7 @@ PLUMBING = {
     "pipeline.core.params": "reads numbers; a number that changes is a dependency of its own",
     "pipeline.core.manifest": "reads and writes tables; when their columns change, `dvc repro -f`",
     "pipeline.core.bank": "reads tables; likewise",
+    "pipeline.core.console": "shows progress and prints results",
     "pipeline.core.files": "writes whole files",
     "pipeline.core.predictions": "reads and writes tables; likewise",
     "pipeline.core.models": "reads and writes weights and configurations; likewise",

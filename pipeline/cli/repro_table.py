@@ -57,9 +57,8 @@ class ReproTable:
     def done(self, name: str, duration_s: float, lines: Iterable[str]) -> None:
         """Print and remember how long an item ran, and print what it tells of its result."""
         self._durations_s[name] = round(duration_s, 1)
-        self.line(
-            "\n".join([f"Stage '{name}' is done in {console.clock(duration_s)}", *(f"  {line}" for line in lines)])
-        )
+        done = f"Stage '{name}' is done in {console.clock(duration_s)}"
+        self.line("\n".join([done, *(f"  {line}" for line in lines)]))
 
     def show(self, rows: Iterable[Row], counts: Mapping[str, int]) -> None:
         """Show the items that run, and the number of items in each state."""

@@ -37,7 +37,7 @@ _live: "Live | None" = None
 
 
 class Part(NamedTuple):
-    """Progress of one of several things at work at the same time."""
+    """Progress of a piece of work, or of one of several at the same time."""
 
     name: str
     share: float  # that is done, 0 … 1
@@ -91,28 +91,24 @@ class Bar:
         """Show that more is done."""
         self.show(self._done + more, text)
 
-    @property
-    def elapsed_s(self) -> float:
-        """Time since the start."""
-        return time.monotonic() - self._start_s
+    def rows(self, inner: float = 0.0) -> list[Part]:
+        """Rows of the display: the bar and its parts.
 
-    @property
-    def share(self) -> float:
-        """Share that is done, 0 … 1; 0 where the total is not known."""
-        return min(1.0, self._done / self._total) if self._total else 0.0
+        Args:
+            inner: share that an inner bar has done of the next item
+        """
+        done = self._done + inner
+        share = min(1.0, done / self._total) if self._total else 0.0
+        indented = [part._replace(name=f"  {part.name}") for part in self._parts]
+        return [Part(self._label, share, ", ".join(self._words(done))), *indented]
 
-    def cells(self) -> list[tuple[str, float, str]]:
-        """Rows of the display: label, share, and all else in words."""
-        of_parts = [(f"  {part.name}", part.share, part.text) for part in self._parts]
-        return [(self._label, self.share, ", ".join(self._words())), *of_parts]
-
-    def _words(self) -> Iterator[str]:
-        yield self._amount(self._done) + (f"/{self._amount(self._total)}" if self._total is not None else "")
-        rate = (self._done - self._first) / max(self.elapsed_s, 1e-3)
+    def _words(self, done: float) -> Iterator[str]:
+        yield self._amount(done) + (f"/{self._amount(self._total)}" if self._total is not None else "")
+        rate = (done - self._first) / max(time.monotonic() - self._start_s, 1e-3)
         if rate > 0:
             yield f"{self._amount(rate)}/s" if rate >= 1 or self._is_bytes else f"{1 / rate:.1f} s each"
             if self._total is not None:
-                yield f"{clock(max(0.0, self._total - self._done) / rate)} left"
+                yield f"{clock(max(0.0, self._total - done) / rate)} left"
         if self._text:
             yield self._text
 
@@ -242,19 +238,21 @@ def _show() -> None:
     if now_s - max(_shown_s, _open[0]._start_s + DELAY_S - every_s) < every_s:
         return
     _shown_s = now_s
+    rows: list[Part] = []
+    for bar in reversed(_open):
+        rows = [*bar.rows(rows[0].share if rows else 0.0), *rows]
     if _report:
-        _report(_open[0].share, _open[-1].cells()[0][2])
+        _report(rows[0].share, rows[-1].text)
     elif verbosity() > QUIET:
-        rows = [row for bar in _open for row in bar.cells()]
         if is_terminal:
             _draw(rows)
         else:
-            line = "; ".join(f"{label.strip()}: {text}" for label, _, text in rows)
+            line = "; ".join(f"{row.name.strip()}: {row.text}" for row in rows)
             click.echo(line, err=True, nl=False)
             click.echo(REPLACED if _is_log else "\n", err=True, nl=False)
 
 
-def _draw(rows: Iterable[tuple[str, float, str]]) -> None:
+def _draw(rows: Iterable[Part]) -> None:
     """Draw the bars, in the place of those drawn before."""
     global _live
     from rich.console import Console
@@ -264,9 +262,9 @@ def _draw(rows: Iterable[tuple[str, float, str]]) -> None:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 1))
-    for label, share, text in rows:
-        words = Text(text, no_wrap=True, overflow="ellipsis")
-        table.add_row(Text(label, no_wrap=True), ProgressBar(1.0, share, width=BAR_WIDTH), words)
+    for row in rows:
+        words = Text(row.text, no_wrap=True, overflow="ellipsis")
+        table.add_row(Text(row.name, no_wrap=True), ProgressBar(1.0, row.share, width=BAR_WIDTH), words)
     if _live is None:
         console = Console(stderr=True, highlight=False)
         _live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False)

@@ -130,15 +130,16 @@ class _Work:
         shared = (self._work, self._progress, begun)
         pool = ProcessPoolExecutor(self.size, self._context, initializer=_begin, initargs=shared)
         try:
-            yield from self._results(pool, function, iter(items))
+            try:
+                yield from self._results(pool, function, iter(items))
+            except KeyboardInterrupt:
+                for process in self._processes.values():
+                    process.kill()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
         except BrokenProcessPool:
             raise KilledError(self._ending(label)) from None
-        except KeyboardInterrupt:
-            for process in self._processes.values():
-                process.kill()
-            raise
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
         """Results in order, with few pending items, so that memory use does not grow with their number."""

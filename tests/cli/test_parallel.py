@@ -241,7 +241,5 @@ def test_end_of_a_log(tmp_path: Path) -> None:
     log.write_text("a" * 2000 + "\n10 %\r\n 20 %\r\r\n \n")
     assert item.last_line(log) == "20 %"
     assert item.ending(-9, log) == f"ended by SIGKILL: 20 % (log: {log})"
-    log.write_text(
-        "demo:  50%|██   | 4/8 [00:01<00:01,  3it/s]\rdemo: 100%|████| 8/8 [00:02<00:00,  3it/s]\ndemo: 8 clips\n\n"
-    )
-    assert item.summary(log) == ["demo: 8 clips"]
+    log.write_text("features demo: 4/8, 3/s\rfeatures demo: 8/8, 3/s\rfeatures demo: 8 clips, 3 s\n\n")
+    assert item.summary(log) == ["features demo: 8 clips, 3 s"]

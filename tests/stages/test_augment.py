@@ -76,7 +76,7 @@ def leaks(result: Result, *rules: str) -> None:
 def test_arm_none_is_the_real_clips(augment: Callable[..., Result], params: Callable[..., None]) -> None:
     result = augment("none")
     assert result.exit_code == 0, result.output
-    assert result.output == "full-1 none: 36 real clips, 0 synthetic\n"
+    assert result.output == "augment full-1 none: 36 real clips, 0 synthetic\n"
     rows, clips = manifest.read(NONE, manifest.AUGMENTED), manifest.read(CLIPS, manifest.CLIPS)
     pd.testing.assert_frame_equal(rows[clips.columns], clips)
     split = manifest.read(SPLIT, manifest.PARTITIONED)
@@ -98,7 +98,10 @@ def test_arm_cyclegan(augment: Callable[..., Result], params: Callable[..., None
     params({"augment.mix.ratio": 1, "augment.mix.weight": 0.25})
     result = augment("none", "cyclegan")
     assert result.exit_code == 0, result.output
-    assert result.output == "full-1 none: 36 real clips, 0 synthetic\nfull-1 cyclegan: 36 real clips, 18 synthetic\n"
+    assert result.output.splitlines() == [
+        "augment full-1 none: 36 real clips, 0 synthetic",
+        "augment full-1 cyclegan: 36 real clips, 18 synthetic",
+    ]
     assert pq.read_schema(CYCLEGAN).remove_metadata() == manifest.AUGMENTED
     kept_metadata = manifest.metadata(CYCLEGAN)
     assert (kept_metadata["split"], kept_metadata["arm"]) == ("full-1", "cyclegan")
@@ -161,7 +164,7 @@ def test_the_best_join_and_the_others_are_counted(augment: Callable[..., Result]
     assert manifest.metadata(CYCLEGAN)["refused"] == "{}"
     params({"augment.gate.keep": "best", "augment.gate.share": 0.5})
     result = augment()
-    assert result.output == "full-1 cyclegan: 36 real clips, 12 synthetic, 12 rejected: emotion_confidence 12\n"
+    assert result.output == "augment full-1 cyclegan: 36 real clips, 12 synthetic, 12 rejected: emotion_confidence 12\n"
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     sad = everything[everything["is_synthetic"] & (everything["emotion"] == "sad")]
     expected = sad.nlargest(3, "emotion_confidence")["id"]

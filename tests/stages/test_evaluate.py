@@ -192,10 +192,10 @@ def test_the_primary_family_is_corrected_and_nothing_else(evaluated, project):
     assert {pair for pair, found in over.items() if "p_holm" in found["uar"]} == set(family)
     assert [found["uar"]["p_holm"] for found in family.values()] == [4 * 2 / 2**4] * 4
     assert output.count("by Holm") == 4 and output.count("exploratory") == 8
-    assert "comparisons of the primary family" not in output  # all are there
+    assert "primary family" not in output  # all are there
 
     write_params(project, scenarios=["full"])
-    assert "2 of the 4 comparisons of the primary family have predictions" in evaluate(project).output
+    assert "primary family: 2 of the 4 comparisons have predictions" in evaluate(project).output
     found = load(project, "ser.json")["full"]["cnn"][PRIMARY["arm"]]["over"]
     assert [found[reference]["uar"]["p_holm"] for reference in ("none", "classical")] == [2 * 2 / 2**4] * 2
 
@@ -250,10 +250,10 @@ def test_plots(evaluated):
 
 def test_words(evaluated):
     lines = (evaluated / "output.txt").read_text().splitlines()
-    assert lines.pop(0).startswith("not audited: ")
+    assert lines.pop(0).startswith("evaluate: warning: not audited: ")
     assert len(lines) == 2 * 2 * 4 + 1  # none, classical over none, and the third over both
-    assert lines[0].startswith("full, cnn: none 0.")
-    assert any(line.startswith("full, svm: cyclegan+classical 0.") for line in lines)
+    assert lines[0].startswith("evaluate full cnn: none 0.")
+    assert any(line.startswith("evaluate full svm: cyclegan+classical 0.") for line in lines)
     assert all("too few speakers (4 of at least 8)" in line for line in lines[:-1])
     assert "say nothing about real speech" in lines[-1]
 

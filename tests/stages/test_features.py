@@ -61,7 +61,7 @@ def test_same_bytes_twice(stage: Stage) -> None:
     before = contents(VOCODER), contents(RECORDINGS)
     result = stage("features", corpus="demo")
     assert result.exit_code == 0, result.output
-    assert "demo: features of 36 clips, 0.01 hours" in result.output
+    assert "features demo: 36 clips, 0.01 hours" in result.output
     assert (contents(VOCODER), contents(RECORDINGS)) == before
 
 

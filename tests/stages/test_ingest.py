@@ -287,8 +287,8 @@ def test_corpus_with_a_table(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "mine: kept 2 of 5 clips; quarantined: duplicate 1, missing 1, unknown label 1" in result.output
     assert "; ignored 1 files of no row\n" in result.output
-    assert "\nmine: unknown emotions: 'bored' 1; map them in 'tables.mine.emotions' to one of: " in result.output
-    assert result.stdout.endswith("\nmine: columns that are not used: none\n")
+    assert "mine: warning: unknown emotions: 'bored' 1; map them in 'tables.mine.emotions' to one of: " in result.output
+    assert "ingest mine: warning: columns that are not used: none\n" in result.stderr
     clips = manifest.read(OUT, manifest.CLIPS).set_index("id")
     row = clips.loc["mine/one"]
     assert row["filepath"] == "data/raw/mine/audio/one.wav"

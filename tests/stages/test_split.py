@@ -49,7 +49,7 @@ def run(*more: str) -> Result:
 def test_split() -> None:
     result = run()
     assert result.exit_code == 0, result.output
-    assert result.output == "full-1: train 4, valid 2, test 4 clips\n"
+    assert result.output == "split full-1: train 4, valid 2, test 4 clips\n"
     rows = manifest.read(OUT, manifest.PARTITIONED)
     assert rows["id"].is_monotonic_increasing
     assert manifest.metadata(OUT)["sentences"] == "shared"

@@ -26,15 +26,15 @@ def clips(sound: np.ndarray, params: MelParams) -> list[Clip]:
     return [(samples, voice.f0(samples)) for samples in (sound, sound[3000:4000])]
 
 
-def trained(clips: list[Clip], mel: Any, params: MelParams, seed: int = 0) -> tuple[Network, list[float]]:
+def trained(clips: list[Clip], mel: Any, params: MelParams, seed: int = 0) -> tuple[Network, list[dict[str, float]]]:
     return train(clips, mel, params.istft, seed, CPU, nullcontext())
 
 
 def test_it_learns(clips: list[Clip], mel: Any, params: MelParams, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "LOG_EVERY", 4)
-    _, losses = trained(clips[:1], mel, params)
-    assert len(losses) == 5
-    assert losses[-1] < 0.95 * losses[0]
+    _, curve = trained(clips[:1], mel, params)
+    assert len(curve) == 5
+    assert curve[-1]["loss"] < 0.95 * curve[0]["loss"]
 
 
 def test_same_seed_same_weights(clips: list[Clip], mel: Any, params: MelParams) -> None:
