@@ -11,7 +11,11 @@ import click
 from pipeline.core import console
 
 # Modules of pipeline/cli, for people.
-COMMANDS = ("check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "enrol", "predict", "sweep")
+COMMANDS = (
+    *("init", "doctor", "check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "enrol"),
+    *("predict", "sweep"),
+)
+MENDING = ("init", "doctor")  # work also where other code runs than the workspace's
 
 # Modules of pipeline/stages, in the order of dvc.yaml.
 STAGES = (
@@ -121,10 +125,12 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="emocycle")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Generate emotional speech, and measure its use as training data of emotion classifiers."""
     console.set_up()
-    _check_own_code(Path(__file__).parents[1], Path())
+    if ctx.invoked_subcommand not in MENDING:
+        _check_own_code(Path(__file__).parents[1], Path())
 
 
 def sections() -> dict[str, Any]:
@@ -146,9 +152,16 @@ def _check_own_code(running: Path, project: Path) -> None:
     """
     own = project / "pipeline"
     if (own / "__main__.py").is_file() and own.resolve() != running.resolve():
+        if own.is_symlink():
+            raise click.ClickException(
+                f"the running code is {running.resolve()}, but this workspace links to {own.resolve()}; use that "
+                "environment, or run `emocycle init .` from outside of the workspace to link to this one"
+            )
+        remedy = "use `python -m pipeline` instead of `emocycle` here, or install this directory (`pip install -e .`)"
+        if own.is_symlink():
+            remedy = "`emocycle init .` links to the running code"
         raise click.ClickException(
-            f"the running code is {running.resolve()}, not {own.resolve()} of the working directory; "
-            "use `python -m pipeline` instead of `emocycle` here, or install this directory (`pip install -e .`)"
+            f"the running code is {running.resolve()}, not {own.resolve()} of the working directory; {remedy}"
         )
 
 

@@ -24,6 +24,7 @@ Item = TypeVar("Item")
 VERBOSITY = "EMOCYCLE_VERBOSITY"  # environment variable, which the stages inherit: one of the next three
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 DELAY_S = 2.0  # before a bar is shown
+TERMINAL_S, LOG_S, PLAIN_S = 0.1, 1.0, 60.0  # between two states of it
 SHORT_S = 1.0  # a result that took less is told without its time
 BAR_WIDTH = 24
 REPLACED = "\r"  # ends a line of progress in a log
@@ -234,7 +235,7 @@ def _show() -> None:
     global _shown_s
     now_s = time.monotonic()
     is_terminal = not _is_log and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    every_s = 0.1 if is_terminal or _report else 1.0 if _is_log else 60.0
+    every_s = TERMINAL_S if is_terminal or _report else LOG_S if _is_log else PLAIN_S
     if now_s - max(_shown_s, _open[0]._start_s + DELAY_S - every_s) < every_s:
         return
     _shown_s = now_s

@@ -143,11 +143,9 @@ def test_processes_report_to_their_parent(
     monkeypatch.setattr(workers, "cores", lambda: number)
     monkeypatch.setattr(workers, "LOOK_S", 0.05)
     monkeypatch.setattr(console, "_is_log", True)
-    monkeypatch.setattr(console, "_shown_s", 0.0)
-    found = []
-    for name in workers.in_parallel(trained, ["angry-sad", "happy-sad"], "full-1", chunk=1):
-        found.append(name)
-    assert found == ["angry-sad", "happy-sad"]
+    monkeypatch.setattr(console, "LOG_S", 0.0)
+    names = ["angry-sad", "happy-sad"]
+    assert list(workers.in_parallel(trained, names, "full-1", chunk=1)) == names
     shown = capsys.readouterr().err
     assert ("steps: " if number == 1 else "angry-sad: ") in shown and "cycle 0.25" in shown
     assert not console._open

@@ -1,0 +1,66 @@
+"""Make a workspace, a folder with its own data and results that runs the installed code."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import click
+
+from pipeline.cli import workspace
+from pipeline.cli.workspace import CODE, PARAMS, WorkspaceError
+from pipeline.core.files import atomic_write
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# In the wheel beside the code (`force-include` of pyproject.toml); in a clone above it.
+TEMPLATE = PACKAGE / "template" if (PACKAGE / "template").is_dir() else PACKAGE.parent
+FILES = (
+    ".dvc/.gitignore",
+    ".dvc/config",
+    ".dvc/plots",
+    ".dvcignore",
+    ".gitignore",
+    "data/README.md",
+    "dvc.yaml",
+    "experiments/ravdess/params.yaml",
+    PARAMS.as_posix(),
+)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def main(folder: Path) -> None:
+    """Make a workspace: a folder outside the clone with data and results of its own, for git and DVC.
+
+    The code stays where it is installed: DIR/pipeline is a link to it, so that DVC sees each change of the code. Called
+    again, only the link is renewed, such as after a move of the environment.
+    """
+    link = folder / CODE
+    if link.exists() and not link.is_symlink():
+        raise WorkspaceError(f"{folder}: has code of its own, so it is a clone and a workspace already")
+    is_new = not (folder / "dvc.yaml").exists()
+    if is_new and folder.exists() and any(path.name != ".git" for path in folder.iterdir()):
+        raise WorkspaceError(f"{folder}: is not empty and has no dvc.yaml; expected a new folder, or a workspace")
+    if is_new:
+        _fill(folder)
+    with atomic_write(link) as temporary:
+        temporary.symlink_to(PACKAGE, target_is_directory=True)
+    click.echo(f"{folder}: {'a new workspace' if is_new else 'its link to the code is renewed'}")
+    click.echo(f"Next: cd {folder} && emocycle repro, or emocycle doctor if something fails")
+
+
+def _fill(folder: Path) -> None:
+    for name in FILES:
+        source, target = TEMPLATE / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copyfile(source, target)
+    (folder / workspace.RAW).mkdir(parents=True)
+    ignored = folder / ".gitignore"
+    ignored.write_text(f"# The link to the installed code\n/{CODE}\n" + ignored.read_text(encoding="utf-8"), "utf-8")
+    if not (folder / ".git").exists():
+        try:
+            subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+        except FileNotFoundError:
+            raise WorkspaceError("git: not found; install it, then run `git init` in the workspace") from None
