@@ -14,7 +14,7 @@ from typing import NamedTuple
 import click
 
 # This must work where packages are missing or broken: only modules that need click alone are imported here.
-from pipeline.cli.init import PACKAGE, TEMPLATE
+from pipeline.cli.init import PACKAGE, STAGES, TEMPLATE, has_other_stages
 from pipeline.cli.workspace import CODE
 
 PYTHON = (3, 11)
@@ -203,6 +203,8 @@ def workspace_files() -> Iterator[Finding]:
     elif code.resolve() != PACKAGE:
         remedy = "emocycle init . links to the running code" if code.is_symlink() else "use `python -m pipeline`"
         yield Finding(BROKEN, f"the running code is {PACKAGE}, not {code.resolve()} of the working directory", remedy)
+    elif has_other_stages():
+        yield Finding(BROKEN, f"{STAGES} is not that of the running code", "emocycle init . renews it")
     else:
         yield Finding(OK, f"git and DVC files are there; the code is {PACKAGE}")
 

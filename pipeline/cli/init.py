@@ -1,5 +1,6 @@
 """Make a workspace, a folder with its own data and results that runs the installed code."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.core.files import atomic_write
 PACKAGE = Path(__file__).resolve().parents[1]
 # In the wheel beside the code (`force-include` of pyproject.toml); in a clone above it.
 TEMPLATE = PACKAGE / "template" if (PACKAGE / "template").is_dir() else PACKAGE.parent
+STAGES = "dvc.yaml"
 FILES = (
     ".dvc/.gitignore",
     ".dvc/config",
@@ -20,7 +22,7 @@ FILES = (
     ".dvcignore",
     ".gitignore",
     "data/README.md",
-    "dvc.yaml",
+    STAGES,
     "experiments/ravdess/params.yaml",
     PARAMS.as_posix(),
 )
@@ -32,20 +34,29 @@ def main(folder: Path) -> None:
     """Make a workspace: a folder outside the clone with data and results of its own, for git and DVC.
 
     The code stays where it is installed: DIR/pipeline is a link to it, so that DVC sees each change of the code. Called
-    again, only the link is renewed, such as after a move of the environment.
+    again, it renews the link and dvc.yaml, such as after an update; it keeps another dvc.yaml as dvc.yaml.old.
     """
     link = folder / CODE
     if link.exists() and not link.is_symlink():
         raise WorkspaceError(f"{folder}: has code of its own, so it is a clone and a workspace already")
-    is_new = not (folder / "dvc.yaml").exists()
+    is_new = not (folder / STAGES).exists()
     if is_new and folder.exists() and any(path.name != ".git" for path in folder.iterdir()):
         raise WorkspaceError(f"{folder}: is not empty and has no dvc.yaml; expected a new folder, or a workspace")
     if is_new:
         _fill(folder)
+    elif (folder / STAGES).read_bytes() != (TEMPLATE / STAGES).read_bytes():
+        os.replace(folder / STAGES, folder / f"{STAGES}.old")
+        shutil.copyfile(TEMPLATE / STAGES, folder / STAGES)
     with atomic_write(link) as temporary:
         temporary.symlink_to(PACKAGE, target_is_directory=True)
-    click.echo(f"{folder}: {'a new workspace' if is_new else 'its link to the code is renewed'}")
+    click.echo(f"{folder}: {'a new workspace' if is_new else 'its link to the code and its dvc.yaml are renewed'}")
     click.echo(f"Next: cd {folder} && emocycle repro, or emocycle doctor if something fails")
+
+
+def has_other_stages() -> bool:
+    """Whether this is a workspace by `emocycle init` with another dvc.yaml than belongs to the running code."""
+    own = Path(STAGES)
+    return Path(CODE).is_symlink() and own.is_file() and own.read_bytes() != (TEMPLATE / STAGES).read_bytes()
 
 
 def _fill(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import click
 from ruamel.yaml import YAML
 
-from pipeline.cli.main import STAGES, sections
+from pipeline.cli.main import STAGES, VERBOSITIES, sections
 from pipeline.cli.main import main as emocycle
 
 PAGE = Path("docs/reference.md")
@@ -44,7 +44,14 @@ def generated(params: str, kinds: Mapping[str, Any], group: click.Group) -> str:
     """
     lines = ["## Parameters", "", "| key | type | demo | meaning |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows(params, kinds)]
-    lines += ["", "## Commands", ""]
+    lines += [
+        "",
+        "## Commands",
+        "",
+        "Every command and stage has these; the stages that it starts inherit them:",
+        "",
+    ]
+    lines += [f"- `{short}`, `{long}`: {meaning}" for short, long, _, meaning in VERBOSITIES] + [""]
     context = click.Context(group)
     commands = {name: command for name in group.list_commands(context) if (command := group.get_command(context, name))}
     stages = [name for name in commands if name.replace("-", "_") in STAGES]
@@ -143,7 +150,9 @@ def in_yaml(value: Any) -> str:
 def command_lines(name: str, command: click.Command) -> list[str]:
     """Heading, purpose, and the options that have a help text."""
     arguments = [_argument(found) for found in command.params if isinstance(found, click.Argument)]
+    common = {short for short, *_ in VERBOSITIES}
     options = [found for found in command.params if isinstance(found, click.Option) and found.help]
+    options = [found for found in options if found.opts[0] not in common]
     lines = [f"### `{' '.join(['emocycle', name, *arguments])}`", "", purpose(command)]
     if options:
         lines += [""] + [f"- `{found.opts[0]}`{' (required)' * found.required}: {found.help}" for found in options]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import check, workspace
+from pipeline.cli import check, init, workspace
 from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, RAW, WorkspaceError
 from pipeline.core import console, params
 from pipeline.core.files import atomic_write
@@ -69,6 +69,8 @@ def main(
         raise WorkspaceError("--baseline-first: needs --jobs")
     if jobs and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
         raise WorkspaceError(f"--jobs {jobs}: knows targets and --force of `dvc repro`, not {' '.join(others)}")
+    if init.has_other_stages():
+        console.warn("", "dvc.yaml is not that of the running code; `emocycle init .` renews it")
     if jobs:
         from pipeline.cli import parallel  # imports DVC, for a second
 

@@ -68,13 +68,13 @@ def main(
         _write_tables(folder, clips, analysis.partitions(clips, partitions))
         _write_spectrograms(folder / "spectrograms", clips, of_classifiers, acoustics, prepared.sampling_rate)
     write_json(metrics, {"corpora": analysis.in_numbers(clips), "warnings": {"count": len(warnings), **warnings}})
+    corpora = ", ".join(sorted(clips["corpus"].unique()))
+    console.tell(corpora, _size(clips, len(warnings)))
     for emotion, rows in clips.groupby("emotion"):
         middle = f"median {rows['duration_s'].median():.1f} s, median F0 {rows['f0_median_hz'].median():.0f} Hz"
         console.tell(str(emotion), f"{len(rows):,} clips, {rows['speaker'].nunique()} speakers, {middle}")
-    corpora = ", ".join(sorted(clips["corpus"].unique()))
     for sentence in warnings.values():
         console.warn(corpora, sentence)
-    console.tell(corpora, _size(clips, len(warnings)))
 
 
 def _measured(clips: pd.DataFrame, recordings: Shards, of_vocoder: Shards) -> pd.DataFrame:
