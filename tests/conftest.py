@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.core import console
 from pipeline.corpora.ravdess import EMOTIONS
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def no_command_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verbosity and clock of another test's command do not change what is told."""
+    monkeypatch.setenv(console.VERBOSITY, str(console.NORMAL))
+    monkeypatch.setattr(console, "_told_s", None)
 
 
 @pytest.fixture

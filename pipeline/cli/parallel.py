@@ -191,6 +191,7 @@ class _Reproduction:
         """Run the commands of an item; its share is that of the cores that no item has, or one."""
         log = Path(self._repo.tmp_dir) / "logs" / f"{stage.addressing}.log"
         log.parent.mkdir(exist_ok=True)
+        log.unlink(missing_ok=True)  # of an earlier run
         n_free = workers.cores() - sum(running.share for running in self._running.values())
         share = max(1, n_free // n_starting)
         commands = [_make_cmd(get_executable(), command) for command in _enforce_cmd_list(stage.cmd)]

@@ -33,7 +33,6 @@ STEP = "steps: 2/3, "
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each state is shown."""
     monkeypatch.setattr(console, "DELAY_S", -100.0)
-    monkeypatch.setenv(console.VERBOSITY, "0")
 
 
 def run(**environment: str) -> "subprocess.CompletedProcess[str]":
