@@ -14,8 +14,7 @@ from typing import NamedTuple
 import click
 
 # This must work where packages are missing or broken: only modules that need click alone are imported here.
-from pipeline.cli.init import PACKAGE, STAGES, TEMPLATE, has_other_stages
-from pipeline.cli.workspace import CODE
+from pipeline.cli.init import CODE, PACKAGE, STAGES, TEMPLATE, has_other_stages
 
 PYTHON = (3, 11)
 DISK_GB, MEMORY_GB = 5, 4  # free, with less a run may stop

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import workspace
-from pipeline.cli.workspace import CODE, PARAMS, WorkspaceError
+# `emocycle doctor` imports this, also where packages are broken: so nothing that needs more than click.
 from pipeline.core.files import atomic_write
 
+CODE = "pipeline"  # in a workspace: link to the package
 PACKAGE = Path(__file__).resolve().parents[1]
 # In the wheel beside the code (`force-include` of pyproject.toml); in a clone above it.
 TEMPLATE = PACKAGE / "template" if (PACKAGE / "template").is_dir() else PACKAGE.parent
@@ -24,7 +24,7 @@ FILES = (
     "data/README.md",
     STAGES,
     "experiments/ravdess/params.yaml",
-    PARAMS.as_posix(),
+    "params.yaml",
 )
 
 
@@ -38,10 +38,10 @@ def main(folder: Path) -> None:
     """
     link = folder / CODE
     if link.exists() and not link.is_symlink():
-        raise WorkspaceError(f"{folder}: has code of its own, so it is a clone and a workspace already")
+        raise click.ClickException(f"{folder}: has code of its own, so it is a clone and a workspace already")
     is_new = not (folder / STAGES).exists()
     if is_new and folder.exists() and any(path.name != ".git" for path in folder.iterdir()):
-        raise WorkspaceError(f"{folder}: is not empty and has no dvc.yaml; expected a new folder, or a workspace")
+        raise click.ClickException(f"{folder}: is not empty and has no dvc.yaml; expected a new folder, or a workspace")
     if is_new:
         _fill(folder)
     elif (folder / STAGES).read_bytes() != (TEMPLATE / STAGES).read_bytes():
@@ -67,11 +67,11 @@ def _fill(folder: Path) -> None:
             shutil.copytree(source, target)
         else:
             shutil.copyfile(source, target)
-    (folder / workspace.RAW).mkdir(parents=True)
+    (folder / "data/raw").mkdir(parents=True)
     ignored = folder / ".gitignore"
     ignored.write_text(f"# The link to the installed code\n/{CODE}\n" + ignored.read_text(encoding="utf-8"), "utf-8")
     if not (folder / ".git").exists():
         try:
             subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
         except FileNotFoundError:
-            raise WorkspaceError("git: not found; install it, then run `git init` in the workspace") from None
+            raise click.ClickException("git: not found; install it, then run `git init` in the workspace") from None

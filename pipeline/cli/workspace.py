@@ -15,7 +15,6 @@ from pipeline.core import params
 from pipeline.core.files import atomic_write
 
 PARAMS = Path("params.yaml")
-CODE = "pipeline"  # the package, or a link to it by `emocycle init`
 RAW = Path("data/raw")
 BANK = Path("data/bank")
 DATA = Path("data")

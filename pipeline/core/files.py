@@ -1,12 +1,15 @@
 """Atomic writing of outputs."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -23,6 +26,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         if path.is_dir() and temporary.is_dir() and not temporary.is_symlink():  # os.replace replaces no folder
             _remove(path)
         os.replace(temporary, path)
+        log.debug("%s: written", path)
     finally:
         _remove(temporary)
 

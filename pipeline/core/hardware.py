@@ -4,6 +4,7 @@ On a CPU, the same settings on the same kind of hardware (`resolved`) give the s
 deterministic algorithms, but this was not tested.
 """
 
+import logging
 import os
 import platform
 from contextlib import AbstractContextManager
@@ -14,6 +15,8 @@ import click
 import torch
 
 from pipeline.core.params import section
+
+log = logging.getLogger(__name__)
 
 
 @section
@@ -35,6 +38,7 @@ def device(params: HardwareParams) -> torch.device:
         raise click.ClickException("hardware.device is 'cuda', but torch finds no GPU; expected 'auto' or 'cpu'")
     torch.set_num_threads(params.threads)
     where = _where(params)
+    log.debug("%s, %s, %d threads", where, _precision(params, where), params.threads)
     if where.type == "cuda":
         _repeatable_on_gpu()
     return where

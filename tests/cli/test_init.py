@@ -155,6 +155,22 @@ def test_a_check_that_itself_needs_a_broken_package(workspace: Path, monkeypatch
     assert "dvc state: ModuleNotFoundError: " in broken("dvc_state", "data")
 
 
+def test_it_needs_no_package_but_click(workspace: Path) -> None:
+    script = """if True:
+        import sys
+        for name in ("dvc", "numpy", "packaging", "pandas", "pydantic", "rich", "ruamel", "torch"):
+            sys.modules[name] = None
+        from pipeline.cli import doctor
+        from pipeline.cli.main import main
+        doctor.CHECKS = tuple(check for check in doctor.CHECKS if check is not doctor.libraries)
+        main(["doctor"])
+    """
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert done.stdout.count("BROKEN") == 3  # the versions, the state of DVC, and the data
+    assert done.stdout.count("→") >= 3
+
+
 def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "EXTRAS", {"demo": "not_there", "other": "json"})
     result = examined("extras")
