@@ -152,11 +152,6 @@ def _check_own_code(running: Path, project: Path) -> None:
     """
     own = project / "pipeline"
     if (own / "__main__.py").is_file() and own.resolve() != running.resolve():
-        if own.is_symlink():
-            raise click.ClickException(
-                f"the running code is {running.resolve()}, but this workspace links to {own.resolve()}; use that "
-                "environment, or run `emocycle init .` from outside of the workspace to link to this one"
-            )
         remedy = "use `python -m pipeline` instead of `emocycle` here, or install this directory (`pip install -e .`)"
         if own.is_symlink():
             remedy = "`emocycle init .` links to the running code"

@@ -236,7 +236,7 @@ def _show() -> None:
     now_s = time.monotonic()
     is_terminal = not _is_log and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     every_s = TERMINAL_S if is_terminal or _report else LOG_S if _is_log else PLAIN_S
-    if now_s - max(_shown_s, _open[0]._start_s + DELAY_S - every_s) < every_s:
+    if now_s < max(_shown_s + every_s, _open[0]._start_s + max(DELAY_S, every_s)):
         return
     _shown_s = now_s
     rows: list[Part] = []

@@ -86,11 +86,12 @@ def test_another_call_goes_on(
 ) -> None:
     begin(site, path)
     monkeypatch.setattr(console, "DELAY_S", 0.0)
+    monkeypatch.setattr(console, "PLAIN_S", 0.0)
     get(site, path)
     assert site.asked == [f"bytes={HALF}-"]
     assert path.read_bytes() == CONTENT
     assert files(path.parent) == ["file.zip"]
-    assert "file.zip: 0.3/0.5 MB" in capsys.readouterr().err
+    assert "file.zip: 0.3 MB/0.5 MB" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,11 @@ from pipeline.core.console import Bar
 SCRIPT = """if True:
     import logging, sys, time
     from pipeline.core import console
-    console.DELAY_S = 0.0
+    console.DELAY_S = console.PLAIN_S = console.TERMINAL_S = 0.0
     console.set_up()
     rows = []
     for step in console.steps("steps", 3, rows):
         rows.append({"step": step, "cycle": 0.5})
-        console._shown_s = 0.0
     logging.getLogger("pipeline.x").debug("of the library")
     console.warn("full-1", "take care")
     console.tell("full-1", "3 clips", 12.3)
@@ -32,7 +31,8 @@ STEP = "steps: 2/3, "
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each state is shown."""
-    monkeypatch.setattr(console, "DELAY_S", -100.0)
+    for name in ("DELAY_S", "PLAIN_S", "LOG_S", "TERMINAL_S"):
+        monkeypatch.setattr(console, name, 0.0)
 
 
 def run(**environment: str) -> "subprocess.CompletedProcess[str]":
@@ -91,7 +91,6 @@ def test_in_a_log_the_next_replaces(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     with Bar("full-1", 2) as outer:
         outer.show(1)
         with Bar("cnn", 4) as inner:
-            monkeypatch.setattr(console, "_shown_s", 0.0)
             inner.show(2)
     one, two, rest = capsys.readouterr().err.split("\r")
     assert one.startswith("full-1: 1/2, ") and rest == ""
@@ -130,7 +129,6 @@ def test_a_result_names_its_stage(capsys: pytest.CaptureFixture[str]) -> None:
 def trained(name: str) -> str:
     for step in console.steps("steps", 3, [{"step": 1, "cycle": 0.25}]):
         time.sleep(0.25 if step == 3 else 0)
-        console._shown_s = 0.0
     time.sleep(0.25)
     return name
 
@@ -142,7 +140,6 @@ def test_processes_report_to_their_parent(
     monkeypatch.setattr(workers, "cores", lambda: number)
     monkeypatch.setattr(workers, "LOOK_S", 0.05)
     monkeypatch.setattr(console, "_is_log", True)
-    monkeypatch.setattr(console, "LOG_S", 0.0)
     names = ["angry-sad", "happy-sad"]
     assert list(workers.in_parallel(trained, names, "full-1", chunk=1)) == names
     shown = capsys.readouterr().err
