@@ -15,10 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(autouse=True)
-def no_command_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verbosity and clock of another test's command do not change what is told."""
+def told_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results are told without their time, and the verbosity is not that of another test's command."""
     monkeypatch.setenv(console.VERBOSITY, str(console.NORMAL))
-    monkeypatch.setattr(console, "_told_s", None)
+    monkeypatch.setattr(console, "SHORT_S", float("inf"))
 
 
 @pytest.fixture

@@ -28,13 +28,13 @@ TABLES = {
 
 @pytest.fixture
 def analyse(stage: Stage, params: Callable[..., None]) -> Callable[[], str]:
-    """Function that runs the stage on two folds and returns its standard output."""
+    """Function that runs the stage on two folds and returns its output."""
     params({"folds": [1, 3]})
 
     def run() -> str:
         result = stage("analyse")
         assert result.exit_code == 0, result.output
-        return result.stdout
+        return result.output
 
     return run
 
