@@ -330,10 +330,10 @@ def test_segments_of_a_long_file() -> None:
     result = ingest(path.parents[1], "mine")
     assert result.exit_code == 0, result.output
     reasons = "invalid times 3, conflicting labels 2, duplicate 1, too short 1"
-    assert result.stdout.endswith(
-        f"mine: kept 6 of 13 clips; quarantined: {reasons}\n"
-        "mine: 6 clips overlap another in their file, 2 of them one of another speaker or emotion\n"
-        "mine: columns that are not used: valence, annotator\n"
+    assert result.output.endswith(
+        "mine: warning: 6 clips overlap another in their file, 2 of them one of another speaker or emotion\n"
+        "ingest mine: warning: columns that are not used: valence, annotator\n"
+        f"ingest mine: kept 6 of 13 clips; quarantined: {reasons}\n"
     )
     clips = manifest.read(OUT, manifest.CLIPS).set_index("id")
     assert clips.index.tolist() == [
