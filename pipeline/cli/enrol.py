@@ -3,7 +3,6 @@
 import hashlib
 import re
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -16,8 +15,10 @@ from pipeline.audio.decoding import AudioError, Recording
 from pipeline.audio.preparation import AudioParams
 from pipeline.augmentation.arms import MixParams
 from pipeline.classification import enrolment
-from pipeline.classification.enrolment import PersonalClassifier, Preparation
+from pipeline.classification.enrolment import PersonalClassifier
 from pipeline.classification.interface import check_front_end
+from pipeline.classification.recordings import Preparation
+from pipeline.classification.saved import versions
 from pipeline.classification.svm import SvmParams
 from pipeline.classification.training import uar
 from pipeline.cli import recordings
@@ -30,7 +31,6 @@ from pipeline.generation.speaker_statistics import SpeakerStatistics
 from pipeline.vocoder import VocoderParams
 
 NAME = re.compile(r"\w[\w.-]{0,99}")
-LIBRARIES = ("numpy", "scikit-learn", "pyworld-prebuilt", "soxr", "torchaudio")  # on which the digits depend
 
 
 class EnrolError(click.ClickException):
@@ -86,7 +86,7 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
         "valid_clips_sha256": provenance.clips_sha256(valid),
         "valid_uar": score,
         "conversions_weight": weight,
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": versions(),
     }
     PersonalClassifier(model, labels, prepared).save(out, about)
     speakers = f"{valid['speaker'].nunique():,} valid speakers of {split}"
