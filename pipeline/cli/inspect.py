@@ -115,7 +115,7 @@ def _made(row: dict[str, Any]) -> Iterator[Line]:
         yield "params", _json(config.get("params"))
         yield "hardware", _json(config.get("machine"))
     else:
-        yield "made with", f"parameters, SHA-256 {row['generator_sha256']}: nothing is trained"
+        yield "made with", f"parameters, SHA-256 {row['generator_sha256']}"
         if "train_clips_sha256" in about:
             yield "fitted on", f"clips with SHA-256 {about['train_clips_sha256']}"
     if "vocoder" in about:

@@ -198,6 +198,16 @@ def test_conversions_are_those_of_the_stage(
 
 
 @pytest.mark.usefixtures("here")
+def test_the_score_of_the_same_on_test_speakers() -> None:
+    score = {"personal_conversion": {"speakers": 8, "uar": 0.61234}}
+    Path("metrics").mkdir()
+    for classifier, is_known in (("svm", False), ("svm+vocoded", True)):  # the features are vocoded
+        Path("metrics/ser.json").write_text(json.dumps({"enrolment": {classifier: score}, "full": {}}))
+        output = emocycle("enrol", "anna", "recordings", "--force").output
+        assert ("scenario enrolment did the same for 8 test speakers: mean UAR 0.612" in output) == is_known
+
+
+@pytest.mark.usefixtures("here")
 def test_the_same_recordings_give_the_same_classifier() -> None:
     assert emocycle("enrol", "anna", "recordings", "--out", "again").exit_code == 0
     for name in (CONFIG, WEIGHTS):
