@@ -164,7 +164,7 @@ def _score(split: str, arm: str, name: str, seeds: Collection[int], labels: Sequ
     found = Gain(uar, None, params.load(PARAMS, "evaluate.confidence", float))
     between = "one speaker gives no interval"
     if found.interval is not None:
-        bounds = " … ".join(f"{bound:.2f}" for bound in found.interval)
+        bounds = " … ".join(f"{min(max(bound, 0.0), 1.0):.2f}" for bound in found.interval)
         between = f"{100 * found.confidence:g} % interval over speakers {bounds}"
     cautions = [wording.too_few(len(uar), params.load(PARAMS, "evaluate.min_speakers", int))]
     if "demo" in params.load(PARAMS, "corpora", tuple[str, ...]):
