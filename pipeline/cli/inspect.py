@@ -58,8 +58,9 @@ def _row(clip: str) -> dict[str, Any]:
         own = rows[(rows["id"] == clip) | (rows["filepath"] == clip)]
         if len(own):
             return {str(name): value for name, value in own.iloc[0].items() if pd.notna(value)}
-    near = difflib.get_close_matches(clip, [id_ for rows in tables for id_ in rows["id"]], SHOWN)
-    hint = f"; near ids are {', '.join(near)}" if near else ""
+    known = [id_ for rows in tables for id_ in rows["id"]]
+    near = difflib.get_close_matches(clip, known, SHOWN)
+    hint = f"; near ids are {', '.join(near)}" if near else f"; expected an id such as {known[0]}"
     raise ManifestError(f"no clip '{clip}' in {DATA}/manifest.parquet or {DATA}/synthetic{hint}")
 
 
@@ -115,7 +116,7 @@ def _made(row: dict[str, Any]) -> Iterator[Line]:
         yield "params", _json(config.get("params"))
         yield "hardware", _json(config.get("machine"))
     else:
-        yield "made with", f"parameters, SHA-256 {row['generator_sha256']}"
+        yield "made with", f"parameters with hash {row['generator_sha256']}"
         if "train_clips_sha256" in about:
             yield "fitted on", f"clips with SHA-256 {about['train_clips_sha256']}"
     if "vocoder" in about:

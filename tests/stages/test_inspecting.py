@@ -59,7 +59,7 @@ def test_a_test_clip() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_wrong_ids() -> None:
-    for wrong, near in ((TEST + "x", TEST), (FAKE[:-1], FAKE)):
+    for wrong, near in ((TEST + "x", TEST), (FAKE[:-1], FAKE), ("7", "such as demo/")):
         result = inspect(wrong)
         assert result.exit_code == 1 and f"no clip '{wrong}'" in result.output and near in result.output
 
