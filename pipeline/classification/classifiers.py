@@ -14,10 +14,10 @@ from pipeline.core.params import section
 
 # By name in params.yaml and in predictions; a new classifier is a new row, and a section `classify.<name>`.
 CLASSIFIERS: Mapping[str, Classifier] = {
-    "svm": Classifier(svm.SvmParams, svm.features, svm.runs),
-    "cnn": Classifier(cnn.CnnParams, cnn.features, cnn.runs),
-    "pretrained": Classifier(pretrained.PretrainedParams, pretrained.features, svm.runs, reads_audio=True),
-    "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs, reads_audio=True),
+    "svm": Classifier(svm.SvmParams, svm.features, svm.runs, svm.predict),
+    "cnn": Classifier(cnn.CnnParams, cnn.features, cnn.runs, cnn.predict),
+    "pretrained": Classifier(pretrained.PretrainedParams, pretrained.features, svm.runs, svm.predict, reads_audio=True),
+    "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs, ssl.predict, reads_audio=True),
 }
 
 

@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, NonNegativeInt
 from torch import Tensor
 
-from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions, stored
+from pipeline.classification.interface import ArmFeatures, Resources, Run, Weights, partitions, stored
 from pipeline.classification.networks import EmotionCnn
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
 from pipeline.core.params import Odd, section
@@ -68,14 +68,34 @@ def runs(features: ArmFeatures, params: CnnParams, resources: Resources) -> Iter
 
 
 def _run(seed: int, features: ArmFeatures, params: CnnParams, resources: Resources) -> Run:
-    train, valid, held_out = (clips.for_network() for clips in partitions(features))
+    *learned, held_out = partitions(features)
+    train, valid = (clips.for_network() for clips in learned)
     scaler = Scaler.fit(features.among("train").real())
     autocast = resources.autocast()
     given = (scaler, resources.classes, params, resources.seeds[seed], resources.device, autocast)
     network, curve = train_cnn(train, valid, *given)
-    inputs = Spectrograms.of(held_out.inputs, scaler, _dtype(resources.device, autocast))
-    found = probabilities(network, inputs, resources.device, autocast)
-    return Run(seed, found.numpy(), params.spent(curve), curve)
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"scaler.{name}": tensor for name, tensor in vars(scaler).items()}
+    weights = {name: tensor.cpu().contiguous().numpy() for name, tensor in tensors.items()}
+    found = predict(weights, held_out.arrays, params, resources)
+    return Run(seed, found, params.spent(curve), curve, weights)
+
+
+def predict(weights: Weights, arrays: Sequence[np.ndarray], params: CnnParams, resources: Resources) -> np.ndarray:
+    """Probability of each class by the network of a run, (clips, classes)."""
+    found = {name: torch.from_numpy(array) for name, array in weights.items()}
+    scaler = Scaler(**{name: found[f"scaler.{name}"] for name in ("mean", "deviation", "own_deviation")})
+    network = _network(scaler, params, resources.classes, resources.device)
+    network.load_state_dict({name: found[f"network.{name}"] for name in network.state_dict()})
+    autocast = resources.autocast()
+    inputs = Spectrograms.of(list(map(torch.from_numpy, arrays)), scaler, _dtype(resources.device, autocast))
+    return probabilities(network, inputs, resources.device, autocast).numpy()
+
+
+def _network(scaler: Scaler, params: CnnParams, classes: int, device: torch.device) -> EmotionCnn:
+    network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes)
+    # Channels last, as the clips are, or each step converts weights
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)
@@ -143,9 +163,7 @@ def train_cnn(
     """
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = EmotionCnn(2 * len(scaler.mean), params.channels, params.kernel, params.dropout, classes)
-    # Channels last, as the clips are, or each step converts weights
-    network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = _network(scaler, params, classes, device)
     dtype = _dtype(device, autocast)
     to_learn, to_select = (Spectrograms.of(clips.inputs, scaler, dtype) for clips in (train, valid))
 

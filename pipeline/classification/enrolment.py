@@ -11,75 +11,17 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from pipeline.audio import decoding, preparation
-from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_features
-from pipeline.audio.decoding import AudioError, Recording
-from pipeline.audio.preparation import AudioParams
+from pipeline.classification.recordings import Preparation
 from pipeline.classification.svm import Svm, SvmParams, train_svm
-from pipeline.core import models, shards
+from pipeline.core import models
 from pipeline.core.models import ModelError
-from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.core.workers import in_parallel
-from pipeline.corpora import ingestion
-from pipeline.corpora.ingestion import IngestParams, Sound
 from pipeline.generation import speaker_statistics
 from pipeline.generation.speaker_statistics import SpeakerStatistics
-from pipeline.vocoder import Features, Vocoder, VocoderParams, copies, vocoder
+from pipeline.vocoder import Features
 
 TRAINS = "emocycle enrol NAME FOLDER"  # the command, for errors
-
-
-@section
-class Preparation:
-    """From a recording to functionals, as the stages `ingest`, `features` and `acoustics` make them of a corpus."""
-
-    limits: IngestParams
-    audio: AudioParams
-    vocoder: VocoderParams
-    acoustics: AcousticsParams
-    front_end: FrontEnd
-
-    @property
-    def _vocoder(self) -> Vocoder:
-        return vocoder(self.vocoder, self.audio.sampling_rate)
-
-    def recording(self, path: Path) -> Recording:
-        """A decoded file.
-
-        Raises:
-            AudioError: it cannot be read, is too short or too long, or silent
-        """
-        found = decoding.read(path, longest_s=self.limits.max_duration_s)
-        sound = Sound(found.sampling_rate, found.duration, found.sha256, found.peak)
-        if isinstance(unusable := ingestion.accept(sound, self.limits), AudioError):
-            raise unusable
-        return found
-
-    def features(self, samples: np.ndarray, sampling_rate: int) -> Features:
-        """Features by the vocoder, as they are stored, of samples (samples,) at a rate [Hz]."""
-        found = self._vocoder.analyse(preparation.prepare(samples, sampling_rate, self.audio))
-        return Features(shards.as_stored(found.spectrum, self.vocoder.storage), found.f0_hz, found.aperiodicity)
-
-    def functionals(self, path: Path) -> np.ndarray | AudioError:
-        """Functionals of a file, (1, functionals); an error is a result too, because it is common."""
-        try:
-            found = self.recording(path)
-        except AudioError as error:
-            return error
-        if self.front_end == FrontEnd.VOCODED:
-            return self.vocoded(self.features(found.samples, found.sampling_rate))
-        return self._functionals(preparation.prepare(found.samples, found.sampling_rate, self.audio))
-
-    def vocoded(self, features: Features) -> np.ndarray:
-        """Functionals of the synthesis of a clip, (1, functionals), from its features by the vocoder."""
-        return self._functionals(copies.copied(features, self._vocoder, self.audio))
-
-    def _functionals(self, samples: np.ndarray) -> np.ndarray:
-        """Functionals (1, functionals) of prepared samples (samples,)."""
-        own = self._vocoder
-        rate = self.audio.sampling_rate
-        return classifier_features(samples, rate, self.acoustics, own.f0(samples), own.frame_ms)["functionals"]
 
 
 @dataclass(frozen=True)

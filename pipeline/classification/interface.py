@@ -24,6 +24,8 @@ from pipeline.core.workers import in_parallel
 
 HELD_OUT = ("valid", "test")
 
+Weights = Mapping[str, np.ndarray]  # all that a trained model predicts with, by name
+
 
 @dataclass(frozen=True)
 class Resources:
@@ -86,6 +88,7 @@ class Run:
     probabilities: np.ndarray  # (clips, classes)
     spent: dict[str, int]  # as in `pipeline.classification.budget`
     curve: Curve
+    weights: Weights  # of the model that predicted; empty where there were several
 
 
 @dataclass(frozen=True)
@@ -93,12 +96,14 @@ class Classifier:
     """One row of `pipeline.classification.classifiers.CLASSIFIERS`.
 
     `features` gives an array of each clip, (rows, …); speaker normalisation standardises over rows. `runs` learns from
-    the train partition, selects on valid, and predicts valid and test. Both take the classifier's own params.
+    the train partition, selects on valid, and predicts valid and test. `predict` gives the probabilities of any clips,
+    (clips, classes), by the weights of a run. All take the classifier's own params.
     """
 
     params: type[Any]  # its section of params.yaml
     features: Callable[[pd.DataFrame, Any, Resources], Sequence[np.ndarray]]
     runs: Callable[[ArmFeatures, Any, Resources], Iterable[Run]]
+    predict: Callable[[Weights, Sequence[np.ndarray], Any, Resources], np.ndarray]
     reads_audio: bool = False  # besides the stored features
 
 
@@ -117,6 +122,11 @@ def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
     """
     shards = Shards(sorted(set().union(*_folders(clips, features))))
     return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]
+
+
+def preparation(clips: pd.DataFrame, features: Path) -> dict[str, Any]:
+    """`Shards.preparation` of the real clips; arguments as of `stored`."""
+    return Shards(sorted(_folders(clips, features)[0])).preparation()
 
 
 class FrontEndError(click.ClickException):

@@ -35,5 +35,6 @@ def runs(classifier: Classifier, features: ArmFeatures, params: Any, resources: 
                 run,
                 probabilities=np.where(is_own, run.probabilities, so_far.probabilities),
                 curve=[*so_far.curve, *run.curve],
+                weights={},
             )
     yield from merged.values()

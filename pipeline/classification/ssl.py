@@ -18,9 +18,10 @@ import torch
 from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
-from pipeline.classification import embeddings, weights
-from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions
+from pipeline.classification import embeddings
+from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, Weights, partitions
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
+from pipeline.classification.weights import sha256
 from pipeline.core.params import nearest, section
 
 
@@ -109,20 +110,35 @@ def features(clips: pd.DataFrame, params: SslParams, resources: Resources) -> li
     """Features of each clip, (1, layers, width)."""
     encoder = Encoder(params, resources.device)
     audio = replace(resources.audio, sampling_rate=encoder.sampling_rate)
-    key = f"{params.bundle} {weights.sha256(Path(params.weights))}"
+    key = f"{params.bundle} {sha256(Path(params.weights))}"
     folder = resources.cache / hashlib.sha256(key.encode()).hexdigest()[:16]
     return [layers[None] for layers in embeddings.of_clips(clips, audio, folder, encoder)]
 
 
 def runs(features: ArmFeatures, params: SslParams, resources: Resources) -> Iterator[Run]:
     """One run for each seed."""
+    held_out = features.among(*HELD_OUT).arrays
     features = replace(features, arrays=[layers[0] for layers in features.arrays])
-    train, valid, held_out = (clips.for_network() for clips in partitions(features))
+    train, valid, _ = (clips.for_network() for clips in partitions(features))
     scaler = Standardisation.fit(features.among("train").real())
     for seed, derived in resources.seeds.items():
         head, curve = train_ssl(train, valid, scaler, resources.classes, params, derived, resources.device)
-        found = probabilities(head, held_out.inputs, scaler, resources.device)
-        yield Run(seed, found.numpy(), params.spent(curve), curve)
+        tensors = {f"head.{name}": tensor for name, tensor in head.state_dict().items()}
+        tensors |= {f"scaler.{name}": tensor for name, tensor in vars(scaler).items()}
+        weights = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        found = predict(weights, held_out, params, resources)
+        yield Run(seed, found, params.spent(curve), curve, weights)
+
+
+def predict(weights: Weights, arrays: Sequence[np.ndarray], params: SslParams, resources: Resources) -> np.ndarray:
+    """Probability of each class by the head of a run, (clips, classes)."""
+    found = {name: torch.from_numpy(array) for name, array in weights.items()}
+    scaler = Standardisation(found["scaler.mean"], found["scaler.deviation"])
+    layers, width = scaler.mean.shape
+    head = SslHead(layers, width, params.hidden, params.dropout, resources.classes).to(resources.device)
+    head.load_state_dict({name: found[f"head.{name}"] for name in head.state_dict()})
+    inputs = [torch.from_numpy(array[0]) for array in arrays]
+    return probabilities(head, inputs, scaler, resources.device).numpy()
 
 
 def train_ssl(

@@ -1,6 +1,6 @@
 """The `svm`: a support vector machine on functionals; its penalty and kernel width are chosen on `valid`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Self
@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from pipeline.classification.interface import ArmFeatures, Resources, Run, partitions, stored
+from pipeline.classification.interface import ArmFeatures, Resources, Run, Weights, partitions, stored
 from pipeline.core.models import ModelError
 from pipeline.core.params import section
 
@@ -30,14 +30,14 @@ class SvmParams:
 
 @dataclass(frozen=True)
 class Svm:
-    """A fitted model: standardisation, support vector machine, calibrated probabilities; arrays alone, float64.
+    """A fitted model: standardisation, support vector machine, calibrated probabilities; arrays alone.
 
     Each pair of classes has a machine of its own; all share the support vectors.
     """
 
     mean: np.ndarray  # of the real train clips, (functionals,)
     scale: np.ndarray  # their deviation, (functionals,)
-    support: np.ndarray  # standardised functionals of the support vectors, (vectors, functionals)
+    support_functionals: np.ndarray  # of the support vectors, before standardisation, (vectors, functionals)
     coefficients: np.ndarray  # of each pair, above 0 for the later class, (vectors, pairs)
     intercepts: np.ndarray  # of each pair, (pairs,)
     gamma: float  # of the kernel
@@ -46,15 +46,16 @@ class Svm:
 
     def probabilities(self, functionals: np.ndarray) -> np.ndarray:
         """(clips, functionals) → probability of each class, (clips, classes)."""
-        distances = _squared_distances((functionals - self.mean) / self.scale, self.support)
+        scaled, support = ((some - self.mean) / self.scale for some in (functionals, self.support_functionals))
+        distances = _squared_distances(scaled, support)
         scores = _scores(np.exp(-self.gamma * distances), self.coefficients, self.intercepts)
         found: np.ndarray = softmax(self.inverse_temperature * scores, axis=1)
         return found
 
     def tensors(self) -> dict[str, Tensor]:
         """All that `probabilities` needs, for a model file."""
-        arrays = {name: getattr(self, name) for name in (*_SHAPES, "gamma", "inverse_temperature")}
-        return {name: torch.from_numpy(np.array(array, np.float64)) for name, array in arrays.items()}
+        names = (*_SHAPES, "gamma", "inverse_temperature")
+        return {name: torch.from_numpy(np.array(getattr(self, name))) for name in names}
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], classes: int, chosen: Mapping[str, float]) -> Self:
@@ -71,7 +72,7 @@ class Svm:
         if lacking := {*_SHAPES, "gamma", "inverse_temperature"} - set(tensors):
             raise ModelError(f"the weights of an svm lack {', '.join(sorted(lacking))}")
         arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-        vectors, width = len(arrays["support"]), arrays["mean"].size
+        vectors, width = len(arrays["support_functionals"]), arrays["mean"].size
         sizes = {"functionals": width, "vectors": vectors, "pairs": classes * (classes - 1) // 2}
         for name, dimensions in _SHAPES.items():
             expected = tuple(sizes[dimension] for dimension in dimensions)
@@ -85,7 +86,7 @@ class Svm:
 _SHAPES: Mapping[str, tuple[str, ...]] = {  # of the arrays of an `Svm`
     "mean": ("functionals",),
     "scale": ("functionals",),
-    "support": ("vectors", "functionals"),
+    "support_functionals": ("vectors", "functionals"),
     "coefficients": ("vectors", "pairs"),
     "intercepts": ("pairs",),
 }
@@ -107,7 +108,15 @@ def runs(features: ArmFeatures, params: SvmParams, resources: Resources) -> Iter
         (np.concatenate(valid.arrays), valid.rows["label"].to_numpy()),
         params,
     )
-    yield Run(0, model.probabilities(np.concatenate(held_out.arrays)), {"grid": len(params.c) * len(params.gamma)}, [])
+    weights = {name: tensor.numpy() for name, tensor in model.tensors().items()}
+    found = predict(weights, held_out.arrays, params, resources)
+    yield Run(0, found, {"grid": len(params.c) * len(params.gamma)}, [], weights)
+
+
+def predict(weights: Weights, arrays: Sequence[np.ndarray], params: SvmParams, resources: Resources) -> np.ndarray:
+    """Probability of each class by the model of a run, (clips, classes)."""
+    tensors = {name: torch.from_numpy(array) for name, array in weights.items()}
+    return Svm.from_tensors(tensors, resources.classes, {}).probabilities(np.concatenate(arrays))
 
 
 def train_svm(
@@ -150,7 +159,8 @@ def train_svm(
             inverse_temperature, nll = _calibrated(scores, valid[1])
             if best is None or nll < best.chosen["valid_nll"]:
                 chosen = {"c": c, "gamma": gamma, "valid_nll": nll}
-                best = Svm(mean, scale, scaled[model.support_], *of_pairs, width, inverse_temperature, chosen)
+                support = functionals[model.support_]
+                best = Svm(mean, scale, support, *of_pairs, width, inverse_temperature, chosen)
     if best is None:
         raise ValueError("the grid of the svm is empty")
     return best

@@ -5,7 +5,7 @@ from itertools import product
 
 import click
 
-from pipeline.cli.workspace import DATA, PARAMS
+from pipeline.cli.workspace import CLASSIFIERS, DATA, PARAMS
 from pipeline.core import manifest, params
 from pipeline.corpora import AGREED_FOLDS
 from pipeline.data import splits
@@ -32,7 +32,13 @@ def _leaks() -> Iterator[tuple[str, str, list[Leak]]]:
     folds = params.load(PARAMS, "folds", tuple[int, ...])
     arms = params.load(PARAMS, "arms", tuple[str, ...])
     chosen = params.load(PARAMS, "split", SplitParams)
-    places = audit.Places(DATA / "manifest.parquet", DATA / "splits", DATA / "augmented", DATA / "predictions")
+    places = audit.Places(
+        DATA / "manifest.parquet",
+        DATA / "splits",
+        DATA / "augmented",
+        DATA / "predictions",
+        CLASSIFIERS,
+    )
     clips = manifest.read(places.manifest, manifest.CLIPS)
     for scenario, fold in product(scenarios, folds):
         split = f"{scenario}-{fold}"

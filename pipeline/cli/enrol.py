@@ -1,9 +1,10 @@
 """Train an emotion classifier for one person, from a few neutral recordings."""
 
 import hashlib
+import json
 import re
 import time
-from importlib.metadata import version
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -16,21 +17,24 @@ from pipeline.audio.decoding import AudioError, Recording
 from pipeline.audio.preparation import AudioParams
 from pipeline.augmentation.arms import MixParams
 from pipeline.classification import enrolment
-from pipeline.classification.enrolment import PersonalClassifier, Preparation
+from pipeline.classification.enrolment import PersonalClassifier
 from pipeline.classification.interface import check_front_end
+from pipeline.classification.recordings import Preparation
+from pipeline.classification.saved import versions
 from pipeline.classification.svm import SvmParams
 from pipeline.classification.training import uar
 from pipeline.cli import recordings
 from pipeline.cli.workspace import DATA, PARAMS, PERSONS, WorkspaceError, first_split
-from pipeline.core import manifest, params, provenance
+from pipeline.core import manifest, params, predictions, provenance
 from pipeline.core.models import CONFIG
 from pipeline.core.shards import Shards
 from pipeline.corpora.ingestion import IngestParams
 from pipeline.generation.speaker_statistics import SpeakerStatistics
 from pipeline.vocoder import VocoderParams
 
+SCORES = Path("metrics/ser.json")
+PERSONAL = "personal_conversion"  # arm: a classifier for each test speaker, as this command trains it
 NAME = re.compile(r"\w[\w.-]{0,99}")
-LIBRARIES = ("numpy", "scikit-learn", "pyworld-prebuilt", "soxr", "torchaudio")  # on which the digits depend
 
 
 class EnrolError(click.ClickException):
@@ -86,11 +90,13 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
         "valid_clips_sha256": provenance.clips_sha256(valid),
         "valid_uar": score,
         "conversions_weight": weight,
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": versions(),
     }
     PersonalClassifier(model, labels, prepared).save(out, about)
     speakers = f"{valid['speaker'].nunique():,} valid speakers of {split}"
     click.echo(f"UAR {score:.3f} on {speakers}; how well {name}'s emotions are recognised is not known")
+    for line in _known_scores(f"svm{predictions.VOCODED * (prepared.front_end == FrontEnd.VOCODED)}"):
+        click.echo(line)
     click.echo(f"{out}: written, {time.perf_counter() - start:.0f} s")
     click.echo(
         "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings"
@@ -156,6 +162,17 @@ def _recordings(folder: Path, prepared: Preparation) -> list[Recording]:
     if not found:
         raise EnrolError(f"{folder}: has no usable recording; expected a few neutral ones of one person")
     return list(found.values())
+
+
+def _known_scores(classifier: str) -> Iterator[str]:
+    """Scores of classifiers that were trained like this one, for test speakers, as sentences; none where not known."""
+    found = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.is_file() else {}
+    for scenario, by_classifier in found.items():
+        if score := by_classifier.get(classifier, {}).get(PERSONAL):
+            yield (
+                f"Arm {PERSONAL} of scenario {scenario} did the same for {score['speakers']} test speakers: mean UAR "
+                f"{score['uar']:.3f} ({SCORES})"
+            )
 
 
 def _sha256(own: list[Recording]) -> str:

@@ -12,8 +12,8 @@ from pipeline.core import console
 
 # Modules of pipeline/cli, for people.
 COMMANDS = (
-    *("init", "doctor", "check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "enrol"),
-    *("predict", "sweep"),
+    *("init", "doctor", "check", "repro", "audit", "corpora", "fetch", "record", "compare", "listen", "inspect"),
+    *("export", "convert", "enrol", "predict", "sweep"),
 )
 MENDING = ("init", "doctor")  # work also where other code runs than the workspace's
 

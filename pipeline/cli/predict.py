@@ -1,19 +1,30 @@
-"""Predict the emotions of recordings, by the classifier of an enrolled person."""
+"""Predict the emotions of recordings, by a classifier of the pipeline or of an enrolled person."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
+from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.decoding import AudioError
+from pipeline.audio.preparation import AudioParams
 from pipeline.classification.enrolment import TRAINS, PersonalClassifier
+from pipeline.classification.recordings import Preparation, Prepared
+from pipeline.classification.saved import SavedClassifier
 from pipeline.cli import recordings
-from pipeline.cli.workspace import PERSONS
-from pipeline.core import params
+from pipeline.cli.workspace import CLASSIFIERS, DATA, PARAMS, PERSONS, first_split
+from pipeline.core import manifest, params, predictions
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import in_parallel
+from pipeline.corpora.ingestion import IngestParams
+from pipeline.evaluation import metrics, wording
+from pipeline.evaluation.significance import Gain
+from pipeline.stages.evaluate import DEMO
+from pipeline.vocoder import VocoderParams
 
 
 class PredictError(click.ClickException):
@@ -24,22 +35,35 @@ class PredictError(click.ClickException):
 @click.argument(
     "paths", metavar="FILE|FOLDER...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
 )
-@click.option("--person", required=True, help="NAME of `emocycle enrol`, or the folder that its --out named.")
+@click.option("--split", help="Split of the classifier's clips, such as full-1; default: the first one of params.yaml.")
+@click.option("--arm", help="Arm of the classifier's clips; default: augment.headline_arm.")
+@click.option("--classifier", help="Such as svm or cnn; default: the first one of classify.classifiers.")
+@click.option("--seed", type=int, help="One training of the classifier; default: the mean of all.")
+@click.option("--person", help="In place of these: NAME of `emocycle enrol`, or the folder that its --out named.")
 @click.option("--out", type=click.Path(path_type=Path), help="CSV file to write, in place of a table on the screen.")
-def main(paths: tuple[Path, ...], person: str, out: Path | None) -> None:
-    """Predict the emotions of recordings of an enrolled person, with the probability of each emotion."""
-    classifier = PersonalClassifier.load(_folder(person))
-    files = [path for each in paths for path in (recordings.below(each) if each.is_dir() else [each])]
-    found = list(in_parallel(classifier.preparation.functionals, files, f"{person}: recordings"))
-    usable: dict[Path, np.ndarray] = {}
-    for path, functionals in zip(files, found, strict=True):
-        if isinstance(functionals, AudioError):
-            click.echo(f"{path}: left out: {functionals}", err=True)
-        else:
-            usable[path] = functionals
-    if not usable:
-        raise PredictError(f"none of {len(files):,} files has usable audio")
-    table = _table(list(usable), classifier.svm.probabilities(np.concatenate([*usable.values()])), classifier.labels)
+def main(
+    paths: tuple[Path, ...],
+    split: str | None,
+    arm: str | None,
+    classifier: str | None,
+    seed: int | None,
+    person: str | None,
+    out: Path | None,
+) -> None:
+    """Predict the emotions of recordings, with the probability of each emotion.
+
+    Each file is one utterance. The score on speakers whom the classifier has not heard is printed, too.
+    """
+    each = (recordings.below(path) if path.is_dir() else [path] for path in paths)
+    files = list(dict.fromkeys(path for found in each for path in found))
+    chosen = {"split": split, "arm": arm, "classifier": classifier, "seed": seed}
+    if person is None:
+        split, arm = split or first_split(), arm or params.load(PARAMS, "augment.headline_arm", str)
+        table = _by_arm(files, split, arm, classifier, seed)
+    elif given := [name for name, value in chosen.items() if value is not None]:
+        raise PredictError(f"--person names a classifier, so --{given[0]} has no meaning with it")
+    else:
+        table = _by_person(files, person)
     if out is None:
         words = {name: table[name].str.ljust(int(table[name].str.len().max())) for name in ("file", "emotion")}
         click.echo(table.assign(**words).to_string(index=False, float_format="%.3f", justify="left"))
@@ -47,6 +71,107 @@ def main(paths: tuple[Path, ...], person: str, out: Path | None) -> None:
     with atomic_write(out) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6f")
     click.echo(f"{out}: emotions of {len(table):,} of {len(files):,} files")
+
+
+def _by_person(files: Sequence[Path], person: str) -> pd.DataFrame:
+    """The table by a person's classifier."""
+    classifier = PersonalClassifier.load(_folder(person))
+    usable = _usable(files, classifier.preparation, f"{person}: recordings")
+    functionals = np.concatenate([found.arrays["functionals"] for found in usable.values()])
+    return _table(list(usable), classifier.svm.probabilities(functionals), classifier.labels)
+
+
+def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None, seed: int | None) -> pd.DataFrame:
+    """The table by a classifier that `classify` kept; what it is, and its score, are printed."""
+    found, name, config = SavedClassifier.load(_kept(split, arm), classifier, seed)
+    usable = _usable(files, _preparation(config), "recordings")
+    table = _table(list(usable), found.probabilities(usable), found.labels)
+    runs = f"mean of {len(found.runs)} seeds" if len(found.runs) > 1 else f"seed {next(iter(found.runs))}"
+    click.echo(f"Classifier {name} of split {split}, arm {arm}, {runs}", err=True)
+    click.echo(_score(split, arm, name, found.runs.keys(), found.labels), err=True)
+    export = DATA / "augmented" / split / f"{arm}.parquet"
+    if export.is_file():
+        clips = manifest.read(export, manifest.AUGMENTED)
+        seen = set(clips.loc[clips["partition"].isin(["train", "valid"]), "sha256"])
+        if known := sum(each.sha256 in seen for each in usable.values()):
+            click.echo(
+                f"{known:,} of {len(usable):,} files are train or valid clips: it knows their emotions", err=True
+            )
+    return table
+
+
+def _kept(split: str, arm: str) -> Path:
+    """Folder of the classifiers of an arm.
+
+    Raises:
+        PredictError: there is none
+    """
+    for folder, word in ((CLASSIFIERS / split, split), (CLASSIFIERS / split / arm, arm)):
+        if not folder.is_dir():
+            there = sorted(path.name for path in folder.parent.glob("*/"))
+            hint = params.nearest(word, there) if there else "; `dvc repro classify` trains them"
+            raise PredictError(f"{folder}: no classifiers here{hint}")
+    return CLASSIFIERS / split / arm
+
+
+def _preparation(config: Mapping[str, Any]) -> Preparation:
+    """As the clips of a classifier were prepared; params.yaml has only what this does not depend on."""
+    recorded = config["preparation"]
+    vocoder = _merged(params.read(PARAMS)["vocoder"], recorded["vocoder"])
+    return Preparation(
+        params.load(PARAMS, "ingest", IngestParams),
+        TypeAdapter(AudioParams).validate_python(recorded["audio"]),
+        TypeAdapter(VocoderParams).validate_python(vocoder),
+        TypeAdapter(AcousticsParams).validate_python(recorded["acoustics"]),
+        FrontEnd(config["front_end"]),
+    )
+
+
+def _merged(below: Any, above: Any) -> Any:
+    """Nested mappings, of which the second has priority."""
+    if not isinstance(above, Mapping):
+        return above
+    return {**below, **{key: _merged(below.get(key, {}), value) for key, value in above.items()}}
+
+
+def _usable(files: Sequence[Path], preparation: Preparation, label: str) -> dict[Path, Prepared]:
+    """What the classifier gets of each file that can be used; the others are reported.
+
+    Raises:
+        PredictError: none can be used
+    """
+    usable: dict[Path, Prepared] = {}
+    for path, found in zip(files, in_parallel(preparation.prepared, files, label), strict=True):
+        if isinstance(found, AudioError):
+            click.echo(f"{path}: left out: {found}", err=True)
+        else:
+            usable[path] = found
+    if not usable:
+        raise PredictError(f"none of {len(files):,} files has usable audio")
+    return usable
+
+
+def _score(split: str, arm: str, name: str, seeds: Collection[int], labels: Sequence[str]) -> str:
+    """UAR of a classifier on the test speakers, as a sentence; the predictions of its seeds are averaged, as here."""
+    path = DATA / "predictions" / split / f"{arm}.parquet"
+    if not path.is_file():
+        return f"Its score on other speakers is not known: {path} is not there"
+    rows = predictions.read(path)
+    rows = rows[(rows["partition"] == "test") & (rows["classifier"] == name) & rows["seed"].isin(seeds)]
+    columns = [f"{predictions.PREFIX}{label}" for label in labels]
+    mean = rows.groupby(["id", "speaker", "label"], as_index=False)[columns].mean()
+    uar = metrics.speaker_scores(mean.assign(predicted=predictions.predicted(mean), seed=0))["uar"]
+    found = Gain(uar, None, params.load(PARAMS, "evaluate.confidence", float))
+    between = "one speaker gives no interval"
+    if found.interval is not None:
+        bounds = " … ".join(f"{min(max(bound, 0.0), 1.0):.2f}" for bound in found.interval)
+        between = f"{100 * found.confidence:g} % interval over speakers {bounds}"
+    cautions = [wording.too_few(len(uar), params.load(PARAMS, "evaluate.min_speakers", int))]
+    if "demo" in params.load(PARAMS, "corpora", tuple[str, ...]):
+        cautions.append(DEMO)
+    chance = 1 / mean["label"].nunique()
+    score = f"UAR {found.mean:.3f} on {len(uar)} test speakers whom it did not hear ({between}; by chance {chance:.3f})"
+    return "; ".join(filter(None, [score, *cautions]))
 
 
 def _folder(person: str) -> Path:

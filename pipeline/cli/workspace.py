@@ -19,6 +19,7 @@ RAW = Path("data/raw")
 BANK = Path("data/bank")
 DATA = Path("data")
 MODELS = Path("models")
+CLASSIFIERS = MODELS / "classifiers"
 PERSONS = Path("persons")  # classifiers of enrolled persons, outside DVC and git
 EXPERIMENTS = Path("experiments")
 COMMIT = Path("commit.txt")  # in the folder of a record: commit of the code that produced it

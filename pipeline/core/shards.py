@@ -5,11 +5,12 @@ however they are stored. As uint8, each column of each clip has 255 steps from i
 array of two rows stores these two values.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import Any, BinaryIO, Literal, Self
 
 import click
 import numpy as np
@@ -23,6 +24,7 @@ INDEX = "index.parquet"
 # Keys of the metadata of the index
 PARAMS = "made_with"  # params hash
 FRONT_END = "front_end"  # of the features of classifiers and scorers
+PREPARATION = "preparation"  # of real clips for the classifiers: JSON of all parameters that their features depend on
 RANGE = "_range"  # suffix of the array with the lowest and highest values of an array of uint8
 STEPS = 255  # of uint8
 
@@ -45,8 +47,8 @@ class Writer:
         Args:
             folder: to be written
             storage: type of stored arrays by name; others are float32
-            metadata: of the index, by key: `PARAMS`, the hash of the parameters on which the arrays depend, or
-                `FRONT_END`
+            metadata: of the index, by key: `PARAMS`, the hash of the parameters on which the arrays depend,
+                `FRONT_END` or `PREPARATION`
         """
         self._stack = ExitStack()
         self._folder = folder
@@ -172,6 +174,19 @@ class Shards:
                 f"{', '.join(map(str, stored))}: are of different parameters; `dvc repro` makes them again"
             )
         return found.pop() if found else ""
+
+    def preparation(self) -> dict[str, Any]:
+        """Parameters on which the classifiers' features of real clips depend: `audio`, `acoustics` and `vocoder`.
+
+        Raises:
+            ShardError: the shards have different ones, or are of a version that stored none
+        """
+        stored = self.metadata(PREPARATION)
+        if not stored:
+            names = ", ".join(str(shard.folder) for shard in self._shards)
+            raise ShardError(f"{names}: made by an older version; `dvc repro` makes them again")
+        found: dict[str, Any] = json.loads(stored)
+        return found
 
     def arrays(self, id_: str, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Copies of arrays of a clip by name.

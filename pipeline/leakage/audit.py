@@ -23,10 +23,11 @@ class Places:
     splits: Path
     augmented: Path
     predictions: Path
+    classifiers: Path  # folder of the kept ones
 
 
 def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
-    """Leaks of an arm's training set in one split, and of its predictions.
+    """Leaks of an arm's training set in one split, of its predictions, and of its kept classifiers.
 
     Raises:
         click.ClickException: a table or a model is missing
@@ -41,6 +42,7 @@ def of_arm(places: Places, split: str, arm: str) -> list[Leak]:
     return [
         *of_augmented(rows, manifest.metadata(training_set), partitioned(places.manifest, split_path), split_path),
         *rules.in_predictions(found, rows, runs, metadata, uses(rows, runs["classifier"])),
+        *rules.in_kept(rows, models.config(places.classifiers / split / arm), uses(rows, ["kept"])),
     ]
 
 

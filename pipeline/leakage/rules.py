@@ -123,6 +123,11 @@ def in_predictions(
     ]
 
 
+def in_kept(augmented: pd.DataFrame, used: Hashes, allowed: Hashes) -> list[Leak]:
+    """Leaks of the classifiers that an arm keeps for other recordings; arguments as of `in_predictions`."""
+    return [Leak(f"kept classifiers: {leak.rule}", leak.rows) for leak in other_clips_used(augmented, used, allowed)]
+
+
 def speakers_in_two_partitions(augmented: pd.DataFrame) -> Iterable[Leak]:
     """No speaker is in two partitions; an enrolled speaker is also in valid or in test."""
     repeats = augmented["generator"] == ENROLLED_CLIPS

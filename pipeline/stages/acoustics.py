@@ -1,6 +1,8 @@
 """Compute the features of a corpus's clips for the classifiers and the scorers."""
 
+import json
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -48,9 +50,15 @@ def main(params_path: Path, clips_path: Path, features: Path, classifier_out: Pa
     items = zip(manifest.segments(clips), analysed, strict=True)
     found = in_parallel(compute, items, clips_path.stem, len(clips), name=lambda item: item[0])
     with ExitStack() as stack:
+        made_with = {shards.FRONT_END: front_end.value}
+        how = {
+            "audio": asdict(prepared),
+            "acoustics": asdict(acoustics),
+            "vocoder": chosen.of_front_end(front_end),
+        }
         writers = [
-            stack.enter_context(shards.Writer(out, metadata={shards.FRONT_END: front_end}))
-            for out in (classifier_out, scorer_out)
+            stack.enter_context(shards.Writer(out, metadata=made_with | more))
+            for out, more in ((classifier_out, {shards.PREPARATION: json.dumps(how)}), (scorer_out, {}))
         ]
         for id_, kinds in zip(clips["id"], found, strict=True):
             for writer, arrays in zip(writers, kinds, strict=True):

@@ -1,19 +1,22 @@
 """Write the training set of each arm in each split: the exports, and the only lists that `classify` reads."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 import pandas as pd
 
+from pipeline.audio.acoustics import FrontEnd
+from pipeline.audio.preparation import AudioParams
 from pipeline.augmentation import arms, quality_gate
 from pipeline.augmentation.arms import ARMS, MixParams
 from pipeline.augmentation.candidates import Candidates
 from pipeline.augmentation.quality_gate import GateParams
-from pipeline.core import console, manifest, params, predictions, provenance
+from pipeline.core import console, manifest, params, predictions, provenance, shards
 from pipeline.core.files import atomic_write
-from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED
+from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS, SYNTHETIC_FEATURES
+from pipeline.core.shards import Shards
 from pipeline.leakage import audit, rules
 
 PATH = click.Path(path_type=Path)
@@ -41,6 +44,7 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
     folds = params.load(params_path, "folds", tuple[int, ...])
     names = params.load(params_path, "arms", tuple[str, ...])
     pairs = params.load(params_path, "pairs", tuple[str, ...])
+    audio = params.load(params_path, "audio", AudioParams)
     setting = Setting(
         params.load(params_path, "augment.mix", MixParams),
         params.load(params_path, "augment.gate", GateParams),
@@ -61,6 +65,7 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
                 rules.require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
                 if hardware := audit.hardware(rows):
                     metadata[predictions.GENERATORS_HARDWARE] = json.dumps(hardware)
+                metadata |= {"audio": json.dumps(asdict(audio)), "vocoded": json.dumps(vocoded(rows))}
                 table = folder / split / f"{arm}.parquet"
                 # An arm without generators does not depend on how clips are chosen and mixed.
                 params_hash = params.params_hash(*(vars(setting).values() if ARMS[arm].generators else ()))
@@ -104,6 +109,21 @@ def training_set(
     if ARMS[arm].shuffled:
         extra = arms.shuffled(extra, setting.seed)
     return pd.concat([rows, extra.assign(partition="train")]), metadata, words
+
+
+def vocoded(rows: pd.DataFrame) -> list[str]:
+    """Generators of synthetic clips that passed the vocoder.
+
+    Args:
+        rows: of `manifest.AUGMENTED`
+    """
+    own_files = rows[rows["is_synthetic"] & ~rows["generator"].isin(REPEATS)]
+    folders = own_files["filepath"].map(lambda path: Path(path).parent)
+    return [
+        generator
+        for generator, of_one in sorted(folders.groupby(own_files["generator"]))
+        if Shards(path / SYNTHETIC_FEATURES for path in of_one.unique()).metadata(shards.FRONT_END) == FrontEnd.VOCODED
+    ]
 
 
 def extra_clips(found: pd.DataFrame, real: pd.DataFrame, arm: str, setting: Setting) -> pd.DataFrame:

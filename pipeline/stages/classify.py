@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -10,9 +11,9 @@ import pandas as pd
 import torch
 
 from pipeline.audio.preparation import AudioParams
-from pipeline.classification import budget, personal
+from pipeline.classification import budget, personal, saved
 from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams, CommonParams
-from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, check_front_end
+from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, check_front_end, preparation
 from pipeline.classification.normalisation import normalised
 from pipeline.classification.training import uar
 from pipeline.core import console, hardware, manifest, params, predictions, provenance
@@ -28,8 +29,9 @@ from pipeline.core.provenance import derived_seed
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Folder of the corpora's shards.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--curve", type=click.Path(path_type=Path), required=True, help="CSV of the networks' training.")
+@click.option("--model", type=click.Path(path_type=Path), required=True, help="Folder of the trained classifiers.")
 @click.option("--cache", type=click.Path(path_type=Path), default=".cache/embeddings", help="Folder of embeddings.")
-def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: Path, cache: Path) -> None:
+def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: Path, model: Path, cache: Path) -> None:
     """Train the downstream classifiers on one arm's clips, and predict the valid and test clips."""
     chosen = params.load(params_path, "classify", ClassifyParams)
     audio = params.load(params_path, "audio", AudioParams)
@@ -61,6 +63,20 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         metadata[predictions.GENERATORS_HARDWARE] = generators
     params_hash = params.params_hash(chosen, audio, hardware_params)
     predictions.write(_predicted(clips, labels, runs), out, labels, params_hash, **metadata)
+    about = {
+        "kind": "classifiers",
+        "split": split,
+        "arm": out.stem,
+        "labels": labels,
+        "front_end": chosen.front_end,
+        "preparation": preparation(clips, features),
+        "params": {word: asdict(getattr(chosen, word)) for word in chosen.classifiers},
+        "machine": hardware.resolved(hardware_params),
+        "versions": saved.versions(),
+        "train_clips": int((clips["partition"] == "train").sum()),
+        **_used(clips, ["train"]),
+    }
+    saved.save(model, runs, about)
     with atomic_write(curve) as temporary:
         rows = [{"classifier": name, "seed": run.seed, **row} for name, run in runs for row in run.curve]
         table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])

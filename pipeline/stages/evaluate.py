@@ -69,6 +69,7 @@ class Experiment:
 @click.option("--skip-audit", is_flag=True, help="Instead of --augmented: score without auditing the training sets.")
 @click.option("--manifest", "clips", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--splits", type=click.Path(path_type=Path), default="data/splits")
+@click.option("--classifiers", type=click.Path(path_type=Path), default="models/classifiers")
 @click.option("--summary", type=click.Path(path_type=Path), required=True)
 @click.option("--scores", type=click.Path(path_type=Path), required=True)
 @click.option("--plots", type=click.Path(path_type=Path), required=True)
@@ -79,13 +80,14 @@ def main(
     skip_audit: bool,
     clips: Path,
     splits: Path,
+    classifiers: Path,
     summary: Path,
     scores: Path,
     plots: Path,
 ) -> None:
     """Score every arm on the test speakers, and compute its gains over the reference arms."""
     experiment = _experiment(params_path)
-    _audit(experiment, folders, augmented, clips, splits, skip_audit)
+    _audit(experiment, folders, augmented, clips, splits, classifiers, skip_audit)
     pooling.check(folders, experiment.splits(*experiment.scenarios), experiment.arms)
     cautions = {name: _cautions(experiment, folders, members) for name, members in experiment.members.items()}
     results = _results(experiment, folders, params_path)
@@ -140,6 +142,7 @@ def _audit(
     augmented: Path | None,
     clips: Path,
     splits: Path,
+    classifiers: Path,
     skip_audit: bool,
 ) -> None:
     """Search the training sets for leaks, or report that this is skipped.
@@ -154,7 +157,7 @@ def _audit(
         return
     if len(folders) > 1:
         raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")
-    places = audit.Places(clips, splits, augmented, folders[0])
+    places = audit.Places(clips, splits, augmented, folders[0], classifiers)
     for split in experiment.splits(*experiment.scenarios):
         rules.require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -42,6 +42,18 @@ class VocoderParams:
         if self.kind == "mel":
             own |= {"n_mels": self.mel.n_mels, "frame_ms": self.mel.frame_ms, "window_ms": self.mel.window_ms}
         return own
+
+    def of_front_end(self, front_end: FrontEnd) -> dict[str, Any]:
+        """Parameters, as in params.yaml, that determine the classifiers' features of a real clip."""
+        own: dict[str, Any] = {"kind": self.kind}
+        world, mel = asdict(self.world), asdict(self.mel)
+        if front_end == FrontEnd.VOCODED:
+            own["storage"] = self.storage
+            del mel["istft"]  # `front_end_error`
+        else:  # F0 alone
+            world = {name: world[name] for name in ("frame_ms", "f0", "f0_floor_hz", "f0_ceil_hz")}
+            mel = {"frame_ms": mel["frame_ms"]}
+        return own | {"world": world} | ({"mel": mel} if self.kind == "mel" else {})
 
     def model(self, folder: Path) -> Path | None:
         """Folder of the network, inside the folder of a split's vocoders; None if there is nothing to train."""

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.classification import classifiers
@@ -21,7 +22,7 @@ class PriorParams:
 
 
 def test_a_row_is_a_section_and_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = Classifier(PriorParams, lambda *_: [], lambda *_: [])
+    row = Classifier(PriorParams, lambda *_: [], lambda *_: [], lambda *_: np.zeros((0, 2)))
     monkeypatch.setattr(classifiers, "CLASSIFIERS", {**CLASSIFIERS, "prior": row})
     extended = classifiers._with_sections()
     text = re.sub(

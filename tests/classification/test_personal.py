@@ -35,9 +35,10 @@ def counting(given: list[ArmFeatures]) -> Classifier:
         train, _, held_out = partitions(features)
         for seed in (0, 1):
             number = len(train.rows) + seed / 10
-            yield Run(seed, np.full((len(held_out.rows), 2), number), {"steps": 7}, [{"step": 7.0, "loss": number}])
+            curve = [{"step": 7.0, "loss": number}]
+            yield Run(seed, np.full((len(held_out.rows), 2), number), {"steps": 7}, curve, {"w": np.zeros(1)})
 
-    return Classifier(dict, lambda *_: [], runs)
+    return Classifier(dict, lambda *_: [], runs, lambda *_: np.zeros((0, 2)))
 
 
 def test_each_person_has_a_classifier_with_the_common_and_the_own_clips() -> None:
@@ -49,6 +50,7 @@ def test_each_person_has_a_classifier_with_the_common_and_the_own_clips() -> Non
     np.testing.assert_allclose(found[0].probabilities[:, 0], [1, 2, 3, 2])  # clips of b, c, d, c
     np.testing.assert_allclose(found[1].probabilities[:, 1], [1.1, 2.1, 3.1, 2.1])
     assert [row["loss"] for row in found[0].curve] == [1, 2, 3]
+    assert not found[0].weights  # of three classifiers
 
 
 def test_without_persons_there_is_one_classifier() -> None:
@@ -56,3 +58,4 @@ def test_without_persons_there_is_one_classifier() -> None:
     found = list(personal.runs(counting(given), features(False), None, None))  # type: ignore[arg-type]
     assert len(given) == 1 and len(given[0].rows) == len(ROWS)
     assert [run.probabilities[0, 0] for run in found] == [4, 4.1]
+    assert found[0].weights

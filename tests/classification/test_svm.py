@@ -192,7 +192,11 @@ def test_a_loaded_model_has_the_scores_of_sklearn(classes: int) -> None:
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("support", lambda tensor: tensor[:, 1:], r"'support' of an svm: shape \(\d+, 5\), expected \(\d+, 6\)"),
+        (
+            "support_functionals",
+            lambda tensor: tensor[:, 1:],
+            r"functionals' of an svm: shape \(\d+, 5\), expected",
+        ),
         ("coefficients", lambda tensor: tensor[1:], "'coefficients' of an svm"),
         ("intercepts", lambda tensor: tensor[:-1], r"'intercepts' of an svm: shape \(5,\), expected \(6,\)"),
     ],

@@ -10,11 +10,13 @@ import pytest
 from click.testing import Result
 
 from pipeline.audio import preparation
+from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 from pipeline.core.params import load
-from pipeline.core.shards import FRONT_END, Shard, Shards
+from pipeline.core.shards import FRONT_END, Shard, ShardError, Shards
 from pipeline.scorers import evaluation_classifier, gate, speakers
+from pipeline.vocoder import VocoderParams
 
 from .conftest import DEMO, NEURAL, SPLIT
 
@@ -59,6 +61,28 @@ def test_same_bytes_twice(stage: Stage) -> None:
     assert result.exit_code == 0, result.output
     assert "demo: natural front end, 36 clips" in result.output
     assert (contents(CLASSIFIER), contents(SCORERS)) == before
+
+
+def test_the_preparation_is_recorded(project: Path, params: Change) -> None:
+    """What the features depend on, and nothing else: other metadata would run all classifiers again."""
+
+    def recorded() -> dict[str, Any]:
+        return load(Path("params.yaml"), "vocoder", VocoderParams).of_front_end(front_end)
+
+    front_end = FrontEnd.NATURAL
+    natural = recorded()
+    found = Shards([CLASSIFIER]).preparation()
+    assert found["vocoder"] == natural and found["acoustics"]["n_mels"] == 20 and found["audio"]["level_db"] == -26
+    params({"vocoder.world.order": 20, "vocoder.world.d4c_threshold": 0.5, "vocoder.mel.n_mels": 30})
+    assert recorded() == natural
+    front_end = FrontEnd.VOCODED
+    vocoded = recorded()
+    assert vocoded["world"]["order"] == 20 and vocoded["storage"] == "float32" and "mel" not in vocoded
+    front_end = FrontEnd.NATURAL
+    params({"vocoder.world.f0_floor_hz": 80})
+    assert recorded() != natural
+    with pytest.raises(ShardError, match="made by an older version"):
+        Shards([SCORERS]).preparation()
 
 
 @pytest.mark.parametrize("kind", ["world", "mel"])

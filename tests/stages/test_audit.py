@@ -17,6 +17,7 @@ from pipeline.cli import main
 from pipeline.core import hardware, manifest, models, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.leakage import audit as auditing
+from pipeline.leakage import rules
 
 from .conftest import SPLIT as SCENARIO
 from .conftest import enter_copy
@@ -26,6 +27,7 @@ SPLIT = Path("data/splits/full-1.parquet")
 TRAINING_SET = Path("data/augmented/full-1/cyclegan.parquet")
 PREDICTIONS = Path("data/predictions/full-1/cyclegan.parquet")
 MODEL = Path("models/cyclegan/full-1/angry-neutral")
+KEPT = Path("models/classifiers/full-1/cyclegan/config.json")
 SUMMARY = Path("metrics/summary.json")
 HELD_OUT = "demo/f01_s1_angry_medium"  # tests
 TRAIN = "demo/m02_s1_angry_medium"
@@ -230,7 +232,18 @@ def test_classifier_selected_or_trained_on_test(stage: Callable[..., Result], pa
     shutil.copy("right.parquet", TRAINING_SET)
     result = audit()
     assert result.exit_code == 1
-    assert "model selected on other clips than the valid partition" in result.output
+    for kept in ("", "kept classifiers: "):
+        assert f"  {kept}model selected on other clips than the valid partition" in result.output
+
+
+@pytest.mark.parametrize("use", ["trained_on", "selected_on"])
+def test_kept_classifier_that_learned_from_others(stage: Callable[..., Result], use: str) -> None:
+    config = json.loads(KEPT.read_text())
+    tested = manifest.read(TRAINING_SET, manifest.AUGMENTED).query("partition == 'test'")
+    KEPT.write_text(json.dumps(config | {use: provenance.clips_sha256(tested)}))
+    for result in (audit(), stage("evaluate")):
+        assert result.exit_code == 1
+        assert f"kept classifiers: {rules.USES[use]}" in result.output
 
 
 def test_generator_or_gate_fitted_on_others(stage: Callable[..., Result]) -> None:

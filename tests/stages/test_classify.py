@@ -31,6 +31,13 @@ COLUMNS = [predictions.PREFIX + label for label in LABELS]
 RUNS = [("cnn", 0), ("cnn", 1), ("svm", 0)]
 BY_SPEAKER = "+speaker_norm"
 NONE, CYCLEGAN = (Path(f"data/augmented/full-1/{arm}.parquet") for arm in ("none", "cyclegan"))
+PLACES = audit.Places(
+    Path("data/manifest.parquet"),
+    Path("data/splits"),
+    Path("data/augmented"),
+    Path("data/predictions"),
+    Path("models/classifiers"),
+)
 Stage = Callable[..., Result]
 Classify = Callable[..., pd.DataFrame]
 
@@ -293,10 +300,7 @@ def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classif
     for classifier in ("svm", "cnn"):
         normalised = probabilities(found).loc[classifier + BY_SPEAKER]
         assert (normalised - probabilities(usual).loc[classifier]).abs().max().max() > 0.01
-    places = audit.Places(
-        Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
-    )
-    assert audit.of_arm(places, "full-1", "cyclegan") == []
+    assert audit.of_arm(PLACES, "full-1", "cyclegan") == []
 
     metadata = manifest.metadata(predicted("cyclegan"))
     renamed = found.assign(classifier=found["classifier"].str.removesuffix(BY_SPEAKER))
@@ -304,13 +308,13 @@ def test_speaker_normalisation_is_in_the_name(classify: Classify, plain: Classif
     used = {use: metadata[use] for use in ("trained_on", "selected_on")}
     scaled = metadata[f"scaled_by{BY_SPEAKER}"]
     predictions.write(renamed, predicted("cyclegan"), LABELS, "changed", runs=runs, **used, scaled_by=scaled)
-    [leak] = audit.of_arm(places, "full-1", "cyclegan")
+    [leak] = audit.of_arm(PLACES, "full-1", "cyclegan")
     assert leak.rule == rules.USES["scaled_by"]
     # the other way round: the name claims it, the statistics are of train
     usually = audit.uses(manifest.read(CYCLEGAN, manifest.AUGMENTED), ["svm"])["scaled_by"]
     some = {**used, f"scaled_by{BY_SPEAKER}": usually}
     predictions.write(found, predicted("cyclegan"), LABELS, "changed", runs=metadata["runs"], **some)
-    assert [leak.rule for leak in audit.of_arm(places, "full-1", "cyclegan")] == [rules.USES["scaled_by"]]
+    assert [leak.rule for leak in audit.of_arm(PLACES, "full-1", "cyclegan")] == [rules.USES["scaled_by"]]
 
     # of a test speaker's other clips too
     fewer = classify("cyclegan", lambda rows: rows[(rows["partition"] != "test") | (rows["sentence"] == "demo-s1")])
@@ -411,10 +415,7 @@ def test_the_front_end_is_in_the_name(stage: Stage, classify: Classify, params: 
     found = classify("cyclegan")
     assert set(found["classifier"]) == {"svm+vocoded"}
     assert (probabilities(found).loc["svm+vocoded"] - probabilities(natural).loc["svm"]).abs().max().max() > 1e-3
-    places = audit.Places(
-        Path("data/manifest.parquet"), Path("data/splits"), CYCLEGAN.parents[1], predicted("").parents[1]
-    )
-    assert audit.of_arm(places, "full-1", "cyclegan") == []
+    assert audit.of_arm(PLACES, "full-1", "cyclegan") == []
     stated = budget.stated(manifest.metadata(predicted("cyclegan")))
     assert stated["front_end"] == "vocoded"
 

@@ -1,6 +1,8 @@
 """The export in training code: what the README shows, on a finished project."""
 
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import pandas
 import pytest
 import torch
 
+from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
+from pipeline.core.params import load
 from pipeline.data.dataset import EmotionalSpeech
 
 README = Path(__file__).parents[2] / "README.md"
@@ -37,6 +41,28 @@ def test_the_examples_of_the_readme_give_the_same_rows() -> None:
     assert 0 < by_pandas["train"]["is_synthetic"].sum() < len(by_pandas["train"])
     drawn = list(by_torch["sampler"])
     assert len(drawn) == len(by_torch["train"])
+
+
+def test_the_table_names_the_preparation() -> None:
+    clips, none = EmotionalSpeech(TABLE), EmotionalSpeech(TABLE.with_stem("none"))
+    assert clips.audio == none.audio == load(Path("params.yaml"), "audio", AudioParams)
+    assert (clips.vocoded, none.vocoded) == (["cyclegan"], [])
+
+
+def test_another_preparation(tmp_path: Path) -> None:
+    """The table's, or the one that is given in its place."""
+    rows = manifest.read(TABLE, manifest.AUGMENTED)
+    audio = AudioParams(sampling_rate=12_000, trim_db=30, level_db=-20)
+    table = tmp_path / "other.parquet"
+    manifest.write(rows, table, manifest.AUGMENTED, "", audio=json.dumps(asdict(audio)), vocoded="[]")
+    usual, _ = EmotionalSpeech(TABLE)[0]
+    for clips in (EmotionalSpeech(table), EmotionalSpeech(TABLE, audio=audio)):
+        samples, _ = clips[0]
+        assert 10 * np.log10(float(samples.square().mean())) == pytest.approx(-20, abs=0.5)
+        assert len(samples) == pytest.approx(0.75 * len(usual), rel=0.02)
+    manifest.write(rows, table, manifest.AUGMENTED, "")
+    with pytest.raises(manifest.ManifestError, match="lack 'audio'"):
+        EmotionalSpeech(table)
 
 
 def test_items_are_prepared_clips_with_their_emotions() -> None:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save_file
 
 from pipeline.classification import enrolment
-from pipeline.classification.enrolment import Preparation
+from pipeline.classification.recordings import Preparation, Prepared
 from pipeline.cli.enrol import clip_preparation
 from pipeline.cli.main import main
 from pipeline.core import manifest
@@ -159,7 +159,9 @@ def test_clips_are_prepared_as_those_of_training() -> None:
     prepared = TypeAdapter(Preparation).validate_python(config()["preparation"])
     stored = Shards([Path("data/features/classifier/demo")])
     id_ = f"demo/{path.stem}"
-    np.testing.assert_array_equal(prepared.functionals(path), stored.array(id_, "functionals"))
+    found = prepared.prepared(path)
+    assert isinstance(found, Prepared)
+    np.testing.assert_array_equal(found.arrays["functionals"], stored.array(id_, "functionals"))
     assert emocycle("predict", path, "--person", "anna").exit_code == 0
 
 
@@ -167,9 +169,10 @@ def test_natural_clips_are_prepared_as_those_of_training(finished: Path, monkeyp
     monkeypatch.chdir(finished)
     path = Path(STRANGER.format(3, "sad"))
     stored = Shards([Path("data/features/classifier/demo")])
-    np.testing.assert_array_equal(
-        clip_preparation().functionals(path), stored.array(f"demo/{path.stem}", "functionals")
-    )
+    found = clip_preparation().prepared(path)
+    assert isinstance(found, Prepared)
+    for name in ("functionals", "log_mel"):
+        np.testing.assert_array_equal(found.arrays[name], stored.array(f"demo/{path.stem}", name))
 
 
 def test_conversions_are_those_of_the_stage(
@@ -192,6 +195,16 @@ def test_conversions_are_those_of_the_stage(
     features = Shards([folder / manifest.SYNTHETIC_FEATURES])
     for id_, functionals in zip(train["id"], found, strict=True):
         np.testing.assert_array_equal(functionals, features.array(written.loc[id_, "id"], "functionals"))
+
+
+@pytest.mark.usefixtures("here")
+def test_the_score_of_the_same_on_test_speakers() -> None:
+    score = {"personal_conversion": {"speakers": 8, "uar": 0.61234}}
+    Path("metrics").mkdir()
+    for classifier, is_known in (("svm", False), ("svm+vocoded", True)):  # the features are vocoded
+        Path("metrics/ser.json").write_text(json.dumps({"enrolment": {classifier: score}, "full": {}}))
+        output = emocycle("enrol", "anna", "recordings", "--force").output
+        assert ("scenario enrolment did the same for 8 test speakers: mean UAR 0.612" in output) == is_known
 
 
 @pytest.mark.usefixtures("here")

@@ -195,7 +195,9 @@ def test_enrolled_speakers_are_targets(stage: Stage, train: pd.DataFrame, params
         assert set(predictions.read(table)["classifier"]) == {"svm", "svm+neutral_norm"}
         budgets[arm] = budget.stated(manifest.metadata(table))
         places = audit.Places(
-            Path("data/manifest.parquet"), Path("data/splits"), Path("data/augmented"), Path("data/predictions")
+            Path("data/manifest.parquet"),
+            *(Path("data", name) for name in ("splits", "augmented", "predictions")),
+            Path("models/classifiers"),
         )
         assert audit.of_arm(places, "enrolment-1", arm) == []
     extra_clips = [budgets[arm]["extra_clips"] for arm in arms]
