@@ -11,7 +11,20 @@ import click
 from pipeline.core import console
 
 # Modules of pipeline/cli, for people.
-COMMANDS = ("check", "repro", "audit", "corpora", "fetch", "record", "compare", "convert", "enrol", "predict", "sweep")
+COMMANDS = (
+    "check",
+    "repro",
+    "audit",
+    "corpora",
+    "fetch",
+    "record",
+    "compare",
+    "listen",
+    "convert",
+    "enrol",
+    "predict",
+    "sweep",
+)
 
 # Modules of pipeline/stages, in the order of dvc.yaml.
 STAGES = (

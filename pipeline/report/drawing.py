@@ -61,7 +61,7 @@ def svg(panel: Axes) -> str:
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     used = set(re.findall(r'(?:url\(#|xlink:href="#)([^")]+)', text))
     text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
-    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)  # the font of the page
+    text = re.sub(r"; font-family: [^;\"]*", "", text)  # the font of the page
     for placeholder, of_page in PAGE_COLOURS.items():
         text = text.replace(placeholder, of_page)
     return text.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)

@@ -1,5 +1,7 @@
 """The parts of a page, and their HTML."""
 
+import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,8 +68,17 @@ def html(template: str, **content: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"code": code, "number": number}
+    pictures = itertools.count()
+    environment.filters |= {"code": code, "number": number, "svg": lambda text: own_ids(text, next(pictures))}
     return environment.get_template(template).render(**content)
+
+
+def own_ids(svg: str, place: int) -> Markup:
+    """A picture whose ids are unlike those of the other pictures of the page.
+
+    A browser takes an id from the first element that has it, and ignores clip paths in what is folded.
+    """
+    return Markup(re.sub(r' id="|url\(#|href="#', rf"\g<0>p{place}-", svg))
 
 
 def code(line: str) -> Markup:

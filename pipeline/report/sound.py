@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import librosa
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 
 from pipeline.audio import measures, preparation
 from pipeline.audio.acoustics import AcousticsParams
@@ -91,7 +92,7 @@ class Listener:
         """Mel spectrogram (frames, bands) with F0 (frames,) over it."""
         bands = np.arange(mel.shape[1])
         centres_hz = librosa.mel_frequencies(len(bands) + 2, fmax=self.audio.sampling_rate / 2)[1:-1]
-        panel = drawing.axes(1.6, (0.11, 0.25, 0.77, 0.72))
+        panel = drawing.axes(1.6, (0.15, 0.25, 0.72, 0.72))
         panel.imshow(
             np.clip(10 / np.log(10) * (mel.T - mel.max()), -RANGE_DB, 0),
             extent=(0, len(mel) * self.acoustics.frame_ms / 1000, -0.5, len(bands) - 0.5),
@@ -109,12 +110,16 @@ class Listener:
             panel.plot(times_s, np.where(f0_hz > 0, melody, np.nan), color=colour, linewidth=width)
         panel.set_xlim(0, scale.longest_s)
         for place, hz in ((0, scale.low_hz), (1, scale.high_hz)):
-            panel.text(1.02, place, f"{hz:.0f} Hz", transform=panel.transAxes, va=("bottom", "top")[place], color=INK)
-        panel.text(1.02, 0.5, "F0", transform=panel.transAxes, va="center", color=INK)
+            _beside(panel, place, f"{hz:.0f} Hz", ("bottom", "top")[place])
+        _beside(panel, 0.5, "F0", "center")
         panel.set_yticks(np.interp(TICKS_HZ, centres_hz, bands), [f"{tick / 1000:g}" for tick in TICKS_HZ])
         panel.set_xlabel("time [s]")
         panel.set_ylabel("kHz")
         return drawing.svg(panel)
+
+
+def _beside(panel: Axes, height: float, text: str, alignment: str) -> None:
+    panel.text(1.02, height, text, transform=panel.transAxes, va=alignment, color=INK, fontsize=8.5)
 
 
 def data_url(samples: np.ndarray, sampling_rate: int) -> str:
