@@ -6,7 +6,7 @@ import click
 
 from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import params
+from pipeline.core import console, params
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import in_parallel
 from pipeline.evaluation.results import EvaluateParams
@@ -51,7 +51,7 @@ def main(
     examples = clips.directions(run.synthetic, run.real, chosen.examples, run.first_generators)
     extremes = list(clips.extremes(run.synthetic, chosen.extremes))
     groups = [group for each in examples for group in each.groups] + [group for _, *ends in extremes for group in ends]
-    heard = dict(zip(groups, in_parallel(listener.heard, groups, "report: clips", chunk=1), strict=True))
+    heard = dict(zip(groups, in_parallel(listener.heard, groups, "clips", chunk=1), strict=True))
     pairs = params.load(params_path, "pairs", tuple[str, ...])
     parts = [
         sections.all_arms(run),
@@ -70,4 +70,4 @@ def main(
     with atomic_write(out) as temporary:
         text = page.html("report.html", title="emocycle: report", answer=sections.answer(run), sections=parts)
         temporary.write_text(text, encoding="utf-8")
-    click.echo(f"{out}: {len(groups):,} groups of clips, {out.stat().st_size / 1e6:.1f} MB")
+    console.tell("", f"{out}, {sum(map(len, heard.values())):,} clips to hear, {out.stat().st_size / 1e6:.1f} MB")

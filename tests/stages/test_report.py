@@ -85,7 +85,7 @@ def test_what_is_heard_is_the_prepared_clip(here: Path) -> None:
 
 def test_sections_have_what_the_files_say(here: Path) -> None:
     page = OUT.read_text("utf-8")
-    assert "over none" in section(page, "arms")
+    assert "over folds" in section(page, "arms")
     assert section(page, "confusion").count("<figure>") == 2
     assert "mcd_db" in section(page, "quality") and "second_reference" in section(page, "quality")
     assert "CycleGAN: cycle loss" in section(page, "training")
