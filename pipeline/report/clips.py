@@ -96,7 +96,7 @@ def group(row: pd.Series, real: pd.DataFrame) -> Group:
     made = "converted to" if converts else "generated," if not len(source) else "changed, still"
     clips.append(clip(row, f"{made} {row['emotion']}"))
     if converts and (target := parallel(row, real)) is not None:
-        clips.append(clip(target, f"real {row['emotion']}, same speaker and sentence"))
+        clips.append(clip(target, f"real {row['emotion']}, same sentence"))
     words = (row["speaker"], row["sentence"], row["intensity"])
     return Group(", ".join(str(word) for word in words if isinstance(word, str)), tuple(clips))
 

@@ -87,6 +87,11 @@ class Run:
         return found
 
     @property
+    def trains_dcgan(self) -> bool:
+        """Whether an arm has clips of the DC-GAN; then each split has one."""
+        return any("dcgan" in ARMS[arm].generators for arm in self.arms)
+
+    @property
     def first_generators(self) -> Sequence[str]:
         """Generators of the headline arm."""
         return ARMS[self.summary["arm"]].generators

@@ -14,10 +14,10 @@ from pipeline.evaluation.wording import signed, signed_range
 from pipeline.report import pictures, reproduction, words
 from pipeline.report.clips import Direction, Group
 from pipeline.report.page import Players, Section, Sounds, Table, number
+from pipeline.report.pictures import Picture
 from pipeline.report.run import Run
 from pipeline.report.sound import Heard
 
-LOSSES = ("step", "pair", "split")  # columns of a training curve that are no losses
 MOST_ROWS = 50  # of the quarantine
 
 
@@ -51,6 +51,7 @@ def answer(run: Run) -> Answer:
     is_enrolled = (partitions["split"].eq(run.split) & partitions["partition"].eq(ENROL)).any()
     known = "a few neutral clips of each are known" if is_enrolled else "none of them in training"
     facts = [
+        ("Recognised", "share of an emotion's clips, averaged over emotions and speakers (UAR)"),
         ("Corpora", ", ".join(run.corpus["corpora"])),
         ("Test speakers", f"{summary['speakers']}; {known}"),
         ("Added clips", f"{arm}: {words.ARMS.get(arm, '')}"),
@@ -232,17 +233,24 @@ def training(run: Run, pairs: Sequence[str]) -> Section:
             labels = ("step", "UAR on valid clips [%]")
             rows = rows.assign(uar=100 * rows["valid_uar"])
             shown.append(pictures.lines(rows, "step", "uar", "arm", labels, f"{classifier}, scenario {scenario}"))
+    splits = [f"{scenario}-{fold}" for scenario in run.scenarios for fold in run.folds]
     if pairs:
-        splits = [f"{scenario}-{fold}" for scenario in run.scenarios for fold in run.folds]
         found = [run.plot(f"train_cyclegan/{split}/{pair}").assign(pair=pair) for split in splits for pair in pairs]
-        table = pd.concat(found)
-        shown += [
-            pictures.lines(table, "step", str(name), "pair", ("step", f"{name} loss"), f"CycleGAN: {name} loss")
-            for name in table
-            if name not in LOSSES and table[name].notna().any()
-        ]
-    lines = ["Means over folds, seeds and splits."] if shown else ["No network was trained."]
+        shown += _losses(pd.concat(found), "pair", "CycleGAN")
+    if run.trains_dcgan:
+        table = pd.concat([run.plot(f"train_dcgan/{split}").assign(split=split) for split in splits])
+        shown += _losses(table, "split", "DC-GAN")
+    lines = ["Means over folds and seeds."] if shown else ["No network was trained."]
     return Section("training", "Training curves", lines, shown)
+
+
+def _losses(table: pd.DataFrame, series: str, network: str) -> list[Picture]:
+    """A chart of each column of training curves that has values."""
+    names = [str(name) for name in table if name not in ("step", series) and table[name].notna().any()]
+    return [
+        pictures.lines(table, "step", name, series, ("step", name), f"{network}: {name.replace('_', ' ')}")
+        for name in names
+    ]
 
 
 def corpora(run: Run) -> Section:

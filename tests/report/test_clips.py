@@ -30,7 +30,7 @@ def test_a_conversion_stands_between_its_source_and_a_real_utterance() -> None:
     assert heard(made("x", "n1", "angry") | {"intensity": "low"}) == [
         ("n1", "source, neutral"),
         ("x", "converted to angry"),
-        ("a2", "real angry, same speaker and sentence"),  # of the same intensity, though a1 comes first
+        ("a2", "real angry, same sentence"),  # of the same intensity, though a1 comes first
     ]
 
 

@@ -39,6 +39,16 @@ def listen(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["listen", *arguments])
 
 
+def finish(stage: Stage, *arms: str) -> None:
+    """Run the stages from `augment` on."""
+    split = {"scenario": "full", "fold": "1"}
+    items: list[tuple[str, dict[str, str]]] = [("classify", {**split, "arm": arm}) for arm in arms]
+    items += [("analyse", {}), ("evaluate", {}), ("assess", split), ("tabulate", {}), ("report", {})]
+    for name, item in [("augment", {}), *items]:
+        result = stage(name, **item)
+        assert result.exit_code == 0, result.output
+
+
 def section(page: str, id_: str) -> str:
     return page.partition(f'<section id="{id_}"')[2].partition("</section>")[0]
 
@@ -88,7 +98,7 @@ def test_sections_have_what_the_files_say(here: Path) -> None:
     assert "over folds" in section(page, "arms")
     assert section(page, "confusion").count("<figure>") == 2
     assert "mcd_db" in section(page, "quality") and "second_reference" in section(page, "quality")
-    assert "CycleGAN: cycle loss" in section(page, "training")
+    assert "CycleGAN: cycle<" in section(page, "training")
     assert "192" not in section(page, "corpora") and "Left out: 0 clips." in section(page, "corpora")
     assert "bfloat16" not in section(page, "reproduce") and "float32" in section(page, "reproduce")
 
@@ -105,11 +115,7 @@ def test_the_same_run_gives_the_same_bytes(
 def test_sections_without_data_say_so(stage: Stage, params: Callable[..., None]) -> None:
     params({"arms": ["none"], "pairs": [], "conversions": [], "perturbations": [], "augment.headline_arm": "none"})
     params({"classify.classifiers": ["svm"], "evaluate.classifier": "svm", "evaluate.primary.arm": "none"})
-    split = {"scenario": "full", "fold": "1"}
-    items: list[tuple[str, dict[str, str]]] = [("augment", {}), ("classify", {**split, "arm": "none"})]
-    for name, item in [*items, ("analyse", {}), ("evaluate", {}), ("assess", split), ("tabulate", {}), ("report", {})]:
-        result = stage(name, **item)
-        assert result.exit_code == 0, result.output
+    finish(stage, "none")
     page = OUT.read_text("utf-8")
     assert "No augmentation is compared" in page
     for name, words in {
@@ -121,6 +127,15 @@ def test_sections_without_data_say_so(stage: Stage, params: Callable[..., None])
     }.items():
         assert words in section(page, name)
         assert "<figure" not in section(page, name) and "<table" not in section(page, name)
+
+
+def test_clips_from_noise_have_no_source(with_dcgan: Path, tmp_path: Path, stage: Stage, params: Any) -> None:
+    shutil.copytree(with_dcgan, tmp_path, dirs_exist_ok=True)
+    params({"arms": ["none", "dcgan"], "augment.headline_arm": "dcgan"})
+    finish(stage, "none", "dcgan")
+    page = OUT.read_text("utf-8")
+    assert "generated, angry" in section(page, "listen") and "source, " not in section(page, "listen")
+    assert "DC-GAN: discriminator" in section(page, "training")
 
 
 def test_refused_clips_and_sweeps_are_shown(reported: Path, tmp_path: Path, stage: Stage, params: Any) -> None:
