@@ -7,6 +7,8 @@ from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.significance import POWER, Interval
 
+NO_EFFECT = "No effect shown"
+
 
 def signed(fraction: float) -> str:
     """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
@@ -109,7 +111,7 @@ def verdict(uar: Mapping[str, float], confidence: float, few: bool) -> str:
     if few:
         return "Too few test speakers for an answer"
     if not _is_effect((uar["ci_low"], uar["ci_high"]), uar.get("p_holm", uar["p"]), confidence):
-        return "No effect shown"
+        return NO_EFFECT
     word = "Gain" if uar["gain"] > 0 else "Loss"
     if "fold_low" in uar and _excludes_zero((uar["fold_low"], uar["fold_high"])):
         return f"{word} shown"

@@ -45,7 +45,7 @@ def answer(run: Run) -> Answer:
         verdict = wording.verdict(uar, run.evaluate.confidence, few)
         sentence = (
             f"{alone}, and {100 * found['uar']:.1f} % if clips of “{arm}” are added: "
-            f"a difference of {signed(uar['gain'])} percentage points{_interval(uar, run.evaluate.confidence)}."
+            f"a difference of {signed(uar['gain'])} percentage points{interval(uar, run.evaluate.confidence, verdict)}."
         )
     partitions = run.plot("analyse/partition_counts")
     is_enrolled = (partitions["split"].eq(run.split) & partitions["partition"].eq(ENROL)).any()
@@ -55,10 +55,26 @@ def answer(run: Run) -> Answer:
         ("Corpora", ", ".join(run.corpus["corpora"])),
         ("Test speakers", f"{summary['speakers']}; {known}"),
         ("Added clips", f"{arm}: {words.ARMS.get(arm, '')}"),
-        ("Classifier", f"{summary['classifier']}, mean of {number(found['seeds'])} training runs"),
+        ("Classifier", f"{summary['classifier']}; training runs averaged: {number(found['seeds'])}"),
         ("Scenario", f"{summary['scenario']}, folds {', '.join(map(str, run.folds))}"),
     ]
     return Answer(verdict, sentence, cautions, facts)
+
+
+def interval(uar: Mapping[str, float], confidence: float, verdict: str) -> str:
+    """The interval of a gain in words, and whether chance may explain the gain; empty where there is no interval.
+
+    Args:
+        uar: gain and its interval, as in metrics/ser.json
+        confidence: of the interval
+        verdict: of `wording.verdict`
+    """
+    if "ci_low" not in uar:
+        return ""
+    low, high = uar["ci_low"], uar["ci_high"]
+    is_chance = low <= 0 <= high or verdict == wording.NO_EFFECT
+    words = f" ({100 * confidence:g} % interval {signed(low)} to {signed(high)})"
+    return words + ", which may be chance" * is_chance
 
 
 def all_arms(run: Run) -> Section:
@@ -321,14 +337,6 @@ def reproduce(run: Run, params_path: Path) -> Section:
         ],
         tables=tables,
     )
-
-
-def _interval(uar: Mapping[str, float], confidence: float) -> str:
-    if "ci_low" not in uar:
-        return ""
-    low, high = uar["ci_low"], uar["ci_high"]
-    chance = "" if low > 0 or high < 0 else ", which may be chance"
-    return f" ({100 * confidence:g} % interval {signed(low)} to {signed(high)}){chance}"
 
 
 def _recall(found: Mapping[str, Any], emotion: str) -> str:
