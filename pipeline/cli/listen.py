@@ -90,14 +90,14 @@ def chosen(what: str | None, real: pd.DataFrame, synthetic: pd.DataFrame, number
     )
 
 
-def _synthetic(split: str, train: pd.DataFrame) -> pd.DataFrame:
+def _synthetic(split: str, real: pd.DataFrame) -> pd.DataFrame:
     """Clips of all generators of params.yaml in a split: rows of `manifest.SYNTHETIC`.
 
     Raises:
         ClickException: there is no generator, or the table of one is missing
     """
     of_pairs = params.load(PARAMS, "pairs", tuple[str, ...])
-    candidates = Candidates(train, DATA / "synthetic" / split, DATA / "features", of_pairs)
+    candidates = Candidates(real, DATA / "synthetic" / split, DATA / "features", of_pairs)
     names = [name for key in ("conversions", "perturbations") for name in params.load(PARAMS, key, tuple[str, ...])]
     if split.rpartition("-")[0] in params.load(PARAMS, "dcgan_scenarios", tuple[str, ...]):
         names.append("dcgan")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.augmentation.arms import ARMS
 from pipeline.core import manifest
-from pipeline.core.manifest import REPEATS
+from pipeline.core.manifest import REPEATS, ManifestError
 from pipeline.core.predictions import HARDWARE
 from pipeline.evaluation import score_table
 from pipeline.evaluation.results import BASELINE, EvaluateParams
@@ -34,7 +34,7 @@ class Run:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """metrics/summary.json."""
-        found: dict[str, Any] = json.loads((self.metrics / "summary.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(_there(self.metrics / "summary.json").read_text(encoding="utf-8"))
         return found
 
     @cached_property
@@ -78,12 +78,12 @@ class Run:
     @cached_property
     def conversions(self) -> pd.DataFrame:
         """metrics/conversion.csv."""
-        return pd.read_csv(self.metrics / "conversion.csv")
+        return pd.read_csv(_there(self.metrics / "conversion.csv"))
 
     @cached_property
     def corpus(self) -> dict[str, Any]:
         """metrics/corpus.json."""
-        found: dict[str, Any] = json.loads((self.metrics / "corpus.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads(_there(self.metrics / "corpus.json").read_text(encoding="utf-8"))
         return found
 
     @property
@@ -96,9 +96,14 @@ class Run:
         """Generators of the headline arm."""
         return ARMS[self.summary["arm"]].generators
 
+    def licences(self) -> str:
+        """Licences of the clips of each corpus, in words."""
+        found = self.real.assign(license=self.real["license"].fillna("unknown")).groupby("corpus")["license"].unique()
+        return "; ".join(f"{corpus} {', '.join(sorted(names))}" for corpus, names in found.items())
+
     def plot(self, name: str) -> pd.DataFrame:
         """A table of metrics/plots, such as `evaluate/recall`."""
-        return pd.read_csv(self.metrics / "plots" / f"{name}.csv")
+        return pd.read_csv(_there(self.metrics / "plots" / f"{name}.csv"))
 
     def quarantine(self) -> pd.DataFrame:
         """Clips of all corpora that were left out: rows of `manifest.QUARANTINE`, with their corpus."""
@@ -124,3 +129,14 @@ class Run:
         """Device, precision, CPU and torch of the classifiers of `split`."""
         about = manifest.metadata(self.predictions / self.split / f"{BASELINE}.parquet")
         return {key: str(value) for key, value in json.loads(about.get(HARDWARE, "{}")).items()}
+
+
+def _there(path: Path) -> Path:
+    """The path.
+
+    Raises:
+        ManifestError: there is no such file
+    """
+    if not path.is_file():
+        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
+    return path

@@ -173,8 +173,14 @@ def curves(run: Run) -> Section:
     return Section("curves", "Learning and ratio curves", [] if shown else [absent], shown)
 
 
-def listening(found: Sequence[Direction], hear: Mapping[Group, list[Heard]], split: str) -> Section:
-    """Players of the examples of each generator and direction."""
+def listening(run: Run, found: Sequence[Direction], hear: Mapping[Group, list[Heard]]) -> Section:
+    """Players of the examples of each generator and direction.
+
+    Args:
+        run: with its clips
+        found: examples
+        hear: clips of each group
+    """
     sounds = [
         Sounds(
             f"{each.generator}: {each.title}",
@@ -184,10 +190,11 @@ def listening(found: Sequence[Direction], hear: Mapping[Group, list[Heard]], spl
         for place, each in enumerate(found)
     ]
     intro = (
-        f"Train clips of split {split}, chosen at equal distances in the list of speakers and not by quality, prepared "
-        "as the classifiers get them (same level, silent ends cut). The line is F0."
+        f"Train clips of split {run.split}, chosen at equal distances in the list of speakers and not by quality, "
+        "prepared as the classifiers get them (same level, silent ends cut). The line is F0."
     )
-    return Section("listen", "Listen", [intro if sounds else "No training set has generated clips."], sounds=sounds)
+    lines = [intro, f"Licences, before you pass this page on: {run.licences()}."]
+    return Section("listen", "Listen", lines if sounds else ["No training set has generated clips."], sounds=sounds)
 
 
 def gate(run: Run, found: Sequence[tuple[str, Group, Group]], hear: Mapping[Group, list[Heard]]) -> Section:

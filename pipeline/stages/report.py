@@ -59,7 +59,7 @@ def main(
         sections.speakers(run),
         sections.confusions(run),
         sections.curves(run),
-        sections.listening(examples, heard, run.split),
+        sections.listening(run, examples, heard),
         sections.gate(run, extremes, heard),
         sections.quality(run),
         sections.training(run, pairs),

@@ -97,9 +97,10 @@ def test_sections_have_what_the_files_say(here: Path) -> None:
     page = OUT.read_text("utf-8")
     assert "over folds" in section(page, "arms")
     assert section(page, "confusion").count("<figure>") == 2
+    assert "before you pass this page on: demo CC0-1.0." in section(page, "listen")
     assert "mcd_db" in section(page, "quality") and "second_reference" in section(page, "quality")
     assert "CycleGAN: cycle<" in section(page, "training")
-    assert "192" not in section(page, "corpora") and "Left out: 0 clips." in section(page, "corpora")
+    assert "Left out: 0 clips." in section(page, "corpora")
     assert "bfloat16" not in section(page, "reproduce") and "float32" in section(page, "reproduce")
 
 
@@ -157,6 +158,13 @@ def test_a_missing_table_is_named(reported: Path, tmp_path: Path, stage: Stage) 
     Path("data/augmented/full-1/cyclegan.parquet").unlink()
     result = stage("report")
     assert result.exit_code == 1 and "data/augmented/full-1/cyclegan.parquet: not found" in result.output
+
+
+def test_a_missing_metric_is_named(reported: Path, tmp_path: Path, stage: Stage) -> None:
+    shutil.copytree(reported, tmp_path, dirs_exist_ok=True)
+    Path("metrics/conversion.csv").unlink()
+    result = stage("report")
+    assert result.exit_code == 1 and "metrics/conversion.csv: not found" in result.output
 
 
 def test_changed_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
