@@ -15,10 +15,9 @@ demo: $(INSTALLED)
 	@$(BIN)/emocycle compare
 	@echo "The speech of the demo is synthetic, so this shows that everything works, and nothing about real speech."
 	@echo
-	@echo "Look:   $(BIN)/dvc plots show; metrics/summary.json, metrics/ser.json, metrics/conversion.json"
-	@echo "Listen: data/synthetic/full-1/cyclegan/angry-neutral/*.flac"
-	@echo "Use:    data/augmented/full-1/cyclegan.parquet, the augmented training list"
-	@echo "Next:   a real corpus, in docs/tutorial.md"
+	@echo "Use:  data/augmented/full-1/cyclegan.parquet, the augmented training list"
+	@echo "Next: a real corpus, in docs/tutorial.md"
+	@echo "See and hear the result in a browser: $(CURDIR)/report/index.html"
 
 # The slowest file starts first; the others run on the other cores meanwhile.
 test: $(INSTALLED)

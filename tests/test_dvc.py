@@ -93,7 +93,7 @@ def test_only_what_a_change_touches_runs_again(
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "acoustics@ravdess", "split", "analyse"),
         *("train_cyclegan@full-1", "generate@full-1-cyclegan"),
-        *("augment", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate"),
+        *("augment", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate", "report"),
     )
     table = Path("data/augmented/full-1/cyclegan.parquet")
     augmented = table.read_bytes()
@@ -104,7 +104,7 @@ def test_only_what_a_change_touches_runs_again(
     assert repro() == set()
 
     change_params({"classify.cnn.steps": 17, "augment.headline_arm": "none"})
-    assert repro() == items("classify@full-1-{none,cyclegan}", "evaluate")
+    assert repro() == items("classify@full-1-{none,cyclegan}", "evaluate", "report")
     assert '"arm": "none"' in Path("metrics/summary.json").read_text()
 
     # A fold more, and a pair less. The table of the arm `none` is written again, to the same bytes, so its classifier
@@ -113,7 +113,7 @@ def test_only_what_a_change_touches_runs_again(
     assert repro() == items(
         *("split", "analyse", "train_cyclegan@full-{1,2}", "generate@full-{1,2}-cyclegan"),
         *("augment", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
-        *("evaluate", "assess@full-{1,2}", "tabulate"),
+        *("evaluate", "assess@full-{1,2}", "tabulate", "report"),
     )
     assert not Path("data/synthetic/full-1/cyclegan/happy-neutral").exists()
     assert table.read_bytes() != augmented
@@ -131,9 +131,9 @@ def a_bank_runs_what_uses_it(change_params: Change, ravdess_tree: Callable[..., 
     changes = {"banks": ["mine"], "speaker_conversion": conversion, "perturbations": ["speaker_conversion"]}
     change_params({**changes, "arms": arms})
     users = items("perturb@full-{1,2}-speaker_conversion", "augment", "classify@full-{1,2}-speaker_conversion")
-    assert repro() == users | {"bank@mine", "evaluate"}
+    assert repro() == users | {"bank@mine", "evaluate", "report"}
     ravdess_tree(Path("data/bank/mine"), (7,), ["neutral"])
-    assert repro() == users | {"bank@mine", "evaluate"}
+    assert repro() == users | {"bank@mine", "evaluate", "report"}
     audit = run("pipeline", "audit").stdout.splitlines()
     assert audit == [f"full-{fold} {arm}: no leak" for fold in (1, 2) for arm in arms]
 

@@ -38,6 +38,7 @@ STAGES = (
     "evaluate",
     "assess",
     "tabulate",
+    "report",
 )
 
 VERBOSITIES = (
@@ -82,7 +83,8 @@ SECTIONS: dict[str, Any] = {
     "augment.gate": "pipeline.augmentation.quality_gate:GateParams",
     "classify.front_end": "pipeline.audio.acoustics:FrontEnd",
     "classify": "pipeline.stages.classify:ClassifyParams",
-    "evaluate": "pipeline.stages.evaluate:EvaluateParams",
+    "evaluate": "pipeline.evaluation.results:EvaluateParams",
+    "report": "pipeline.report.params:ReportParams",
 }
 
 

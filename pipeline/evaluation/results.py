@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
+from pydantic import Field
 
 from pipeline.core.params import section
 from pipeline.evaluation import wording
@@ -36,6 +37,19 @@ class PrimaryParams:
             for scenario in self.scenarios
             for reference in self.references
         ]
+
+
+@section
+class EvaluateParams:
+    """Scenario and classifier of metrics/summary.json, reference arms, and confidence of the intervals."""
+
+    scenario: str
+    classifier: str
+    confidence: Annotated[float, Field(gt=0, lt=1)]  # of the intervals
+    min_speakers: Annotated[int, Field(ge=2)]  # fewer are called too few
+    references: tuple[str, ...]  # those that are not among `arms` are left out
+    primary: PrimaryParams
+    pooled: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]  # name → scenarios whose scores are averaged
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,8 @@ from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.significance import POWER, Interval
 
+NO_EFFECT = "No effect shown"
+
 
 def signed(fraction: float) -> str:
     """Points with a sign: `+1.4`, `−0.8` (a real minus), `0.0`."""
@@ -62,7 +64,7 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
     over_folds = ""
     effect = "" if few else "no detectable effect: "
     p = gain.p if holm is None else holm
-    if not few and _excludes_zero(gain.interval) and p <= 1 - gain.confidence:
+    if not few and _is_effect(gain.interval, p, gain.confidence):
         effect = "gain of " if gain.mean > 0 else "loss of "
         points = points.removeprefix("−")
         if gain.fold_interval is None or not _excludes_zero(gain.fold_interval):
@@ -94,6 +96,30 @@ def answer(summary: Mapping[str, Any]) -> str:
     if not _excludes_zero(interval):
         return f"{found} The interval {signed_range(interval)} includes 0: these data show no effect."
     return f"{found} The interval {signed_range(interval)} excludes 0. See the cautions above before you claim it."
+
+
+def verdict(uar: Mapping[str, float], confidence: float, few: bool) -> str:
+    """The answer of a gain in UAR in a few words, by the rule of `gain_in_words`.
+
+    Args:
+        uar: gain, intervals and p, as in metrics/ser.json
+        confidence: of the intervals
+        few: whether there are too few speakers
+    """
+    if "ci_low" not in uar or "p" not in uar:
+        return "One test speaker gives no answer"
+    if few:
+        return "Too few test speakers for an answer"
+    if not _is_effect((uar["ci_low"], uar["ci_high"]), uar.get("p_holm", uar["p"]), confidence):
+        return NO_EFFECT
+    word = "Gain" if uar["gain"] > 0 else "Loss"
+    if "fold_low" in uar and _excludes_zero((uar["fold_low"], uar["fold_high"])):
+        return f"{word} shown"
+    return f"{word} over these speakers, not significant across folds"
+
+
+def _is_effect(interval: Interval, p: float, confidence: float) -> bool:
+    return _excludes_zero(interval) and p <= 1 - confidence
 
 
 def _excludes_zero(interval: Interval) -> bool:

@@ -3,35 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import click
 import pandas as pd
-from pydantic import Field
 
 from pipeline.core import console, params
 from pipeline.core.files import atomic_write, write_json
-from pipeline.core.params import section
 from pipeline.evaluation import metrics, pooling
 from pipeline.evaluation.comparison import ScoringError, check_paired
 from pipeline.evaluation.metrics import Performance
-from pipeline.evaluation.results import BASELINE, Key, PrimaryParams, Results
+from pipeline.evaluation.results import BASELINE, EvaluateParams, Key, Results
 from pipeline.leakage import audit, rules
 
 DEMO = "the demo's speech is synthetic: their scores say nothing about real speech"
-
-
-@section
-class EvaluateParams:
-    """Scenario and classifier of metrics/summary.json, reference arms, and confidence of the intervals."""
-
-    scenario: str
-    classifier: str
-    confidence: Annotated[float, Field(gt=0, lt=1)]  # of the intervals
-    min_speakers: Annotated[int, Field(ge=2)]  # fewer are called too few
-    references: tuple[str, ...]  # those that are not among `arms` are left out
-    primary: PrimaryParams
-    pooled: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]  # name → scenarios whose scores are averaged
 
 
 @dataclass(frozen=True)

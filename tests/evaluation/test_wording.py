@@ -58,6 +58,26 @@ def test_gain_in_words(gains, holm, expected):
     assert expected in words(gains, holm)
 
 
+@pytest.mark.parametrize(
+    ("gains", "holm", "few", "expected"),
+    [
+        (SURE, None, False, "Gain shown"),
+        (np.negative(SURE), None, False, "Loss shown"),
+        (SURE, 0.04, False, "Gain shown"),
+        (SURE, 0.06, False, "No effect shown"),  # not after Holm's correction
+        (UNSURE, None, False, "Gain over these speakers, not significant across folds"),
+        (CLOSE, None, False, "No effect shown"),  # p is too large
+        (NEITHER, None, False, "No effect shown"),
+        (SURE, None, True, "Too few test speakers for an answer"),
+        ([0.02], None, True, "One test speaker gives no answer"),
+    ],
+)
+def test_verdict(gains, holm, few, expected):
+    compared = Comparison(performance(np.add(0.5, gains)), performance(np.full(len(gains), 0.5)), 0.95)
+    uar = compared.in_numbers()["uar"] | ({} if holm is None else {"p_holm": holm})
+    assert wording.verdict(uar, 0.95, few) == expected
+
+
 def test_a_gain_of_one_fold_is_not_significant_across_folds() -> None:
     assert ": gain of +2.5 points UAR, not significant across folds, 95 % interval +2.1 … +2.9, 8 " in words(
         SURE, folds=1

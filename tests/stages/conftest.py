@@ -174,6 +174,15 @@ def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
+def reported(classified: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
+    """The classified project with all metrics and the report; do not change it."""
+    with working_in(tmp_path_factory.mktemp("reported"), classified) as folder:
+        change_params({"perturbations": [], "dcgan_scenarios": []})
+        run_all([("analyse", {}), ("evaluate", {}), ("assess", SPLIT), ("tabulate", {}), ("report", {})])
+    return folder
+
+
+@pytest.fixture(scope="session")
 def with_dcgan(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished project with a DC-GAN of fold 1 and its clips; do not change it."""
     with working_in(tmp_path_factory.mktemp("with_dcgan"), finished) as folder:
