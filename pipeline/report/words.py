@@ -10,7 +10,7 @@ ARMS: Mapping[str, str] = {
     "enrolled_conversion": "copies in the voices of the test speakers, from a few neutral clips of each",
     "personal_conversion": "for each test speaker a classifier, with copies in the speaker's own voice",
     "complete_speakers": "control: without the speakers of whom only neutral clips are known",
-    "complete_speakers+speaker_conversion": "the same, with copies in another voice",
+    "complete+speaker_conversion": "the same, with copies in another voice",
     "speaker_conversion+vtlp": "copies of both kinds",
     "cyclegan": "real clips converted to another emotion by a network (CycleGAN)",
     "cyclegan+classical": "clips of both kinds",
