@@ -41,7 +41,7 @@ def main(what: str | None, split: str | None, out: Path | None) -> None:
     sounds = [
         Sounds(
             f"{each.generator}: {each.title}" if each.generator else each.title,
-            [Players(group.title, listener.heard(group)) for group in each.groups],
+            [Players(group.title, listener.players_of(group)) for group in each.groups],
             is_folded=False,
         )
         for each in found

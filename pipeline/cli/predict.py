@@ -52,7 +52,7 @@ def main(
 ) -> None:
     """Predict the emotions of recordings, with the probability of each emotion.
 
-    Each file is one utterance. The score on speakers whom the classifier has not heard is printed, too.
+    Each file is one utterance. The score on speakers outside its training set is printed, too.
     """
     each = (recordings.below(path) if path.is_dir() else [path] for path in paths)
     files = list(dict.fromkeys(path for found in each for path in found))
@@ -170,7 +170,9 @@ def _score(split: str, arm: str, name: str, seeds: Collection[int], labels: Sequ
     if "demo" in params.load(PARAMS, "corpora", tuple[str, ...]):
         cautions.append(DEMO)
     chance = 1 / mean["label"].nunique()
-    score = f"UAR {found.mean:.3f} on {len(uar)} test speakers whom it did not hear ({between}; by chance {chance:.3f})"
+    score = (
+        f"UAR {found.mean:.3f} on {len(uar)} test speakers outside its training set ({between}; by chance {chance:.3f})"
+    )
     return "; ".join(filter(None, [score, *cautions]))
 
 

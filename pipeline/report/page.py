@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from pipeline.report.pictures import Picture
-from pipeline.report.sound import Heard
+from pipeline.report.sound import Player
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Players:
     """Clips to hear one after another."""
 
     title: str
-    clips: Sequence[Heard]
+    clips: Sequence[Player]
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Run:
 
     @property
     def split(self) -> str:
-        """The split whose clips are heard."""
+        """The split whose clips are played."""
         return f"{self.members[0]}-{self.folds[0]}"
 
     @cached_property

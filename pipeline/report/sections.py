@@ -16,7 +16,7 @@ from pipeline.report.clips import Direction, Group
 from pipeline.report.page import Players, Section, Sounds, Table, number
 from pipeline.report.pictures import Picture
 from pipeline.report.run import Run
-from pipeline.report.sound import Heard
+from pipeline.report.sound import Player
 
 MOST_ROWS = 50  # of the quarantine
 
@@ -173,18 +173,18 @@ def curves(run: Run) -> Section:
     return Section("curves", "Learning and ratio curves", [] if shown else [absent], shown)
 
 
-def listening(run: Run, found: Sequence[Direction], hear: Mapping[Group, list[Heard]]) -> Section:
+def listening(run: Run, found: Sequence[Direction], players: Mapping[Group, list[Player]]) -> Section:
     """Players of the examples of each generator and direction.
 
     Args:
         run: with its clips
         found: examples
-        hear: clips of each group
+        players: clips of each group
     """
     sounds = [
         Sounds(
             f"{each.generator}: {each.title}",
-            [Players(group.title, hear[group]) for group in each.groups],
+            [Players(group.title, players[group]) for group in each.groups],
             is_folded=place > 0,
         )
         for place, each in enumerate(found)
@@ -197,16 +197,16 @@ def listening(run: Run, found: Sequence[Direction], hear: Mapping[Group, list[He
     return Section("listen", "Listen", lines if sounds else ["No training set has generated clips."], sounds=sounds)
 
 
-def gate(run: Run, found: Sequence[tuple[str, Group, Group]], hear: Mapping[Group, list[Heard]]) -> Section:
+def gate(run: Run, found: Sequence[tuple[str, Group, Group]], players: Mapping[Group, list[Player]]) -> Section:
     """Best and worst clips by the quality gate.
 
     Args:
         run: with its training sets
         found: generators, with their best and worst clips
-        hear: clips of each group
+        players: clips of each group
     """
     sounds = [
-        Sounds(f"{generator}: {group.title} emotion confidence", [Players("", hear[group])], is_folded=True)
+        Sounds(f"{generator}: {group.title} emotion confidence", [Players("", players[group])], is_folded=True)
         for generator, *ends in found
         for group in ends
     ]

@@ -1,7 +1,6 @@
 """Sound and spectrograms of clips, as text for a page.
 
-FLAC inside the page: Chromium, Firefox (from 51) and Safari (from 11) play it, and what is heard is the vocoder and not
-another codec.
+FLAC inside the page: Chromium, Firefox (from 51) and Safari (from 11) play it, and no other codec changes the clips.
 """
 
 import base64
@@ -39,7 +38,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Player:
     """A clip with its sound and its picture."""
 
     clip: Clip
@@ -57,8 +56,8 @@ class Listener:
     acoustics: AcousticsParams
     vocoder: Vocoder
 
-    def heard(self, group: Group) -> list[Heard]:
-        """Clips of a group as classifiers hear them: prepared, at the same level; with one scale of time.
+    def players_of(self, group: Group) -> list[Player]:
+        """Clips of a group as classifiers get them: prepared, at the same level; with one scale of time.
 
         Raises:
             ClickException: a clip cannot be read
@@ -68,15 +67,15 @@ class Listener:
         voiced = np.concatenate([track[track > 0] for track in tracks])
         longest_s = max(map(len, waves)) / self.audio.sampling_rate
         scale = Scale(longest_s, *((voiced.min() / MARGIN, voiced.max() * MARGIN) if len(voiced) else NO_F0_HZ))
-        return [self._heard(*found, scale) for found in zip(group.clips, waves, tracks, strict=True)]
+        return [self._player(*found, scale) for found in zip(group.clips, waves, tracks, strict=True)]
 
-    def _heard(self, clip: Clip, samples: np.ndarray, f0_hz: np.ndarray, scale: Scale) -> Heard:
+    def _player(self, clip: Clip, samples: np.ndarray, f0_hz: np.ndarray, scale: Scale) -> Player:
         rate = self.audio.sampling_rate
         mel = log_mel(samples, rate, self.acoustics.n_mels, self.acoustics.frame_ms, self.acoustics.window_ms)
         f0 = measures.f0_summary(f0_hz)
         melody = f"median F0 {f0['f0_median_hz']:.0f} Hz" if f0["voiced_share"] else "no voiced frame"
         duration_s = len(samples) / rate
-        return Heard(
+        return Player(
             clip,
             data_url(samples, rate),
             duration_s,

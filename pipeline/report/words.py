@@ -26,7 +26,7 @@ ARMS: Mapping[str, str] = {
 ANCHORS: Mapping[str, str] = {
     "unconverted": "the source itself, no conversion",
     "converted": "the conversion",
-    "resynthesised": "the conversion as heard, with the vocoder's loss",
+    "resynthesised": "the conversion after the vocoder",
     "copy_synthesis": "a real clip through the vocoder alone",
     "second_reference": "another real recording of the target, the best to hope for",
 }

@@ -51,7 +51,7 @@ def main(
     examples = clips.directions(run.synthetic, run.real, chosen.examples, run.first_generators)
     extremes = list(clips.extremes(run.synthetic, chosen.extremes))
     groups = [group for each in examples for group in each.groups] + [group for _, *ends in extremes for group in ends]
-    heard = dict(zip(groups, in_parallel(listener.heard, groups, "clips", chunk=1), strict=True))
+    players = dict(zip(groups, in_parallel(listener.players_of, groups, "clips", chunk=1), strict=True))
     pairs = params.load(params_path, "pairs", tuple[str, ...])
     parts = [
         sections.all_arms(run),
@@ -59,8 +59,8 @@ def main(
         sections.speakers(run),
         sections.confusions(run),
         sections.curves(run),
-        sections.listening(run, examples, heard),
-        sections.gate(run, extremes, heard),
+        sections.listening(run, examples, players),
+        sections.gate(run, extremes, players),
         sections.quality(run),
         sections.training(run, pairs),
         sections.corpora(run),
@@ -70,4 +70,4 @@ def main(
     with atomic_write(out) as temporary:
         text = page.html("report.html", title="emocycle: report", answer=sections.answer(run), sections=parts)
         temporary.write_text(text, encoding="utf-8")
-    console.tell("", f"{out}, {sum(map(len, heard.values())):,} clips to hear, {out.stat().st_size / 1e6:.1f} MB")
+    console.tell("", f"{out}, {sum(map(len, players.values())):,} clips to hear, {out.stat().st_size / 1e6:.1f} MB")

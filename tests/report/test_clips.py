@@ -22,12 +22,12 @@ def made(id_, source, emotion, generator="cyclegan", confidence=0.5):
     return {**row, **own, "generator": generator, "emotion_confidence": confidence, "weight": 1.0}
 
 
-def heard(row):
+def shown_beside(row):
     return [(each.id, each.role) for each in clips.group(pd.Series(row), REAL).clips]
 
 
 def test_a_conversion_stands_between_its_source_and_a_real_utterance() -> None:
-    assert heard(made("x", "n1", "angry") | {"intensity": "low"}) == [
+    assert shown_beside(made("x", "n1", "angry") | {"intensity": "low"}) == [
         ("n1", "source, neutral"),
         ("x", "converted to angry"),
         ("a2", "real angry, same sentence"),  # of the same intensity, though a1 comes first
@@ -44,7 +44,7 @@ def test_a_conversion_stands_between_its_source_and_a_real_utterance() -> None:
     ],
 )
 def test_clips_that_do_not_exist_are_left_out(row, expected) -> None:
-    assert [id_ for id_, _ in heard(row)] == expected
+    assert [id_ for id_, _ in shown_beside(row)] == expected
 
 
 def test_directions_are_sampled_evenly_and_not_by_quality() -> None:

@@ -79,7 +79,7 @@ def test_nothing_is_loaded_from_elsewhere(here: Path) -> None:
     assert "default-src 'none'" in page
 
 
-def test_what_is_heard_is_the_prepared_clip(here: Path) -> None:
+def test_players_have_the_prepared_clip(here: Path) -> None:
     page = section(OUT.read_text("utf-8"), "listen")
     players = re.findall(r'aria-label="([^:"]+): ([^"]+)" src="data:audio/flac;base64,([^"]+)"', page)
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS).set_index("id")
