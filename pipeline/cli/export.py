@@ -31,7 +31,8 @@ def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: b
         raise ExportError(f"{out}: exists already; expected the name of a new folder")
     whole = rows["start"].isna() & rows["end"].isna()
     reasons = clips.restrictions(rows, ~whole | copy) if not i_may else pd.Series("", rows.index)
-    left_out = (reasons[reasons != ""] + " (licence " + rows["license"] + ")").value_counts().to_dict()
+    told = (reasons[reasons != ""] + " (licence " + rows["license"] + ")").value_counts()
+    left_out = {str(reason): int(count) for reason, count in told.items()}
     for reason, count in left_out.items():
         click.echo(f"{count:,} clips are left out: {reason}; add --i-may if you may pass them on")
     rows = rows[reasons == ""]
@@ -44,7 +45,7 @@ def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: b
         found.to_csv(folder / clips.TABLE, index=False, lineterminator="\n", encoding="utf-8")
         chosen.write(folder, found, name)
         header = hf.header(found) if format_name == "hf" else {}
-        usage = chosen.usage.replace("{name}", name)
+        usage = chosen.usage.replace("{name}", name).replace("{out}", out.resolve().name)
         text = card.text(found, name, usage, left_out, linked=not copy, header=header)
         (folder / "README.md").write_text(text, encoding="utf-8")
         write_json(folder / "croissant.json", croissant.description(folder, found, name, split, arm))

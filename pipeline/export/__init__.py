@@ -14,7 +14,7 @@ class Format:
     """How a format is written, and how its files are read."""
 
     title: str
-    usage: str  # lines of Python or shell, run in the folder of the export
+    usage: str  # lines of Python or shell; {name} is the name of the export, {out} that of its folder
     write: Callable[[Path, pd.DataFrame, str], None]  # into a folder; clips (`clips.COLUMNS`); name of the export
 
 

@@ -10,6 +10,7 @@ from pipeline.export.clips import SCHEMA
 
 SPLITS = {"train": "train", "valid": "dev", "test": "test"}  # partition → type of a split; others have none
 TYPES = {pa.string(): "str", pa.bool_(): "bool", pa.int32(): "int", pa.float32(): "float"}
+ISO_639_3 = {"de": "deu", "en": "eng", "it": "ita", "pl": "pol", "zh": "zho"}  # languages of the corpora
 LABELLED = ("emotion", "intensity", "speaker")  # columns with a fixed set of words
 USAGE = """\
 import audformat
@@ -35,7 +36,7 @@ def write(folder: Path, clips: pd.DataFrame, name: str) -> None:
         "description": "Real and synthetic emotional speech; column is_synthetic tells them apart.",
         "source": "emocycle",
         "usage": "other",
-        "languages": sorted(clips["language"].dropna().unique()),
+        "languages": sorted(ISO_639_3.get(word, word) for word in clips["language"].dropna().unique()),
         "schemes": schemes,
         "splits": {partition: {"type": kind} for partition, kind in SPLITS.items()},
         "tables": tables,

@@ -10,8 +10,8 @@ from pipeline.export.clips import TABLE, is_recording
 
 LIMITS = (
     "Emotions are acted. Labels of converted clips are the target of the conversion; nobody has listened to them.",
-    "Only `train` has synthetic clips. Another partition would leak: a synthetic clip has the words, and often the voice, "
-    "of its source.",
+    "Only `train` has synthetic clips. Other partitions would leak: a synthetic clip has the words, and often the "
+    "voice, of its source.",
     "Use `weight` as the weight of a clip in training, or as the probability to draw it.",
     "Whether synthetic clips help a classifier is an open question; see the scores of the run that made them.",
 )

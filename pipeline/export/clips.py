@@ -136,7 +136,7 @@ def is_recording(clips: pd.DataFrame) -> "pd.Series[bool]":
     return ~clips["is_synthetic"] | clips["generator"].isin(REPEATS)
 
 
-def plain(clip: Mapping[str, Any]) -> dict[str, Any]:
+def plain(clip: Mapping[Any, Any]) -> dict[str, Any]:
     """A row with values that JSON has; missing ones are left out."""
     known = {name: found for name, found in clip.items() if not pd.isna(found)}
     return {name: found.item() if isinstance(found, np.generic) else found for name, found in known.items()}

@@ -1,7 +1,9 @@
 """EmoBox: JSON lines of each partition of a fold, and a map of labels (https://github.com/emo-box/EmoBox)."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import soundfile
@@ -32,7 +34,7 @@ def write(folder: Path, clips: pd.DataFrame, name: str) -> None:
     (folder / name / "label_map.json").write_text(json.dumps(labels, indent=4) + "\n", encoding="utf-8")
 
 
-def _line(folder: Path, name: str, clip: dict[str, object]) -> dict[str, object]:
+def _line(folder: Path, name: str, clip: Mapping[Any, Any]) -> dict[str, object]:
     sound = soundfile.info(folder / str(clip["file"]))
     return {
         **{"key": clip["key"], "dataset": name, "wav": clip["file"], "type": "raw"},

@@ -12,7 +12,7 @@ SPLITS = {"valid": "validation"}  # names that differ from those of the partitio
 USAGE = """\
 from datasets import load_dataset  # with its extra `audio`: torchcodec, and FFmpeg
 
-clips = load_dataset(".")["train"]
+clips = load_dataset("{out}")["train"]  # in the folder above; the library does not read "."
 clips[0]["audio"]"""
 
 

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ def _recording(folder: Path, key: str, file: str) -> dict[str, Any]:
     }
 
 
-def _supervision(recording: dict[str, Any], clip: dict[str, Any]) -> dict[str, Any]:
+def _supervision(recording: dict[str, Any], clip: Mapping[Any, Any]) -> dict[str, Any]:
     channels = recording["channel_ids"]
     known = {name: clip[name] for name in KNOWN if clip[name] is not None}
     return {
