@@ -1,5 +1,6 @@
 """Hugging Face: a folder of audio with metadata.parquet in each split ("AudioFolder")."""
 
+import hashlib
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +27,12 @@ def write(folder: Path, clips: pd.DataFrame, name: str) -> None:
 
 
 def header(clips: pd.DataFrame) -> dict[str, object]:
-    """Header of README.md, from which the library takes the splits."""
+    """Header of README.md, from which the library takes the splits.
+
+    The library caches by the name of the folder and by this header, so the header has a hash of the clips: otherwise it
+    would give the clips of an earlier export to a folder of the same name.
+    """
+    sha256 = hashlib.sha256(clips.to_csv().encode()).hexdigest()
     files = [
         {"split": SPLITS.get(partition, partition), "path": f"{AUDIO}/{partition}/**"}
         for partition in clips["partition"].unique()
@@ -35,5 +41,5 @@ def header(clips: pd.DataFrame) -> dict[str, object]:
         "license": "other",
         "task_categories": ["audio-classification"],
         "tags": ["speech-emotion-recognition", "synthetic"],
-        "configs": [{"config_name": "default", "drop_labels": True, "data_files": files}],
+        "configs": [{"config_name": "default", "description": sha256, "drop_labels": True, "data_files": files}],
     }

@@ -182,28 +182,43 @@ def test_missing_audio_is_named_and_leaves_nothing() -> None:
     assert not Path("out").exists()
 
 
+def hugging_face() -> Any:
+    """The library, where it can decode audio: with torchcodec, and FFmpeg."""
+    try:
+        from torchcodec.decoders import AudioDecoder  # noqa: F401
+    except (ImportError, OSError, RuntimeError):
+        pytest.skip("needs torchcodec and FFmpeg")
+    return pytest.importorskip("datasets")
+
+
 @OTHERS_LIBRARIES
 def test_hf(exported: Callable[[str], pd.DataFrame], tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    datasets = hugging_face()
     known = exported("hf")
     loaded = datasets.load_dataset(str(Path.cwd()), cache_dir=str(tmp_path / "cache"))
     assert {name: len(own) for name, own in loaded.items()} == {"train": 6, "validation": 1, "test": 1}
     assert isinstance(loaded["test"].features["audio"], datasets.Audio)
     train = loaded["train"]
-    try:
-        train[0]["audio"].get_all_samples()
-    except (ImportError, RuntimeError):  # no torchcodec, or no FFmpeg
-        train = train.cast_column("audio", datasets.Audio(decode=False))
-    for found in train:
+    for found in train.remove_columns("audio"):
         assert found["weight"] == known.loc[found["id"], "weight"]
-        wanted, _ = soundfile.read(known.loc[found["id"], "file"], always_2d=True)
-        if isinstance(found["audio"], dict):
-            samples, _ = soundfile.read(found["audio"]["path"], always_2d=True)
-        else:
-            samples = found["audio"].get_all_samples().data.T.numpy()
-        np.testing.assert_allclose(samples, wanted, atol=1e-6)
+    for found in train:
+        wanted, rate = soundfile.read(known.loc[found["id"], "file"], always_2d=True)
+        samples = found["audio"].get_all_samples()
+        assert samples.sample_rate == rate
+        np.testing.assert_allclose(samples.data.T, wanted, atol=1e-6)
     [made] = [found for found in train.remove_columns("audio") if found["id"] == MADE]
     assert (made["is_synthetic"], made["source_id"], made["generator"], made["seed"]) == (True, STEREO, "cyclegan", 7)
+
+
+@OTHERS_LIBRARIES
+def test_hf_reads_an_export_to_a_folder_of_the_same_name_again(tmp_path: Path) -> None:
+    datasets = hugging_face()
+    for number, out in ((6, "one/out"), (3, "two/out")):
+        if number == 3:
+            rows = pd.DataFrame(ROWS[:3] + ROWS[6:8])
+            manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+        assert export("--format", "hf", out=out).exit_code == 0
+        assert len(datasets.load_dataset(out, cache_dir=str(tmp_path / "cache"))["train"]) == number
 
 
 @OTHERS_LIBRARIES
