@@ -15,6 +15,7 @@ LIMITS = (
     "Use `weight` as the weight of a clip in training, or as the probability to draw it.",
     "Whether synthetic clips help a classifier is an open question; see the scores of the run that made them.",
 )
+OF_PERSONS = "A row with a `person` is for a classifier of that person alone; its clip may be there again for another."
 MARK = (
     "Synthetic files say in their tags that they are synthetic, from what and by what (EU AI Act, article 50; IPTC "
     "`digitalSourceType`). There is no watermark in the samples: a classifier could learn it as a sign of an emotion."
@@ -47,7 +48,7 @@ def text(
         "## Sources and licences",
         _sources(clips, linked),
         "## Limits",
-        "\n".join(f"- {line}" for line in (*LIMITS, MARK)),
+        "\n".join(f"- {line}" for line in (*LIMITS, *([OF_PERSONS] if clips["person"].notna().any() else []), MARK)),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import soundfile
-from tqdm import tqdm
 
 from pipeline import corpora
 from pipeline.audio import decoding, marking
 from pipeline.audio.decoding import AudioError
 from pipeline.core import manifest
+from pipeline.core.console import tracked
 from pipeline.core.manifest import REPEATS, Segment
 
 AUDIO = "audio"  # folder of the audio, by partition
@@ -104,7 +104,7 @@ def place(rows: pd.DataFrame, files: Iterable[str], folder: Path, link: bool) ->
     Raises:
         ClickException: a file is missing or cannot be decoded
     """
-    for segment, file in zip(manifest.segments(rows), tqdm(files, "audio", len(rows), disable=None), strict=True):
+    for segment, file in zip(manifest.segments(rows), tracked(files, "audio", len(rows)), strict=True):
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         if not segment.path.is_file():

@@ -163,7 +163,7 @@ def _rai(clips: pd.DataFrame) -> dict[str, Any]:
         ],
         "rai:dataLimitations": list(card.LIMITS),
         "rai:dataUseCases": ["Training and speaker-independent testing of speech emotion recognition."],
-        "rai:dataSocialImpact": "Recognition of emotions of persons at work and in education is forbidden in the EU.",
+        "rai:dataSocialImpact": "The EU AI Act (article 5) forbids to infer emotions at work and in education.",
         "rai:personalSensitiveInformation": ["Voices of persons, recorded or converted; genders where known."],
         "rai:dataReleaseMaintenancePlan": "None: the pipeline writes the export again.",
     }

@@ -143,6 +143,15 @@ def test_parts_of_files_are_cut_out_and_other_files_are_the_same(exported: Calla
         assert Path(found.loc[id_, "file"]).read_bytes() == (Path("..") / path).read_bytes()
 
 
+def test_a_clip_for_several_persons_is_there_several_times(exported: Callable[[str], pd.DataFrame]) -> None:
+    made = [{**ROWS[6], "person": person} for person in ("demo_f01", "demo_f02")]
+    rows = pd.DataFrame([ROWS[0], *made])
+    manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    found = exported("csv").loc[MADE]
+    assert list(found["person"]) == ["demo_f01", "demo_f02"] and found["file"].is_unique
+    assert "A row with a `person`" in Path("README.md").read_text(encoding="utf-8")
+
+
 def test_links_lead_to_the_audio() -> None:
     assert export("--format", "csv", "--link").exit_code == 0
     found = pd.read_csv("out/clips.csv").set_index("id")
