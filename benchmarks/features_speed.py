@@ -87,7 +87,7 @@ def main(clips_path: Path, count: int, rounds: int) -> None:
                     },
                     "reading a source": partial(decoding.read, *segment),
                     "WORLD synthesis": partial(synthesise_alone, content),
-                    "a synthetic clip": partial(writer.write, (Synthesis(content, segment), out)),
+                    "a synthetic clip": partial(writer.write, (Synthesis(content, segment), out, {})),
                 }
                 for name, work in works.items():
                     taken[name] += cpu_ms(work) / count

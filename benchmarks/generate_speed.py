@@ -92,7 +92,7 @@ class Stages:
         converted = pair.converted(self._stored, self._bounds_hz)
 
         def own() -> None:
-            writer.write((next(converted), self._out))
+            writer.write((next(converted), self._out, {}))
 
         known = zip(pair.rows["source_id"], manifest.segments(pair.sources), strict=True)
         for id_, segment in islice(known, self._count):
@@ -107,7 +107,7 @@ class Stages:
         writer = self._writer(plan.synthesise)
         known = zip(plan.contents, sources.segments, rows["source_id"], strict=True)
         for content, segment, id_ in islice(known, self._count):
-            own = partial(writer.write, (Synthesis(content, segment), self._out))
+            own = partial(writer.write, (Synthesis(content, segment), self._out, {}))
             yield "perturb", own, partial(self._rewritten, Features.load(self._stored, id_), segment)
 
     def _assess(self) -> Iterator[Works]:

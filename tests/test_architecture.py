@@ -51,7 +51,7 @@ MATRIX_ALONE = {"conversions", "perturbations", "vocoders", "dcgan_scenarios"}
 # Folders of the package; each imports from itself and from those before it.
 ORDER = (
     "core audio corpora vocoder data scorers conversion generation augmentation classification assessment evaluation "
-    "leakage report stages cli __main__"
+    "leakage report export stages cli __main__"
 ).split()
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 

@@ -23,7 +23,7 @@ LEARNS_NOTHING = frozenset({"classical", "copy_synthesis", "vtlp"})  # generator
 ORIGIN = ("id", "emotion", "source_id", "source_emotion", "generator", "generator_sha256", "seed")  # columns
 
 
-def digital_source_type(clip: Mapping[str, Any], trained_vocoder: bool = False) -> str:
+def digital_source_type(clip: Mapping[Any, Any], trained_vocoder: bool = False) -> str:
     """IPTC's term for what a clip is.
 
     Args:
@@ -38,7 +38,7 @@ def digital_source_type(clip: Mapping[str, Any], trained_vocoder: bool = False) 
     return ALTERED if generator in LEARNS_NOTHING and not trained_vocoder else EDITED
 
 
-def tags(clip: Mapping[str, Any], trained_vocoder: bool = False) -> dict[str, str]:
+def tags(clip: Mapping[Any, Any], trained_vocoder: bool = False) -> dict[str, str]:
     """Tags of a synthetic clip: that it is synthetic, from what, and by what.
 
     Args:

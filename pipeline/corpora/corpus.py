@@ -90,3 +90,4 @@ class Corpus:
     folds: Folds | None = None  # published folds, if any
     genders: Callable[[Iterable[Path]], Mapping[str, str]] | None = None  # files other than audio → gender of speakers
     archives: tuple[Archive, ...] = ()  # downloads without registration
+    restriction: str = ""  # why its clips, and clips made from them, may not be passed on

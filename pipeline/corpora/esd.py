@@ -58,6 +58,7 @@ EXPECTED_COUNTS = {(speaker, emotion): SENTENCES for speaker in SPEAKERS for emo
 CORPUS = Corpus(
     title="ESD",
     license="research only, on a signed licence",
+    restriction="no redistribution",
     source="github.com/HLTSingapore/Emotional-Speech-Data, on a signed licence",
     parse=parse,
     expected_counts=EXPECTED_COUNTS,

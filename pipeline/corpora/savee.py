@@ -54,6 +54,7 @@ EXPECTED_COUNTS = {(speaker, emotion): count for speaker in SPEAKERS for emotion
 CORPUS = Corpus(
     title="SAVEE",
     license="research only, on registration",
+    restriction="no redistribution",
     source="University of Surrey, on registration: AudioData/, with a folder for each speaker",
     parse=parse,
     expected_counts=EXPECTED_COUNTS,

@@ -46,7 +46,8 @@ EXPECTED_COUNTS = {(speaker, emotion): 200 for speaker in ("OAF", "YAF") for emo
 
 CORPUS = Corpus(
     title="TESS",
-    license="CC BY-NC-ND 4.0",  # no derivatives: converted clips may not be passed on
+    license="CC BY-NC-ND 4.0",
+    restriction="no derivatives",
     source="University of Toronto, tspace.library.utoronto.ca/handle/1807/24487",
     parse=parse,
     expected_counts=EXPECTED_COUNTS,

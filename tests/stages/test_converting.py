@@ -72,6 +72,14 @@ def test_a_file() -> None:
     assert f0_hz(after) == pytest.approx(1.18 * f0_hz(before), rel=0.03)
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff", "mp3", "ogg"])
+def test_tags_say_that_a_file_is_converted(suffix: str) -> None:
+    for target, marked in (("angry", True), ("neutral", False)):
+        assert convert(NEUTRAL, f"out.{suffix}", "--to", target, "--from", "neutral").exit_code == 0
+        with soundfile.SoundFile(f"out.{suffix}") as file:
+            assert ("compositeWithTrainedAlgorithmicMedia" in file.comment) == marked
+
+
 def test_intensity() -> None:
     result = convert(NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral", "--intensity", "high")
     assert "converted to high angry" in result.output

@@ -67,6 +67,8 @@ def test_writes_every_clip_and_repeats_it(tmp_path: Path, monkeypatch: pytest.Mo
         assert path == f"{labels.speaker}/{labels.name}.flac"
         info = soundfile.info(tmp_path / "first" / path)
         assert (info.samplerate, info.channels, info.format, info.subtype) == (22_050, 1, "FLAC", "PCM_16")
+        with soundfile.SoundFile(tmp_path / "first" / path) as file:
+            assert "digitalsourcetype/algorithmicMedia" in file.comment
 
     monkeypatch.setattr("pipeline.stages.demo_corpus.cores", lambda: 1)
     assert run(tmp_path, "second").exit_code == 0
