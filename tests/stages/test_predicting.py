@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from pipeline.core.weights import Weights
 from sklearn.metrics import balanced_accuracy_score
 
 from pipeline.classification import pretrained, ssl
-from pipeline.classification.weights import Weights
 from pipeline.cli.main import main
 from pipeline.core import manifest, predictions
 from pipeline.core.models import CONFIG, WEIGHTS
@@ -89,7 +89,7 @@ def test_vocoded_clips(params: Params) -> None:
 @pytest.mark.usefixtures("here")
 def test_classifiers_that_read_audio(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     class Embedding:
-        WEIGHTS, SETTINGS = Weights("stand-in", {}), ()
+        WEIGHTS, SETTINGS = Weights("stand-in", {}, "pretrained"), ()
 
         def __init__(self, resources: Any) -> None: ...
 
