@@ -428,7 +428,7 @@ def test_complete_speakers_and_their_clips_in_other_voices() -> None:
         def scored(self, generators: Sequence[str]) -> pd.DataFrame:
             return pd.concat([real[real["partition"] == "train"], synthetic])
 
-    setting = Setting(MixParams(2.0, 1.0, False, ()), GateParams("all", 0.0, 0.0, 1.0, -90.0, 1.0), 1)
+    setting = Setting(MixParams(2.0, 1.0, False, ()), GateParams("all", 0.0, 0.0, 1.0, -90.0, {}, 1.0), 1)
     rows, *_ = stage_augment.training_set("complete+speaker_conversion", "x-1", real, Found(), setting)
     weights = rows.set_index("id")["weight"].to_dict()
     assert weights == {"a1": 1, "a2": 1, "b1": 0, "t1": 1, "s1": 1, "s2": 1}

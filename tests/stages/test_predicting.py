@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 import torch
 from click.testing import CliRunner, Result
-from pipeline.core.weights import Weights
 from sklearn.metrics import balanced_accuracy_score
 
 from pipeline.classification import pretrained, ssl
 from pipeline.cli.main import main
 from pipeline.core import manifest, predictions
 from pipeline.core.models import CONFIG, WEIGHTS
+from pipeline.core.weights import Weights
 
 from .conftest import DEMO, SPLIT, enter_copy, run_stage
 
