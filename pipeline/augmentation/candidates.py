@@ -20,7 +20,7 @@ class Candidates:
     """
 
     def __init__(
-        self, train: pd.DataFrame, synthetic: Path, features: Path, pairs: Sequence[str], scoring: Scoring
+        self, train: pd.DataFrame, synthetic: Path, features: Path, pairs: Sequence[str], scoring: Scoring | None = None
     ) -> None:
         """Set up without reading.
 
@@ -29,7 +29,7 @@ class Candidates:
             synthetic: folder of the split's synthetic clips
             features: folder of the kinds of features of real clips; those of synthetic ones lie beside them
             pairs: of emotions, for generators with a folder for each pair
-            scoring: with standard scorers, or none
+            scoring: with standard scorers
         """
         self._train, self._synthetic, self._features, self._pairs = train, synthetic, features, pairs
         self._scoring = scoring
@@ -55,9 +55,10 @@ class Candidates:
         for name in generators:
             if name not in self._scored:
                 own = self.of(name)
-                label = f"{self._synthetic.name} {name}"
-                found = own.join(quality_gate.standard_scores(own, self._train, self._scoring, label))
-                self._scored[name] = self._with_scores(pd.concat([self._train, found]))
+                if self._scoring:
+                    label = f"{self._synthetic.name} {name}"
+                    own = own.join(quality_gate.standard_scores(own, self._train, self._scoring, label))
+                self._scored[name] = self._with_scores(pd.concat([self._train, own]))
         first, *others = (self._scored[name] for name in generators)
         return pd.concat([first, *(clips[clips["is_synthetic"]] for clips in others)])
 
