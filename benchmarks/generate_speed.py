@@ -19,7 +19,7 @@ import torch
 from features_speed import cpu_ms
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from pipeline.assessment.measurement import AssessedClip, Assessor
+from pipeline.assessment.measurement import AssessedClip, Assessor, parallel_utterances
 from pipeline.audio import decoding, preparation
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
@@ -33,6 +33,7 @@ from pipeline.generation.perturbation import Sources, synthetic_rows
 from pipeline.generation.synthesis import Synthesis, Synthesiser
 from pipeline.stages import assess, generate
 from pipeline.stages.perturb import PerturbParams
+from pipeline.standard_scorers.scoring import Scoring
 from pipeline.vocoder import Features, VocoderParams
 from pipeline.vocoder.world import World
 
@@ -119,8 +120,10 @@ class Stages:
                 *models.load(Path("models/cyclegan") / self._split / name), torch.device("cpu")
             )
             converters |= {(a, b): pair, (b, a): pair}
-        assessor = Assessor(self._world, self._audio)
-        clips = assess._assessed(self._test, self._stored, converters, self._bounds_hz, "cyclegan")
+        assessor = Assessor(self._world, self._audio, Scoring((), self._audio))
+        clips = assess._assessed(
+            self._test, parallel_utterances(self._test), self._stored, converters, self._bounds_hz, "cyclegan"
+        )
 
         measured: list[AssessedClip] = []
 

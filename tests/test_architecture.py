@@ -50,8 +50,8 @@ MATRIX_ALONE = {"conversions", "perturbations", "vocoders", "dcgan_scenarios"}
 
 # Folders of the package; each imports from itself and from those before it.
 ORDER = (
-    "core audio corpora vocoder data scorers conversion generation augmentation classification assessment evaluation "
-    "leakage report export stages cli __main__"
+    "core audio corpora vocoder data scorers standard_scorers conversion generation augmentation classification "
+    "assessment evaluation leakage report export stages cli __main__"
 ).split()
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 

@@ -3,10 +3,15 @@
 docs/reference.md describes the comparisons.
 """
 
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core import manifest
 
 # Values of the column `what`
 UNCONVERTED = "unconverted"  # the source clip itself
@@ -26,6 +31,17 @@ DISTANCES = (  # of `pipeline.assessment.distortion`
     "log_duration",
 )
 FIGURES = (*DISTANCES, "estoi", "estoi_at_source_f0", "recognition_accuracy", "speaker_identification")
+# Columns of each standard scorer, which are there where it is used; means of them are figures
+STANDARD = {
+    "distillmos": ("distillmos",),
+    "dnsmos": ("dnsmos",),
+    "ge2e": ("ge2e_similarity", "ge2e_identification"),
+    "swift_f0": ("swift_f0_mean_st", "swift_f0_deviation_st"),  # differences, means over the references
+}
+SHOWN = (  # when `tabulate` ends
+    *("mcd_db", "recognition_accuracy", "speaker_identification", "estoi", "estoi_at_source_f0"),
+    *("distillmos", "dnsmos", "ge2e_similarity"),
+)
 DIRECTION = ("source", "target")
 DECIMALS = 4
 DEMO = "the demo's speech is synthetic: these figures say nothing about real speech"
@@ -50,6 +66,17 @@ ASSESSED = pa.schema(
 )
 
 
+def schema(scorers: Iterable[str]) -> pa.Schema:
+    """`ASSESSED` with the columns of some standard scorers."""
+    return pa.schema([*ASSESSED, *(pa.field(name, pa.float64()) for each in scorers for name in STANDARD[each])])
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Rows of a table of `assess`, with the columns of the standard scorers that it has."""
+    known = set(pq.read_schema(path).names) if path.is_file() else set()
+    return manifest.read(path, schema(name for name, columns in STANDARD.items() if known.issuperset(columns)))
+
+
 def figures(table: pd.DataFrame) -> pd.DataFrame:
     """Means over clips, for each direction and value of `what`; NaN where nothing was measured.
 
@@ -57,14 +84,14 @@ def figures(table: pd.DataFrame) -> pd.DataFrame:
         table: rows of `ASSESSED`
 
     Returns:
-        `FIGURES` by source, target and what; `recognition_accuracy` is the share of clips recognised as the target,
-        `speaker_identification` the share whose speaker is identified
+        `FIGURES`, and those of `STANDARD` in the table, by source, target and what; `recognition_accuracy` is the share
+        of clips recognised as the target, `speaker_identification` the share whose speaker is identified
     """
     scored = table.assign(
         recognition_accuracy=(table["recognised"] == table["target"]).where(table["recognised"].notna()),
         speaker_identification=(table["identified"] == table["speaker"]).where(table["identified"].notna()),
     )
-    names = list(FIGURES)
+    names = [*FIGURES, *(name for columns in STANDARD.values() for name in columns if name in table)]
     return scored.astype(dict.fromkeys(names, float)).groupby([*DIRECTION, "what"])[names].mean()
 
 
@@ -124,7 +151,7 @@ def in_words(numbers: dict[str, Any]) -> str:
     mean = numbers["mean"]
     parts = [
         f"{name} " + ", ".join(f"{what} {value:.3f}" for what, value in mean[name].items())
-        for name in ("mcd_db", "recognition_accuracy", "speaker_identification", "estoi", "estoi_at_source_f0")
+        for name in SHOWN
         if name in mean
     ]
     if "gap_closed" in mean:

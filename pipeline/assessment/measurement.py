@@ -20,12 +20,13 @@ from pipeline.assessment.figures import (
     SECOND_REFERENCE,
     UNCONVERTED,
 )
-from pipeline.assessment.scores import ConversionScorers
+from pipeline.assessment.scores import ConversionScorers, StandardScores
 from pipeline.audio import preparation
 from pipeline.audio.intelligibility import band_envelopes, similarity
 from pipeline.audio.preparation import AudioParams
 from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
+from pipeline.standard_scorers.scoring import Scores, Scoring
 from pipeline.vocoder import Features, Vocoder
 
 SAME_UTTERANCE = ["corpus", "speaker", "sentence", "intensity"]  # equal in parallel utterances
@@ -50,6 +51,7 @@ class Synthesised:
     estoi_at_source_f0: float | None
     emotion_statistics: np.ndarray  # for the evaluation classifier, (features,)
     speaker_statistics: np.ndarray  # for the speaker space, (features,)
+    standard: Scores  # numbers of the standard scorers
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Assessor:
 
     vocoder: Vocoder
     audio: AudioParams
+    scoring: Scoring
 
     def measure(self, clip: AssessedClip) -> Measurements:
         """Measure a clip, its copy-synthesis and its conversions.
@@ -104,6 +107,7 @@ class Assessor:
             at_source_f0,
             evaluation_classifier.statistics(samples, rate).astype(np.float32),
             speakers.statistics(samples, rate).astype(np.float32),
+            self.scoring.of_samples(samples),
         )
 
 
@@ -141,6 +145,8 @@ def rows(
     speaker_statistics: np.ndarray,
     measured: Measurements,
     scorers: ConversionScorers,
+    standard: StandardScores,
+    parallel: Mapping[str, Sequence[str]],
 ) -> Iterator[dict[str, Any]]:
     """Rows of `ASSESSED` of a real clip, as a source and as a reference of conversions.
 
@@ -153,27 +159,36 @@ def rows(
         speaker_statistics: of the clip, for the speaker space, (features,)
         measured: its measures
         scorers: that recognise emotion and speaker
+        standard: standard scorers
+        parallel: ids of its parallel utterances by emotion
     """
     id_, own = clip["id"], clip["emotion"]
     about = {name: clip[name] for name in ("id", "speaker", "sentence", "intensity")}
 
-    def scores(emotion: np.ndarray, speaker: np.ndarray) -> dict[str, str | None]:
+    def scores(emotion: np.ndarray, speaker: np.ndarray) -> dict[str, Any]:
         return {"recognised": scorers.emotion(emotion), "identified": scorers.speaker(speaker, id_)}
 
-    real = scores(emotion_statistics, speaker_statistics)
+    def f0(numbers: Scores, emotion: str) -> dict[str, float | None]:
+        return standard.f0(numbers, parallel.get(emotion, ()))
+
+    found = standard.of_real(id_)
+    real = scores(emotion_statistics, speaker_statistics) | standard.scores(found, id_)
     copy = measured.copy_synthesis
     of_copy = scores(copy.emotion_statistics, copy.speaker_statistics)
+    of_copy_standard = standard.scores(copy.standard, id_)
     for other, conversion in measured.resynthesised.items():
         forth = {"source": own, "target": other, **about}
         back = {"source": other, "target": own, **about}
         of_conversion = scores(conversion.emotion_statistics, conversion.speaker_statistics)
-        yield {**forth, "what": UNCONVERTED, **measured.unconverted[other], **real}
+        of_conversion |= standard.scores(conversion.standard, id_)
+        yield {**forth, "what": UNCONVERTED, **measured.unconverted[other], **real, **f0(found, other)}
         yield {**forth, "what": CONVERTED, **measured.converted[other], **words(conversion), **of_conversion}
-        yield {**forth, "what": RESYNTHESISED, **conversion.distances}
-        copied = {"references": 0, **words(copy), "identified": of_copy["identified"]}
+        yield {**forth, "what": RESYNTHESISED, **conversion.distances, **f0(conversion.standard, other)}
+        copied = {"references": 0, **words(copy), "identified": of_copy["identified"], **of_copy_standard}
         yield {**forth, "what": COPY_SYNTHESIS, **copied}
-        yield {**back, "what": COPY_SYNTHESIS, **copy.distances, "recognised": of_copy["recognised"]}
-        yield {**back, "what": SECOND_REFERENCE, **measured.unconverted[own], **real}
+        perfect = {**copy.distances, "recognised": of_copy["recognised"], **standard.f0(copy.standard, [id_])}
+        yield {**back, "what": COPY_SYNTHESIS, **perfect}
+        yield {**back, "what": SECOND_REFERENCE, **measured.unconverted[own], **real, **f0(found, own)}
 
 
 def words(clip: Synthesised) -> dict[str, float | None]:

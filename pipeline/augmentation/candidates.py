@@ -10,6 +10,7 @@ from pipeline.audio.acoustics import pitch
 from pipeline.augmentation import arms, quality_gate
 from pipeline.core import manifest
 from pipeline.core.shards import Shards
+from pipeline.standard_scorers.scoring import Scoring
 
 
 class Candidates:
@@ -18,7 +19,9 @@ class Candidates:
     Each generator is scored on its own, so that its scores do not depend on what else there is, to the last digit.
     """
 
-    def __init__(self, train: pd.DataFrame, synthetic: Path, features: Path, pairs: Sequence[str]) -> None:
+    def __init__(
+        self, train: pd.DataFrame, synthetic: Path, features: Path, pairs: Sequence[str], scoring: Scoring | None = None
+    ) -> None:
         """Set up without reading.
 
         Args:
@@ -26,8 +29,10 @@ class Candidates:
             synthetic: folder of the split's synthetic clips
             features: folder of the kinds of features of real clips; those of synthetic ones lie beside them
             pairs: of emotions, for generators with a folder for each pair
+            scoring: with standard scorers
         """
         self._train, self._synthetic, self._features, self._pairs = train, synthetic, features, pairs
+        self._scoring = scoring
         self._scored: dict[str, pd.DataFrame] = {}
 
     def of(self, generator: str) -> pd.DataFrame:
@@ -43,13 +48,17 @@ class Candidates:
             if about.get("emotions") != name:
                 raise click.ClickException(f"{table}: has clips of {about.get('emotions')}, expected {name}")
             found.append(rows.assign(split=about.get("split")))
-        return pd.concat(found)
+        return pd.concat(found, ignore_index=True)
 
     def scored(self, generators: Sequence[str]) -> pd.DataFrame:
         """Train clips and the clips of some generators, with the scores of `quality_gate`."""
         for name in generators:
             if name not in self._scored:
-                self._scored[name] = self._with_scores(pd.concat([self._train, self.of(name)]))
+                own = self.of(name)
+                if self._scoring:
+                    label = f"{self._synthetic.name} {name}"
+                    own = own.join(quality_gate.standard_scores(own, self._train, self._scoring, label))
+                self._scored[name] = self._with_scores(pd.concat([self._train, own]))
         first, *others = (self._scored[name] for name in generators)
         return pd.concat([first, *(clips[clips["is_synthetic"]] for clips in others)])
 

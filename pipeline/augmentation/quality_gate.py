@@ -5,6 +5,7 @@ by a model fitted on other speakers; speaker similarity is to other clips of the
 the same way, and their quantiles are the limits for synthetic clips.
 """
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.core.params import section
 from pipeline.scorers import speakers
 from pipeline.scorers.gate import Gate
 from pipeline.scorers.speakers import SpeakerSpace
+from pipeline.standard_scorers.scoring import Scoring
 
 FOLDS = 5  # of speakers, or of the clips of each speaker
 LIMITED = [
@@ -25,6 +27,7 @@ LIMITED = [
     "f0_range_st",
     "silence",
 ]  # by quantiles of real clips
+STANDARD = {"distillmos": "distillmos", "dnsmos": "dnsmos", "ge2e": "ge2e_similarity"}  # standard scorer → score
 NO_FOLD = -1  # of clips without a real speaker or source; they are scored by models of all real clips
 
 
@@ -37,7 +40,12 @@ class GateParams:
     min_intelligibility: Annotated[float, Field(ge=-1, le=1)]
     max_clipping: Annotated[float, Field(ge=0, le=1)]  # share of samples at the maximum of the clip
     min_level_db: float  # of the speech in the file [dB re full scale]
+    min_scores: dict[Literal["distillmos", "dnsmos", "ge2e_similarity"], float]
     share: Annotated[float, Field(gt=0, le=1)]  # of an emotion's clips, for `best`
+
+    def needed(self) -> set[str]:
+        """Standard scorers whose scores decide."""
+        return {name for name, score in STANDARD.items() if score in self.min_scores and self.keep == "passed"}
 
 
 def silence(log_mel: np.ndarray) -> float:
@@ -102,6 +110,27 @@ def speaker_similarities(clips: pd.DataFrame, statistics: np.ndarray) -> pd.Seri
     return found
 
 
+def standard_scores(synthetic: pd.DataFrame, train: pd.DataFrame, scoring: Scoring, label: str) -> pd.DataFrame:
+    """Predicted opinion scores of synthetic clips, and cosine between their GE2E embeddings and those of their sources.
+
+    Args:
+        synthetic: their rows
+        train: rows of all sources
+        scoring: with standard scorers
+        label: of the progress bars
+
+    Returns:
+        columns of `STANDARD`, only of the scorers in `scoring`; NaN without a source
+    """
+    numbers = scoring.of_clips(synthetic, label)
+    found = pd.DataFrame({STANDARD[name]: numbers[name][:, 0] for name in numbers}, synthetic.index)
+    if "ge2e" in numbers:
+        of_train = replace(scoring, names=("ge2e",)).of_clips(train, f"{label} sources")["ge2e"]
+        sources = pd.DataFrame(of_train, train["id"]).reindex(synthetic["source_id"])
+        found[STANDARD["ge2e"]] = (numbers["ge2e"] * sources.to_numpy()).sum(axis=1)
+    return found
+
+
 def selected(clips: pd.DataFrame, params: GateParams) -> tuple["pd.Series[bool]", dict[str, int]]:
     """Synthetic clips that pass, and the number of rejected ones by reason.
 
@@ -136,7 +165,7 @@ def _rejected(clips: pd.DataFrame, params: GateParams) -> pd.DataFrame:
         for share in (params.quantile, 1 - params.quantile)
     )
     too_low, too_high = synthetic[LIMITED] < low, synthetic[LIMITED] > high
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "emotion_confidence": too_low["emotion_confidence"],
             "speaker_similarity": too_low["speaker_similarity"],
@@ -148,6 +177,7 @@ def _rejected(clips: pd.DataFrame, params: GateParams) -> pd.DataFrame:
             "level_db": synthetic["level_db"] < params.min_level_db,
         }
     )
+    return found.assign(**{name: synthetic[name] < least for name, least in params.min_scores.items()})
 
 
 def _folds(words: "pd.Series[str]", known: "list[str] | pd.Series[str]") -> "pd.Series[int]":

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.classification.interface import Resources
-from pipeline.classification.weights import Weights
+from pipeline.core import distillmos
 
 LAYER = 4  # layers of the transformer that are used, of 7
 LONGEST, SHORTEST = 122_880, 1600  # samples of one input; the network has no positions beyond
@@ -19,10 +19,7 @@ LONGEST, SHORTEST = 122_880, 1600  # samples of one input; the network has no po
 class DistillMos:
     """The frozen network, a function from samples to the mean and deviation of a layer."""
 
-    WEIGHTS = Weights(
-        "distillmos",
-        {"distillmos/weights/distill_mos_v7.pt": "b18b3ac60227267cfb91e5d00ce22cc7b73716fd92f269484da1446e27031a40"},
-    )
+    WEIGHTS = distillmos.weights("pretrained")
     SETTINGS = (LAYER, LONGEST, SHORTEST)
 
     def __init__(self, resources: Resources) -> None:
@@ -31,12 +28,7 @@ class DistillMos:
         Raises:
             WeightsError: the package or its weights are missing, or are other ones
         """
-        (path,) = self.WEIGHTS.paths()
-        from distillmos import ConvTransformerSQAModel
-
-        network = ConvTransformerSQAModel(load_weights=False)
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["model"])
-        network.requires_grad_(False).eval().to(resources.device)
+        network = distillmos.network(self.WEIGHTS).to(resources.device)
         network.cnn.to(memory_format=torch.channels_last)  # a tenth faster
         self._network, self._resources = network, resources
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.classification.interface import Resources
-from pipeline.classification.weights import Weights
+from pipeline.core.weights import Weights
 
 WINDOW, HOP = 76, 16  # frames of the spectrogram, of 10 ms: of one embedding, and between two
 SILENCE = 6400  # samples before and after a clip: half of the input of one embedding
@@ -29,6 +29,7 @@ class SpeechEmbedding:
                 "70d164290c1d095d1d4ee149bc5e00543250a7316b59f31d056cff7bd3075c1f"
             ),
         },
+        "pretrained",
     )
     SETTINGS = (WINDOW, HOP, SILENCE)
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from pipeline.classification import embeddings
 from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, Weights, partitions
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
-from pipeline.classification.weights import sha256
 from pipeline.core.params import nearest, section
+from pipeline.core.weights import sha256
 
 
 @section

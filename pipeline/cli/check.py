@@ -21,10 +21,13 @@ from pipeline.evaluation.results import BASELINE
 
 LISTS = (
     *("corpora", "scenarios", "folds", "pairs", "conversions", "perturbations", "vocoders", "banks"),
-    *("dcgan_scenarios", "arms", "emotions"),
+    *("dcgan_scenarios", "arms", "emotions", "standard_scorers.assess", "standard_scorers.augment"),
     *("classify.classifiers", "classify.normalisations", "classify.seeds"),
 )
-MAY_BE_EMPTY = ("pairs", "conversions", "perturbations", "vocoders", "banks", "dcgan_scenarios", "classify.seeds")
+MAY_BE_EMPTY = (
+    *("pairs", "conversions", "perturbations", "vocoders", "banks", "dcgan_scenarios"),
+    *("standard_scorers.assess", "standard_scorers.augment", "classify.seeds"),
+)
 
 Values = Mapping[str, Any]  # key of params.yaml, dots between levels → its value; only keys with a valid value
 
@@ -265,6 +268,9 @@ def _voices(values: Values) -> Iterable[str]:
 
 
 def _weights(values: Values) -> Iterable[str]:
+    if "augment.gate" in values and "standard_scorers.augment" in values:
+        for name in sorted(values["augment.gate"].needed() - set(values["standard_scorers.augment"])):
+            yield f"'standard_scorers.augment' lacks '{name}', which 'augment.gate.min_scores' needs"
     for name in values.get("classify.classifiers", ()):
         if name in ("pretrained", "ssl") and (error := getattr(values["classify"], name).params_error()):
             yield error

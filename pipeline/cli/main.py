@@ -58,6 +58,8 @@ SECTIONS: dict[str, Any] = {
     "vocoders": tuple[str, ...],
     "banks": "pipeline.core.bank:Banks",
     "arms": tuple[str, ...],
+    "standard_scorers.assess": "pipeline.standard_scorers:AssessScorers",
+    "standard_scorers.augment": "pipeline.standard_scorers:AugmentScorers",
     "emotions": tuple[str, ...],
     "emotion_map": dict[str, str],
     "tables": "pipeline.corpora.table:Tables",

@@ -5,7 +5,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,6 +81,11 @@ QUARANTINE = pa.schema(
         pa.field("detail", pa.string()),
     ]
 )
+
+
+def augmented(scores: Iterable[str]) -> pa.Schema:
+    """`AUGMENTED` with further scores at its end."""
+    return pa.schema([*AUGMENTED, *(pa.field(name, pa.float32()) for name in scores)])
 
 
 # In the folder of a generator's clips:

@@ -1,15 +1,15 @@
 """Convert clips of held-out speakers, and compare them with parallel utterances of the target emotion."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
 import pandas as pd
 import torch
 
-from pipeline.assessment.figures import ASSESSED
+from pipeline.assessment.figures import schema
 from pipeline.assessment.measurement import AssessedClip, Assessor, parallel_utterances, rows
-from pipeline.assessment.scores import ConversionScorers
+from pipeline.assessment.scores import ConversionScorers, StandardScores
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
@@ -19,6 +19,8 @@ from pipeline.core.models import ModelError
 from pipeline.core.shards import Shards
 from pipeline.core.workers import in_parallel
 from pipeline.scorers import evaluation_classifier, speakers
+from pipeline.standard_scorers import AssessScorers
+from pipeline.standard_scorers.scoring import Scoring, installed
 from pipeline.vocoder import Features, VocoderParams, vocoder
 
 Converters = dict[tuple[str, str], Converter]  # by source and target emotion
@@ -58,6 +60,7 @@ def main(
     chosen = params.load(params_path, "vocoder", VocoderParams)
     hardware_params = params.load(params_path, "hardware", HardwareParams)
     names = params.load(params_path, "pairs", tuple[str, ...])
+    standard, missing = installed(params.load(params_path, "standard_scorers.assess", AssessScorers), "assess")
     every = manifest.read(clips_path, manifest.CLIPS).sort_values("id").astype(object)
     every = every.where(every.notna(), None)
     split = manifest.read(split_path, manifest.PARTITIONED)
@@ -74,26 +77,36 @@ def main(
     stored, statistics = (Shards(root / corpus for corpus in corpora) for root in (features, scorers))
     found: list[dict[str, object]] = []
     if len(paired):
-        clips = _assessed(paired, stored, converters, (chosen.world.f0_floor_hz, chosen.world.f0_ceil_hz), generator)
-        assessor = Assessor(vocoder(chosen, audio.sampling_rate, chosen.model(trained)), audio)
+        parallel, bounds_hz = parallel_utterances(paired), (chosen.world.f0_floor_hz, chosen.world.f0_ceil_hz)
+        clips = _assessed(paired, parallel, stored, converters, bounds_hz, generator)
+        scoring = Scoring(standard, audio)
+        of_real = StandardScores(held_out, scoring.of_clips(held_out, split_path.stem))
+        assessor = Assessor(vocoder(chosen, audio.sampling_rate, chosen.model(trained)), audio, scoring)
         measured = in_parallel(assessor.measure, clips, split_path.stem, len(paired), lambda clip: clip.segment)
         conversion_scorers = ConversionScorers(train, held_out, statistics)
         for (_, clip), measures in zip(paired.iterrows(), measured, strict=True):
             emotion, speaker = (
                 statistics.array(clip["id"], scorer.NAME)[0] for scorer in (evaluation_classifier, speakers)
             )
-            found += rows(clip, emotion, speaker, measures, conversion_scorers)
-    table = pd.DataFrame(found, columns=ASSESSED.names).sort_values(["source", "target", "what", "id"], kind="stable")
-    params_hash = params.params_hash(audio, chosen, hardware_params, names)
-    manifest.write(table, out, ASSESSED, params_hash, split=split_path.stem, partition=partition, generator=generator)
+            found += rows(clip, emotion, speaker, measures, conversion_scorers, of_real, parallel[clip["id"]])
+    columns = schema(standard)
+    table = pd.DataFrame(found, columns=columns.names).sort_values(["source", "target", "what", "id"], kind="stable")
+    params_hash = params.params_hash(audio, chosen, hardware_params, names, *standard)
+    manifest.write(table, out, columns, params_hash, split=split_path.stem, partition=partition, generator=generator)
     console.tell(split_path.stem, f"{len(paired):,} {partition} clips, {len(converters)} directions")
+    for line in missing:
+        console.warn(split_path.stem, line)
 
 
 def _assessed(
-    clips: pd.DataFrame, stored: Shards, converters: Converters, bounds_hz: tuple[float, float], generator: str
+    clips: pd.DataFrame,
+    parallel: Mapping[str, Mapping[str, Sequence[str]]],
+    stored: Shards,
+    converters: Converters,
+    bounds_hz: tuple[float, float],
+    generator: str,
 ) -> Iterator[AssessedClip]:
     """Each clip with its conversions and references."""
-    parallel = parallel_utterances(clips)
 
     def features(id_: str) -> Features:
         return Features.load(stored, id_)

@@ -12,12 +12,14 @@ from pipeline.audio.preparation import AudioParams
 from pipeline.augmentation import arms, quality_gate
 from pipeline.augmentation.arms import ARMS, MixParams
 from pipeline.augmentation.candidates import Candidates
-from pipeline.augmentation.quality_gate import GateParams
+from pipeline.augmentation.quality_gate import STANDARD, GateParams
 from pipeline.core import console, manifest, params, predictions, provenance, shards
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS, SYNTHETIC_FEATURES
 from pipeline.core.shards import Shards
 from pipeline.leakage import audit, rules
+from pipeline.standard_scorers import AugmentScorers
+from pipeline.standard_scorers.scoring import Scoring, installed
 
 PATH = click.Path(path_type=Path)
 
@@ -50,6 +52,13 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
         params.load(params_path, "augment.gate", GateParams),
         params.load(params_path, "seed", int),
     )
+    standard, missing = installed(params.load(params_path, "standard_scorers.augment", AugmentScorers), "augment")
+    scoring = Scoring(standard, audio)
+    if lacking := setting.gate.needed() - {*standard}:
+        needs = (
+            f"{params_path}: 'augment.gate.min_scores' needs {', '.join(sorted(lacking))} in 'standard_scorers.augment'"
+        )
+        raise params.ParamsError("\n".join([needs, *missing]))
     for arm in names:
         if arm not in ARMS:
             raise click.ClickException(f"arm '{arm}' is not known{params.nearest(arm, ARMS)}")
@@ -59,7 +68,7 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
             split_path = splits / f"{split}.parquet"
             real = clips.merge(manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one")
             train = real[real["partition"] == "train"]
-            candidates = Candidates(train, synthetic / split, features, pairs)
+            candidates = Candidates(train, synthetic / split, features, pairs, scoring)
             for arm in names:
                 rows, metadata, words = training_set(arm, split, real, candidates, setting)
                 rules.require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
@@ -69,8 +78,11 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
                 table = folder / split / f"{arm}.parquet"
                 # An arm without generators does not depend on how clips are chosen and mixed.
                 params_hash = params.params_hash(*(vars(setting).values() if ARMS[arm].generators else ()))
-                manifest.write(rows, table, manifest.AUGMENTED, params_hash, split=split, arm=arm, **metadata)
+                schema = manifest.augmented(name for name in STANDARD.values() if name in rows)
+                manifest.write(rows, table, schema, params_hash, split=split, arm=arm, **metadata)
                 console.tell(f"{split} {arm}", f"{len(real):,} real clips, {len(rows) - len(real):,} synthetic{words}")
+    for line in missing:
+        console.warn("", line)
 
 
 def training_set(

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline.assessment.figures import ASSESSED, DECIMALS, DEMO, figures, in_numbers, in_words
-from pipeline.core import console, manifest, params
+from pipeline.assessment.figures import DECIMALS, DEMO, figures, in_numbers, in_words, read
+from pipeline.core import console, params
 from pipeline.core.files import atomic_write, write_json
 
 
@@ -21,9 +21,7 @@ def main(params_path: Path, assessed: Path, metrics: Path, table_path: Path) -> 
     folds = params.load(params_path, "folds", tuple[int, ...])
     demo = "demo" in params.load(params_path, "corpora", tuple[str, ...])
     tables = {
-        scenario: pd.concat(
-            [manifest.read(assessed / f"{scenario}-{fold}.parquet", ASSESSED) for fold in folds], ignore_index=True
-        )
+        scenario: pd.concat([read(assessed / f"{scenario}-{fold}.parquet") for fold in folds], ignore_index=True)
         for scenario in scenarios
     }
     numbers = {scenario: in_numbers(table) for scenario, table in tables.items()}

@@ -22,16 +22,18 @@ from pipeline.assessment.measurement import (
     parallel_utterances,
     rows,
 )
+from pipeline.assessment.scores import StandardScores
 from pipeline.audio.preparation import AudioParams, prepare
 from pipeline.core.manifest import Segment
 from pipeline.scorers import evaluation_classifier, speakers
+from pipeline.standard_scorers.scoring import Scoring
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 
 RATE = 16_000
 PREPARED = AudioParams(sampling_rate=RATE, trim_db=30, level_db=-26)
 WORLD = World(WorldParams(5, 36, "dio", 71, 600, 0), RATE)
-ASSESSOR = Assessor(WORLD, PREPARED)
+ASSESSOR = Assessor(WORLD, PREPARED, Scoring((), PREPARED))
 
 
 @cache
@@ -156,7 +158,7 @@ def test_rows() -> None:
 
     def synthesised(name: str, mcd_db: float) -> Synthesised:
         row: Any = name
-        return Synthesised({"references": 1, "mcd_db": mcd_db}, mcd_db / 10, mcd_db / 8, row, row)
+        return Synthesised({"references": 1, "mcd_db": mcd_db}, mcd_db / 10, mcd_db / 8, row, row, {})
 
     real = {name: {"references": 2, "mcd_db": mcd} for name, mcd in {"sad": 1.0, "angry": 2.0, "happy": 3.0}.items()}
     converted = {"angry": {"references": 1, "mcd_db": 3.5}, "happy": {"references": 1, "mcd_db": 4.5}}
@@ -164,7 +166,8 @@ def test_rows() -> None:
     facts = {"id": "a", "emotion": "sad", "speaker": "ann", "sentence": "dogs", "intensity": None, "corpus": "x"}
     itself: Any = "itself"
     measurements = Measurements(real, synthesised("copy", 6), converted, resynthesised)
-    table = pd.DataFrame(rows(pd.Series(facts), itself, itself, measurements, scorers))
+    standard = StandardScores(pd.DataFrame([facts]), {})
+    table = pd.DataFrame(rows(pd.Series(facts), itself, itself, measurements, scorers, standard, {}))
     assert set(table.columns) <= set(ASSESSED.names)
     assert set(table[["id", "speaker", "sentence"]].itertuples(index=False, name=None)) == {("a", "ann", "dogs")}
     assert table["intensity"].isna().all()

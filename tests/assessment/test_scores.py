@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.assessment.scores import ConversionScorers
+from pipeline.assessment.scores import ConversionScorers, StandardScores
 from pipeline.core import shards
 from pipeline.core.shards import Shards
 
@@ -111,3 +111,50 @@ def test_nobody_to_compare_with(fit: Fit) -> None:
     scorers = fit(TRAIN[TRAIN["speaker"] == "t1"], clips("ann", "bob"))
     assert scorers.speaker(place("ann"), "ann/dogs/sad/1") is None
     assert scorers.emotion(np.array(EMOTIONS["sad"])) == "sad"
+
+
+def of_places(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """GE2E embeddings by voice, MOS by number, and F0 by tone; a voice of nobody has no F0."""
+    places = np.stack([place(who) / np.linalg.norm(place(who)) for who in rows["voice"]])
+    f0 = [[90.0, 1.0] if tone == "angry" else [80.0, 3.0] for tone in rows["tone"]]
+    return {"distillmos": np.arange(len(rows))[:, None], "ge2e": places, "swift_f0": np.array(f0)}
+
+
+def test_standard_scores_of_a_speaker_and_of_naturalness() -> None:
+    others = clips("ann", "bob", "cy")
+    standard = StandardScores(others, of_places(others))
+    real = standard.of_real("bob/dogs/sad/1")
+    row = list(others["id"]).index("bob/dogs/sad/1")
+    assert standard.scores(real, "bob/dogs/sad/1") == {
+        "distillmos": row,
+        "ge2e_similarity": pytest.approx(1),
+        "ge2e_identification": 1,
+    }
+    found = standard.scores({"ge2e": place("ann") / 5}, "bob/dogs/sad/1")
+    assert found == {"ge2e_similarity": pytest.approx(0), "ge2e_identification": 0}
+    alone = StandardScores(clips("ann"), of_places(clips("ann")))
+    assert alone.scores({"ge2e": place("ann") / 5}, "ann/dogs/sad/1") == {
+        "ge2e_similarity": pytest.approx(1),
+        "ge2e_identification": None,
+    }
+    assert StandardScores(others, {}).scores({}, "bob/dogs/sad/1") == {}
+
+
+def test_a_clip_does_not_enrol_its_own_speaker() -> None:
+    """Of ann, this clip alone has her voice."""
+    others = clips("ann", "bob", sentences=("dogs",))
+    mine = others["id"] == "ann/dogs/sad/1"
+    others.loc[~mine & (others["speaker"] == "ann"), "voice"] = "cy"
+    standard = StandardScores(others, of_places(others))
+    assert standard.scores(standard.of_real("ann/dogs/sad/1"), "ann/dogs/sad/1")["ge2e_similarity"] == pytest.approx(0)
+
+
+def test_f0_is_compared_with_each_reference() -> None:
+    others = clips("ann", "bob")
+    standard = StandardScores(others, of_places(others))
+    numbers = {"swift_f0": np.array([84.0, 2.0])}
+    found = standard.f0(numbers, ["ann/dogs/angry/1", "ann/dogs/sad/1"])
+    assert found == {"swift_f0_mean_st": pytest.approx((6 + 4) / 2), "swift_f0_deviation_st": pytest.approx(1)}
+    unknown = {"swift_f0_mean_st": None, "swift_f0_deviation_st": None}
+    assert standard.f0(numbers, []) == standard.f0({"swift_f0": np.full(2, np.nan)}, ["ann/dogs/sad/1"]) == unknown
+    assert standard.f0({}, ["ann/dogs/sad/1"]) == {}

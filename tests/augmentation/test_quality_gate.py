@@ -51,7 +51,7 @@ def separated(clips: pd.DataFrame, column: str, size: float = 3.0) -> np.ndarray
 
 def params(keep: str = "passed", **changes: Any) -> GateParams:
     limits = {"quantile": 0.1, "min_intelligibility": 0.3, "max_clipping": 0.01, "min_level_db": -40, "share": 0.5}
-    return GateParams(keep=keep, **(limits | changes))
+    return GateParams(keep=keep, **({"min_scores": {}} | limits | changes))
 
 
 def test_confidence_is_high_for_clips_like_their_emotion(clips: pd.DataFrame) -> None:
@@ -215,3 +215,40 @@ def test_silence_by_hand() -> None:
     power = np.array([[1.0, 0.0], [0.5, 0.5], [0.0005, 0.0004], [0.0, 0.002]])
     assert quality_gate.silence(np.log(power + 1e-12)) == pytest.approx(0.25)
     assert quality_gate.silence(np.full((5, 2), np.log(1e-8))) == 0
+
+
+def test_least_standard_scores(clips: pd.DataFrame) -> None:
+    """An unknown score is no reason, and a score without a limit is none either."""
+    scored = clips.assign(**SCORES, distillmos=3.0, ge2e_similarity=0.8)
+    low, unknown, other = scored.index[scored["is_synthetic"]][:3]
+    scored.loc[low, "distillmos"] = 2.4
+    scored.loc[unknown, "distillmos"] = np.nan
+    scored.loc[other, "ge2e_similarity"] = 0.1
+    limits = params(min_scores={"distillmos": 2.5})
+    passed, counts = quality_gate.selected(scored, limits)
+    assert list(passed.index[~passed]) == [low]
+    assert counts == {"distillmos": 1}
+    assert limits.needed() == {"distillmos"}
+    assert params("all", min_scores={"distillmos": 2.5}).needed() == set()
+    assert params(min_scores={"ge2e_similarity": 0.5}).needed() == {"ge2e"}
+
+
+def test_similarity_is_to_the_source(clips: pd.DataFrame) -> None:
+    class Stub:
+        names = ("dnsmos", "ge2e")
+
+        def of_clips(self, rows: pd.DataFrame, label: str) -> dict[str, np.ndarray]:
+            ids = rows.get("source_id", rows["id"]).fillna(rows["id"])
+            angle = np.array([int.from_bytes(str(id_).encode()[:1]) for id_ in ids], float)
+            angle += np.where(rows["is_synthetic"], 0.1, 0)
+            return {"ge2e": np.stack([np.cos(angle), np.sin(angle)], axis=1), "dnsmos": angle[:, None]}
+
+    stub: Any = Stub()
+    synthetic, train = clips[clips["is_synthetic"]], clips[~clips["is_synthetic"]]
+    synthetic = pd.concat([synthetic, synthetic.iloc[:1].assign(source_id=None)], ignore_index=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality_gate, "replace", lambda scoring, names: scoring)
+        found = quality_gate.standard_scores(synthetic, train, stub, "clips")
+    assert set(found.columns) == {"dnsmos", "ge2e_similarity"}
+    np.testing.assert_allclose(found["ge2e_similarity"].iloc[:-1], np.cos(0.1))
+    assert np.isnan(found["ge2e_similarity"].iloc[-1])

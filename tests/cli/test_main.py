@@ -200,6 +200,10 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
             | {"split__scenarios__cross_corpus": {"kind": "cross_corpus", "train": ["ravdess"], "test": ["emodb"]}},
             "'folds': ravdess has no fold 5, expected 1 to 4",
         ),
+        (
+            {"augment__gate__keep": "passed", "augment__gate__min_scores": {"ge2e_similarity": 0.7}},
+            "'standard_scorers.augment' lacks 'ge2e', which 'augment.gate.min_scores' needs",
+        ),
         ({"tables": {"../up": MINE}}, "'tables.../up' is '../up': String should match pattern"),
         ({"tables": {"ravdess": MINE}}, "'tables': 'ravdess' is the name of a known corpus"),
     ],
@@ -217,7 +221,7 @@ def test_missing_extra_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     change(classify__classifiers=["svm", "pretrained"])
     result = run("check")
     assert result.exit_code == 1
-    assert "params.yaml: the classifier 'pretrained' needs the package no-such-package" in result.output
+    assert "params.yaml: the package no-such-package is not installed: install the `pretrained` extra" in result.output
     assert "uv pip install --editable '.[pretrained]'" in result.output
     change(classify__classifiers=["svm"])
     assert "pretrained" not in run("check").output

@@ -1,5 +1,6 @@
 """Conversions of a tiny corpus's test speaker: clips, references and scorers."""
 
+import json
 import shutil
 from collections.abc import Callable
 from itertools import combinations
@@ -10,9 +11,12 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
+from pipeline.assessment import figures
 from pipeline.assessment.figures import ASSESSED, DISTANCES
 from pipeline.core import manifest
+from pipeline.core.weights import Weights
 from pipeline.stages import assess
+from pipeline.standard_scorers import scoring
 
 from .conftest import SPLIT, run_all, working_in
 
@@ -123,6 +127,49 @@ def test_controls_are_assessed_as_conversions_are(stage: Stage, assessed: Path, 
     for one, other in combinations(found.values(), 2):
         assert (one["mcd_db"] - other["mcd_db"]).abs().max() > 1e-3  # few steps: little is learned
     assert found["statistics"]["mcd_db"].mean() < found["f0_only"]["mcd_db"].mean()
+
+
+def test_standard_scores_stand_beside_the_others(
+    stage: Stage, params: Callable[..., None], table: pd.DataFrame, stand_ins: list[int]
+) -> None:
+    params({"standard_scorers.assess": ["distillmos", "ge2e", "swift_f0"]})
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    rows = figures.read(OUT)
+    pd.testing.assert_frame_equal(rows[table.columns], table)
+    own = ["distillmos", "ge2e_similarity", "ge2e_identification", "swift_f0_mean_st", "swift_f0_deviation_st"]
+    assert [*rows.columns] == [*ASSESSED.names, *own]
+    for what in ("unconverted", "converted", "copy_synthesis", "second_reference"):
+        found = of(rows, what)
+        assert found["distillmos"].between(1, 5).sum() == 12
+        assert found["ge2e_similarity"].notna().sum() == 12
+    known = rows["swift_f0_mean_st"].notna().groupby(rows["what"]).sum().to_dict()
+    assert known == {what: 0 for what in ("converted", "second_reference")} | {
+        what: 12 for what in ("copy_synthesis", "resynthesised", "unconverted")
+    }
+    assert rows["ge2e_identification"].isna().all()  # there is one test speaker
+    real = 9
+    assert len(stand_ins) == 3 * (real + 9 + 12)  # copies and conversions; a real clip once
+    table_path = Path("metrics/conversion.csv")
+    assert stage("tabulate").exit_code == 0
+    flat = pd.read_csv(table_path)
+    assert flat.query("what == 'converted'")["distillmos"].notna().all()
+    mean = json.loads(Path("metrics/conversion.json").read_text())["full"]["mean"]
+    assert set(mean["distillmos"]) == {"unconverted", "converted", "copy_synthesis", "second_reference"}
+    assert mean["distillmos"]["converted"] == pytest.approx(of(rows, "converted")["distillmos"].mean(), abs=1e-3)
+
+
+def test_without_the_package_there_is_a_line_and_no_column(
+    stage: Stage, assessed: Path, params: Callable[..., None], stand_ins: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = scoring._module("dnsmos")
+    module.Network.WEIGHTS = Weights("no-such-package", {}, "scorers")
+    monkeypatch.setattr(scoring, "_module", lambda name: module)
+    params({"standard_scorers.assess": ["dnsmos"]})
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    assert "no scores of dnsmos: the package no-such-package is not installed" in result.output
+    assert OUT.read_bytes() == (assessed / OUT).read_bytes()
 
 
 def test_same_bytes_twice_and_nothing_else(stage: Stage, assessed: Path) -> None:

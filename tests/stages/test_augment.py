@@ -428,7 +428,7 @@ def test_complete_speakers_and_their_clips_in_other_voices() -> None:
         def scored(self, generators: Sequence[str]) -> pd.DataFrame:
             return pd.concat([real[real["partition"] == "train"], synthetic])
 
-    setting = Setting(MixParams(2.0, 1.0, False, ()), GateParams("all", 0.0, 0.0, 1.0, -90.0, 1.0), 1)
+    setting = Setting(MixParams(2.0, 1.0, False, ()), GateParams("all", 0.0, 0.0, 1.0, -90.0, {}, 1.0), 1)
     rows, *_ = stage_augment.training_set("complete+speaker_conversion", "x-1", real, Found(), setting)
     weights = rows.set_index("id")["weight"].to_dict()
     assert weights == {"a1": 1, "a2": 1, "b1": 0, "t1": 1, "s1": 1, "s2": 1}
@@ -452,3 +452,29 @@ def test_voices_of_others_than_train(with_controls: None, augment: Callable[...,
     leaks(augment("speaker_conversion"), "voice of a speaker outside train")
     rewrite(table, manifest.SYNTHETIC, lambda rows: rows, train_clips_sha256="0" * 64)
     leaks(augment("speaker_conversion"), GENERATOR_RULE)
+
+
+def test_standard_scores_are_columns_of_the_export(
+    augment: Callable[..., Result], params: Callable[..., None], stand_ins: list[int]
+) -> None:
+    """Only where there are synthetic clips to score; the gate may use them."""
+    assert augment("none", "cyclegan").exit_code == 0
+    none, usual = NONE.read_bytes(), manifest.read(CYCLEGAN, manifest.AUGMENTED)
+    params({"standard_scorers.augment": ["distillmos", "ge2e"]})
+    result = augment("none", "cyclegan")
+    assert result.exit_code == 0, result.output
+    assert NONE.read_bytes() == none
+    rows = pd.read_parquet(CYCLEGAN)
+    assert [*rows.columns] == [*manifest.AUGMENTED.names, "distillmos", "ge2e_similarity"]
+    pd.testing.assert_frame_equal(manifest.read(CYCLEGAN, manifest.AUGMENTED), usual)
+    scores = rows[["distillmos", "ge2e_similarity"]]
+    assert scores.notna().all(axis=1).equals(rows["is_synthetic"])
+    for least, found in ((1.0, ""), (5.0, "distillmos 24")):  # of 24 clips
+        params({"augment.gate.keep": "passed", "augment.gate.min_scores": {"distillmos": least}})
+        result = augment("cyclegan")
+        assert result.exit_code == 0, result.output
+        assert found in result.output and ("distillmos" in result.output) == bool(found)
+    params({"standard_scorers.augment": ["ge2e"]})
+    result = augment("cyclegan")
+    assert result.exit_code == 1
+    assert "params.yaml: 'augment.gate.min_scores' needs distillmos in 'standard_scorers.augment'" in result.output

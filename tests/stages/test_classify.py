@@ -18,9 +18,9 @@ from sklearn.metrics import balanced_accuracy_score
 from pipeline.classification import budget, cnn, interface, pretrained, ssl, svm
 from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import ArmFeatures
-from pipeline.classification.weights import Weights
 from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
+from pipeline.core.weights import Weights
 from pipeline.leakage import audit, rules
 from pipeline.stages.classify import extra
 
@@ -327,7 +327,7 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
     embedded_samples: list[np.ndarray] = []
 
     class Network:
-        WEIGHTS, SETTINGS = Weights("stand-in", {}), ()
+        WEIGHTS, SETTINGS = Weights("stand-in", {}, "pretrained"), ()
 
         def __init__(self, resources: Any) -> None: ...
 

@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 from sklearn.metrics import balanced_accuracy_score
 
 from pipeline.classification import pretrained, ssl
-from pipeline.classification.weights import Weights
 from pipeline.cli.main import main
 from pipeline.core import manifest, predictions
 from pipeline.core.models import CONFIG, WEIGHTS
+from pipeline.core.weights import Weights
 
 from .conftest import DEMO, SPLIT, enter_copy, run_stage
 
@@ -89,7 +89,7 @@ def test_vocoded_clips(params: Params) -> None:
 @pytest.mark.usefixtures("here")
 def test_classifiers_that_read_audio(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     class Embedding:
-        WEIGHTS, SETTINGS = Weights("stand-in", {}), ()
+        WEIGHTS, SETTINGS = Weights("stand-in", {}, "pretrained"), ()
 
         def __init__(self, resources: Any) -> None: ...
 

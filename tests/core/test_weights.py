@@ -8,7 +8,7 @@ import pytest
 from pipeline.classification import pretrained
 from pipeline.classification.distillmos import DistillMos
 from pipeline.classification.pretrained import PretrainedParams
-from pipeline.classification.weights import Weights, WeightsError
+from pipeline.core.weights import NotInstalledError, Weights, WeightsError
 
 PARAMS = PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=("distillmos",))
 
@@ -21,7 +21,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
     (tmp_path / "standin").mkdir()
     (tmp_path / "standin/network.pt").write_bytes(b"weights")
     monkeypatch.syspath_prepend(tmp_path)
-    found = Weights("standin", {"standin/network.pt": hashlib.sha256(b"weights").hexdigest()})
+    found = Weights("standin", {"standin/network.pt": hashlib.sha256(b"weights").hexdigest()}, "pretrained")
     monkeypatch.setattr(DistillMos, "WEIGHTS", found)
     return found
 
@@ -47,9 +47,9 @@ def test_other_weights_are_refused(package: Weights, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", pretrained.NETWORKS)
 def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     network = pretrained.NETWORKS[name]
-    monkeypatch.setattr(network, "WEIGHTS", Weights("no-such-package", network.WEIGHTS.sha256))
-    with pytest.raises(WeightsError) as caught:
+    monkeypatch.setattr(network, "WEIGHTS", Weights("no-such-package", {}, "pretrained"))
+    with pytest.raises(NotInstalledError) as caught:
         network(None)  # type: ignore[arg-type]
-    assert "needs the package no-such-package, which is not installed" in caught.value.message
+    assert "the package no-such-package is not installed" in caught.value.message
     assert "uv pip install --editable '.[pretrained]'" in caught.value.message
     assert PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=(name,)).params_error() == caught.value.message
