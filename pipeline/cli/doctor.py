@@ -20,6 +20,7 @@ PYTHON = (3, 11)
 DISK_GB, MEMORY_GB = 5, 4  # free, with less a run may stop
 EXTRAS = {"demo": "espeakng_loader", "pretrained": "onnxruntime"}
 LOAD_S = 120.0
+RAW_REMEDY = "emocycle fetch NAME, or emocycle repro --raw NAME=FOLDER; emocycle corpora NAME tells what is expected"
 # Run by a process of its own: a library that does not load may end it.
 TORCH = """
 import json, torch, torchaudio
@@ -244,7 +245,9 @@ def data() -> Iterator[Finding]:
 
     problems = check.problems()
     for problem in problems:
-        yield Finding(BROKEN, problem)
+        in_params = problem.startswith("params.yaml")
+        remedy = f"edit it, after the model of {TEMPLATE / 'params.yaml'}" if in_params else RAW_REMEDY
+        yield Finding(BROKEN, problem, remedy)
     if not problems:
         yield Finding(OK, "params.yaml and data/raw are valid")
 

@@ -209,4 +209,8 @@ def test_a_lock_that_another_process_holds(workspace: Path, monkeypatch: pytest.
 def test_a_corpus_that_is_missing(workspace: Path) -> None:
     path = Path("params.yaml")
     path.write_text(path.read_text().replace("\n- demo\n", "\n- ravdess\n", 1))
-    assert "data/raw/ravdess: no such folder" in broken("data")
+    output = broken("data")
+    assert "data/raw/ravdess: no such folder" in output and "→ emocycle fetch" in output
+    path.write_text(path.read_text() + "wrong: 1\n")
+    output = broken("data")
+    assert "'wrong' is not known" in output and "→ edit it" in output
