@@ -62,6 +62,7 @@ def test_what_auto_became(monkeypatch: pytest.MonkeyPatch, multiplies: bool, exp
 def test_device_with_and_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     for found, expected in ((True, "cuda"), (False, "cpu")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda found=found: found)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *_, **__: True)
         assert device(HardwareParams("auto", 1, "auto")).type == expected
         assert device(HardwareParams("cpu", 1, "auto")).type == "cpu"
     with pytest.raises(click.ClickException, match="hardware.device is 'cuda', but torch finds no GPU"):

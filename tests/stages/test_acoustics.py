@@ -59,7 +59,7 @@ def test_same_bytes_twice(stage: Stage) -> None:
     before = contents(CLASSIFIER), contents(SCORERS)
     result = stage("acoustics", **DEMO)
     assert result.exit_code == 0, result.output
-    assert "demo: natural front end, 36 clips" in result.output
+    assert "acoustics demo: 36 clips, natural front end" in result.output
     assert (contents(CLASSIFIER), contents(SCORERS)) == before
 
 

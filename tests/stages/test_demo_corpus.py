@@ -59,7 +59,7 @@ def espeak() -> None:
 def test_writes_every_clip_and_repeats_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run(tmp_path, "first")
     assert result.exit_code == 0, result.output
-    assert result.output == "demo: 8 clips of 2 speakers\n"
+    assert result.output == "demo-corpus demo: 8 clips of 2 speakers\n"
     written = clips(tmp_path / "first")
     assert len(written) == 2 * 2 * 2
     for path in written:

@@ -177,7 +177,6 @@ def test_same_bytes_twice(stage: Stage) -> None:
     result = stage("generate", **ITEM)
     assert result.exit_code == 0, result.output
     assert "full-1 cyclegan angry-neutral: 12 clips" in result.output and "neutral-sad: 12 clips" in result.output
-    assert "full-1 cyclegan angry-neutral:   0%" in result.output  # progress bar
     assert contents() == before
     assert len(before) == 12 + 1 + 5
 
