@@ -15,10 +15,11 @@ import click
 
 # This must work where packages are missing or broken: only modules that need click alone are imported here.
 from pipeline.cli.init import CODE, PACKAGE, STAGES, TEMPLATE, has_other_stages
+from pipeline.core import console
 
 PYTHON = (3, 11)
 DISK_GB, MEMORY_GB = 5, 4  # free, with less a run may stop
-EXTRAS = {"demo": "espeakng_loader", "pretrained": "onnxruntime"}
+EXTRAS = {"demo": "espeakng_loader", "pretrained": "livekit", "scorers": "swift_f0"}
 LOAD_S = 120.0
 RAW_REMEDY = "emocycle fetch NAME, or emocycle repro --raw NAME=FOLDER; emocycle corpora NAME tells what is expected"
 # Run by a process of its own: a library that does not load may end it.
@@ -63,12 +64,13 @@ OK, NOTE, BROKEN = "ok", "note", "BROKEN"
 def main() -> None:
     """Check Python, packages, machine, git, DVC and data; each problem with its remedy.
 
-    Exit code 1 if something is broken.
+    With -q, only problems are printed. Exit code 1 if something is broken.
     """
     broken = 0
     for check in CHECKS:
         for found in _found(check):
-            click.echo(f"{found.state:<6}  {found.text}" + f"\n        → {found.remedy}" * bool(found.remedy))
+            if found.state != OK or console.verbosity() > console.QUIET:
+                click.echo(f"{found.state:<6}  {found.text}" + f"\n        → {found.remedy}" * bool(found.remedy))
             broken += found.state == BROKEN
     if broken:
         raise click.ClickException(f"{broken} problem{'s' * (broken > 1)}, marked {BROKEN}")

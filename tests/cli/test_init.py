@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from pipeline.cli import doctor, init
 from pipeline.cli.main import main
+from pipeline.core import console
 
 ROOT = Path(__file__).parents[2]
 
@@ -176,6 +177,9 @@ def test_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     result = examined("extras")
     assert result.exit_code == 0 and "extra 'demo': not installed\n" in result.output
     assert "pip install 'emocycle[demo]'" in result.output and "extra 'other': installed" in result.output
+    monkeypatch.setenv(console.VERBOSITY, str(console.QUIET))
+    result = examined("extras")
+    assert "extra 'demo': not installed\n" in result.output and "'other'" not in result.output
 
 
 def test_little_disk_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -463,9 +463,7 @@ def test_every_rule_is_called() -> None:
         if callable(value) and not name.startswith("_") and getattr(value, "__module__", "") == rules.__name__
     } - {"Leak", "LeakageError", "require_no_leak", "in_augmented", "in_predictions", "in_kept"}
     called = {
-        name
-        for group in (rules.in_augmented, rules.in_predictions, rules.in_kept)
-        for name in group.__code__.co_names
+        name for group in (rules.in_augmented, rules.in_predictions, rules.in_kept) for name in group.__code__.co_names
     }
     assert names == names & called
     assert len(names) >= 10

@@ -59,8 +59,7 @@ def test_manifest_and_csv() -> None:
     result = run()
     assert result.exit_code == 0, result.output
     assert result.output == (
-        "manifest ravdess, demo: kept 3 of 4 clips; left out: emotion happy 1\n"
-        "manifest emotions: neutral 2, angry 1\n"
+        "manifest ravdess, demo: kept 3 of 4 clips; left out: emotion happy 1\nmanifest emotions: neutral 2, angry 1\n"
     )
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     assert clips["id"].tolist() == ["demo/c", "ravdess/a", "ravdess/b"]
