@@ -11,6 +11,7 @@ from pipeline.core.files import atomic_write, write_json
 from pipeline.export import FORMATS, card, clips, croissant, hf
 
 AUGMENTED = DATA / "augmented"
+UNUSED = "train clips of weight 0, which this arm does not learn from"  # most tools know no weights
 
 
 class ExportError(click.ClickException):
@@ -36,6 +37,11 @@ def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: b
     for reason, count in left_out.items():
         click.echo(f"{count:,} clips are left out: {reason}; add --i-may if you may pass them on")
     rows = rows[reasons == ""]
+    unused = (rows["partition"] == "train") & (rows["weight"] == 0)
+    if unused.any():
+        left_out[UNUSED] = int(unused.sum())
+        click.echo(f"{unused.sum():,} clips are left out: {UNUSED}")
+        rows = rows[~unused]
     if rows.empty:
         raise ExportError(f"{split} {arm}: no clip is left, expected some that may be passed on")
     name, chosen = f"emocycle-{split}-{arm}", FORMATS[format_name]

@@ -117,6 +117,15 @@ def test_restricted_parts_of_files_are_copies_also_with_links() -> None:
     assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
 
 
+def test_train_clips_that_the_arm_leaves_out_are_not_exported() -> None:
+    """Most tools know no weights, and would learn from them."""
+    rows = [*ROWS[:3], row("demo/unused", "data/raw/demo/test.flac", weight=0.0)]
+    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    assert "1 clips are left out: train clips of weight 0" in export("--format", "nkululeko").output
+    assert set(pd.read_csv("out/clips.csv")["id"]) == {found["id"] for found in ROWS[:3]}
+    assert "1 clips are left out: train clips of weight 0" in Path("out/README.md").read_text(encoding="utf-8")
+
+
 def test_the_table_says_what_each_clip_is(exported: Callable[[str], pd.DataFrame]) -> None:
     found = exported("csv")
     made = found.loc[MADE]
