@@ -27,7 +27,7 @@ class ExportError(click.ClickException):
 @click.option("--i-may", is_flag=True, help="Copy also clips that their licence does not allow to pass on.")
 def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: bool) -> None:
     """Export data/augmented/SPLIT/ARM.parquet, with its audio, to the new folder OUT."""
-    rows = _rows(split, arm)
+    rows = clips.with_licenses_of_voices(_rows(split, arm))
     if out.exists():
         raise ExportError(f"{out}: exists already; expected the name of a new folder")
     whole = rows["start"].isna() & rows["end"].isna()
