@@ -105,6 +105,7 @@ def fitted(
     curve: Curve = []
     best = (float("inf"), deepcopy(network))
     average = torch.optim.swa_utils.AveragedModel(network) if params.averaged_share else None
+    first_averaged = min(round(params.steps * (1 - params.averaged_share)) + 1, params.steps)  # at least one step
     total = 0.0
     every = max(params.steps // params.checkpoints, 1)
     for step in console.steps("steps", params.steps, curve):
@@ -117,7 +118,7 @@ def fitted(
         loss.backward()
         optimiser.step()
         schedule.step()
-        if average and step > round(params.steps * (1 - params.averaged_share)):
+        if average and step >= first_averaged:
             average.update_parameters(network)
         total += loss.item()
         if step % every == 0 or step == params.steps:

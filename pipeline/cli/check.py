@@ -227,7 +227,9 @@ def _folds(values: Values) -> Iterable[str]:
 
 
 def _scenarios(values: Values) -> Iterable[str]:
-    """Corpora or emotions that a chosen scenario needs and params.yaml does not list."""
+    """Corpora or emotions that scenarios and normalisations need and params.yaml does not list."""
+    if "corpus" in values.get("classify.normalisations", ()) and NEUTRAL not in values.get("emotions", (NEUTRAL,)):
+        yield f"'classify.normalisations' has 'corpus', but '{NEUTRAL}' is not among 'emotions'"
     for name in values.get("scenarios", ()) if "split" in values else ():
         asked: tuple[str, Iterable[str]] = ("emotions", ())
         scenario = values["split"].scenarios.get(name)

@@ -11,6 +11,7 @@ from pipeline.core.files import atomic_write, write_json
 from pipeline.export import FORMATS, card, clips, croissant, hf
 
 AUGMENTED = DATA / "augmented"
+UNUSED = "train clips of weight 0, which this arm does not learn from"  # most tools know no weights
 
 
 class ExportError(click.ClickException):
@@ -26,7 +27,7 @@ class ExportError(click.ClickException):
 @click.option("--i-may", is_flag=True, help="Copy also clips that their licence does not allow to pass on.")
 def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: bool) -> None:
     """Export data/augmented/SPLIT/ARM.parquet, with its audio, to the new folder OUT."""
-    rows = _rows(split, arm)
+    rows = clips.with_licenses_of_voices(_rows(split, arm))
     if out.exists():
         raise ExportError(f"{out}: exists already; expected the name of a new folder")
     whole = rows["start"].isna() & rows["end"].isna()
@@ -36,6 +37,11 @@ def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: b
     for reason, count in left_out.items():
         click.echo(f"{count:,} clips are left out: {reason}; add --i-may if you may pass them on")
     rows = rows[reasons == ""]
+    unused = (rows["partition"] == "train") & (rows["weight"] == 0)
+    if unused.any():
+        left_out[UNUSED] = int(unused.sum())
+        click.echo(f"{unused.sum():,} clips are left out: {UNUSED}")
+        rows = rows[~unused]
     if rows.empty:
         raise ExportError(f"{split} {arm}: no clip is left, expected some that may be passed on")
     name, chosen = f"emocycle-{split}-{arm}", FORMATS[format_name]

@@ -75,7 +75,8 @@ def _sources(clips: pd.DataFrame, linked: bool) -> str:
     known = clips.fillna({"license": "unknown"}).groupby(["corpus", "license"])
     table = known.agg(clips=("key", "size"), speakers=("speaker", "nunique")).reset_index()
     note = "Audio is linked, not copied: pass on only what its licence allows." if linked else ""
-    return "\n\n".join(filter(None, [_table(table), "Synthetic clips have the licence of their sources.", note]))
+    licences = "Synthetic clips have the licences of their sources, and of the speakers whose voices they got."
+    return "\n\n".join(filter(None, [_table(table), licences, note]))
 
 
 def _table(table: pd.DataFrame) -> str:

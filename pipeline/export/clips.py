@@ -1,5 +1,6 @@
 """The clips of an export: one table for all formats, and their audio."""
 
+import json
 import shutil
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -79,6 +80,23 @@ def has_trained_vocoder(folder: Path) -> bool:
     """Whether a neural vocoder synthesised the clips of a folder."""
     table = folder / manifest.SYNTHETIC_TABLE
     return table.is_file() and "vocoder" in manifest.metadata(table)
+
+
+def with_licenses_of_voices(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose `license` has those of the speakers whose voices a clip got (`targets` in its parameters), too.
+
+    Args:
+        rows: of `manifest.AUGMENTED`
+    """
+    real = rows[~rows["is_synthetic"] & rows["license"].notna()]
+    of_speakers = real.groupby("speaker")["license"].unique()
+    found = rows["license"].astype(object).copy()
+    for place, text in rows.loc[rows["is_synthetic"], "parameters"].dropna().items():
+        voices = [name for name in json.loads(text).get("targets", ()) if name in of_speakers.index]
+        if others := {license for name in voices for license in of_speakers[name]} - {found[place]}:
+            own = [found[place]] if pd.notna(found[place]) else []
+            found[place] = "; ".join(sorted({*own, *others}))
+    return rows.assign(license=found)
 
 
 def restrictions(rows: pd.DataFrame, copied: "pd.Series[bool]") -> "pd.Series[str]":

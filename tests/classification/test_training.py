@@ -62,3 +62,17 @@ def test_weights_of_the_last_steps_are_averaged(share: float, averaged: int) -> 
         hidden = torch.stack([found[0](batch) for batch in batches[8:]])
     torch.testing.assert_close(found[1].running_mean, hidden.mean(dim=(0, 1)))
     torch.testing.assert_close(found[1].running_var, hidden.var(dim=1).mean(dim=0))
+
+
+def test_a_small_share_averages_at_least_the_last_step() -> None:
+    """Not the weights from before training."""
+    torch.manual_seed(0)
+    network = nn.Linear(3, 2)
+    before = network.weight.detach().clone()
+    inputs, labels = torch.randn(20, 3), torch.arange(20) % 2
+    params = TrainingParams(8, 5, 0.1, 0.0, 0.0, checkpoints=8, averaged_share=0.01)
+    train = Clips(list(inputs), labels, torch.ones(20))
+    generator = torch.Generator().manual_seed(0)
+    given = (lambda picked: network(inputs[picked]), lambda: torch.full((2, 2), 0.5), train, labels[:2], params)
+    found, _ = fitted(network, *given, generator)
+    assert (found.weight - before).abs().max() > 0.1

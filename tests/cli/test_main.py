@@ -194,6 +194,10 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
         ),
         ({"perturbations": ["enrolled_conversion"]}, "'perturbations' has 'enrolled_conversion', but scenario 'full'"),
         ({"classify__normalisations": ["neutral"]}, "'classify.normalisations' has 'neutral', but scenario 'full'"),
+        (
+            {"classify__normalisations": ["corpus"], "emotions": ["happy", "sad"], "pairs": []},
+            "'classify.normalisations' has 'corpus', but 'neutral' is not among 'emotions'",
+        ),
         ({"corpora": ["tess"]}, "'split.train_only': tess has 2 speakers, too few for 4 folds; add it to this list"),
         (
             {"corpora": ["ravdess", "emodb"], "scenarios": ["cross_corpus"], "folds": [5]}

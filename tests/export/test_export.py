@@ -117,6 +117,29 @@ def test_restricted_parts_of_files_are_copies_also_with_links() -> None:
     assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
 
 
+def test_train_clips_that_the_arm_leaves_out_are_not_exported() -> None:
+    """Most tools know no weights, and would learn from them."""
+    rows = [*ROWS[:3], row("demo/unused", "data/raw/demo/test.flac", weight=0.0)]
+    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    assert "1 clips are left out: train clips of weight 0" in export("--format", "nkululeko").output
+    assert set(pd.read_csv("out/clips.csv")["id"]) == {found["id"] for found in ROWS[:3]}
+    assert "1 clips are left out: train clips of weight 0" in Path("out/README.md").read_text(encoding="utf-8")
+
+
+def test_clips_in_the_voice_of_a_restricted_corpus_are_left_out() -> None:
+    """A source of another licence does not hide whose voice a clip has."""
+    path, text = "data/synthetic/a.flac", json.dumps({"targets": {"demo_f01": 0.4, "savee_dc": 0.6}})
+    rows = [
+        ROWS[0],
+        row("savee/1", "data/raw/demo/test.flac", corpus="savee", speaker="savee_dc", license=SAVEE),
+        synthetic("full-1/speaker_conversion/1", path, "speaker_conversion", parameters=text),
+    ]
+    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    result = export("--format", "csv")
+    assert f"1 clips are left out: no redistribution (licence CC0-1.0; {SAVEE})" in result.output
+    assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
+
+
 def test_the_table_says_what_each_clip_is(exported: Callable[[str], pd.DataFrame]) -> None:
     found = exported("csv")
     made = found.loc[MADE]
