@@ -40,7 +40,11 @@ class PredictError(click.ClickException):
 @click.option("--classifier", help="Such as svm or cnn; default: the first one of classify.classifiers.")
 @click.option("--seed", type=int, help="One training of the classifier; default: the mean of all.")
 @click.option("--person", help="In place of these: NAME of `emocycle enrol`, or the folder that its --out named.")
-@click.option("--out", type=click.Path(path_type=Path), help="CSV file to write, in place of a table on the screen.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file to write, in place of a table on the screen.",
+)
 def main(
     paths: tuple[Path, ...],
     split: str | None,

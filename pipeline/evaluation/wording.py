@@ -94,7 +94,7 @@ def answer(summary: Mapping[str, Any]) -> str:
         return f"{found} One speaker gives no interval, so nothing is known of other speakers."
     interval = (uar["ci_low"], uar["ci_high"])
     if not _excludes_zero(interval):
-        return f"{found} The interval {signed_range(interval)} includes 0: these data show no effect."
+        return f"{found} The interval {signed_range(interval)} includes 0: these data do not show an effect."
     return f"{found} The interval {signed_range(interval)} excludes 0. See the cautions above before you claim it."
 
 

@@ -101,8 +101,9 @@ def all_arms(run: Run) -> Section:
         [
             f"Gain over “{BASELINE}”, real clips alone. Dot: gain. Thick line: "
             f"{100 * run.evaluate.confidence:g} % interval over speakers. Thin line: over folds, cut at the edge. "
-            "A line that crosses zero shows no effect.",
+            "Where a line crosses zero, no effect is shown. Few folds give very wide lines.",
             "UAR, unweighted average recall: share of an emotion's clips that is recognised, averaged over emotions.",
+            "p: by sign-flip test; in brackets after Holm's correction, where the comparison was planned.",
         ],
         shown,
         [_words("Training sets", arms), table],
@@ -227,14 +228,16 @@ def quality(run: Run) -> Section:
         return Section("quality", "Objective scores of conversions", ["Nothing was converted."])
     anchors = [what for what in words.ANCHORS if what in set(of_scenario["what"])]
     means = of_scenario.groupby("what")[measures].mean().loc[anchors].T.rename_axis("measure").reset_index()
-    shown = [pictures.ticks(_ordered(of_scenario, anchors, name), "what", name, "", name) for name in measures]
+    shown = [
+        pictures.ticks(_ordered(of_scenario, anchors, name), "what", name, "", _measure(name)) for name in measures
+    ]
     directions = of_scenario.drop(columns="scenario")[["source", "target", "what", *measures]]
     return Section(
         "quality",
         "Objective scores of conversions",
         [
-            f"Test clips of scenario {run.members[0]}. A tick is a direction, the dot their mean. docs/reference.md "
-            "describes the measures."
+            f"Test clips of scenario {run.members[0]}, compared with a real utterance of the target emotion, where one "
+            "exists. A tick is a direction, the dot their mean."
         ],
         shown,
         [
@@ -243,6 +246,10 @@ def quality(run: Run) -> Section:
             Table.of(directions, "Each direction", is_folded=True),
         ],
     )
+
+
+def _measure(name: str) -> str:
+    return f"{name}: {words.MEASURES[name]}" if name in words.MEASURES else name
 
 
 def training(run: Run, pairs: Sequence[str]) -> Section:

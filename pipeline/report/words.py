@@ -25,8 +25,27 @@ ARMS: Mapping[str, str] = {
 }
 ANCHORS: Mapping[str, str] = {
     "unconverted": "the source itself, no conversion",
-    "converted": "the conversion",
+    "converted": "the features that the conversion computed, before the vocoder",
     "resynthesised": "the conversion after the vocoder",
     "copy_synthesis": "a real clip through the vocoder alone",
     "second_reference": "another real recording of the target, the best to hope for",
+}
+MEASURES: Mapping[str, str] = {  # columns of metrics/conversion.csv; others are shown by their name
+    "mcd_db": "mel-cepstral distortion [dB], lower is better",
+    "f0_rmse_st": "error of F0 along the clip [semitones], lower is better",
+    "f0_correlation": "correlation of F0 along the clip, higher is better",
+    "f0_mean_st": "error of the mean F0 [semitones], lower is better",
+    "f0_deviation_st": "error of the F0 range [semitones], lower is better",
+    "energy_deviation_db": "error of the range of energy [dB], lower is better",
+    "log_duration": "error of log duration, lower is better",
+    "estoi": "intelligibility against the source, 0 to 1, higher is better",
+    "estoi_at_source_f0": "the same, at the source's F0",
+    "recognition_accuracy": "share recognised as the target emotion, higher is better",
+    "speaker_identification": "share with the right speaker, higher is better",
+    "distillmos": "naturalness (predicted MOS), 1 to 5, higher is better",
+    "dnsmos": "naturalness (predicted MOS), 1 to 5, higher is better",
+    "ge2e_similarity": "cosine to the speaker's other clips, higher is better",
+    "ge2e_identification": "share with the right speaker, higher is better",
+    "swift_f0_mean_st": "error of the mean F0 by SwiftF0 [semitones], lower is better",
+    "swift_f0_deviation_st": "error of the F0 range by SwiftF0 [semitones], lower is better",
 }

@@ -15,7 +15,7 @@ from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.results import BASELINE, EvaluateParams, Key, Results
 from pipeline.leakage import audit, rules
 
-DEMO = "the demo's speech is synthetic: their scores say nothing about real speech"
+DEMO = "the demo's speech is synthetic: its scores say nothing about real speech"
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def test_long_names_and_the_answer_fit_100_columns(compare: Callable[..., Result
     assert max(map(len, lines)) <= 100
     assert any("−12.5 (−90.0 … +65.0)   −120.0 … +90.0   0.400 (0.400)" in line for line in lines)
     assert "".join(lines[1:3]).replace(" ", "") == f"low_data_25_seed1,{name}"
-    assert lines[-1].endswith("these data show no effect.")
+    assert lines[-1].endswith("these data do not show an effect.")
 
 
 def test_markdown_is_the_same_table(compare: Callable[..., Result], tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_score_in_words() -> None:
         ({"mean": 0.6, "baseline": 0.65, "gain": -0.05}, "5.0 points less. One speaker gives no interval"),
         (
             {"mean": 0.7, "baseline": 0.65, "gain": 0.05, "ci_low": -0.01, "ci_high": 0.11},
-            "5.0 points more. The interval −1.0 … +11.0 includes 0: these data show no effect",
+            "5.0 points more. The interval −1.0 … +11.0 includes 0: these data do not show an effect",
         ),
         (
             {"mean": 0.6, "baseline": 0.65, "gain": -0.05, "ci_low": -0.08, "ci_high": -0.02},
