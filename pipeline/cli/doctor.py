@@ -22,6 +22,7 @@ DISK_GB, MEMORY_GB = 5, 4  # free, with less a run may stop
 EXTRAS = {"demo": "espeakng_loader", "pretrained": "livekit", "scorers": "swift_f0"}
 LOAD_S = 120.0
 RAW_REMEDY = "emocycle fetch NAME, or emocycle repro --raw NAME=FOLDER; emocycle corpora NAME tells what is expected"
+EDIT = f"edit it, after the model of {TEMPLATE / 'params.yaml'}"
 # Run by a process of its own: a library that does not load may end it.
 TORCH = """
 import json, torch, torchaudio
@@ -81,8 +82,10 @@ def _found(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
         yield from check()
     except click.ClickException as error:
-        yield Finding(BROKEN, error.message)
+        yield Finding(BROKEN, error.message, EDIT if "params.yaml" in error.message else "")
     except Exception as error:  # a broken package may raise anything
+        if "params.yaml" in str(error):
+            return  # `data` says what is wrong with it
         name = check.__name__.strip("_").replace("_", " ")
         yield Finding(BROKEN, f"{name}: {type(error).__name__}: {error}", _install())
 
@@ -248,8 +251,7 @@ def data() -> Iterator[Finding]:
     problems = check.problems()
     for problem in problems:
         in_params = problem.startswith("params.yaml")
-        remedy = f"edit it, after the model of {TEMPLATE / 'params.yaml'}" if in_params else RAW_REMEDY
-        yield Finding(BROKEN, problem, remedy)
+        yield Finding(BROKEN, problem, EDIT if in_params else RAW_REMEDY)
     if not problems:
         yield Finding(OK, "params.yaml and data/raw are valid")
 

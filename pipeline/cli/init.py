@@ -51,6 +51,10 @@ def main(folder: Path) -> None:
         temporary.symlink_to(PACKAGE, target_is_directory=True)
     click.echo(f"{folder}: {'a new workspace' if is_new else 'its link to the code and its dvc.yaml are renewed'}")
     click.echo(f"Next: cd {folder} && emocycle repro, or emocycle doctor if something fails")
+    if is_new:
+        click.echo(
+            "`git add . && git commit` keeps the parameters; `dvc metrics diff` and `git checkout` compare with it"
+        )
 
 
 def has_other_stages() -> bool:

@@ -81,6 +81,7 @@ def _by_person(files: Sequence[Path], person: str) -> pd.DataFrame:
     """The table by a person's classifier."""
     classifier = PersonalClassifier.load(_folder(person))
     usable = _usable(files, classifier.preparation, f"{person}: recordings")
+    click.echo(f"How well {person}'s emotions are recognised is not known; `emocycle enrol` printed a score", err=True)
     functionals = np.concatenate([found.arrays["functionals"] for found in usable.values()])
     return _table(list(usable), classifier.svm.probabilities(functionals), classifier.labels)
 

@@ -218,3 +218,10 @@ def test_a_corpus_that_is_missing(workspace: Path) -> None:
     path.write_text(path.read_text() + "wrong: 1\n")
     output = broken("data")
     assert "'wrong' is not known" in output and "→ edit it" in output
+
+
+def test_invalid_params_are_one_problem_with_its_remedy(workspace: Path) -> None:
+    Path("params.yaml").write_text("foo: [1,\n", encoding="utf-8")
+    found = broken("dvc_state", "data")
+    assert found.count("BROKEN  ") == 1 and "params.yaml: not valid YAML" in found
+    assert "→ edit it, after the model of" in found
