@@ -1,6 +1,5 @@
 """Make a workspace, a folder with its own data and results that runs the installed code."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -45,8 +44,9 @@ def main(folder: Path) -> None:
     if is_new:
         _fill(folder)
     elif (folder / STAGES).read_bytes() != (TEMPLATE / STAGES).read_bytes():
-        os.replace(folder / STAGES, folder / f"{STAGES}.old")
-        shutil.copyfile(TEMPLATE / STAGES, folder / STAGES)
+        for source, name in ((folder / STAGES, f"{STAGES}.old"), (TEMPLATE / STAGES, STAGES)):
+            with atomic_write(folder / name) as temporary:
+                shutil.copyfile(source, temporary)
     with atomic_write(link) as temporary:
         temporary.symlink_to(PACKAGE, target_is_directory=True)
     click.echo(f"{folder}: {'a new workspace' if is_new else 'its link to the code and its dvc.yaml are renewed'}")

@@ -15,6 +15,7 @@ from pipeline.audio import decoding
 from pipeline.audio.decoding import AudioError
 from pipeline.augmentation import arms
 from pipeline.augmentation.arms import GENERATORS
+from pipeline.augmentation.quality_gate import STANDARD
 from pipeline.cli.workspace import DATA, PARAMS
 from pipeline.core import manifest, models, params, provenance
 from pipeline.core.manifest import REPEATS, ManifestError, Segment
@@ -24,6 +25,7 @@ ABOUT = ("gender", "language", "sentence", "license")
 SCORES = (
     *("level_db", "clipping", "intelligibility", "silence", "f0_median_hz", "f0_range_st"),
     *("emotion_confidence", "speaker_similarity"),
+    *STANDARD.values(),
 )
 
 Line = tuple[str, str]  # what, and its value
@@ -151,7 +153,7 @@ def _use(clip: str, split: str, arm: str) -> Iterator[Line]:
     if words:
         yield "arm", f"{split} {arm}: {', '.join(words)}"
     for row in own[own["is_synthetic"]].head(1).to_dict("records"):
-        known = {name: row[name] for name in SCORES if pd.notna(row[name])}
+        known = {name: row[name] for name in SCORES if pd.notna(row.get(name))}
         yield "scores", ", ".join(f"{name} {value:.4g}" for name, value in known.items())
 
 

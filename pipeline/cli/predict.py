@@ -100,7 +100,8 @@ def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None,
         seen = set(clips.loc[clips["partition"].isin(["train", "valid"]), "sha256"])
         if known := sum(each.sha256 in seen for each in usable.values()):
             click.echo(
-                f"{known:,} of {len(usable):,} files are train or valid clips: it knows their emotions", err=True
+                f"{known:,} of {len(usable):,} files are train or valid clips, of which the score says nothing",
+                err=True,
             )
     return table
 

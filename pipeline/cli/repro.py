@@ -68,7 +68,7 @@ def main(
     if baseline_first and not jobs:
         raise WorkspaceError("--baseline-first: needs --jobs")
     if jobs and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
-        raise WorkspaceError(f"--jobs {jobs}: knows targets and --force of `dvc repro`, not {' '.join(others)}")
+        raise WorkspaceError(f"--jobs {jobs}: takes targets and --force of `dvc repro`, not {' '.join(others)}")
     if init.has_other_stages():
         console.warn("", "dvc.yaml is not that of the running code; `emocycle init .` renews it")
     if jobs:

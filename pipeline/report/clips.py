@@ -1,4 +1,4 @@
-"""Which clips the report lets people players: examples of each direction, and the best and worst by the gate."""
+"""Which clips the report has players of: examples of each direction, and the best and worst by the gate."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

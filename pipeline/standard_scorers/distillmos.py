@@ -19,7 +19,7 @@ class Network:
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Samples at 16 kHz, (samples,) → MOS, (1,), 1 … 5; the level does not matter.
 
-        The network hears 7.68 s: a shorter clip is followed by silence, as its package does it.
+        An input has 7.68 s: a shorter clip is followed by silence, as its package does it.
         """
         mos: np.ndarray = self._network(torch.from_numpy(samples)[None]).numpy()[0]
         return mos

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import soxr
 
-from pipeline.audio import preparation
+from pipeline.audio import decoding, preparation
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest
 from pipeline.core.files import atomic_write
@@ -133,7 +133,8 @@ def _one_thread() -> Iterator[None]:
 
 @lru_cache
 def _version(name: str) -> str:
-    """Name of a scorer with a hash of its code and weights."""
+    """Name of a scorer with a hash of its code, of the code that prepares clips, and of its weights."""
     module = _module(name)
-    known = f"{Path(module.__file__).read_text(encoding='utf-8')}{module.Network.WEIGHTS}"
+    paths = [module.__file__, *(each.__file__ for each in (decoding, preparation))]
+    known = "".join(Path(path).read_text(encoding="utf-8") for path in paths) + str(module.Network.WEIGHTS)
     return f"{name}-{hashlib.sha256(known.encode()).hexdigest()[:16]}"

@@ -81,6 +81,18 @@ def test_called_again_it_renews_the_link_and_the_stages(workspace: Path) -> None
     assert examined("workspace_files").exit_code == 0
 
 
+def test_a_full_disk_leaves_the_stages(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without dvc.yaml, the folder would be no workspace any more."""
+    Path("dvc.yaml").write_text("stages: {}")
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert isinstance(CliRunner().invoke(main, ["init", "."]).exception, OSError)
+    assert Path("dvc.yaml").read_text() == "stages: {}"
+
+
 def test_folders_that_it_leaves_alone(workspace: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full/thesis.tex").touch()

@@ -347,7 +347,7 @@ def test_repro_with_jobs(called: list[tuple[str, ...]], monkeypatch: pytest.Monk
     assert run("repro", "--jobs", "2", "--", "-f", "evaluate").exit_code == 0
     assert run("repro", "--jobs", "1").exit_code == 0
     assert calls == [(["evaluate"], 2, True), ([], 1, False)]
-    assert "knows targets and --force of `dvc repro`, not --dry" in run("repro", "--jobs", "2", "--", "--dry").output
+    assert "takes targets and --force of `dvc repro`, not --dry" in run("repro", "--jobs", "2", "--", "--dry").output
     assert len(calls) == 2 and called == []
 
 

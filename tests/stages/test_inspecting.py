@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner, Result
@@ -62,6 +63,14 @@ def test_wrong_ids() -> None:
     for wrong, near in ((TEST + "x", TEST), (FAKE[:-1], FAKE), ("7", "such as demo/")):
         result = inspect(wrong)
         assert result.exit_code == 1 and f"no clip '{wrong}'" in result.output and near in result.output
+
+
+def test_standard_scores(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter_copy(classified, tmp_path, monkeypatch)
+    rows = manifest.read(TABLE, manifest.AUGMENTED)
+    scored = rows.assign(distillmos=np.where(rows["is_synthetic"], 3.25, np.nan))
+    manifest.write(scored, TABLE, manifest.augmented(["distillmos"]), "0")
+    assert "distillmos 3.25" in inspect(FAKE).output
 
 
 def test_files_that_changed(classified: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

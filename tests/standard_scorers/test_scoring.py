@@ -60,7 +60,21 @@ def test_other_code_or_weights_are_not_read_from_the_cache(
     assert len(stand_ins) == 2
 
 
-def test_networks_hear_16_khz(stand_ins: list[int]) -> None:
+def test_scores_of_clips_that_were_prepared_by_other_code_are_not_read_from_the_cache(
+    clips: pd.DataFrame, tmp_path: Path, stand_ins: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Scoring(("distillmos",), AUDIO, tmp_path / "cache")
+    own.of_clips(clips, "clips")
+    other = tmp_path / "preparation.py"
+    other.write_text(Path(preparation.__file__).read_text() + "# changed")
+    monkeypatch.setattr(preparation, "__file__", str(other))
+    scoring._version.cache_clear()
+    stand_ins.clear()
+    own.of_clips(clips, "clips")
+    assert len(stand_ins) == 2
+
+
+def test_networks_get_16_khz(stand_ins: list[int]) -> None:
     Scoring(("dnsmos",), replace(AUDIO, sampling_rate=24_000)).of_samples(np.ones(24_000, np.float32))
     assert stand_ins == [16_000]
 
