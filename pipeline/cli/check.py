@@ -248,6 +248,8 @@ def _scenarios(values: Values) -> Iterable[str]:
                 yield f"'arms' has '{arm}', but scenario '{name}' is not of kind 'enrolment'"
         if "neutral" in values.get("classify.normalisations", ()) and not isinstance(scenario, Enrolment):
             yield f"'classify.normalisations' has 'neutral', but scenario '{name}' is not of kind 'enrolment'"
+        if "corpus" in values.get("classify.normalisations", ()) and isinstance(scenario, Cross):
+            yield f"'classify.normalisations' has 'corpus', but in scenario '{name}' no test corpus has train clips"
         if ENROLLED in values.get("perturbations", ()) and not isinstance(scenario, Enrolment):
             yield f"'perturbations' has '{ENROLLED}', but scenario '{name}' is not of kind 'enrolment'"
 

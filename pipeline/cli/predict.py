@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.preparation import AudioParams
+from pipeline.augmentation.arms import needs_enrolment
 from pipeline.classification.enrolment import TRAINS, PersonalClassifier
 from pipeline.classification.recordings import Preparation, Prepared
 from pipeline.classification.saved import SavedClassifier
@@ -175,6 +176,8 @@ def _score(split: str, arm: str, name: str, seeds: Collection[int], labels: Sequ
     cautions = [wording.too_few(len(uar), params.load(PARAMS, "evaluate.min_speakers", int))]
     if "demo" in params.load(PARAMS, "corpora", tuple[str, ...]):
         cautions.append(DEMO)
+    if needs_enrolment(arm):
+        cautions.append("a few neutral clips of these speakers were known in training")
     chance = 1 / mean["label"].nunique()
     score = (
         f"UAR {found.mean:.3f} on {len(uar)} test speakers outside its training set ({between}; by chance {chance:.3f})"

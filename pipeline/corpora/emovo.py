@@ -47,6 +47,7 @@ EXPECTED_COUNTS = {(speaker, emotion): len(SENTENCES) for speaker in SPEAKERS fo
 CORPUS = Corpus(
     title="EMOVO",
     license="research; ask its authors",
+    restriction="no redistribution",
     source="its authors (Costantini et al. 2014, LREC)",
     parse=parse,
     expected_counts=EXPECTED_COUNTS,

@@ -63,6 +63,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         metadata[predictions.GENERATORS_HARDWARE] = generators
     params_hash = params.params_hash(chosen, audio, hardware_params)
     predictions.write(_predicted(clips, labels, runs), out, labels, params_hash, **metadata)
+    trained_on = int(((clips["partition"] == "train") & (clips["weight"] > 0)).sum())
     about = {
         "kind": "classifiers",
         "split": split,
@@ -73,7 +74,7 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         "params": {word: asdict(getattr(chosen, word)) for word in chosen.classifiers},
         "machine": hardware.resolved(hardware_params),
         "versions": saved.versions(),
-        "train_clips": int((clips["partition"] == "train").sum()),
+        "train_clips": trained_on,
         **_used(clips, ["train"]),
     }
     saved.save(model, runs, about)
@@ -81,7 +82,6 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         rows = [{"classifier": name, "seed": run.seed, **row} for name, run in runs for row in run.curve]
         table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
         table.to_csv(temporary, index=False, float_format="%.5g")
-    trained_on = (clips["partition"] == "train").sum()
     console.tell(f"{split} {out.stem}", f"{trained_on:,} clips, UAR on valid: {_scores_on_valid(clips, runs)}")
 
 

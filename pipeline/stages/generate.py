@@ -52,7 +52,9 @@ class Pair:
         sources = train[train["emotion"].isin((a, b))]
         prefix = f"{config['split']}/{generator}"
         rows = synthetic_rows(sources, (a, b), prefix, out, converter.prosody.intensities, intensity)
+        licenses = "; ".join(config["licenses"]) or None  # the clips derive from all clips that the model learned from
         rows = rows.assign(generator=generator, generator_sha256=provenance.fingerprint(model), seed=config["seed"])
+        rows = rows.assign(license=licenses)
         return cls(converter, generator, rows, sources.set_index("id").loc[rows["source_id"]])
 
     def converted(self, stored: Shards, bounds_hz: tuple[float, float]) -> Iterator[Synthesis[Features]]:

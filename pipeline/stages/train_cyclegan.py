@@ -97,6 +97,7 @@ class Trainer:
             "seed": self.seed,
             "machine": hardware.resolved(self.hardware),
             "train_clips": len(rows),
+            "licenses": sorted(rows["license"].dropna().unique()),
             "train_clips_sha256": provenance.clips_sha256(rows),
             "classifier_trained_on": provenance.clips_sha256(self.train) if classifier_loss else None,
             "params": asdict(self.params),

@@ -193,6 +193,10 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
             "'arms' has 'other_person', but scenario 'full' is not of kind 'enrolment'",
         ),
         ({"perturbations": ["enrolled_conversion"]}, "'perturbations' has 'enrolled_conversion', but scenario 'full'"),
+        (
+            {"classify__normalisations": ["corpus"], "scenarios": ["cross_corpus"]},
+            "'classify.normalisations' has 'corpus', but in scenario 'cross_corpus' no test corpus has train clips",
+        ),
         ({"classify__normalisations": ["neutral"]}, "'classify.normalisations' has 'neutral', but scenario 'full'"),
         (
             {"classify__normalisations": ["corpus"], "emotions": ["happy", "sad"], "pairs": []},

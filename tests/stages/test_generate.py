@@ -1,5 +1,6 @@
 """Conversions of a tiny corpus: which clips, how they sound, and what is known of them."""
 
+import json
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -179,6 +180,16 @@ def test_same_bytes_twice(stage: Stage) -> None:
     assert "full-1 cyclegan angry-neutral: 12 clips" in result.output and "neutral-sad: 12 clips" in result.output
     assert contents() == before
     assert len(before) == 12 + 1 + 5
+
+
+def test_licences_of_all_clips_that_the_model_learned_from(stage: Stage) -> None:
+    path = MODEL / models.CONFIG
+    config = json.loads(path.read_text(encoding="utf-8"))
+    assert config["licenses"] == ["CC0-1.0"]
+    path.write_text(json.dumps(config | {"licenses": ["CC0-1.0", "no derivatives"]}), encoding="utf-8")
+    assert stage("generate", **ITEM).exit_code == 0
+    rows = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
+    assert set(rows["license"]) == {"CC0-1.0; no derivatives"}
 
 
 def test_missing_files_leave_the_old_clips(stage: Stage, params: Callable[..., None]) -> None:
