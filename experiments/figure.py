@@ -1,4 +1,4 @@
-"""Draw docs/gains.svg and docs/enrolment.svg from the recorded scores: gains in UAR with their intervals.
+"""Draw docs/gains.svg, docs/enrolment.svg and docs/speakers.svg from the recorded scores.
 
 Run it as `python experiments/figure.py`.
 """
@@ -82,13 +82,26 @@ FIGURES = (
     ),
 )
 
+CURVE = {  # number of train speakers → record and scenario
+    1: ("ravdess-speakers", "s1"),
+    2: ("ravdess-speakers", "s2"),
+    4: ("ravdess-clips", "k6_4"),
+    8: ("ravdess-speakers", "s8"),
+    16: ("ravdess-speakers", "s16_1"),
+}
+LINES = {"none": "no augmentation", "vtlp": "VTLP", "personal_conversion": "the person's voice, from 6 neutral clips"}
+
 
 @click.command()
 def main() -> None:
-    """Draw the figures of docs/: a thick line is the interval over speakers, a thin line the interval over folds."""
+    """Draw the figures of docs/.
+
+    Of gains, a thick line is the interval over speakers, a thin line the interval over folds.
+    """
     matplotlib.rcParams.update({"svg.hashsalt": "gains", "font.size": 10, "svg.fonttype": "path"})
     for figure in FIGURES:
         draw(figure)
+    draw_curve()
 
 
 def draw(figure: Figure) -> None:
@@ -113,6 +126,22 @@ def draw(figure: Figure) -> None:
         axis.spines[["top", "right"]].set_visible(False)
     canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     canvas.savefig(DOCS / f"{figure.name}.svg", metadata={"Date": None})
+
+
+def draw_curve() -> None:
+    """Write docs/speakers.svg: UAR against the number of train speakers, an arm a line."""
+    canvas, axis = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
+    files = {number: HERE / record / "metrics/ser.json" for number, (record, _) in CURVE.items()}
+    scores = {number: json.loads(file.read_text(encoding="utf-8")) for number, file in files.items()}
+    for (arm, label), colour in zip(LINES.items(), COLOURS, strict=True):
+        uar = [100 * scores[number][scenario]["svm+vocoded"][arm]["uar"] for number, (_, scenario) in CURVE.items()]
+        axis.plot(list(CURVE), uar, "o-", color=colour, label=label)
+    axis.set_xscale("log", base=2)
+    axis.set_xticks(list(CURVE), [str(number) for number in CURVE])
+    axis.set(xlabel="train speakers", ylabel="UAR [%]", title="RAVDESS, folds 1 and 2, svm+vocoded")
+    axis.legend(frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    canvas.savefig(DOCS / "speakers.svg", metadata={"Date": None})
 
 
 def found(panel: Panel, classifier: str, arm: str, reference: str) -> dict[str, float] | None:
