@@ -88,21 +88,21 @@ def harmonic(f0_hz: float, duration_s: float, sampling_rate: int) -> np.ndarray:
 
 
 @pytest.fixture
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def stand_ins() -> Iterator[list[int]]:
     """Standard scorers that need no package, in place of the real ones; the list grows by the length of each clip."""
     from types import SimpleNamespace
 
     from pipeline.core.weights import Weights
     from pipeline.standard_scorers import scoring
 
-    heard: list[int] = []
+    lengths: list[int] = []
 
     def module(name: str) -> Any:
         class Network:
             WEIGHTS = Weights("click", {}, "scorers")  # a package that is there
 
             def __call__(self, samples: np.ndarray) -> np.ndarray:
-                heard.append(len(samples))
+                lengths.append(len(samples))
                 spectrum = np.abs(np.fft.rfft(samples, 512))[1:4]
                 level = np.array([1 + 4 * float(np.abs(samples).mean())])
                 numbers = {
@@ -113,7 +113,12 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
         return SimpleNamespace(Network=Network, __file__=__file__)
 
-    monkeypatch.setattr(scoring, "_module", module)
-    scoring._scorer.cache_clear()
-    scoring._version.cache_clear()
-    return heard
+    def forget() -> None:
+        scoring._scorer.cache_clear()
+        scoring._version.cache_clear()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "_module", module)
+        forget()
+        yield lengths
+    forget()
