@@ -88,7 +88,7 @@ def harmonic(f0_hz: float, duration_s: float, sampling_rate: int) -> np.ndarray:
 
 
 @pytest.fixture
-def stand_ins() -> Iterator[list[int]]:
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Standard scorers that need no package, in place of the real ones; the list grows by the length of each clip."""
     from types import SimpleNamespace
 
@@ -117,8 +117,7 @@ def stand_ins() -> Iterator[list[int]]:
         scoring._scorer.cache_clear()
         scoring._version.cache_clear()
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "_module", module)
-        forget()
-        yield lengths
+    monkeypatch.setattr(scoring, "_module", module)
+    forget()
+    yield lengths
     forget()
