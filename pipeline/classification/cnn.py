@@ -12,7 +12,7 @@ import torch
 from pydantic import Field, NonNegativeInt
 from torch import Tensor
 
-from pipeline.classification.interface import ArmFeatures, Resources, Run, Weights, partitions, stored
+from pipeline.classification.interface import ArmFeatures, Resources, Run, Weights, packed, partitions, stored, unpacked
 from pipeline.classification.networks import EmotionCnn
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
 from pipeline.core.params import Odd, section
@@ -74,19 +74,16 @@ def _run(seed: int, features: ArmFeatures, params: CnnParams, resources: Resourc
     autocast = resources.autocast()
     given = (scaler, resources.classes, params, resources.seeds[seed], resources.device, autocast)
     network, curve = train_cnn(train, valid, *given)
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"scaler.{name}": tensor for name, tensor in vars(scaler).items()}
-    weights = {name: tensor.cpu().contiguous().numpy() for name, tensor in tensors.items()}
+    weights = packed(network=network.state_dict(), scaler=vars(scaler))
     found = predict(weights, held_out.arrays, params, resources)
     return Run(seed, found, params.spent(curve), curve, weights)
 
 
 def predict(weights: Weights, arrays: Sequence[np.ndarray], params: CnnParams, resources: Resources) -> np.ndarray:
     """Probability of each class by the network of a run, (clips, classes)."""
-    found = {name: torch.from_numpy(array) for name, array in weights.items()}
-    scaler = Scaler(**{name: found[f"scaler.{name}"] for name in ("mean", "deviation", "own_deviation")})
+    scaler = Scaler(**unpacked(weights, "scaler"))
     network = _network(scaler, params, resources.classes, resources.device)
-    network.load_state_dict({name: found[f"network.{name}"] for name in network.state_dict()})
+    network.load_state_dict(unpacked(weights, "network"))
     autocast = resources.autocast()
     inputs = Spectrograms.of(list(map(torch.from_numpy, arrays)), scaler, _dtype(resources.device, autocast))
     return probabilities(network, inputs, resources.device, autocast).numpy()

@@ -112,6 +112,23 @@ def partitions(features: ArmFeatures) -> tuple[ArmFeatures, ArmFeatures, ArmFeat
     return features.among("train"), features.among("valid"), features.among(*HELD_OUT)
 
 
+def packed(**groups: Mapping[str, Tensor]) -> Weights:
+    """Tensors of some groups as arrays, named `group.tensor`."""
+    return {
+        f"{group}.{name}": tensor.cpu().contiguous().numpy()
+        for group, tensors in groups.items()
+        for name, tensor in tensors.items()
+    }
+
+
+def unpacked(weights: Weights, group: str) -> dict[str, Tensor]:
+    """Tensors of one group of `packed`, by name."""
+    prefix = f"{group}."
+    return {
+        name.removeprefix(prefix): torch.from_numpy(array) for name, array in weights.items() if name.startswith(prefix)
+    }
+
+
 def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
     """A stored array of each clip.
 

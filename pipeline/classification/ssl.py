@@ -19,7 +19,16 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from pipeline.classification import embeddings
-from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, Weights, partitions
+from pipeline.classification.interface import (
+    HELD_OUT,
+    ArmFeatures,
+    Resources,
+    Run,
+    Weights,
+    packed,
+    partitions,
+    unpacked,
+)
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
 from pipeline.core.params import nearest, section
 from pipeline.core.weights import sha256
@@ -123,20 +132,17 @@ def runs(features: ArmFeatures, params: SslParams, resources: Resources) -> Iter
     scaler = Standardisation.fit(features.among("train").real())
     for seed, derived in resources.seeds.items():
         head, curve = train_ssl(train, valid, scaler, resources.classes, params, derived, resources.device)
-        tensors = {f"head.{name}": tensor for name, tensor in head.state_dict().items()}
-        tensors |= {f"scaler.{name}": tensor for name, tensor in vars(scaler).items()}
-        weights = {name: tensor.cpu().numpy() for name, tensor in tensors.items()}
+        weights = packed(head=head.state_dict(), scaler=vars(scaler))
         found = predict(weights, held_out, params, resources)
         yield Run(seed, found, params.spent(curve), curve, weights)
 
 
 def predict(weights: Weights, arrays: Sequence[np.ndarray], params: SslParams, resources: Resources) -> np.ndarray:
     """Probability of each class by the head of a run, (clips, classes)."""
-    found = {name: torch.from_numpy(array) for name, array in weights.items()}
-    scaler = Standardisation(found["scaler.mean"], found["scaler.deviation"])
+    scaler = Standardisation(**unpacked(weights, "scaler"))
     layers, width = scaler.mean.shape
     head = SslHead(layers, width, params.hidden, params.dropout, resources.classes).to(resources.device)
-    head.load_state_dict({name: found[f"head.{name}"] for name in head.state_dict()})
+    head.load_state_dict(unpacked(weights, "head"))
     inputs = [torch.from_numpy(array[0]) for array in arrays]
     return probabilities(head, inputs, scaler, resources.device).numpy()
 
