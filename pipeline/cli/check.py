@@ -16,7 +16,7 @@ from pipeline.core import console, params
 from pipeline.core.manifest import EMOTIONS, NEUTRAL, REPEATS
 from pipeline.corpora import CORPORA, DEMO, expected, ingestion
 from pipeline.corpora.table import TableParams
-from pipeline.data.splits import Cross, Enrolment, Imbalanced, NeutralOnly, NeutralTarget
+from pipeline.data.scenarios import Cross, Enrolment, Imbalanced, NeutralOnly, NeutralTarget
 from pipeline.evaluation.results import BASELINE
 
 LISTS = (

@@ -1,4 +1,4 @@
-"""No speaker is in two partitions, folds test each speaker once, and the order of rows has no effect."""
+"""Splits and scenarios: no speaker is in two partitions, folds test each speaker once, the order of rows is ignored."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.corpora import esd, ravdess
-from pipeline.data.splits import (
+from pipeline.data.scenarios import (
     Cross,
     Enrolment,
     Full,
@@ -18,11 +18,8 @@ from pipeline.data.splits import (
     NeutralTarget,
     Scenario,
     SplitError,
-    SplitParams,
-    partitions,
-    partner,
-    speaker_folds,
 )
+from pipeline.data.splits import SplitParams, partitions, partner, speaker_folds
 
 FULL = Full("full")
 PUBLISHED = {"ravdess": ravdess.FOLDS, "esd": esd.FOLDS}
