@@ -74,4 +74,4 @@ def _rows(split: str, arm: str) -> pd.DataFrame:
             asked = word.removesuffix(".parquet")
             hint = params.nearest(asked, known) if known else "; `emocycle repro` writes it"
             raise ExportError(f"{folder}: has no '{asked}'{hint}")
-    return manifest.read(AUGMENTED / split / f"{arm}.parquet", manifest.AUGMENTED)
+    return manifest.scored(AUGMENTED / split / f"{arm}.parquet")

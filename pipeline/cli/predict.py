@@ -78,7 +78,7 @@ def main(
     if out is None:
         shown = table if usable < len(files) else table.drop(columns="reason")
         words = shown.select_dtypes(exclude="number").fillna("")
-        shown = shown.assign(**{name: words[name].str.ljust(int(words[name].str.len().max())) for name in words})
+        shown = shown.assign(**{str(name): words[name].str.ljust(int(words[name].str.len().max())) for name in words})
         click.echo(shown.to_string(index=False, float_format="%.3f", justify="left", na_rep=""))
     else:
         with atomic_write(out) as temporary:

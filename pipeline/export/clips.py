@@ -39,6 +39,7 @@ SCHEMA = pa.schema(
         ("sampling_rate", pa.int32()),
         ("duration", pa.float32()),
         ("sha256", pa.string()),
+        *((name, pa.float32()) for name in manifest.SCORES),
     ]
 )
 COLUMNS = SCHEMA.names
@@ -48,7 +49,7 @@ def described(rows: pd.DataFrame) -> pd.DataFrame:
     """Clips of an export, in `COLUMNS`, missing words as None.
 
     Args:
-        rows: of `manifest.AUGMENTED`; their files are below the current directory
+        rows: of `manifest.scored`; their files are below the current directory
     """
     rows = rows.reset_index(drop=True)
     keys = unique_keys(rows["id"])

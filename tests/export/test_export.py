@@ -52,7 +52,8 @@ ROWS = [
     row(CUT, TALK, corpus="mine", speaker="mine_a", license="mine", start=0.25, end=0.75),
     row("mine/é; 1", TALK, corpus="mine", speaker="mine_a", license="mine", start=0.75),
     row("tess/1", "data/raw/demo/test.flac", corpus="tess", speaker="tess_OAF", license=TESS),
-    synthetic(MADE, "data/synthetic/a.flac", "cyclegan", source_id=STEREO, source_emotion="angry", intensity="high"),
+    synthetic(MADE, "data/synthetic/a.flac", "cyclegan", source_id=STEREO, source_emotion="angry", intensity="high")
+    | {"emotion_confidence": 0.75, "dnsmos": 3.5},
     synthetic("full-1/vtlp/1", "data/synthetic/a.flac", "vtlp", source_id=STEREO, parameters='{"f": 1}'),
     synthetic("full-1/dcgan/1", "data/synthetic/a.flac", "dcgan", corpus="dcgan", license=f"CC0-1.0; {SAVEE}"),
     synthetic("full-1/oversample/1", "data/raw/demo/stereo.WAV", "oversample", source_id=STEREO, seed=None),
@@ -74,7 +75,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         samples = draw.integers(-9000, 9000, (round(seconds * RATE), channels)).astype(np.int16)
         soundfile.write(path, samples, RATE, format="WAV" if path.lower().endswith("wav") else "FLAC")
-    manifest.write(pd.DataFrame(ROWS), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    path = Path("data/augmented/full-1/cyclegan.parquet")
+    manifest.write(pd.DataFrame(ROWS), path, manifest.augmented(["dnsmos"]), "0")
 
 
 def export(*options: str, out: str = "out", arm: str = "cyclegan", split: str = "full-1") -> Result:
@@ -147,6 +149,8 @@ def test_the_table_says_what_each_clip_is(exported: Callable[[str], pd.DataFrame
         ["emotion", "intensity", "partition", "weight", "is_synthetic", "source_id", "source_emotion"]
     ].to_list() == [*("sad", "high", "train", 0.25, True, STEREO, "angry")]
     assert made[["generator", "generator_sha256", "seed"]].to_list() == ["cyclegan", "abc", 7]
+    assert made[["emotion_confidence", "dnsmos"]].to_list() == [0.75, 3.5]
+    assert found["dnsmos"].count() == 1 and found["distillmos"].isna().all()
     kinds = found["digital_source_type"].str.rpartition("/")[2]
     assert kinds[MADE] == "compositeWithTrainedAlgorithmicMedia"
     assert kinds["full-1/vtlp/1"] == "algorithmicallyEnhanced"
@@ -240,6 +244,7 @@ def test_hf(exported: Callable[[str], pd.DataFrame], tmp_path: Path) -> None:
         np.testing.assert_allclose(samples.data.T, wanted, atol=1e-6)
     [made] = [found for found in train.remove_columns("audio") if found["id"] == MADE]
     assert (made["is_synthetic"], made["source_id"], made["generator"], made["seed"]) == (True, STEREO, "cyclegan", 7)
+    assert (made["dnsmos"], made["distillmos"]) == (3.5, None)
 
 
 @OTHERS_LIBRARIES
@@ -265,6 +270,7 @@ def test_audformat(exported: Callable[[str], pd.DataFrame]) -> None:
     train = database["clips.train"].get()
     made = train.loc[known.loc[MADE, "file"]]
     assert (made["is_synthetic"], made["source_id"], made["seed"], made["weight"]) == (True, STEREO, 7, 0.25)
+    assert made["dnsmos"] == 3.5 and train["dnsmos"].dtype == float and train["dnsmos"].count() == 1
     durations_s = database.files_duration(train.index, root=".").dt.total_seconds()
     assert durations_s[known.loc[CUT, "file"]] == 0.5
 
@@ -281,6 +287,7 @@ def test_lhotse(exported: Callable[[str], pd.DataFrame]) -> None:
     made, stereo = by_id[MADE], by_id[STEREO]
     about = made.supervisions[0]
     assert (about.speaker, about.emotion, about.is_synthetic, about.source_id) == ("demo_f01", "sad", True, STEREO)
+    assert about.dnsmos == 3.5 and "dnsmos" not in stereo.supervisions[0].custom
     assert "generator" not in stereo.supervisions[0].custom and stereo.supervisions[0].gender == "female"
     for cut in (made, stereo, by_id[CUT]):
         wanted, _ = soundfile.read(known.loc[cut.supervisions[0].custom["id"], "file"], always_2d=True)
@@ -312,6 +319,7 @@ def test_emobox(exported: Callable[[str], pd.DataFrame]) -> None:
             about = known.loc[line["id"]]
             assert line["emo"] in labels and line["emo"] == about["emotion"]
             assert (line["weight"], line["is_synthetic"]) == (about["weight"], about["is_synthetic"])
+            assert line.get("dnsmos") == (3.5 if line["id"] == MADE else None)
     assert counts == {"train": 6, "valid": 1, "test": 1}
 
 
@@ -350,6 +358,7 @@ def test_croissant_is_valid(exported: Callable[[str], pd.DataFrame]) -> None:
     records = {found["clips/id"].decode(): found for found in dataset.records("clips")}
     assert set(records) == set(known.index)
     assert records[MADE]["clips/source_id"].decode() == STEREO and records[MADE]["clips/is_synthetic"]
+    assert records[MADE]["clips/dnsmos"] == 3.5 and np.isnan(records[STEREO]["clips/dnsmos"])
 
 
 def test_samples_of_a_cut_clip_have_the_hash_of_the_manifest(exported: Callable[[str], pd.DataFrame]) -> None:

@@ -3,9 +3,10 @@ import pytest
 
 from pipeline.assessment.figures import WHAT
 from pipeline.augmentation.arms import ARMS
+from pipeline.core import manifest
 from pipeline.report import page, words
+from pipeline.report.answer import Answer
 from pipeline.report.page import Section, Table
-from pipeline.report.sections import Answer
 
 
 def report(*sections: Section, sentence: str = "s") -> str:
@@ -40,3 +41,4 @@ def test_ids_of_pictures_differ() -> None:
 def test_every_arm_and_anchor_has_words() -> None:
     assert set(words.ARMS) == set(ARMS)
     assert list(words.ANCHORS) == list(WHAT)
+    assert tuple(words.SCORES) == manifest.SCORES
