@@ -95,5 +95,6 @@ def code(line: str) -> Markup:
 def number(value: Any) -> str:
     """A number with three digits or more; a minus is a real one. Other values as text."""
     if isinstance(value, float):
-        return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
+        small = f"{value:.6f}".rstrip("0") if 0 < abs(value) < 0.001 else f"{value:.3g}"
+        return (f"{value:,.0f}" if abs(value) >= 1000 else small).replace("-", "−")
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -60,7 +60,7 @@ def all_arms(run: Run) -> Section:
     )
 
 
-_GAINS = ("arm", "over", "gain", "p", "over folds", "UAR")  # the gain is seen without scrolling on a phone
+_GAINS = ("arm", "gain", "over", "p", "over folds", "UAR")  # the gain is seen without scrolling on a phone
 _ENDS = ("gain", "ci_low", "ci_high")
 
 

@@ -64,6 +64,7 @@ ROWS = [
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with audio and a list."""
     monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("bank_licenses: {mine: CC-BY-ND-4.0, free: CC0-1.0}")
     draw = np.random.default_rng(0)
     for path, channels, seconds in (
         ("data/raw/demo/stereo.WAV", 2, 0.5),
@@ -142,6 +143,21 @@ def test_clips_in_the_voice_of_a_restricted_corpus_are_left_out() -> None:
     assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
 
 
+def test_clips_in_the_voice_of_a_bank_have_its_licence() -> None:
+    def clip(number: int, voice: str) -> dict[str, Any]:
+        text = json.dumps({"targets": {voice: 1.0}})
+        id_, path = f"full-1/speaker_conversion/{number}", "data/synthetic/a.flac"
+        return synthetic(id_, path, "speaker_conversion", source_id=STEREO, parameters=text)
+
+    rows = [ROWS[0], clip(1, "bank/mine/anna"), clip(2, "bank/free/bob"), clip(3, "bank/other/eva")]
+    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    result = export("--format", "csv")
+    assert "1 clips are left out: no derivatives (licence CC-BY-ND-4.0; CC0-1.0)" in result.output
+    found = pd.read_csv("out/clips.csv").set_index("id")["license"]
+    assert found.to_dict() == {STEREO: "CC0-1.0", rows[2]["id"]: "CC0-1.0", rows[3]["id"]: "CC0-1.0; unknown"}
+    assert "CC0-1.0; unknown" in Path("out/README.md").read_text(encoding="utf-8")
+
+
 def test_the_table_says_what_each_clip_is(exported: Callable[[str], pd.DataFrame]) -> None:
     found = exported("csv")
     made = found.loc[MADE]
@@ -173,7 +189,8 @@ def test_parts_of_files_are_cut_out_and_other_files_are_the_same(exported: Calla
 def test_a_clip_for_several_persons_is_there_several_times(exported: Callable[[str], pd.DataFrame]) -> None:
     made = [{**ROWS[6], "person": person} for person in ("demo_f01", "demo_f02")]
     rows = pd.DataFrame([ROWS[0], *made])
-    manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    path = Path("data/augmented/full-1/cyclegan.parquet")
+    manifest.write(rows, path, manifest.augmented(["dnsmos"]), "0")
     found = exported("csv").loc[MADE]
     assert list(found["person"]) == ["demo_f01", "demo_f02"] and found["file"].is_unique
     assert "A row with a `person`" in Path("README.md").read_text(encoding="utf-8")
@@ -252,7 +269,7 @@ def test_hf_reads_an_export_to_a_folder_of_the_same_name_again(tmp_path: Path) -
     datasets = hugging_face()
     for number, out in ((6, "one/out"), (3, "two/out")):
         if number == 3:
-            rows = pd.DataFrame(ROWS[:3] + ROWS[6:8])
+            rows = pd.DataFrame(ROWS[:3] + ROWS[7:9])
             manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
         assert export("--format", "hf", out=out).exit_code == 0
         assert len(datasets.load_dataset(out, cache_dir=str(tmp_path / "cache"))["train"]) == number
@@ -358,7 +375,7 @@ def test_croissant_is_valid(exported: Callable[[str], pd.DataFrame]) -> None:
     records = {found["clips/id"].decode(): found for found in dataset.records("clips")}
     assert set(records) == set(known.index)
     assert records[MADE]["clips/source_id"].decode() == STEREO and records[MADE]["clips/is_synthetic"]
-    assert records[MADE]["clips/dnsmos"] == 3.5 and np.isnan(records[STEREO]["clips/dnsmos"])
+    assert records[MADE]["clips/dnsmos"] == 3.5 and pd.isna(records[STEREO]["clips/dnsmos"])
 
 
 def test_samples_of_a_cut_clip_have_the_hash_of_the_manifest(exported: Callable[[str], pd.DataFrame]) -> None:

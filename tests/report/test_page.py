@@ -27,7 +27,8 @@ def test_a_table_says_nothing_where_a_value_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1234.5, "1,234"), (0.5, "0.5"), (-2.0, "−2"), (1000, "1,000"), ("x", "x")]
+    ("value", "text"),
+    [(1234.5, "1,234"), (0.5, "0.5"), (-2.0, "−2"), (4.24e-5, "0.000042"), (1000, "1,000"), ("x", "x")],
 )
 def test_number(value, text) -> None:
     assert page.number(value) == text
