@@ -269,7 +269,7 @@ def test_hf_reads_an_export_to_a_folder_of_the_same_name_again(tmp_path: Path) -
     datasets = hugging_face()
     for number, out in ((6, "one/out"), (3, "two/out")):
         if number == 3:
-            rows = pd.DataFrame(ROWS[:3] + ROWS[7:9])
+            rows = pd.DataFrame(ROWS[:3] + ROWS[6:8])
             manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
         assert export("--format", "hf", out=out).exit_code == 0
         assert len(datasets.load_dataset(out, cache_dir=str(tmp_path / "cache"))["train"]) == number
@@ -319,7 +319,11 @@ def test_lhotse_without_the_library(exported: Callable[[str], pd.DataFrame]) -> 
 
 
 def test_emobox(exported: Callable[[str], pd.DataFrame]) -> None:
-    """EmoBox is no package: its loader reads `wav` from the folder, `emo`, and the map of labels."""
+    """EmoBox is no package: its loader reads `wav` from the folder, `emo`, and the map of labels.
+
+    Its published lists, such as data/aesdd/fold_1/aesdd_test_fold_1.jsonl, have the keys `published`.
+    """
+    published = {*"key dataset wav type sample_rate num_frame task length emo channel".split()}
     known = exported("emobox")
     folder = Path("emocycle-full-1-cyclegan")
     labels = json.loads((folder / "label_map.json").read_text())
@@ -330,6 +334,7 @@ def test_emobox(exported: Callable[[str], pd.DataFrame]) -> None:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         counts[partition] = len(lines)
         for line in lines:
+            assert published <= line.keys() and isinstance(line["channel"], int)
             samples, rate = soundfile.read(line["wav"])
             assert (rate, len(samples)) == (line["sample_rate"], line["num_frame"])
             assert line["length"] == len(samples) / rate and line["type"] == "raw" and line["task"] == "category"
