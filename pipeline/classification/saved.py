@@ -20,7 +20,6 @@ from torch import Tensor
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import Resources, Run, Weights
-from pipeline.classification.recordings import Prepared
 from pipeline.core import hardware, models, predictions
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import Segment
@@ -98,16 +97,19 @@ class SavedClassifier:
             ) from None
         return found, chosen, config
 
-    def probabilities(self, files: Iterable[Prepared]) -> np.ndarray:
-        """Probability of each emotion for each utterance of files, (utterances, emotions), the mean of the runs."""
+    def probabilities(self, utterances: Mapping[Segment, tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:
+        """Probability of each emotion for each utterance, (utterances, emotions), the mean of the runs.
+
+        Args:
+            utterances: hash of its file, and features, as of `recordings.Prepared`
+        """
         classifier = CLASSIFIERS[self.word]
         with TemporaryDirectory() as name:
-            folder, rows = Path(name), []
+            folder = Path(name)
             with Writer(folder / RECORDINGS) as writer:
-                for file in files:
-                    for segment, arrays in file.utterances.items():
-                        writer.add(str(segment), arrays)
-                        rows.append(_row(segment, file.sha256))
+                for segment, (_, arrays) in utterances.items():
+                    writer.add(str(segment), arrays)
+            rows = [_row(segment, sha256) for segment, (sha256, _) in utterances.items()]
             device = hardware.device(self.hardware)
             resources = Resources(folder, folder / "cache", self.audio, self.hardware, device, len(self.labels), {})
             features = classifier.features(pd.DataFrame(rows), self.params, resources)

@@ -45,17 +45,19 @@ def main(what: str | None, split: str | None, out: Path | None) -> None:
     groups = [group for each in found for group in each.groups]
     ids = {clip.id for group in groups for clip in group.clips}
     known = pd.concat(rows.loc[rows["id"].isin(ids), "corpus"] for rows in (real, synthetic))
+    own = real[real["corpus"].isin(known)]  # empty for clips from noise, whose generator learned from all
     section = Section(
         "clips",
         "Clips",
-        [READING, licences(real[real["corpus"].isin(known)]) if len(known) else "Its licence is unknown."],
+        [READING, licences(own if len(own) else real) if len(known) else "Its licence is unknown."],
         tables=scores(groups),
         sounds=sounds(found, {group: listener.players_of(group) for group in groups}, is_folded=False),
     )
-    name = re.sub(r"\W+", "-", f"{split} {what or 'examples'}")
+    subject = Path(what).name if what and Path(what).is_file() else what or "examples"
+    name = re.sub(r"\W+", "-", f"{split} {subject}")
     out = out or Path("report") / f"listen-{name}.html"
     with atomic_write(out) as temporary:
-        temporary.write_text(page.html("listen.html", title=f"{what or 'Examples'}, {split}", clips=section), "utf-8")
+        temporary.write_text(page.html("listen.html", title=f"{subject}, {split}", clips=section), "utf-8")
     click.echo(out)
 
 

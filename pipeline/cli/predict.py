@@ -103,7 +103,10 @@ def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None,
     """The table by a classifier that `classify` kept; what it is, and its score, are printed."""
     found, name, config = SavedClassifier.load(_kept(split, arm), classifier, seed)
     usable, unusable = _prepared(files, _preparation(config), "recordings")
-    probabilities = found.probabilities(usable.values()) if usable else ()
+    utterances = {
+        segment: (file.sha256, arrays) for file in usable.values() for segment, arrays in file.utterances.items()
+    }
+    probabilities = found.probabilities(utterances) if usable else ()
     runs = f"mean of {len(found.runs)} seeds" if len(found.runs) > 1 else f"seed {next(iter(found.runs))}"
     click.echo(f"Classifier {name} of split {split}, arm {arm}, {runs}", err=True)
     click.echo(_score(split, arm, name, found.runs.keys(), found.labels), err=True)

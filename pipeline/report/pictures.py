@@ -167,7 +167,7 @@ def _stacked(rows: pd.Series, values: pd.Series) -> tuple[pd.Series, int]:
     width = (values.max() - values.min()) * SAME or 1.0
     place = values.groupby([rows, (values / width).round()])
     numbers = place.transform("size")
-    return place.cumcount() - (numbers - 1) / 2, int(numbers.max())
+    return place.cumcount() - (numbers - 1) / 2, int(numbers.max()) if len(values) else 1
 
 
 def _rows(panel: Axes, names: Sequence[str], label: str) -> None:
