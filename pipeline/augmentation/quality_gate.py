@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from pipeline.audio.speech import is_speech
+from pipeline.core.manifest import STANDARD_SCORES
 from pipeline.core.params import section
 from pipeline.scorers import speakers
 from pipeline.scorers.gate import Gate
@@ -27,7 +28,7 @@ LIMITED = [
     "f0_range_st",
     "silence",
 ]  # by quantiles of real clips
-STANDARD = {"distillmos": "distillmos", "dnsmos": "dnsmos", "ge2e": "ge2e_similarity"}  # standard scorer → score
+STANDARD = dict(zip(("distillmos", "dnsmos", "ge2e"), STANDARD_SCORES, strict=True))  # standard scorer → score
 NO_FOLD = -1  # of clips without a real speaker or source; they are scored by models of all real clips
 
 

@@ -22,6 +22,7 @@ from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import Resources, Run, Weights
 from pipeline.core import hardware, models, predictions
 from pipeline.core.hardware import HardwareParams
+from pipeline.core.manifest import Segment
 from pipeline.core.models import ModelError
 from pipeline.core.params import nearest
 from pipeline.core.shards import Writer
@@ -96,21 +97,22 @@ class SavedClassifier:
             ) from None
         return found, chosen, config
 
-    def probabilities(self, files: Mapping[Path, tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:
-        """Probability of each emotion for each file, (files, emotions), the mean of the runs.
+    def probabilities(self, utterances: Mapping[Segment, tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:
+        """Probability of each emotion for each utterance, (utterances, emotions), the mean of the runs.
 
         Args:
-            files: hash and features of each, as of `recordings.Prepared`
+            utterances: hash of its file, and features, as of `recordings.Prepared`
         """
         classifier = CLASSIFIERS[self.word]
         with TemporaryDirectory() as name:
             folder = Path(name)
             with Writer(folder / RECORDINGS) as writer:
-                for path, (_, arrays) in files.items():
-                    writer.add(path.as_posix(), arrays)
+                for segment, (_, arrays) in utterances.items():
+                    writer.add(str(segment), arrays)
+            rows = [_row(segment, sha256) for segment, (sha256, _) in utterances.items()]
             device = hardware.device(self.hardware)
             resources = Resources(folder, folder / "cache", self.audio, self.hardware, device, len(self.labels), {})
-            features = classifier.features(_rows(files), self.params, resources)
+            features = classifier.features(pd.DataFrame(rows), self.params, resources)
             each = [classifier.predict(weights, features, self.params, resources) for weights in self.runs.values()]
         found: np.ndarray = np.mean(each, axis=0)
         return found
@@ -140,9 +142,8 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> Weights:
     return {key.removeprefix(prefix): each.numpy() for key, each in tensors.items() if key.startswith(prefix)}
 
 
-def _rows(files: Mapping[Path, tuple[str, object]]) -> pd.DataFrame:
-    """Columns of `manifest.AUGMENTED` that features need, one row a file."""
-    paths = [path.as_posix() for path in files]
-    return pd.DataFrame({"id": paths, "filepath": paths, "sha256": [sha256 for sha256, _ in files.values()]}).assign(
-        start=np.nan, end=np.nan, corpus=RECORDINGS, is_synthetic=False, generator=None, source_id=None
-    )
+def _row(segment: Segment, sha256: str) -> dict[str, Any]:
+    """Columns of `manifest.AUGMENTED` that features need, of an utterance of a file with this hash."""
+    place = {"filepath": segment.path.as_posix(), "start": segment.start, "end": segment.end}
+    origin = {"corpus": RECORDINGS, "is_synthetic": False, "generator": None, "source_id": None}
+    return {"id": str(segment), "sha256": f"{sha256} {segment.times}", **place, **origin}

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from pipeline.classification.interface import ArmFeatures, Resources, Run, Weights, partitions, stored
+from pipeline.core.console import tracked
 from pipeline.core.models import ModelError
 from pipeline.core.params import section
 
@@ -149,7 +150,7 @@ def train_svm(
     # The whole grid shares the distances, and the models of one gamma share the kernel; these are most of the work.
     distances, valid_distances = (_squared_distances(some, scaled) for some in (scaled, valid_scaled))
     best: Svm | None = None
-    for gamma in params.gamma:
+    for gamma in tracked(params.gamma, "svm", len(params.gamma)):
         width = gamma / functionals.shape[1]
         kernel, valid_kernel = np.exp(-width * distances), np.exp(-width * valid_distances)
         for c in params.c:

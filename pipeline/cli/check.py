@@ -71,7 +71,7 @@ def problems(path: Path = PARAMS, folders: Mapping[str, Path] = MappingProxyType
         values |= {f"classify.{key}": getattr(values["classify"], key) for key in of_classify}
     if isinstance(tables := params.read(path).get("tables"), dict):  # also where another part of a table is invalid
         values["tables.names"] = set(tables)
-    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _voices, _weights):
+    for rule in (_lists, _words, _pairs, _arms, _folds, _scenarios, _vocoder, _voices, _licenses, _weights):
         errors += [f"{path}: {line}" for line in dict.fromkeys(rule(values))]
     tables = values.get("tables", {})
     errors += [line for name in dict.fromkeys(values.get("banks", ())) for line in _bank(BANK / name)]
@@ -269,6 +269,12 @@ def _voices(values: Values) -> Iterable[str]:
     if "speaker_conversion" in values.get("perturbations", ()) and "speaker_conversion" in values:
         if "bank" in values["speaker_conversion"].targets and "banks" in values and not values["banks"]:
             yield "'speaker_conversion.targets' has 'bank', but 'banks' is empty"
+
+
+def _licenses(values: Values) -> Iterable[str]:
+    for name in values.get("bank_licenses", ()):
+        if name not in values.get("banks", (name,)):
+            yield f"'bank_licenses' has '{name}', expected one of 'banks'{params.nearest(name, values['banks'])}"
 
 
 def _weights(values: Values) -> Iterable[str]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -256,4 +256,31 @@ def data() -> Iterator[Finding]:
         yield Finding(OK, "params.yaml and data/raw are valid")
 
 
-CHECKS = (python, versions, libraries, extras, machine, workspace_files, dvc_state, data)
+def scorers() -> Iterator[Finding]:
+    """Standard scorers that were installed after the stages that use them had run, which DVC does not notice."""
+    if not Path("params.yaml").is_file():
+        return
+    import pyarrow.parquet as pq
+
+    from pipeline.assessment import figures
+    from pipeline.augmentation import arms, quality_gate
+    from pipeline.core import manifest, params
+    from pipeline.standard_scorers.scoring import installed
+
+    where = Path("params.yaml")
+    scenarios, folds, names = (params.load(where, key, tuple[Any, ...]) for key in ("scenarios", "folds", "arms"))
+    splits = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
+    generated = [arm for arm in names if arm in arms.ARMS and not {*arms.ARMS[arm].generators} <= {*manifest.REPEATS}]
+    assessed = [Path(f"data/assessed/{split}.parquet") for split in splits]
+    augmented = [Path(f"data/augmented/{split}/{arm}.parquet") for split in splits for arm in generated]
+    gated = {name: (column,) for name, column in quality_gate.STANDARD.items()}
+    for stage, paths, columns in (("assess", assessed, figures.STANDARD), ("augment", augmented, gated)):
+        known = [set(pq.read_schema(path).names) for path in paths if path.is_file()]
+        found, _ = installed(params.load(where, f"standard_scorers.{stage}", tuple[str, ...]), stage)
+        late = [name for name in found if not all(each.issuperset(columns[name]) for each in known)]
+        if late:
+            text = f"installed after stage {stage} had run: {', '.join(late)}"
+            yield Finding(NOTE, text, f"dvc repro -f -s {stage}, then emocycle repro")
+
+
+CHECKS = (python, versions, libraries, extras, machine, workspace_files, dvc_state, data, scorers)

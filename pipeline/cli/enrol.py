@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -32,7 +32,7 @@ from pipeline.corpora.ingestion import IngestParams
 from pipeline.generation.speaker_statistics import SpeakerStatistics
 from pipeline.vocoder import VocoderParams
 
-SCORES = Path("metrics/ser.json")
+EXPERIMENTS, SCORES = Path("experiments"), Path("metrics/ser.json")
 PERSONAL = "personal_conversion"  # arm: a classifier for each test speaker, as this command trains it
 NAME = re.compile(r"\w[\w.-]{0,99}")
 
@@ -95,8 +95,7 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
     PersonalClassifier(model, labels, prepared).save(out, about)
     speakers = f"{valid['speaker'].nunique():,} valid speakers of {split}"
     click.echo(f"UAR {score:.3f} on {speakers}; how well {name}'s emotions are recognised is not known")
-    for line in _known_scores(f"svm{predictions.VOCODED * (prepared.front_end == FrontEnd.VOCODED)}"):
-        click.echo(line)
+    click.echo(known_scores(labels, prepared.front_end))
     click.echo(f"{out}: written, {time.perf_counter() - start:.0f} s")
     click.echo(
         "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings"
@@ -164,15 +163,40 @@ def _recordings(folder: Path, prepared: Preparation) -> list[Recording]:
     return list(found.values())
 
 
-def _known_scores(classifier: str) -> Iterator[str]:
-    """Scores of classifiers that were trained like this one, for test speakers, as sentences; none where not known."""
-    found = json.loads(SCORES.read_text(encoding="utf-8")) if SCORES.is_file() else {}
-    for scenario, by_classifier in found.items():
-        if score := by_classifier.get(classifier, {}).get(PERSONAL):
-            yield (
-                f"Arm {PERSONAL} of scenario {scenario} did the same for {score['speakers']} test speakers: mean UAR "
-                f"{score['uar']:.3f} ({SCORES})"
-            )
+def known_scores(labels: Sequence[str], front_end: FrontEnd) -> str:
+    """Scores of classifiers that were trained like a person's, of other people, as a sentence.
+
+    They are those of this workspace, or else of all records of experiments with the same corpora.
+
+    Args:
+        labels: emotions of the classifier
+        front_end: of its features
+    """
+    classifier = f"svm{predictions.VOCODED * (front_end == FrontEnd.VOCODED)}"
+    corpora = params.load(PARAMS, "corpora", tuple[str, ...]) if PARAMS.is_file() else ()
+    records = [
+        path
+        for path in sorted(EXPERIMENTS.glob(f"*/{SCORES}"))
+        if params.load(path.parents[1] / PARAMS, "corpora", tuple[str, ...]) == corpora
+    ]
+    for paths in ([SCORES] if SCORES.is_file() else [], records):
+        found = [
+            (path, scenario, score)
+            for path in paths
+            for scenario, by_classifier in json.loads(path.read_text(encoding="utf-8")).items()
+            if (score := by_classifier.get(classifier, {}).get(PERSONAL)) and score["recall"].keys() == {*labels}
+        ]
+        if found:
+            break
+    else:
+        return f"Of other people no score is known, either: no scenario of kind `enrolment` has run with arm {PERSONAL}"
+    uar = sorted(f"{score['uar']:.3f}" for *_, score in found)
+    people = sorted({score["speakers"] for *_, score in found})
+    where = dict.fromkeys(f"{path}" + f", scenario {scenario}" * (len(found) == 1) for path, scenario, _ in found)
+    return (
+        f"For orientation, {' or '.join(map(str, people))} other people with a classifier like this: mean UAR "
+        f"{' to '.join(dict.fromkeys([uar[0], uar[-1]]))}, by chance {1 / len(labels):.3f} ({'; '.join(where)})"
+    )
 
 
 def _sha256(own: list[Recording]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from pipeline.cli.workspace import DATA
+from pipeline.cli.workspace import DATA, PARAMS
 from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write, write_json
 from pipeline.export import FORMATS, card, clips, croissant, hf
@@ -27,7 +27,8 @@ class ExportError(click.ClickException):
 @click.option("--i-may", is_flag=True, help="Copy also clips that their licence does not allow to pass on.")
 def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: bool) -> None:
     """Export data/augmented/SPLIT/ARM.parquet, with its audio, to the new folder OUT."""
-    rows = clips.with_licenses_of_voices(_rows(split, arm))
+    of_banks = params.load(PARAMS, "bank_licenses", dict[str, str])
+    rows = clips.with_licenses_of_voices(_rows(split, arm), of_banks)
     if out.exists():
         raise ExportError(f"{out}: exists already; expected the name of a new folder")
     whole = rows["start"].isna() & rows["end"].isna()
@@ -74,4 +75,4 @@ def _rows(split: str, arm: str) -> pd.DataFrame:
             asked = word.removesuffix(".parquet")
             hint = params.nearest(asked, known) if known else "; `emocycle repro` writes it"
             raise ExportError(f"{folder}: has no '{asked}'{hint}")
-    return manifest.read(AUGMENTED / split / f"{arm}.parquet", manifest.AUGMENTED)
+    return manifest.scored(AUGMENTED / split / f"{arm}.parquet")

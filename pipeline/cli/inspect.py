@@ -15,18 +15,12 @@ from pipeline.audio import decoding
 from pipeline.audio.decoding import AudioError
 from pipeline.augmentation import arms
 from pipeline.augmentation.arms import GENERATORS
-from pipeline.augmentation.quality_gate import STANDARD
 from pipeline.cli.workspace import DATA, PARAMS
 from pipeline.core import manifest, models, params, provenance
 from pipeline.core.manifest import REPEATS, ManifestError, Segment
 
 SHOWN = 3  # ids that are near a wrong one
 ABOUT = ("gender", "language", "sentence", "license")
-SCORES = (
-    *("level_db", "clipping", "intelligibility", "silence", "f0_median_hz", "f0_range_st"),
-    *("emotion_confidence", "speaker_similarity"),
-    *STANDARD.values(),
-)
 
 Line = tuple[str, str]  # what, and its value
 
@@ -153,7 +147,7 @@ def _use(clip: str, split: str, arm: str) -> Iterator[Line]:
     if words:
         yield "arm", f"{split} {arm}: {', '.join(words)}"
     for row in own[own["is_synthetic"]].head(1).to_dict("records"):
-        known = {name: row[name] for name in SCORES if pd.notna(row.get(name))}
+        known = {name: row[name] for name in manifest.SCORES if pd.notna(row.get(name))}
         yield "scores", ", ".join(f"{name} {value:.4g}" for name, value in known.items())
 
 

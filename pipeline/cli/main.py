@@ -57,6 +57,7 @@ SECTIONS: dict[str, Any] = {
     "dcgan_scenarios": tuple[str, ...],
     "vocoders": tuple[str, ...],
     "banks": "pipeline.core.bank:Banks",
+    "bank_licenses": dict[str, str],
     "arms": tuple[str, ...],
     "standard_scorers.assess": "pipeline.standard_scorers:AssessScorers",
     "standard_scorers.augment": "pipeline.standard_scorers:AugmentScorers",

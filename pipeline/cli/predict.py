@@ -1,6 +1,6 @@
 """Predict the emotions of recordings, by a classifier of the pipeline or of an enrolled person."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import TypeAdapter
 
+from pipeline.audio import decoding
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.preparation import AudioParams
@@ -17,6 +18,7 @@ from pipeline.classification.enrolment import TRAINS, PersonalClassifier
 from pipeline.classification.recordings import Preparation, Prepared
 from pipeline.classification.saved import SavedClassifier
 from pipeline.cli import recordings
+from pipeline.cli.enrol import known_scores
 from pipeline.cli.workspace import CLASSIFIERS, DATA, PARAMS, PERSONS, first_split
 from pipeline.core import manifest, params, predictions
 from pipeline.core.files import atomic_write
@@ -57,10 +59,13 @@ def main(
 ) -> None:
     """Predict the emotions of recordings, with the probability of each emotion.
 
-    Each file is one utterance. The score on speakers outside its training set is printed, too.
+    Of a file longer than `ingest.max_duration_s`, the mean over its utterances by their lengths; any other file is one
+    utterance. The score on speakers outside its training set is printed, too.
     """
     each = (recordings.below(path) if path.is_dir() else [path] for path in paths)
     files = list(dict.fromkeys(path for found in each for path in found))
+    if not files:
+        raise PredictError(f"{', '.join(map(str, paths))}: no audio file ({', '.join(sorted(decoding.SUFFIXES))})")
     chosen = {"split": split, "arm": arm, "classifier": classifier, "seed": seed}
     if person is None:
         split, arm = split or first_split(), arm or params.load(PARAMS, "augment.headline_arm", str)
@@ -69,29 +74,39 @@ def main(
         raise PredictError(f"--person names a classifier, so --{given[0]} has no meaning with it")
     else:
         table = _by_person(files, person)
+    usable = table["emotion"].notna().sum()
     if out is None:
-        words = {name: table[name].str.ljust(int(table[name].str.len().max())) for name in ("file", "emotion")}
-        click.echo(table.assign(**words).to_string(index=False, float_format="%.3f", justify="left"))
-        return
-    with atomic_write(out) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6f")
-    click.echo(f"{out}: emotions of {len(table):,} of {len(files):,} files")
+        shown = table if usable < len(files) else table.drop(columns="reason")
+        words = shown.select_dtypes(exclude="number").fillna("")
+        shown = shown.assign(**{str(name): words[name].str.ljust(int(words[name].str.len().max())) for name in words})
+        click.echo(shown.to_string(index=False, float_format="%.3f", justify="left", na_rep=""))
+    else:
+        with atomic_write(out) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6f")
+        click.echo(f"{out}: emotions of {usable:,} of {len(files):,} files")
+    if not usable:
+        raise PredictError(f"none of {len(files):,} files has usable audio")
 
 
 def _by_person(files: Sequence[Path], person: str) -> pd.DataFrame:
     """The table by a person's classifier."""
     classifier = PersonalClassifier.load(_folder(person))
-    usable = _usable(files, classifier.preparation, f"{person}: recordings")
-    click.echo(f"How well {person}'s emotions are recognised is not known; `emocycle enrol` printed a score", err=True)
-    functionals = np.concatenate([found.arrays["functionals"] for found in usable.values()])
-    return _table(list(usable), classifier.svm.probabilities(functionals), classifier.labels)
+    usable, unusable = _prepared(files, classifier.preparation, f"{person}: recordings")
+    click.echo(f"How well {person}'s emotions are recognised is not known", err=True)
+    click.echo(known_scores(classifier.labels, classifier.preparation.front_end), err=True)
+    utterances = [arrays for found in usable.values() for arrays in found.utterances.values()]
+    probabilities = [classifier.svm.probabilities(arrays["functionals"]) for arrays in utterances]
+    return _table(files, usable, unusable, probabilities, classifier.labels)
 
 
 def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None, seed: int | None) -> pd.DataFrame:
     """The table by a classifier that `classify` kept; what it is, and its score, are printed."""
     found, name, config = SavedClassifier.load(_kept(split, arm), classifier, seed)
-    usable = _usable(files, _preparation(config), "recordings")
-    table = _table(list(usable), found.probabilities(usable), found.labels)
+    usable, unusable = _prepared(files, _preparation(config), "recordings")
+    utterances = {
+        segment: (file.sha256, arrays) for file in usable.values() for segment, arrays in file.utterances.items()
+    }
+    probabilities = found.probabilities(utterances) if usable else ()
     runs = f"mean of {len(found.runs)} seeds" if len(found.runs) > 1 else f"seed {next(iter(found.runs))}"
     click.echo(f"Classifier {name} of split {split}, arm {arm}, {runs}", err=True)
     click.echo(_score(split, arm, name, found.runs.keys(), found.labels), err=True)
@@ -104,7 +119,7 @@ def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None,
                 f"{known:,} of {len(usable):,} files are train or valid clips, of which the score says nothing",
                 err=True,
             )
-    return table
+    return _table(files, usable, unusable, probabilities, found.labels)
 
 
 def _kept(split: str, arm: str) -> Path:
@@ -141,21 +156,21 @@ def _merged(below: Any, above: Any) -> Any:
     return {**below, **{key: _merged(below.get(key, {}), value) for key, value in above.items()}}
 
 
-def _usable(files: Sequence[Path], preparation: Preparation, label: str) -> dict[Path, Prepared]:
-    """What the classifier gets of each file that can be used; the others are reported.
-
-    Raises:
-        PredictError: none can be used
-    """
+def _prepared(
+    files: Sequence[Path], preparation: Preparation, label: str
+) -> tuple[dict[Path, Prepared], dict[Path, AudioError]]:
+    """What the classifier gets of each file that can be used, and why the others cannot; long files are named."""
     usable: dict[Path, Prepared] = {}
+    unusable: dict[Path, AudioError] = {}
     for path, found in zip(files, in_parallel(preparation.prepared, files, label), strict=True):
         if isinstance(found, AudioError):
-            click.echo(f"{path}: left out: {found}", err=True)
-        else:
-            usable[path] = found
-    if not usable:
-        raise PredictError(f"none of {len(files):,} files has usable audio")
-    return usable
+            unusable[path] = found
+            continue
+        usable[path] = found
+        if found.duration > (longest := preparation.limits.max_duration_s):
+            parts = f"mean of {len(found.utterances):,} utterances, weighted by their lengths"
+            click.echo(f"{path}: {found.duration:,.1f} s, longer than {longest:g} s: {parts}", err=True)
+    return usable, unusable
 
 
 def _score(split: str, arm: str, name: str, seeds: Collection[int], labels: Sequence[str]) -> str:
@@ -199,8 +214,28 @@ def _folder(person: str) -> Path:
     raise PredictError(f"nobody of the name '{person}' is enrolled{hint}")
 
 
-def _table(paths: Sequence[Path], probabilities: np.ndarray, labels: Sequence[str]) -> pd.DataFrame:
-    """One row a file: its path, the most probable emotion, and the probability of each."""
-    emotions = [labels[place] for place in probabilities.argmax(axis=1)]
-    named = dict(zip(labels, probabilities.T, strict=True))
-    return pd.DataFrame({"file": [path.as_posix() for path in paths], "emotion": emotions, **named})
+def _table(
+    files: Sequence[Path],
+    usable: Mapping[Path, Prepared],
+    unusable: Mapping[Path, AudioError],
+    probabilities: Iterable[np.ndarray],
+    labels: Sequence[str],
+) -> pd.DataFrame:
+    """One row a file: its path, the most probable emotion, the probability of each, and why it has none.
+
+    Args:
+        files: in the order of the rows
+        usable: those with utterances
+        unusable: the others
+        probabilities: of each emotion, of the utterances in the order of `usable`
+        labels: emotions
+    """
+    each, rows = iter(probabilities), {}
+    for path, found in usable.items():
+        own = [next(each) for _ in found.utterances]
+        weights = [(segment.end or 1.0) - (segment.start or 0.0) for segment in found.utterances]
+        mean = np.average(np.vstack(own), axis=0, weights=weights)
+        rows[path] = {"emotion": labels[int(mean.argmax())], **dict(zip(labels, mean, strict=True))}
+    reasons = {path: {"reason": f"{error.reason}: {error}"} for path, error in unusable.items()}
+    columns = ["file", "emotion", *labels, "reason"]
+    return pd.DataFrame([{"file": path.as_posix(), **{**rows, **reasons}[path]} for path in files], columns=columns)

@@ -44,6 +44,12 @@ def speaker_name(bank: str, folder: str) -> str:
     return f"bank/{bank}/{folder}"
 
 
+def bank_of(speaker: str) -> str | None:
+    """Name of the bank of a speaker; None for a speaker of a corpus."""
+    parts = speaker.split("/")
+    return parts[1] if parts[0] == "bank" and len(parts) > 2 else None
+
+
 def clips(bank: Path) -> pd.DataFrame:
     """Clips of a bank, rows of `CLIPS`.
 

@@ -63,6 +63,9 @@ _USE = [
     pa.field("person", _WORD),  # speaker whose own classifier alone learns from the clip; null: every classifier
 ]
 
+STANDARD_SCORES = ("distillmos", "dnsmos", "ge2e_similarity")  # of optional scorers; only some exports have them
+SCORES = tuple(field.name for field in _MEASURED + _SCORES if field.name != "selected") + STANDARD_SCORES
+
 CLIPS = pa.schema(_REQUIRED + _KNOWN)  # real clips
 SYNTHETIC = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED)  # synthetic clips
 AUGMENTED = pa.schema(_REQUIRED + _KNOWN + _PROVENANCE + _MEASURED + _SCORES + _USE)  # the export
@@ -196,6 +199,17 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in schema
     ]
     return table.select(schema.names).cast(pa.schema(plain)).to_pandas()
+
+
+def scored(path: Path) -> pd.DataFrame:
+    """Rows of an export, `AUGMENTED` with all of `STANDARD_SCORES`; NaN where it lacks one.
+
+    Raises:
+        ManifestError: as for `read`
+    """
+    names = pq.read_schema(path).names if path.is_file() else []
+    rows = read(path, augmented(name for name in STANDARD_SCORES if name in names))
+    return rows.reindex(columns=augmented(STANDARD_SCORES).names)
 
 
 def metadata(path: Path) -> dict[str, str]:

@@ -13,9 +13,12 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.core.files import atomic_write
+from pipeline.evaluation.significance import LEAST_FOLDS
 from pipeline.evaluation.wording import signed, signed_range
 
 WIDTH = 100  # columns, where the output is not a terminal
+NONE = "too few"  # in the place of an interval over folds
+FEW_FOLDS = f"over folds: too few; an interval needs {LEAST_FOLDS} folds without common speakers"
 
 
 class ComparisonError(click.ClickException):
@@ -71,7 +74,7 @@ def readable(scores: dict[str, Any]) -> pd.DataFrame:
             rows.append(
                 {
                     **{"scenario": scenario, "classifier": classifier, "arm": arm, "UAR": f"{100 * found['uar']:.1f}"},
-                    **{"over": reference, "gain": _gain(uar), "over folds": _interval(uar, "fold"), "p": _p(uar)},
+                    **{"over": reference, "gain": _gain(uar), "over folds": _over_folds(uar), "p": _p(uar)},
                 }
             )
     return pd.DataFrame(rows)
@@ -93,7 +96,10 @@ def tidy(scores: dict[str, Any]) -> pd.DataFrame:
 
 def notes(scores: dict[str, Any]) -> list[str]:
     """Notes to print below the table."""
-    lines = ["UAR and gains in points, with intervals over speakers and over folds; p by sign-flip (by Holm)"]
+    lines = [
+        "UAR and gains in points, with intervals over speakers and over folds; p by sign-flip (by Holm)",
+        *([FEW_FOLDS] if NONE in set(readable(scores)["over folds"]) else []),
+    ]
     return list(dict.fromkeys([*lines, *(found["note"] for _, found in _arms(scores) if "note" in found)]))
 
 
@@ -136,6 +142,10 @@ def _gain(uar: dict[str, float]) -> str:
 
 def _interval(uar: dict[str, float], over: str) -> str:
     return signed_range((uar[f"{over}_low"], uar[f"{over}_high"])) if f"{over}_low" in uar else ""
+
+
+def _over_folds(uar: dict[str, float]) -> str:
+    return _interval(uar, "fold") or NONE * ("ci_low" in uar)
 
 
 def _p(uar: dict[str, float]) -> str:

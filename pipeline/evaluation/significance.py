@@ -6,8 +6,8 @@ Student's t, not a bootstrap: over four speakers a 95 % percentile bootstrap, si
 zero 20 % of the time instead of 5 % (over eight, 11 %), while t keeps 5 %.
 
 The speakers of a fold share its models, and so the random variation of one training. An interval over speakers ignores
-this; the interval over fold means includes it, with fewer degrees of freedom. experiments/statistics.md
-gives the type-I error of each by simulation.
+this; the interval over fold means includes it, with fewer degrees of freedom, and says nothing over two folds.
+experiments/statistics.md gives the type-I error of each by simulation.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from scipy import optimize, stats
 RESAMPLES = 2**16  # of the sign-flip test; all patterns of signs up to 16 speakers, random ones above
 DECIMALS = 12  # of a mean in that test: patterns that tie stay tied although CPUs differ in the last bits
 POWER = 0.8  # of the detectable effect
+LEAST_FOLDS = 3  # of an interval over folds; over two, t is 12.7 and the width mostly chance
 
 Interval = tuple[float, float]
 
@@ -55,11 +56,13 @@ class Gain:
     def fold_interval(self) -> Interval | None:
         """Student's t interval over the means of folds: wider, since the speakers of a fold share its models.
 
-        None for a single fold, and where folds share speakers, since fold means are then not independent.
+        None where folds are fewer than `LEAST_FOLDS`, and where they share speakers, since fold means are then not
+        independent.
         """
         if self.folds is None:
             return None
-        return _interval(self.differences.dropna().groupby(self.folds).mean().to_numpy(np.float64), self.confidence)
+        means = self.differences.dropna().groupby(self.folds).mean().to_numpy(np.float64)
+        return _interval(means, self.confidence) if len(means) >= LEAST_FOLDS else None
 
     @cached_property
     def p(self) -> float | None:

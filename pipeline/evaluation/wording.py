@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.metrics import Performance
-from pipeline.evaluation.significance import POWER, Interval
+from pipeline.evaluation.significance import LEAST_FOLDS, POWER, Interval
 
 NO_EFFECT = "No effect shown"
 
@@ -21,9 +21,9 @@ def signed_range(interval: Interval) -> str:
     return f"{signed(interval[0])} … {signed(interval[1])}"
 
 
-def too_few(speakers: int, least: int) -> str:
+def too_few(number: int, least: int, what: str = "speakers") -> str:
     """`too few speakers (4 of at least 8)`, or an empty string where they are enough."""
-    return f"too few speakers ({speakers} of at least {least})" if speakers < least else ""
+    return f"too few {what} ({number} of at least {least})" if number < least else ""
 
 
 def score_in_words(arm: str, found: Performance, least: int) -> str:
@@ -44,7 +44,7 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
 
     An effect is reported where the interval over speakers excludes zero and p is at most 1 − confidence; in the
     primary family p is Holm's. Where the interval over folds does not exclude zero too, the effect is called not
-    significant across folds. With too few speakers only the numbers are given.
+    significant across folds; too few folds have no interval. With too few speakers only the numbers are given.
 
     Args:
         arm: its name
@@ -61,13 +61,14 @@ def gain_in_words(arm: str, reference: str, found: Comparison, holm: float | Non
     points, caution = f"{signed(gain.mean)} points UAR", f": {few}" if few else ""
     if gain.interval is None or gain.p is None or gain.detectable is None:
         return f"{scores}: {points}, one speaker gives no interval{caution}"
-    over_folds = ""
+    few_folds = too_few(gain.folds.nunique(), LEAST_FOLDS, "folds") if gain.folds is not None else ""
+    over_folds = f", {few_folds}" * bool(few_folds)
     effect = "" if few else "no detectable effect: "
     p = gain.p if holm is None else holm
     if not few and _is_effect(gain.interval, p, gain.confidence):
         effect = "gain of " if gain.mean > 0 else "loss of "
         points = points.removeprefix("−")
-        if gain.fold_interval is None or not _excludes_zero(gain.fold_interval):
+        if not few_folds and (gain.fold_interval is None or not _excludes_zero(gain.fold_interval)):
             points += ", not significant across folds"
     if gain.fold_interval is not None:
         over_folds = f" (over folds {signed_range(gain.fold_interval)})"
@@ -98,13 +99,14 @@ def answer(summary: Mapping[str, Any]) -> str:
     return f"{found} The interval {signed_range(interval)} excludes 0. See the cautions above before you claim it."
 
 
-def verdict(uar: Mapping[str, float], confidence: float, few: bool) -> str:
+def verdict(uar: Mapping[str, float], confidence: float, few: bool, folds: int) -> str:
     """The answer of a gain in UAR in a few words, by the rule of `gain_in_words`.
 
     Args:
         uar: gain, intervals and p, as in metrics/ser.json
         confidence: of the intervals
         few: whether there are too few speakers
+        folds: their number
     """
     if "ci_low" not in uar or "p" not in uar:
         return "One test speaker gives no answer"
@@ -115,7 +117,8 @@ def verdict(uar: Mapping[str, float], confidence: float, few: bool) -> str:
     word = "Gain" if uar["gain"] > 0 else "Loss"
     if "fold_low" in uar and _excludes_zero((uar["fold_low"], uar["fold_high"])):
         return f"{word} shown"
-    return f"{word} over these speakers, not significant across folds"
+    few_folds = too_few(folds, LEAST_FOLDS, "folds")
+    return f"{word} over these speakers, {few_folds or 'not significant across folds'}"
 
 
 def _is_effect(interval: Interval, p: float, confidence: float) -> bool:

@@ -16,13 +16,14 @@ import soundfile
 from pipeline import corpora
 from pipeline.audio import decoding, marking
 from pipeline.audio.decoding import AudioError
-from pipeline.core import manifest
+from pipeline.core import bank, manifest
 from pipeline.core.console import tracked
 from pipeline.core.manifest import REPEATS, Segment
 
 AUDIO = "audio"  # folder of the audio, by partition
 TABLE = "clips.csv"
 LONGEST_NAME = 150  # bytes of a clip's id in a file name
+UNKNOWN = "unknown"  # licence
 CUT = ".flac"  # suffix of a clip that is cut out of a file
 
 # Columns of an export. `file` is relative to its folder, `key` is unique.
@@ -39,6 +40,7 @@ SCHEMA = pa.schema(
         ("sampling_rate", pa.int32()),
         ("duration", pa.float32()),
         ("sha256", pa.string()),
+        *((name, pa.float32()) for name in manifest.SCORES),
     ]
 )
 COLUMNS = SCHEMA.names
@@ -48,7 +50,7 @@ def described(rows: pd.DataFrame) -> pd.DataFrame:
     """Clips of an export, in `COLUMNS`, missing words as None.
 
     Args:
-        rows: of `manifest.AUGMENTED`; their files are below the current directory
+        rows: of `manifest.scored`; their files are below the current directory
     """
     rows = rows.reset_index(drop=True)
     keys = unique_keys(rows["id"])
@@ -82,18 +84,22 @@ def has_trained_vocoder(folder: Path) -> bool:
     return table.is_file() and "vocoder" in manifest.metadata(table)
 
 
-def with_licenses_of_voices(rows: pd.DataFrame) -> pd.DataFrame:
+def with_licenses_of_voices(rows: pd.DataFrame, of_banks: Mapping[str, str]) -> pd.DataFrame:
     """Rows whose `license` has those of the speakers whose voices a clip got (`targets` in its parameters), too.
 
     Args:
         rows: of `manifest.AUGMENTED`
+        of_banks: licence of each voice bank; that of others is unknown
     """
     real = rows[~rows["is_synthetic"] & rows["license"].notna()]
     of_speakers = real.groupby("speaker")["license"].unique()
     found = rows["license"].astype(object).copy()
     for place, text in rows.loc[rows["is_synthetic"], "parameters"].dropna().items():
-        voices = [name for name in json.loads(text).get("targets", ()) if name in of_speakers.index]
-        if others := {license for name in voices for license in of_speakers[name]} - {found[place]}:
+        voices = json.loads(text).get("targets", ())
+        banks = {name for name in map(bank.bank_of, voices) if name}
+        of_voices = {of_banks.get(name, UNKNOWN) for name in banks}
+        of_voices |= {license for name in voices if name in of_speakers.index for license in of_speakers[name]}
+        if others := of_voices - {found[place]}:
             own = [found[place]] if pd.notna(found[place]) else []
             found[place] = "; ".join(sorted({*own, *others}))
     return rows.assign(license=found)

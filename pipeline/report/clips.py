@@ -5,16 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
-from pipeline.core import manifest
-from pipeline.core.manifest import Segment
-
-# Numbers of a clip that are no score, or that the picture shows
-NO_SCORES = ("start", "end", "duration", "weight", "level_db", "clipping", "silence", "f0_median_hz", "f0_range_st")
-SCORES = [
-    field.name for field in manifest.AUGMENTED if pa.types.is_floating(field.type) and field.name not in NO_SCORES
-]
+from pipeline.core.manifest import SCORES, Segment
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,11 @@ class Table:
         """Columns of a frame, without its index; nothing where a value is unknown."""
         cells = [["" if pd.isna(cell) else number(cell) for cell in row] for row in frame.to_numpy(object).tolist()]
         return cls(caption, [str(name) for name in frame.columns], cells, is_folded)
+
+
+def meanings(caption: str, words: Mapping[str, str], is_folded: bool = False) -> Table:
+    """A table of words and what they mean."""
+    return Table(caption, [], list(words.items()), is_folded)
 
 
 @dataclass(frozen=True)
@@ -90,5 +95,6 @@ def code(line: str) -> Markup:
 def number(value: Any) -> str:
     """A number with three digits or more; a minus is a real one. Other values as text."""
     if isinstance(value, float):
-        return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
+        small = f"{value:.6f}".rstrip("0") if 0 < abs(value) < 0.001 else f"{value:.3g}"
+        return (f"{value:,.0f}" if abs(value) >= 1000 else small).replace("-", "−")
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -13,6 +13,7 @@ from pipeline.report.drawing import INK, MUTED
 
 ROW = 0.27  # height of a row [inch]
 FRAME = 0.75  # height of axis and labels [inch]
+SAME = 0.01  # ticks that are nearer than this share of the axis are at the same place
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,17 @@ def dots(table: pd.DataFrame, row: str, value: str, series: str, label: str, cap
 
 
 def ticks(table: pd.DataFrame, row: str, value: str, label: str, caption: str, zero: bool = False) -> Picture:
-    """Rows with a tick for each line of the table, and a dot at their mean; the columns are as for `dots`."""
+    """Rows with a tick for each line of the table, and a dot at their mean; the columns are as for `dots`.
+
+    Ticks at the same place stand above one another.
+    """
     rows = list(dict.fromkeys(table[row]))
     panel = drawing.axes(FRAME + ROW * len(rows))
+    places, most = _stacked(table[row], table[value])
     for height, name in enumerate(rows):
         own = table.loc[table[row] == name, value].dropna()
-        panel.plot(own, [height] * len(own), "|", color=drawing.colour(0), markersize=11, markeredgewidth=1.5)
+        heights = height + 0.8 / most * places[own.index]
+        panel.plot(own, heights, "|", color=drawing.colour(0), markersize=min(11, 13 / most), markeredgewidth=1.5)
         if len(own):
             panel.plot(own.mean(), height, "o", color=INK, markersize=5)
     if zero:
@@ -154,6 +160,14 @@ def confusion(rows: pd.DataFrame, emotions: list[str], caption: str) -> Picture:
     panel.set(xlabel="recognised [% of a row]", ylabel="spoken")
     correct = dict(zip(emotions, 100 * np.diag(shares.to_numpy()), strict=True))
     return Picture(drawing.svg(panel), caption, f"Recognised correctly, in %: {_list(correct)}")
+
+
+def _stacked(rows: pd.Series, values: pd.Series) -> tuple[pd.Series, int]:
+    """Place of each value among those of its row at the same place of the axis, around 0, and the largest number."""
+    width = (values.max() - values.min()) * SAME or 1.0
+    place = values.groupby([rows, (values / width).round()])
+    numbers = place.transform("size")
+    return place.cumcount() - (numbers - 1) / 2, int(numbers.max()) if len(values) else 1
 
 
 def _rows(panel: Axes, names: Sequence[str], label: str) -> None:

@@ -65,9 +65,9 @@ class Run:
 
     @cached_property
     def synthetic(self) -> pd.DataFrame:
-        """Clips that joined a training set of `split`, each once, without repeated real ones; of `AUGMENTED`."""
+        """Clips that joined a training set of `split`, each once, without repeated real ones; with scores."""
         tables = [
-            manifest.read(self.augmented / self.split / f"{arm}.parquet", manifest.AUGMENTED)
+            manifest.scored(self.augmented / self.split / f"{arm}.parquet")
             for arm in self.arms
             if not ARMS[arm].shuffled  # their emotions are not those of the clips
         ]
@@ -95,11 +95,6 @@ class Run:
     def first_generators(self) -> Sequence[str]:
         """Generators of the headline arm."""
         return ARMS[self.summary["arm"]].generators
-
-    def licences(self) -> str:
-        """Licences of the clips of each corpus, in words."""
-        found = self.real.assign(license=self.real["license"].fillna("unknown")).groupby("corpus")["license"].unique()
-        return "; ".join(f"{corpus} {', '.join(sorted(names))}" for corpus, names in found.items())
 
     def plot(self, name: str) -> pd.DataFrame:
         """A table of metrics/plots, such as `evaluate/recall`."""

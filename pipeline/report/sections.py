@@ -1,80 +1,21 @@
 """The sections of the report, each from the files of a run. Nothing new is computed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pipeline.core.manifest import ENROL
 from pipeline.evaluation import pooling, score_table, wording
 from pipeline.evaluation.results import BASELINE
+from pipeline.evaluation.significance import LEAST_FOLDS
 from pipeline.evaluation.wording import signed, signed_range
 from pipeline.report import pictures, reproduction, words
-from pipeline.report.clips import Direction, Group
-from pipeline.report.page import Players, Section, Sounds, Table, number
+from pipeline.report.page import Section, Table, meanings
 from pipeline.report.pictures import Picture
 from pipeline.report.run import Run
-from pipeline.report.sound import Player
 
 MOST_ROWS = 50  # of the quarantine
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The first screen."""
-
-    verdict: str
-    sentence: str
-    cautions: Sequence[str]
-    facts: Sequence[tuple[str, str]]
-
-
-def answer(run: Run) -> Answer:
-    """Whether the headline arm helps, in one plain sentence."""
-    summary, found = run.summary, run.of_headline[run.summary["arm"]]
-    arm, uar = summary["arm"], found.get("over", {}).get(BASELINE, {}).get("uar", {})
-    baseline = 100 * run.of_headline[BASELINE]["uar"]
-    cautions = found["note"].split("; ") if "note" in found else []
-    few = summary["speakers"] < run.evaluate.min_speakers
-    alone = f"A classifier of emotions recognises {baseline:.1f} % of the test clips if it learns from real clips alone"
-    if not uar:
-        verdict, sentence = "No augmentation is compared", f"{alone}."
-    else:
-        verdict = wording.verdict(uar, run.evaluate.confidence, few)
-        sentence = (
-            f"{alone}, and {100 * found['uar']:.1f} % if clips of “{arm}” are added: "
-            f"a difference of {signed(uar['gain'])} percentage points{interval(uar, run.evaluate.confidence, verdict)}."
-        )
-    partitions = run.plot("analyse/partition_counts")
-    is_enrolled = (partitions["split"].eq(run.split) & partitions["partition"].eq(ENROL)).any()
-    known = "a few neutral clips of each are known" if is_enrolled else "none of them in training"
-    facts = [
-        ("Recognised", "share of an emotion's clips, averaged over emotions and speakers (UAR)"),
-        ("Corpora", ", ".join(run.corpus["corpora"])),
-        ("Test speakers", f"{summary['speakers']}; {known}"),
-        ("Added clips", f"{arm}: {words.ARMS.get(arm, '')}"),
-        ("Classifier", f"{summary['classifier']}; training runs averaged: {number(found['seeds'])}"),
-        ("Scenario", f"{summary['scenario']}, folds {', '.join(map(str, run.folds))}"),
-    ]
-    return Answer(verdict, sentence, cautions, facts)
-
-
-def interval(uar: Mapping[str, float], confidence: float, verdict: str) -> str:
-    """The interval of a gain in words, and whether chance may explain the gain; empty where there is no interval.
-
-    Args:
-        uar: gain and its interval, as in metrics/ser.json
-        confidence: of the interval
-        verdict: of `wording.verdict`
-    """
-    if "ci_low" not in uar:
-        return ""
-    low, high = uar["ci_low"], uar["ci_high"]
-    is_chance = low <= 0 <= high or verdict == wording.NO_EFFECT
-    words = f" ({100 * confidence:g} % interval {signed(low)} to {signed(high)})"
-    return words + ", which may be chance" * is_chance
 
 
 def all_arms(run: Run) -> Section:
@@ -93,23 +34,33 @@ def all_arms(run: Run) -> Section:
         for (scenario, classifier), arms in over.items()
         if arms
     ]
-    table = Table.of(score_table.readable(run.scores), "Scores and gains of all arms")
+    tables = []
+    for (scenario, classifier), rows in score_table.readable(run.scores).groupby(
+        ["scenario", "classifier"], sort=False
+    ):
+        is_answer = (scenario, classifier) == (run.summary["scenario"], run.summary["classifier"])
+        caption = f"Scenario {scenario}, classifier {classifier}: UAR, and gains over each reference"
+        tables.append(Table.of(rows[list(_GAINS)], caption, is_folded=not is_answer))
+    tables.sort(key=lambda table: table.is_folded)
     arms = {arm: words.ARMS.get(arm, "") for arm in run.arms}
+    few_folds = wording.too_few(len(run.folds), LEAST_FOLDS, "folds")
+    over_folds = f"Over folds: {few_folds}." if few_folds else "Thin line: over folds, cut at the edge."
     return Section(
         "arms",
         "All training sets",
         [
             f"Gain over “{BASELINE}”, real clips alone. Dot: gain. Thick line: "
-            f"{100 * run.evaluate.confidence:g} % interval over speakers. Thin line: over folds, cut at the edge. "
-            "Where a line crosses zero, no effect is shown. Few folds give very wide lines.",
+            f"{100 * run.evaluate.confidence:g} % interval over speakers. {over_folds} "
+            "Where a line crosses zero, no effect is shown.",
             "UAR, unweighted average recall: share of an emotion's clips that is recognised, averaged over emotions.",
             "p: by sign-flip test; in brackets after Holm's correction, where the comparison was planned.",
         ],
         shown,
-        [_words("Training sets", arms), table],
+        [meanings("Training sets", arms), *tables],
     )
 
 
+_GAINS = ("arm", "gain", "over", "p", "over folds", "UAR")  # the gain is seen without scrolling on a phone
 _ENDS = ("gain", "ci_low", "ci_high")
 
 
@@ -174,51 +125,6 @@ def curves(run: Run) -> Section:
     return Section("curves", "Learning and ratio curves", [] if shown else [absent], shown)
 
 
-def listening(run: Run, found: Sequence[Direction], players: Mapping[Group, list[Player]]) -> Section:
-    """Players of the examples of each generator and direction.
-
-    Args:
-        run: with its clips
-        found: examples
-        players: clips of each group
-    """
-    sounds = [
-        Sounds(
-            f"{each.generator}: {each.title}",
-            [Players(group.title, players[group]) for group in each.groups],
-            is_folded=place > 0,
-        )
-        for place, each in enumerate(found)
-    ]
-    intro = (
-        f"Train clips of split {run.split}, chosen at equal distances in the list of speakers and not by quality, "
-        "prepared as the classifiers get them (same level, silent ends cut). The line is F0."
-    )
-    lines = [intro, f"Licences, before you pass this page on: {run.licences()}."]
-    return Section("listen", "Listen", lines if sounds else ["No training set has generated clips."], sounds=sounds)
-
-
-def gate(run: Run, found: Sequence[tuple[str, Group, Group]], players: Mapping[Group, list[Player]]) -> Section:
-    """Best and worst clips by the quality gate.
-
-    Args:
-        run: with its training sets
-        found: generators, with their best and worst clips
-        players: clips of each group
-    """
-    sounds = [
-        Sounds(f"{generator}: {group.title} emotion confidence", [Players("", players[group])], is_folded=True)
-        for generator, *ends in found
-        for group in ends
-    ]
-    intro = (
-        "Scores by models of real train clips. Emotion confidence: probability of the wanted emotion. Speaker "
-        "similarity: cosine to the speaker's other clips. Intelligibility: ESTOI against the source."
-    )
-    lines = [intro, *run.refused()] if sounds else ["No clip has a score."]
-    return Section("gate", "The gate's best and worst", lines, sounds=sounds)
-
-
 def quality(run: Run) -> Section:
     """Objective scores of conversions beside their anchors."""
     table = run.conversions
@@ -241,7 +147,7 @@ def quality(run: Run) -> Section:
         ],
         shown,
         [
-            _words("Anchors", {what: words.ANCHORS[what] for what in anchors}),
+            meanings("Anchors", {what: words.ANCHORS[what] for what in anchors}),
             Table.of(means, "Means over directions"),
             Table.of(directions, "Each direction", is_folded=True),
         ],
@@ -336,8 +242,8 @@ def reproduce(run: Run, params_path: Path) -> Section:
     changed = reproduction.changed_params(params_path)
     unchanged = "params.yaml is not in git." if changed is None else "params.yaml is that of the last commit."
     tables = [
-        _words("Versions", reproduction.versions()),
-        _words("Hardware of the classifiers", run.hardware()),
+        meanings("Versions", reproduction.versions()),
+        meanings("Hardware of the classifiers", run.hardware()),
     ]
     if changed:
         tables.insert(0, Table("Parameters that differ from the last commit", ["key", "there", "here"], changed, True))
@@ -369,10 +275,6 @@ def _of_headline(run: Run, table: pd.DataFrame) -> pd.DataFrame:
 
 def _about(run: Run) -> str:
     return f"Scenario {run.summary['scenario']}, classifier {run.summary['classifier']}"
-
-
-def _words(caption: str, meanings: Mapping[str, str]) -> Table:
-    return Table(caption, [], list(meanings.items()))
 
 
 def _ordered(table: pd.DataFrame, anchors: Sequence[str], name: str) -> pd.DataFrame:

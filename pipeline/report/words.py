@@ -49,3 +49,16 @@ MEASURES: Mapping[str, str] = {  # columns of metrics/conversion.csv; others are
     "swift_f0_mean_st": "error of the mean F0 by SwiftF0 [semitones], lower is better",
     "swift_f0_deviation_st": "error of the F0 range by SwiftF0 [semitones], lower is better",
 }
+SCORES: Mapping[str, str] = {  # of a synthetic clip: `manifest.SCORES`
+    "level_db": "level of the speech in the file [dB re full scale]",
+    "clipping": "share of samples at the clip's maximum, lower is better",
+    "intelligibility": "ESTOI against the source, 0 to 1, higher is better",
+    "silence": "share of frames that are more than 30 dB below the loudest",
+    "f0_median_hz": "median F0 [Hz]",
+    "f0_range_st": "range of F0 [semitones]",
+    "emotion_confidence": "probability of the wanted emotion, by a model of real train clips of other speakers",
+    "speaker_similarity": "cosine to the speaker's other clips, by a model of real train clips, higher is better",
+    "distillmos": MEASURES["distillmos"],
+    "dnsmos": MEASURES["dnsmos"],
+    "ge2e_similarity": "speaker similarity to the source by GE2E, cosine, higher is better",
+}

@@ -14,6 +14,7 @@ from pipeline.augmentation.arms import ARMS, MixParams
 from pipeline.augmentation.candidates import Candidates
 from pipeline.augmentation.quality_gate import STANDARD, GateParams
 from pipeline.core import console, manifest, params, predictions, provenance, shards
+from pipeline.core.console import tracked
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS, SYNTHETIC_FEATURES
 from pipeline.core.shards import Shards
@@ -64,7 +65,8 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
             raise click.ClickException(f"arm '{arm}' is not known{params.nearest(arm, ARMS)}")
     clips = manifest.read(clips_path, manifest.CLIPS)
     with atomic_write(out) as folder:
-        for split in (f"{scenario}-{fold}" for scenario in scenarios for fold in folds):
+        names_of_splits = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
+        for split in tracked(names_of_splits, "training sets", len(names_of_splits)):
             split_path = splits / f"{split}.parquet"
             real = clips.merge(manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one")
             train = real[real["partition"] == "train"]

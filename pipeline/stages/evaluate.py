@@ -8,6 +8,7 @@ import click
 import pandas as pd
 
 from pipeline.core import console, params
+from pipeline.core.console import tracked
 from pipeline.core.files import atomic_write, write_json
 from pipeline.evaluation import metrics, pooling
 from pipeline.evaluation.comparison import ScoringError, check_paired
@@ -125,7 +126,7 @@ def _audit(
     folders: Sequence[Path],
     augmented: Path | None,
     clips: Path,
-    splits: Path,
+    split_tables: Path,
     classifiers: Path,
     skip_audit: bool,
 ) -> None:
@@ -141,8 +142,9 @@ def _audit(
         return
     if len(folders) > 1:
         raise click.ClickException("several --predictions: each run was audited on its own; expected --skip-audit")
-    places = audit.Places(clips, splits, augmented, folders[0], classifiers)
-    for split in experiment.splits(*experiment.scenarios):
+    places = audit.Places(clips, split_tables, augmented, folders[0], classifiers)
+    splits = experiment.splits(*experiment.scenarios)
+    for split in tracked(splits, "audit", len(splits)):
         rules.require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
 
 
@@ -165,7 +167,7 @@ def _results(experiment: Experiment, folders: Sequence[Path], params_path: Path)
     """
     chosen = experiment.evaluate
     performances: dict[Key, Performance] = {}
-    for name, members in experiment.members.items():
+    for name, members in tracked(experiment.members.items(), "scores", len(experiment.members)):
         performances |= _scored(experiment, folders, name, members)
     classifiers = {classifier for scenario, classifier, _ in performances if scenario == chosen.scenario}
     _expect(chosen.classifier, classifiers, f"{params_path}: 'evaluate.classifier'")

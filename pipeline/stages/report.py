@@ -10,7 +10,7 @@ from pipeline.core import console, params
 from pipeline.core.files import atomic_write
 from pipeline.core.workers import in_parallel
 from pipeline.evaluation.results import EvaluateParams
-from pipeline.report import clips, page, sections
+from pipeline.report import answer, clips, listening, page, sections
 from pipeline.report.params import ReportParams
 from pipeline.report.run import Run
 from pipeline.report.sound import Listener
@@ -59,8 +59,8 @@ def main(
         sections.speakers(run),
         sections.confusions(run),
         sections.curves(run),
-        sections.listening(run, examples, players),
-        sections.gate(run, extremes, players),
+        listening.listening(run, examples, players),
+        listening.gate(run, extremes, players),
         sections.quality(run),
         sections.training(run, pairs),
         sections.corpora(run),
@@ -68,6 +68,6 @@ def main(
         sections.reproduce(run, params_path),
     ]
     with atomic_write(out) as temporary:
-        text = page.html("report.html", title="emocycle: report", answer=sections.answer(run), sections=parts)
+        text = page.html("report.html", title="emocycle: report", answer=answer.answer(run), sections=parts)
         temporary.write_text(text, encoding="utf-8")
     console.tell("", f"{out}, {sum(map(len, players.values())):,} clips to hear, {out.stat().st_size / 1e6:.1f} MB")

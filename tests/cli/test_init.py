@@ -8,13 +8,16 @@ from collections import namedtuple
 from importlib import metadata
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.cli import doctor, init
 from pipeline.cli.main import main
-from pipeline.core import console
+from pipeline.core import console, params
+from pipeline.standard_scorers import scoring
 
 ROOT = Path(__file__).parents[2]
 
@@ -237,3 +240,29 @@ def test_invalid_params_are_one_problem_with_its_remedy(workspace: Path) -> None
     found = broken("dvc_state", "data")
     assert found.count("BROKEN  ") == 1 and "params.yaml: not valid YAML" in found
     assert "→ edit it, after the model of" in found
+
+
+def test_scorers_that_were_installed_after_their_stage(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path("params.yaml")
+    words = path.read_text().replace("  assess: []", "  assess: [dnsmos]").replace("  augment: []", "  augment: [ge2e]")
+    path.write_text(words)
+    assert params.load(path, "standard_scorers.augment", tuple[str, ...]) == ("ge2e",)
+    here: list[str] = ["dnsmos", "ge2e"]
+    monkeypatch.setattr(scoring, "installed", lambda names, stage: ([name for name in names if name in here], []))
+
+    def write(file: str, *columns: str) -> None:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table({name: [1.0] for name in columns}), file)
+
+    write("data/assessed/full-1.parquet", "mcd_db")
+    write("data/augmented/full-1/none.parquet", "id")  # has no generated clip
+    write("data/augmented/full-1/cyclegan.parquet", "id")
+    output = examined("scorers").output
+    assert "assess had run: dnsmos\n        → dvc repro -f -s assess, then emocycle repro" in output
+    assert "augment had run: ge2e\n" in output
+    write("data/assessed/full-1.parquet", "mcd_db", "dnsmos")
+    write("data/augmented/full-1/cyclegan.parquet", "id", "ge2e_similarity")
+    assert examined("scorers").output == ""
+    write("data/augmented/full-1/cyclegan.parquet", "id")
+    here.remove("ge2e")  # not installed: nothing to do
+    assert examined("scorers").output == ""

@@ -160,6 +160,7 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
             {"perturbations": ["classical", "speaker_conversion"], "speaker_conversion__targets": ["bank"]},
             "'speaker_conversion.targets' has 'bank', but 'banks' is empty",
         ),
+        ({"bank_licenses": {"mine": "CC0-1.0"}}, "'bank_licenses' has 'mine', expected one of 'banks'"),
         ({"banks": ["../up"]}, "'banks.0' is '../up': String should match pattern"),
         ({"banks": ["mine", "mine"]}, "'banks': 'mine' is listed 2 times"),
         ({"vocoders": ["istft"]}, "'vocoders' is ['istft'], expected [] with 'vocoder.kind: world'"),

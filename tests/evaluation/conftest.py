@@ -18,7 +18,7 @@ def random_predictions(speakers=5, clips=40, seeds=2, correct=0.5, random_seed=0
     actual = np.random.default_rng(7).choice(EMOTIONS, (speakers, clips))
     rng = np.random.default_rng(random_seed)
     rows = [
-        ("svm", seed, speaker % 2 + 1, f"s{speaker}_{clip}", f"s{speaker}", str(actual[speaker, clip]))
+        ("svm", seed, speaker % 3 + 1, f"s{speaker}_{clip}", f"s{speaker}", str(actual[speaker, clip]))
         for seed in range(seeds)
         for speaker in range(speakers)
         for clip in range(clips)

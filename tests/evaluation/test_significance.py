@@ -41,13 +41,13 @@ def test_interval_over_folds_is_one_of_fold_means() -> None:
     assert gain(differences, folds).fold_interval == pytest.approx((expected.low, expected.high))
 
 
-@pytest.mark.parametrize("folds", [None, [3, 3, 3]])
-def test_of_one_fold_or_of_folds_that_share_speakers_there_is_no_interval_over_folds(folds):
+@pytest.mark.parametrize("folds", [None, [3, 3, 3], [3, 3, 4]])
+def test_of_two_folds_or_of_folds_that_share_speakers_there_is_no_interval_over_folds(folds):
     assert gain([0.1, 0.2, 0.3], folds).fold_interval is None
 
 
 def test_speakers_without_a_score_are_left_out() -> None:
-    known, all_of_them = gain([0.1, 0.2, 0.4], [1, 1, 2]), gain([0.1, np.nan, 0.2, 0.4], [1, 2, 1, 2])
+    known, all_of_them = gain([0.1, 0.2, 0.4], [1, 3, 2]), gain([0.1, np.nan, 0.2, 0.4], [1, 2, 3, 2])
     for name in ("mean", "interval", "fold_interval", "p", "detectable"):
         assert getattr(all_of_them, name) == getattr(known, name)
 
@@ -56,7 +56,7 @@ def test_gains_of_one_speaker_and_of_no_difference() -> None:
     found = gain([0.25], [1])
     assert found.mean == 0.25
     assert (found.interval, found.fold_interval, found.p, found.detectable) == (None, None, None, None)
-    found = gain([0.0] * 4, [1, 1, 2, 2])
+    found = gain([0.0] * 4, [1, 3, 2, 2])
     assert (found.mean, found.interval, found.fold_interval) == (0.0, (0.0, 0.0), (0.0, 0.0))
     assert (found.p, found.detectable) == (1.0, 0.0)
 

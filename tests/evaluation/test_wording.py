@@ -7,20 +7,20 @@ from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.metrics import Performance
 
 
-def performance(scores, folds=2):
+def performance(scores, folds=4):
     names = [f"s{number}" for number in range(len(scores))]
     speakers = pd.DataFrame({name: pd.Series(scores, names) for name in metrics.SCORES})
     folds = pd.Series([number % folds for number in range(len(scores))], names)
     return Performance(10, 1, speakers, pd.DataFrame(), folds, pd.Series(), pd.Series(), 0.1)
 
 
-def words(gains, holm=None, least=8, folds=2):
+def words(gains, holm=None, least=8, folds=4):
     found = Comparison(performance(np.add(0.5, gains), folds), performance(np.full(len(gains), 0.5), folds), 0.95)
     return wording.gain_in_words("cyclegan", "none", found, holm, least)
 
 
-SURE = [0.02, 0.02, 0.03, 0.03] * 2  # +2.5 ± 0.4, the same in both folds
-UNSURE = [0.02, 0.05] * 4  # +3.5 ± 1.3, but the folds differ
+SURE = [0.02, 0.02, 0.03, 0.03] * 2  # +2.5 ± 0.4
+UNSURE = [0.0, 0.07, 0.02, 0.05] * 2  # +3.5 ± 2.4, but the folds differ
 CLOSE = [0.0, 0.0, 0.0, 0.03, 0.03, 0.03, 0.03, 0.0]
 NEITHER = [0.02, 0.02, -0.01, -0.01] * 2
 
@@ -31,17 +31,17 @@ NEITHER = [0.02, 0.02, -0.01, -0.01] * 2
         (
             SURE,
             None,
-            "cyclegan 0.525, none 0.500: gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 (over folds +2.5 … +2.5), "
+            "cyclegan 0.525, none 0.500: gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 (over folds +1.6 … +3.4), "
             "8 speakers, p 0.008 (exploratory), 80 % power for 0.6",
         ),
-        (np.negative(SURE), None, "none 0.500: loss of 2.5 points UAR, 95 % interval −2.9 … −2.1 (over folds −2.5 "),
+        (np.negative(SURE), None, "none 0.500: loss of 2.5 points UAR, 95 % interval −2.9 … −2.1 (over folds −3.4 "),
         (SURE, 0.04, ": gain of +2.5 points UAR, 95 % interval +2.1 … +2.9 "),
         (SURE, 0.04, "p 0.008 (0.040 by Holm)"),
         (SURE, 0.06, "no detectable effect: +2.5 points UAR, 95 % interval +2.1 … +2.9"),  # not after Holm's correction
         (
             UNSURE,
             None,
-            "+3.5 points UAR, not significant across folds, 95 % interval +2.2 … +4.8 (over folds −15.6 … +22.6)",
+            "+3.5 points UAR, not significant across folds, 95 % interval +1.1 … +5.9 (over folds −1.4 … +8.4)",
         ),
         (CLOSE, None, "no detectable effect: +1.5 points UAR, 95 % interval +0.2 … +2.8 "),  # p is too large
         (NEITHER, 0.2, "no detectable effect: +0.5 points UAR, 95 % interval −0.8 … +1.8 "),
@@ -75,13 +75,16 @@ def test_gain_in_words(gains, holm, expected):
 def test_verdict(gains, holm, few, expected):
     compared = Comparison(performance(np.add(0.5, gains)), performance(np.full(len(gains), 0.5)), 0.95)
     uar = compared.in_numbers()["uar"] | ({} if holm is None else {"p_holm": holm})
-    assert wording.verdict(uar, 0.95, few) == expected
+    assert wording.verdict(uar, 0.95, few, folds=4) == expected
 
 
-def test_a_gain_of_one_fold_is_not_significant_across_folds() -> None:
-    assert ": gain of +2.5 points UAR, not significant across folds, 95 % interval +2.1 … +2.9, 8 " in words(
-        SURE, folds=1
-    )
+@pytest.mark.parametrize("folds", [1, 2])
+def test_too_few_folds_have_no_interval(folds: int) -> None:
+    few = f"too few folds ({folds} of at least 3)"
+    assert f": gain of +2.5 points UAR, 95 % interval +2.1 … +2.9, {few}, 8 speakers" in words(SURE, folds=folds)
+    uar = Comparison(performance(np.add(0.5, SURE), folds), performance(np.full(8, 0.5), folds), 0.95).in_numbers()
+    assert {"fold_low", "fold_high"}.isdisjoint(uar["uar"])
+    assert wording.verdict(uar["uar"], 0.95, few=False, folds=folds) == f"Gain over these speakers, {few}"
 
 
 def test_score_in_words() -> None:

@@ -52,7 +52,8 @@ ROWS = [
     row(CUT, TALK, corpus="mine", speaker="mine_a", license="mine", start=0.25, end=0.75),
     row("mine/é; 1", TALK, corpus="mine", speaker="mine_a", license="mine", start=0.75),
     row("tess/1", "data/raw/demo/test.flac", corpus="tess", speaker="tess_OAF", license=TESS),
-    synthetic(MADE, "data/synthetic/a.flac", "cyclegan", source_id=STEREO, source_emotion="angry", intensity="high"),
+    synthetic(MADE, "data/synthetic/a.flac", "cyclegan", source_id=STEREO, source_emotion="angry", intensity="high")
+    | {"emotion_confidence": 0.75, "dnsmos": 3.5},
     synthetic("full-1/vtlp/1", "data/synthetic/a.flac", "vtlp", source_id=STEREO, parameters='{"f": 1}'),
     synthetic("full-1/dcgan/1", "data/synthetic/a.flac", "dcgan", corpus="dcgan", license=f"CC0-1.0; {SAVEE}"),
     synthetic("full-1/oversample/1", "data/raw/demo/stereo.WAV", "oversample", source_id=STEREO, seed=None),
@@ -63,6 +64,7 @@ ROWS = [
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder with audio and a list."""
     monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("bank_licenses: {mine: CC-BY-ND-4.0, free: CC0-1.0}")
     draw = np.random.default_rng(0)
     for path, channels, seconds in (
         ("data/raw/demo/stereo.WAV", 2, 0.5),
@@ -74,7 +76,8 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         samples = draw.integers(-9000, 9000, (round(seconds * RATE), channels)).astype(np.int16)
         soundfile.write(path, samples, RATE, format="WAV" if path.lower().endswith("wav") else "FLAC")
-    manifest.write(pd.DataFrame(ROWS), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    path = Path("data/augmented/full-1/cyclegan.parquet")
+    manifest.write(pd.DataFrame(ROWS), path, manifest.augmented(["dnsmos"]), "0")
 
 
 def export(*options: str, out: str = "out", arm: str = "cyclegan", split: str = "full-1") -> Result:
@@ -140,6 +143,21 @@ def test_clips_in_the_voice_of_a_restricted_corpus_are_left_out() -> None:
     assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
 
 
+def test_clips_in_the_voice_of_a_bank_have_its_licence() -> None:
+    def clip(number: int, voice: str) -> dict[str, Any]:
+        text = json.dumps({"targets": {voice: 1.0}})
+        id_, path = f"full-1/speaker_conversion/{number}", "data/synthetic/a.flac"
+        return synthetic(id_, path, "speaker_conversion", source_id=STEREO, parameters=text)
+
+    rows = [ROWS[0], clip(1, "bank/mine/anna"), clip(2, "bank/free/bob"), clip(3, "bank/other/eva")]
+    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    result = export("--format", "csv")
+    assert "1 clips are left out: no derivatives (licence CC-BY-ND-4.0; CC0-1.0)" in result.output
+    found = pd.read_csv("out/clips.csv").set_index("id")["license"]
+    assert found.to_dict() == {STEREO: "CC0-1.0", rows[2]["id"]: "CC0-1.0", rows[3]["id"]: "CC0-1.0; unknown"}
+    assert "CC0-1.0; unknown" in Path("out/README.md").read_text(encoding="utf-8")
+
+
 def test_the_table_says_what_each_clip_is(exported: Callable[[str], pd.DataFrame]) -> None:
     found = exported("csv")
     made = found.loc[MADE]
@@ -147,6 +165,8 @@ def test_the_table_says_what_each_clip_is(exported: Callable[[str], pd.DataFrame
         ["emotion", "intensity", "partition", "weight", "is_synthetic", "source_id", "source_emotion"]
     ].to_list() == [*("sad", "high", "train", 0.25, True, STEREO, "angry")]
     assert made[["generator", "generator_sha256", "seed"]].to_list() == ["cyclegan", "abc", 7]
+    assert made[["emotion_confidence", "dnsmos"]].to_list() == [0.75, 3.5]
+    assert found["dnsmos"].count() == 1 and found["distillmos"].isna().all()
     kinds = found["digital_source_type"].str.rpartition("/")[2]
     assert kinds[MADE] == "compositeWithTrainedAlgorithmicMedia"
     assert kinds["full-1/vtlp/1"] == "algorithmicallyEnhanced"
@@ -169,7 +189,8 @@ def test_parts_of_files_are_cut_out_and_other_files_are_the_same(exported: Calla
 def test_a_clip_for_several_persons_is_there_several_times(exported: Callable[[str], pd.DataFrame]) -> None:
     made = [{**ROWS[6], "person": person} for person in ("demo_f01", "demo_f02")]
     rows = pd.DataFrame([ROWS[0], *made])
-    manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    path = Path("data/augmented/full-1/cyclegan.parquet")
+    manifest.write(rows, path, manifest.augmented(["dnsmos"]), "0")
     found = exported("csv").loc[MADE]
     assert list(found["person"]) == ["demo_f01", "demo_f02"] and found["file"].is_unique
     assert "A row with a `person`" in Path("README.md").read_text(encoding="utf-8")
@@ -240,6 +261,7 @@ def test_hf(exported: Callable[[str], pd.DataFrame], tmp_path: Path) -> None:
         np.testing.assert_allclose(samples.data.T, wanted, atol=1e-6)
     [made] = [found for found in train.remove_columns("audio") if found["id"] == MADE]
     assert (made["is_synthetic"], made["source_id"], made["generator"], made["seed"]) == (True, STEREO, "cyclegan", 7)
+    assert (made["dnsmos"], made["distillmos"]) == (3.5, None)
 
 
 @OTHERS_LIBRARIES
@@ -265,6 +287,7 @@ def test_audformat(exported: Callable[[str], pd.DataFrame]) -> None:
     train = database["clips.train"].get()
     made = train.loc[known.loc[MADE, "file"]]
     assert (made["is_synthetic"], made["source_id"], made["seed"], made["weight"]) == (True, STEREO, 7, 0.25)
+    assert made["dnsmos"] == 3.5 and train["dnsmos"].dtype == float and train["dnsmos"].count() == 1
     durations_s = database.files_duration(train.index, root=".").dt.total_seconds()
     assert durations_s[known.loc[CUT, "file"]] == 0.5
 
@@ -281,6 +304,7 @@ def test_lhotse(exported: Callable[[str], pd.DataFrame]) -> None:
     made, stereo = by_id[MADE], by_id[STEREO]
     about = made.supervisions[0]
     assert (about.speaker, about.emotion, about.is_synthetic, about.source_id) == ("demo_f01", "sad", True, STEREO)
+    assert about.dnsmos == 3.5 and "dnsmos" not in stereo.supervisions[0].custom
     assert "generator" not in stereo.supervisions[0].custom and stereo.supervisions[0].gender == "female"
     for cut in (made, stereo, by_id[CUT]):
         wanted, _ = soundfile.read(known.loc[cut.supervisions[0].custom["id"], "file"], always_2d=True)
@@ -295,7 +319,11 @@ def test_lhotse_without_the_library(exported: Callable[[str], pd.DataFrame]) -> 
 
 
 def test_emobox(exported: Callable[[str], pd.DataFrame]) -> None:
-    """EmoBox is no package: its loader reads `wav` from the folder, `emo`, and the map of labels."""
+    """EmoBox is no package: its loader reads `wav` from the folder, `emo`, and the map of labels.
+
+    Its published lists, such as data/aesdd/fold_1/aesdd_test_fold_1.jsonl, have the keys `published`.
+    """
+    published = {*"key dataset wav type sample_rate num_frame task length emo channel".split()}
     known = exported("emobox")
     folder = Path("emocycle-full-1-cyclegan")
     labels = json.loads((folder / "label_map.json").read_text())
@@ -306,12 +334,14 @@ def test_emobox(exported: Callable[[str], pd.DataFrame]) -> None:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         counts[partition] = len(lines)
         for line in lines:
+            assert published <= line.keys() and isinstance(line["channel"], int)
             samples, rate = soundfile.read(line["wav"])
             assert (rate, len(samples)) == (line["sample_rate"], line["num_frame"])
             assert line["length"] == len(samples) / rate and line["type"] == "raw" and line["task"] == "category"
             about = known.loc[line["id"]]
             assert line["emo"] in labels and line["emo"] == about["emotion"]
             assert (line["weight"], line["is_synthetic"]) == (about["weight"], about["is_synthetic"])
+            assert line.get("dnsmos") == (3.5 if line["id"] == MADE else None)
     assert counts == {"train": 6, "valid": 1, "test": 1}
 
 
@@ -350,6 +380,7 @@ def test_croissant_is_valid(exported: Callable[[str], pd.DataFrame]) -> None:
     records = {found["clips/id"].decode(): found for found in dataset.records("clips")}
     assert set(records) == set(known.index)
     assert records[MADE]["clips/source_id"].decode() == STEREO and records[MADE]["clips/is_synthetic"]
+    assert records[MADE]["clips/dnsmos"] == 3.5 and pd.isna(records[STEREO]["clips/dnsmos"])
 
 
 def test_samples_of_a_cut_clip_have_the_hash_of_the_manifest(exported: Callable[[str], pd.DataFrame]) -> None:

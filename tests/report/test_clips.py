@@ -72,6 +72,6 @@ def test_extremes_do_not_overlap_and_clips_without_a_score_are_none() -> None:
     assert [[each.id for each in ends.clips] for ends in (best, worst)] == [["x3", "x2"], ["x1", "x0"]]
 
 
-def test_scores_are_known_numbers_about_quality() -> None:
+def test_scores_are_the_known_ones() -> None:
     row = pd.Series(made("x", "n1", "angry", confidence=0.25) | {"speaker_similarity": float("nan"), "level_db": -20.0})
-    assert clips.clip(row, "r").scores == (("emotion_confidence", 0.25),)
+    assert clips.clip(row, "r").scores == (("level_db", -20.0), ("emotion_confidence", 0.25))

@@ -3,9 +3,10 @@ import pytest
 
 from pipeline.assessment.figures import WHAT
 from pipeline.augmentation.arms import ARMS
+from pipeline.core import manifest
 from pipeline.report import page, words
+from pipeline.report.answer import Answer
 from pipeline.report.page import Section, Table
-from pipeline.report.sections import Answer
 
 
 def report(*sections: Section, sentence: str = "s") -> str:
@@ -26,7 +27,8 @@ def test_a_table_says_nothing_where_a_value_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1234.5, "1,234"), (0.5, "0.5"), (-2.0, "−2"), (1000, "1,000"), ("x", "x")]
+    ("value", "text"),
+    [(1234.5, "1,234"), (0.5, "0.5"), (-2.0, "−2"), (4.24e-5, "0.000042"), (1000, "1,000"), ("x", "x")],
 )
 def test_number(value, text) -> None:
     assert page.number(value) == text
@@ -40,3 +42,4 @@ def test_ids_of_pictures_differ() -> None:
 def test_every_arm_and_anchor_has_words() -> None:
     assert set(words.ARMS) == set(ARMS)
     assert list(words.ANCHORS) == list(WHAT)
+    assert tuple(words.SCORES) == manifest.SCORES

@@ -1,6 +1,7 @@
 import re
 from xml.etree import ElementTree
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -60,3 +61,13 @@ def test_descriptions_have_the_numbers() -> None:
     assert found[2] == "label, means: a 0.2; b -0.2"
     assert found[4] == "label, start of the most frequent range: s 1; t 0"
     assert found[5] == "Recognised correctly, in %: angry 75; sad 100"
+
+
+def test_equal_ticks_do_not_overlap() -> None:
+    table = pd.DataFrame({"row": ["a"] * 4 + ["b"], "value": [0.0, 0.5, 0.5, 0.5001, 0.5]}, index=[3, 1, 4, 7, 9])
+    svg = pictures.ticks(table, "row", "value", "label", "c").svg
+    ticks = re.findall(r'<use [^>]* x="([\d.]+)" y="([\d.]+)" style="fill: var\(--series-0', svg)
+    assert len(ticks) == 5 and len(set(ticks)) == 5
+    heights = sorted(float(y) for _, y in ticks[1:4])
+    [half] = re.findall(r'd="M 0 ([\d.]+) *\n?L 0 -[\d.]+ *\n?" style="stroke: var\(--series-0', svg)
+    assert min(np.diff(heights)) > 2 * float(half)

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.report import sections
+from pipeline.report import answer
 
 
 @pytest.mark.parametrize(
@@ -13,8 +13,8 @@ from pipeline.report import sections
     ],
 )
 def test_interval(low, high, verdict, expected):
-    assert sections.interval({"gain": 0.03, "ci_low": low, "ci_high": high}, 0.95, verdict) == expected
+    assert answer.interval({"gain": 0.03, "ci_low": low, "ci_high": high}, 0.95, verdict) == expected
 
 
 def test_one_speaker_gives_no_interval():
-    assert sections.interval({"gain": 0.03}, 0.95, "One test speaker gives no answer") == ""
+    assert answer.interval({"gain": 0.03}, 0.95, "One test speaker gives no answer") == ""

@@ -165,7 +165,7 @@ def test_gains_over_each_reference(evaluated):
             expected = scores["cyclegan+classical"][score] - scores[reference][score]
             assert found[score]["gain"] == pytest.approx(expected, abs=2e-6)
             assert found[score]["ci_low"] < found[score]["gain"] < found[score]["ci_high"]
-            assert found[score]["fold_low"] < found[score]["gain"] < found[score]["fold_high"]
+            assert "fold_low" not in found[score]  # of two folds
         recalls = [found["recall"][label]["gain"] for label in LABELS]
         assert np.mean(recalls) == pytest.approx(found["uar"]["gain"], abs=2e-6)
         assert found["uar"]["p"] == 2 / 2**4  # of four speakers, all of whom gain: there is no smaller p

@@ -188,15 +188,39 @@ def test_changed_params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         (["neutral-angry"], 12, "cyclegan: angry → neutral"),  # in any order
         ([SOURCE], 6, "source, neutral"),
         (["demo/f01_s1_neutral_medium"], 1, "nothing was made from it"),  # of a test speaker
+        (["./data/raw/demo/m01/m01_s1_neutral_medium.flac"], 6, "source, neutral"),
+        (["/tone.wav"], 1, "in no table of clips"),
     ],
 )
 def test_listen(here: Path, tmp_path: Path, arguments: list[str], players: int, words: str) -> None:
     out = tmp_path / "page.html"
+    soundfile.write(tmp_path / "tone.wav", np.sin(np.arange(8000) / 9), 8000)
+    arguments = [f"{tmp_path}{each}" if each == "/tone.wav" else each for each in arguments]
     result = listen(*arguments, "--out", str(out))
     assert result.exit_code == 0, result.output
     assert result.output.strip() == str(out)
-    assert out.read_text("utf-8").count("<audio") == players
-    assert words in out.read_text("utf-8")
+    page = out.read_text("utf-8")
+    assert page.count("<audio") == players
+    assert words in page and "Picture: mel spectrogram" in page
+    assert ("demo CC0-1.0" if "demo" in words + page.partition("<audio")[2] else "Its licence is unknown.") in page
+    has_numbers = "probability of the wanted emotion" in page
+    assert has_numbers == (players > 1) == ("emotion confidence 0." in page)
+
+
+def test_standard_scores_are_shown_where_they_are_known(
+    reported: Path, tmp_path: Path, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(reported, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    path = Path("data/augmented/full-1/cyclegan.parquet")
+    rows = manifest.scored(path).assign(dnsmos=lambda rows: 2.5 * rows["is_synthetic"])
+    rows = rows.drop(columns=["distillmos", "ge2e_similarity"])
+    manifest.write(rows, path, manifest.augmented(["dnsmos"]), "0", **{"refused": "{}"})
+    assert stage("report").exit_code == 0
+    page = section(OUT.read_text("utf-8"), "listen")
+    assert "dnsmos 2.5" in page and "naturalness (predicted MOS)" in page and "distillmos" not in page
+    assert listen(SOURCE, "--out", "page.html").exit_code == 0
+    assert Path("page.html").read_text("utf-8").count("dnsmos 2.5") == 2
 
 
 @pytest.mark.parametrize(
@@ -265,8 +289,8 @@ def test_in_a_browser_all_clips_play_and_nothing_is_asked_of_the_network(here: P
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width  # no sideways scrolling
-    for tag, name in (("audio", "aria-label"), ("[role=img]", "aria-label"), ("table", "caption"), ("html", "lang")):
-        script = f"return [...document.querySelectorAll('{tag}')].filter(e => !e.getAttribute('{name}') && !e.caption)"
+    for tag, name in (("audio", "aria-label"), ("[role=img]", "aria-label"), ("table", "aria-label"), ("html", "lang")):
+        script = f"return [...document.querySelectorAll('{tag}')].filter(e => !e.getAttribute('{name}'))"
         assert browser.execute_script(script) == []
 
 
