@@ -1,6 +1,7 @@
-"""The process of one item of `emocycle repro --jobs`, forked from a server that has imported the slow libraries."""
+"""The process of one item of `emocycle repro --jobs` or `--executor`."""
 
 import os
+import pickle
 import re
 import runpy
 import signal
@@ -45,6 +46,41 @@ def run(commands: Sequence[Sequence[str]], folder: str, environment: Mapping[str
             runpy.run_module(found["module"], run_name="__main__", alter_sys=True)
         elif code := subprocess.run(words, check=False).returncode:
             sys.exit(code)
+
+
+def run_apart(
+    commands: Sequence[Sequence[str]],
+    folder: str,
+    changes: Mapping[str, str],
+    share: int,
+    log: Path,
+    limit_s: float | None = None,
+) -> int:
+    """`run` in a new process, for executors whose own process handles signals and has threads.
+
+    Args:
+        commands: as for `run`, as are `folder`, `share` and `log`
+        folder: see `commands`
+        changes: of the environment of this process
+        share: see `commands`
+        log: see `commands`
+        limit_s: time after which the process is killed [s]; None: never
+
+    Returns:
+        its exit code, or the negative number of the signal that ended it
+    """
+    program = "import pickle, sys; from pipeline.cli import item; item.run(*pickle.load(sys.stdin.buffer))"
+    given = pickle.dumps((commands, folder, {**os.environ, **changes}, share, log))
+    try:
+        command = [sys.executable, "-c", program]
+        return subprocess.run(command, input=given, cwd=folder, timeout=limit_s, check=False).returncode
+    except subprocess.TimeoutExpired:
+        return -signal.SIGKILL
+
+
+def changes(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables of an environment that this process lacks or has with another value."""
+    return {name: value for name, value in environment.items() if os.environ.get(name) != value}
 
 
 def ending(code: int, log: Path) -> str:

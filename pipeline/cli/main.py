@@ -66,6 +66,7 @@ SECTIONS: dict[str, Any] = {
     "tables": "pipeline.corpora.table:Tables",
     "seed": int,
     "hardware": "pipeline.core.hardware:HardwareParams",
+    "executor": "pipeline.cli.executors:ExecutorParams",
     "demo_corpus": "pipeline.corpora.demo_acting:DemoCorpusParams",
     "ingest": "pipeline.corpora.ingestion:IngestParams",
     "analyse": "pipeline.data.analysis:AnalyseParams",

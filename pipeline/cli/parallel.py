@@ -1,7 +1,7 @@
 """`dvc repro` with several items at once, by DVC's own functions and to the same bytes.
 
 This process alone works on the workspace through DVC: it compares hashes, restores and stores outputs, and writes
-dvc.lock. It holds DVC's lock all the time. Only the commands of items run in other processes (pipeline/cli/item.py).
+dvc.lock. It holds DVC's lock all the time. Only the commands of items run elsewhere (pipeline/cli/executors).
 
 A finished item is in DVC's run cache at once. It comes into dvc.lock later, with others and in the order of the graph,
 because each writing reads and writes the whole file. After a kill, the next run restores what dvc.lock lacks.
@@ -9,18 +9,13 @@ because each writing reads and writes the whole file. After a kill, the next run
 
 import copy
 import os
-import signal
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import forkserver, get_context
-from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
 
 import click
 from dvc.dependency import param
@@ -33,21 +28,13 @@ from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_
 from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dump_yaml, parse_yaml_for_update
 
-from pipeline.cli import item, workspace
+from pipeline.cli import executors, item, workspace
+from pipeline.cli.executors import Ended, Executor, Job
 from pipeline.cli.repro_table import ReproTable, Row
-from pipeline.core import workers
 from pipeline.core.files import atomic_write
 
 LOCK = Path("dvc.lock")
 LOCK_SHARE = 0.05  # of the time that may go into writing dvc.lock
-PATIENCE_S = 10.0  # for interrupted items to remove their temporary files
-# Imported once, by the server; none opens a parallel region of OpenMP. The project's own code is not among them, so an
-# edit counts from the next item on, as in `dvc repro`.
-LIBRARIES = (
-    *("librosa", "matplotlib.figure", "pandas", "pyarrow.parquet", "pydantic.dataclasses", "pyworld", "ruamel.yaml"),
-    *("safetensors.torch", "scipy.signal", "scipy.stats", "sklearn.discriminant_analysis", "sklearn.svm", "soundfile"),
-    *("soxr", "torch", "torch._dynamo", "torchaudio"),
-)
 
 WAITING, READY, RUNNING = "waiting", "ready", "running"  # ready: out of date, and all that it needs is settled
 DONE, RESTORED, UNCHANGED, FAILED, SKIPPED = "done", "restored", "up to date", "failed", "skipped"
@@ -62,32 +49,26 @@ class Running:
     """An item whose command runs."""
 
     stage: Stage
-    process: ForkServerProcess
-    share: int  # of the processor cores
     log: Path
     start_s: float
 
 
-def start_server() -> None:
-    """Start the server whose forks are the items, unless it runs; it imports libraries while this process works on."""
-    get_context("forkserver").set_forkserver_preload(["pipeline.cli.item_server", *LIBRARIES])
-    forkserver.ensure_running()
-
-
-def repro(targets: Sequence[str], jobs: int, force: bool) -> None:
+def repro(targets: Sequence[str], jobs: int | None, force: bool, where: str = "local") -> None:
     """Bring items up to date, and those that they need.
 
     Args:
         targets: as for `dvc repro`; empty: all
-        jobs: number of items at once; they share the processor cores
+        jobs: number of items at once; on this machine they share the processor cores
         force: run also what is up to date
+        where: name of an executor
 
     Raises:
         ReproError: items failed, or another process of DVC has its lock
     """
     try:
         with _params_parsed_once(), Repo() as repo, lock_repo(repo), repo.scm_context(quiet=True):
-            _Reproduction(repo, targets, jobs, force).run()
+            executor = executors.executor(where, jobs, Path(repo.tmp_dir))
+            _Reproduction(repo, targets, executor, force).run()
     except DvcException as error:
         raise ReproError(str(error)) from None
 
@@ -107,19 +88,18 @@ def _params_parsed_once() -> Iterator[None]:
 class _Reproduction:
     """The items of one call, each with its state."""
 
-    def __init__(self, repo: Repo, targets: Sequence[str], jobs: int, force: bool) -> None:
-        self._repo, self._jobs, self._force = repo, jobs, force
+    def __init__(self, repo: Repo, targets: Sequence[str], executor: Executor, force: bool) -> None:
+        self._repo, self._executor, self._force = repo, executor, force
         graph = get_active_graph(repo.index.graph)
         plan = plan_repro(graph, collect_stages(repo, targets or ["dvc.yaml"]))
         self._needs = {stage: list(graph.successors(stage)) for stage in plan}
         self._state = dict.fromkeys(plan, WAITING)  # in the order of the graph
-        self._running: dict[Any, Running] = {}  # by the sentinel of the process
+        self._running: dict[str, Running] = {}  # by name of the item
         self._errors: dict[Stage, str] = {}
+        self._losses: Counter[Stage] = Counter()  # jobs of items that were lost
         self._n_written = 0  # items, from the first on, that dvc.lock has
         self._next_write_s = 0.0
         self._table = ReproTable(Path(repo.tmp_dir) / "durations.json")
-        start_server()
-        self._context = get_context("forkserver")
 
     def run(self) -> None:
         try:
@@ -127,12 +107,12 @@ class _Reproduction:
                 self._advance()
                 while self._running:
                     self._show()
-                    for sentinel in wait(list(self._running), timeout=0.5):
-                        self._finish(self._running.pop(sentinel))
+                    for ended in self._executor.ended():
+                        self._finish(self._running.pop(ended.name), ended)
                     self._advance()
                     self._write_lock()
         finally:
-            self._end_all()
+            self._executor.end()
             self._next_write_s = 0.0
             self._write_lock()
         self._table.line(", ".join(f"{count} {state}" for state, count in Counter(self._state.values()).items()))
@@ -147,7 +127,7 @@ class _Reproduction:
         """Check, restore and start all items that can be."""
         while True:
             self._check()
-            ready = self._in(READY)[: self._jobs - len(self._running)]
+            ready = self._in(READY)[: self._executor.limit - len(self._running)]
             to_run = [stage for stage in ready if not self._restore(stage)]
             for place, stage in enumerate(to_run):
                 self._start(stage, len(to_run) - place)
@@ -188,27 +168,29 @@ class _Reproduction:
         return True
 
     def _start(self, stage: Stage, n_starting: int) -> None:
-        """Run the commands of an item; its share is that of the cores that no item has, or one."""
+        """Run the commands of an item."""
         log = Path(self._repo.tmp_dir) / "logs" / f"{stage.addressing}.log"
         log.parent.mkdir(exist_ok=True)
         log.unlink(missing_ok=True)  # of an earlier run
-        n_free = workers.cores() - sum(running.share for running in self._running.values())
-        share = max(1, n_free // n_starting)
         commands = [_make_cmd(get_executable(), command) for command in _enforce_cmd_list(stage.cmd)]
         about = prepare_kwargs(stage, workspace.environment())
-        process = self._context.Process(target=item.run, args=(commands, about["cwd"], about["env"], share, log))
-        process.start()
-        self._running[process.sentinel] = Running(stage, process, share, log, time.monotonic())
+        self._executor.start(Job(stage.addressing, commands, about["cwd"], about["env"], log), n_starting)
+        self._running[stage.addressing] = Running(stage, log, time.monotonic())
         self._state[stage] = RUNNING
         self._table.line(f"Running stage '{stage.addressing}'")
 
-    def _finish(self, running: Running) -> None:
-        """Store the outputs of an item that ended."""
+    def _finish(self, running: Running, ended: Ended) -> None:
+        """Store the outputs of an item that ended, or have it run again if its job was lost."""
         stage, seconds = running.stage, time.monotonic() - running.start_s
-        running.process.join()
         with self._failing(stage):
-            if running.process.exitcode:
-                raise ReproError(item.ending(running.process.exitcode, running.log))
+            if ended.is_lost and self._losses[stage] < self._executor.retries:
+                self._losses[stage] += 1
+                self._state[stage] = READY
+                again = f"{self._losses[stage]} of {self._executor.retries}"
+                self._table.line(f"Stage '{stage.addressing}' is to run again ({again}): {ended.error}")
+                return
+            if ended.error:
+                raise ReproError(ended.error)
             self._repo._reset()  # what DVC does after a command, which may change ignored files
             self._save(stage)
             self._state[stage] = DONE
@@ -249,29 +231,7 @@ class _Reproduction:
         self._n_written = end
         self._next_write_s = time.monotonic() + (time.monotonic() - start_s) / LOCK_SHARE
 
-    def _end_all(self) -> None:
-        """End the running items with all their processes: first by an interrupt, then by a kill."""
-        try:
-            _signal(self._running.values(), signal.SIGINT)
-            end_s = time.monotonic() + PATIENCE_S
-            for running in self._running.values():
-                running.process.join(max(0.0, end_s - time.monotonic()))
-        finally:
-            _signal(self._running.values(), signal.SIGKILL)
-            for running in self._running.values():
-                running.process.join()
-
     def _show(self) -> None:
         now = time.monotonic()
         rows = [Row(running.stage.addressing, now - running.start_s, running.log) for running in self._running.values()]
         self._table.show(rows, Counter(self._state.values()))
-
-
-def _signal(items: Iterable[Running], number: int) -> None:
-    """Send a signal to all processes of items; each item leads a group."""
-    for running in items:
-        pid = running.process.pid
-        if running.process.exitcode is None and pid:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)  # where it does not lead its group yet
-                os.killpg(pid, number)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import check, init, workspace
+from pipeline.cli.executors import EXECUTORS, local
 from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, RAW, WorkspaceError
 from pipeline.core import console, params
 from pipeline.core.files import atomic_write
@@ -46,6 +47,14 @@ BASELINE_ALONE: dict[str, list[str]] = {
 @click.option("--force", is_flag=True, help="With --from: replace params.yaml also where its edits are not in git.")
 @click.option("--jobs", type=click.IntRange(1), help="Number of items at once; they share the processor cores.")
 @click.option(
+    "--executor",
+    "where",
+    type=click.Choice(EXECUTORS),
+    default="local",
+    show_default=True,
+    help="Where items run; on a cluster, --jobs limits the number of jobs. Section `executor` has their resources.",
+)
+@click.option(
     "--baseline-first",
     is_flag=True,
     help="With --jobs, where nothing is predicted yet: first the classifiers of `none`, for an early table.",
@@ -58,6 +67,7 @@ def main(
     links: tuple[str, ...],
     force: bool,
     jobs: int | None,
+    where: str,
     baseline_first: bool,
     dvc_arguments: tuple[str, ...],
 ) -> None:
@@ -65,16 +75,17 @@ def main(
 
     Nothing changes where the check finds an error.
     """
-    if baseline_first and not jobs:
+    by_dvc = where == "local" and not jobs
+    if baseline_first and by_dvc:
         raise WorkspaceError("--baseline-first: needs --jobs")
-    if jobs and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
-        raise WorkspaceError(f"--jobs {jobs}: takes targets and --force of `dvc repro`, not {' '.join(others)}")
+    if not by_dvc and (others := [word for word in dvc_arguments if word.startswith("-") and word not in FORCE]):
+        raise WorkspaceError(f"--jobs, --executor: take targets and --force of `dvc repro`, not {' '.join(others)}")
     if init.has_other_stages():
         console.warn("", "dvc.yaml is not that of the running code; `emocycle init .` renews it")
-    if jobs:
+    if not by_dvc:
         from pipeline.cli import parallel  # imports DVC, for a second
-
-        parallel.start_server()
+    if jobs and where == "local":
+        local.start_server()
     chosen = _recorded_params(record, force) if record else PARAMS
     tables = params.read(chosen).get("tables") or ()
     folders = dict(_parse_link(link, tables) for link in links)
@@ -85,14 +96,15 @@ def main(
     for corpus, folder in folders.items():
         with atomic_write(RAW / corpus) as temporary:
             temporary.symlink_to(folder, target_is_directory=True)
-    if not jobs:
+    if by_dvc:
         quiet = ["--quiet"] * (console.verbosity() == console.QUIET)
         ctx.exit(workspace.dvc("repro", *quiet, *dvc_arguments))
     end_by_exception()
     if baseline_first and not (DATA / "predictions").exists():
         with workspace.changed_params(BASELINE_ALONE):
-            parallel.repro(["classify"], jobs, force=False)
-    parallel.repro([word for word in dvc_arguments if word not in FORCE], jobs, bool(set(FORCE) & set(dvc_arguments)))
+            parallel.repro(["classify"], jobs, False, where)
+    targets = [word for word in dvc_arguments if word not in FORCE]
+    parallel.repro(targets, jobs, bool(set(FORCE) & set(dvc_arguments)), where)
 
 
 def end_by_exception() -> None:
