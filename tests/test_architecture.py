@@ -47,7 +47,7 @@ RUN = {
 ITEMS = {"${item.generator}": GENERATORS}
 # Lists that no stage loads: dvc.yaml makes items of them.
 MATRIX_ALONE = {"conversions", "perturbations", "vocoders", "dcgan_scenarios"}
-COMMANDS_ALONE = {"bank_licenses"}  # `emocycle export` loads it
+COMMANDS_ALONE = {"bank_licenses", "executor"}  # `emocycle export` and `repro` load them
 
 # Folders of the package; each imports from itself and from those before it.
 ORDER = (
@@ -189,7 +189,7 @@ def test_check_knows_what_stages_load() -> None:
     found = {name: expected for text in texts for name, expected in loaded(text).items()}
     assert set(found) == set(main.SECTIONS) - MATRIX_ALONE - COMMANDS_ALONE
     for name, expected in main.SECTIONS.items():
-        if isinstance(expected, str):
+        if isinstance(expected, str) and name not in COMMANDS_ALONE:
             assert expected.rpartition(":")[2] == found[name]
 
 

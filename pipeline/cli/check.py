@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from pipeline.augmentation.arms import ARMS, ENROLLED, GENERATORS, needs_enrolment
-from pipeline.cli.main import sections
+from pipeline.cli.executors import DEFAULT
+from pipeline.cli.main import STAGES, sections
 from pipeline.cli.workspace import BANK, PARAMS, RAW, WorkspaceError
 from pipeline.conversion import pairs
 from pipeline.core import console, params
@@ -130,13 +131,14 @@ def _lists(values: Values) -> Iterable[str]:
 def _words(values: Values) -> Iterable[str]:
     """Names that are not defined elsewhere in params.yaml or in the code."""
     emotion_map = values.get("emotion_map", {})
-    evaluated, split, mix = (values.get(key) for key in ("evaluate", "split", "augment.mix"))
+    evaluated, split, mix, chosen = (values.get(key) for key in ("evaluate", "split", "augment.mix", "executor"))
     primary = evaluated and evaluated.primary
     scenarios = set(split.scenarios) if split else None
     pooled = evaluated.pooled if evaluated else {}
     for key, words, known in (
         ("corpora", values.get("corpora"), {*CORPORA, *values["tables.names"]} if "tables.names" in values else None),
         ("split.train_only", split and split.train_only, values.get("corpora")),
+        ("executor.resources", chosen and chosen.resources, {DEFAULT, *STAGES}),
         ("arms", values.get("arms"), set(ARMS)),
         ("emotions", values.get("emotions"), set(EMOTIONS)),
         ("emotion_map", [*emotion_map, *emotion_map.values()], set(EMOTIONS)),
@@ -165,6 +167,8 @@ def _words(values: Values) -> Iterable[str]:
             for word in dict.fromkeys(words):
                 if word not in known:
                     yield f"'{key}': '{word}' is not known{params.nearest(word, known)}"
+    if chosen and DEFAULT not in chosen.resources:
+        yield f"'executor.resources': '{DEFAULT}' is missing, the resources of stages that have none of their own"
     for corpus in values.get("tables", ()):
         if corpus in CORPORA:
             yield f"'tables': '{corpus}' is the name of a known corpus; rename your own"

@@ -18,6 +18,7 @@ from ruamel.yaml import YAML
 
 from pipeline.classification.speech_embedding import SpeechEmbedding
 from pipeline.cli import parallel, workspace
+from pipeline.cli.executors import local
 from pipeline.cli.main import main
 from pipeline.core import params
 
@@ -121,6 +122,11 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
         ({"ingest": None}, "'ingest' is missing"),
         ({"augment__mix__weigth": 1}, "'augment.mix.weigth' is not known; did you mean 'weight'?"),
         ({"hardware__device": "gpu"}, "'hardware.device' is 'gpu'"),
+        (
+            {"executor__resources__clasify": {"cpus": 1, "memory_gb": 1, "gpus": 0, "minutes": 1}},
+            "'executor.resources': 'clasify' is not known; did you mean 'classify'?",
+        ),
+        ({"executor__resources": {}}, "'executor.resources': 'default' is missing"),
         ({"folds": []}, "'folds' is empty"),
         ({"folds": [1, 5]}, "'folds': demo has no fold 5, expected 1 to 4"),
         ({"folds": [1, 2, 1]}, "'folds': '1' is listed 2 times"),
@@ -347,13 +353,15 @@ def test_repro_checks_first_and_passes_arguments_and_exit_code(
 def test_repro_with_jobs(called: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[object, ...]] = []
     monkeypatch.setattr(parallel, "repro", lambda *arguments: calls.append(arguments))
-    monkeypatch.setattr(parallel, "start_server", lambda: None)
+    monkeypatch.setattr(local, "start_server", lambda: None)
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     assert run("repro", "--jobs", "2", "--", "-f", "evaluate").exit_code == 0
     assert run("repro", "--jobs", "1").exit_code == 0
-    assert calls == [(["evaluate"], 2, True), ([], 1, False)]
-    assert "takes targets and --force of `dvc repro`, not --dry" in run("repro", "--jobs", "2", "--", "--dry").output
-    assert len(calls) == 2 and called == []
+    assert run("repro", "--executor", "slurm").exit_code == 0
+    assert calls == [(["evaluate"], 2, True, "local"), ([], 1, False, "local"), ([], None, False, "slurm")]
+    for given in (["--jobs", "2"], ["--executor", "slurm"]):
+        assert "take targets and --force of `dvc repro`, not --dry" in run("repro", *given, "--", "--dry").output
+    assert len(calls) == 3 and called == []
 
 
 def test_the_baseline_runs_first_where_nothing_is_predicted(
@@ -361,13 +369,13 @@ def test_the_baseline_runs_first_where_nothing_is_predicted(
 ) -> None:
     arms: list[tuple[Sequence[str], object]] = []
 
-    def repro(targets: Sequence[str], jobs: int, force: bool) -> None:
+    def repro(targets: Sequence[str], jobs: int, force: bool, where: str) -> None:
         arms.append((targets, params.read(Path("params.yaml"))["arms"]))
         if fails:
             raise parallel.ReproError("1 of 9 items failed")
 
     monkeypatch.setattr(parallel, "repro", repro)
-    monkeypatch.setattr(parallel, "start_server", lambda: None)
+    monkeypatch.setattr(local, "start_server", lambda: None)
     monkeypatch.setattr(signal, "signal", lambda *arguments: None)
     before, fails = Path("params.yaml").read_bytes(), True
     assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 1

@@ -18,6 +18,7 @@ from dvc.utils.serialize import load_yaml
 
 from pipeline.cli import item, parallel
 from pipeline.cli import repro as repro_command
+from pipeline.cli.executors import local
 from pipeline.cli.parallel import ReproError
 from pipeline.core import workers
 
@@ -73,7 +74,7 @@ ITEMS = ["first", "half@a", "half@b", "half@c", "length", "last"]
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small project of DVC, which is the current directory."""
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
-    monkeypatch.setattr(parallel, "LIBRARIES", ())  # they take seconds
+    monkeypatch.setattr(local, "LIBRARIES", ())  # they take seconds
     return new(tmp_path / "project", monkeypatch)
 
 
@@ -195,8 +196,9 @@ def test_an_end_in_the_middle(project: Path, reference: Path, number: int) -> No
     """All processes end, and the next run goes on to the same bytes."""
     action = Path("b")
     action.touch()
-    script = "from pipeline.cli import parallel, repro; parallel.LIBRARIES = (); repro.end_by_exception(); "
-    command = [sys.executable, "-c", script + "parallel.repro([], 2, False)"]
+    imports = "from pipeline.cli import parallel, repro; from pipeline.cli.executors import local; "
+    script = imports + "local.LIBRARIES = (); repro.end_by_exception(); parallel.repro([], 2, False)"
+    command = [sys.executable, "-c", script]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout
         while "Stage 'length' is done" not in process.stdout.readline():
@@ -225,7 +227,7 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 
 def test_libraries_are_there() -> None:
-    assert all(map(find_spec, parallel.LIBRARIES))
+    assert all(map(find_spec, local.LIBRARIES))
 
 
 @pytest.mark.usefixtures("project")
