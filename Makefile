@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS := $(shell getconf _NPROCESSORS_ONLN)
 INSTALLED := .venv/installed
+EXTRAS := cluster demo dev pretrained scorers
 
 .PHONY: demo test check lock
 
@@ -28,9 +29,9 @@ check: $(INSTALLED)
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 
-# Resolve the exact versions again, after a change of pyproject.toml.
+# Resolve the exact versions again, after a change of pyproject.toml. Ray (214 MB) is left out: few need it.
 lock: $(BIN)/uv
-	@$(BIN)/uv pip compile --quiet --universal --all-extras --no-header --annotation-style line \
+	@$(BIN)/uv pip compile --quiet --universal $(EXTRAS:%=--extra %) --no-header --annotation-style line \
 		--python-version 3.11 pyproject.toml -o requirements.lock
 
 # Compile bytecode now: with PYTHONDONTWRITEBYTECODE set, each stage would compile its imports again.
