@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     An exception leaves an existing `path` unchanged and removes the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")  # machines may share the folder
     _remove(temporary)
     try:
         yield temporary
