@@ -1,9 +1,10 @@
 """`emocycle repro --executor` on two nodes that run on this machine: same bytes as `--jobs`, and seconds an item.
 
-python benchmarks/clusters.py cost|small_demo [slurm|ray ...] [--trouble none|node|preempted ...]
+python benchmarks/clusters.py cost|sleepers|small_demo [slurm|ray ...] [--trouble none|node|preempted ...]
 
-`cost` runs items that do nothing. `small_demo` runs the demo of .ci/run and compares dvc.lock and metrics with those of
-`--jobs 2`. `--trouble` kills the node of a running item, or has its job pre-empted (Ray: killed).
+`cost` runs items that do nothing, `sleepers` items that sleep for 20 s, `small_demo` the demo of .ci/run. dvc.lock and
+metrics are compared with those of `--jobs 2`. `--trouble` kills the node of a running item, or has its job pre-empted
+(Ray: killed).
 
 Slurm needs root and `apt install slurmctld slurmd slurm-client munge`; Ray the extra `ray`.
 """
@@ -18,15 +19,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 import click
 
 ROOT = Path(__file__).parents[1]
-ITEMS = 20
 NODES = ("n1", "n2")
-TROUBLED = "train_cyclegan"  # stage whose first item meets the trouble
+TROUBLED = ("train_cyclegan", "nothing")  # stages of which the first item that runs meets the trouble
 SLURM_CONF = """
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
@@ -203,17 +204,23 @@ def small_demo(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", SMALL_DEMO], cwd=folder, check=True)
 
 
-def cost(folder: Path) -> None:
-    """A workspace of items that do nothing."""
+def nothing(items: int, sleep_s: float, folder: Path) -> None:
+    """A workspace of items that sleep and then write a file."""
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     subprocess.run(["dvc", "init", "--quiet"], cwd=folder, check=True)
-    (folder / "nothing.py").write_text("import pathlib, sys\npathlib.Path(sys.argv[1]).write_text(sys.argv[1])\n")
-    (folder / "dvc.yaml").write_text(NOTHING.replace("NUMBERS", ", ".join(map(str, range(ITEMS)))))
+    (folder / "nothing.py").write_text(
+        f"import pathlib, sys, time\ntime.sleep({sleep_s})\npathlib.Path(sys.argv[1]).write_text(sys.argv[1])\n"
+    )
+    (folder / "dvc.yaml").write_text(NOTHING.replace("NUMBERS", ", ".join(map(str, range(items)))))
     resources = "resources: {default: {cpus: 1, memory_gb: 1, gpus: 0, minutes: 5}}"
-    (folder / "params.yaml").write_text(f"executor:\n  retries: 0\n  sbatch: {{}}\n  {resources}\n")
+    (folder / "params.yaml").write_text(f"executor:\n  retries: 1\n  sbatch: {{}}\n  {resources}\n")
 
 
-WORKSPACES: dict[str, Callable[[Path], None]] = {"small_demo": small_demo, "cost": cost}
+WORKSPACES: dict[str, Callable[[Path], None]] = {
+    "cost": partial(nothing, 20, 0.0),
+    "sleepers": partial(nothing, 4, 20.0),
+    "small_demo": small_demo,
+}
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -230,7 +237,7 @@ def seconds(folder: Path, where: str, trouble: Callable[[str], None] | None) -> 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", str(ROOT))])}
     with subprocess.Popen([sys.executable, "-c", program], cwd=folder, env=environment) as process:
         while trouble and process.poll() is None:
-            if logs := list(folder.glob(f".dvc/tmp/logs/{TROUBLED}*.log")):
+            if logs := [log for stage in TROUBLED for log in folder.glob(f".dvc/tmp/logs/{stage}*.log")]:
                 trouble(logs[0].stem)
                 trouble = None
             time.sleep(0.2)

@@ -64,7 +64,9 @@ def commit() -> int:
 def measured(program: str) -> tuple[float, float]:
     """CPU seconds and peak memory [MB] of a program."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise click.ClickException(f"{done.stdout}{done.stderr}"[-2000:])
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024
 
