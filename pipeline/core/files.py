@@ -1,5 +1,7 @@
 """Atomic writing of outputs."""
 
+import errno
+import glob
 import json
 import logging
 import os
@@ -9,7 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_BYTES = 2**20  # free, at most, where an error of a library that does not say why means a full disk
+
 log = logging.getLogger(__name__)
+
+
+class NoSpaceError(click.ClickException):
+    """The disk, or a quota, is full."""
 
 
 @contextmanager
@@ -17,6 +28,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; the file or folder written there is renamed to `path` at the end.
 
     An exception leaves an existing `path` unchanged and removes the temporary file.
+
+    Raises:
+        NoSpaceError: the disk is full
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -27,6 +41,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
             _remove(path)
         os.replace(temporary, path)
         log.debug("%s: written", path)
+    except Exception as error:
+        if not isinstance(error, NoSpaceError) and _is_full(error, path.parent):
+            raise NoSpaceError(f"{path}: no space left on device ({error})") from error
+        raise
     finally:
         _remove(temporary)
 
@@ -35,6 +53,18 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write indented JSON with a final newline; NaN and infinity are errors, because DVC corrupts them."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove what a killed process left of an `atomic_write`; nobody may be writing `path`."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.tmp"):
+        _remove(left)
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    """Whether an error is one of a full disk; libraries raise errors of their own, some without the reason."""
+    says = getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error)
+    return says or shutil.disk_usage(folder).free < FULL_BYTES
 
 
 def _remove(path: Path) -> None:
