@@ -102,7 +102,7 @@ def test_changed_params_leave_nothing() -> None:
 
 def test_dvc_ends_with_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a killed `emocycle repro` leaves a `dvc repro` that works on."""
-    Path("dvc.py").write_text(f"import os\nprint(os.getpid(), flush=True)\nimport time; time.sleep(60)")
+    Path("dvc.py").write_text("import os\nprint(os.getpid(), flush=True)\nimport time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path.cwd()), *sys.path]))
     command = [sys.executable, "-c", "from pipeline.cli import workspace; workspace.dvc('repro')"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
