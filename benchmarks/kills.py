@@ -2,6 +2,9 @@
 
 A trial starts from a state of the undisturbed run that is some items before its moment. It kills the command's process
 group, its first process alone, or another alone. Then `emocycle repro --jobs 2` goes on to the end. Linux only.
+
+With --full, the disk fills up instead, and has space again before the next run:
+    mount -t tmpfs -o size=500m small /mnt && python benchmarks/kills.py /mnt/trials --full
 """
 
 import hashlib
@@ -20,10 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 import click
-import psutil
+import psutil  # type: ignore[import-untyped]
 from dvc.utils.serialize import load_yaml
 
 from pipeline.cli.workspace import change_params, environment
@@ -46,6 +50,7 @@ class Killed(NamedTuple):
 
     victim: str
     items: list[str]  # that ran
+    ending: str = ""  # last lines of the output
 
 
 def new(folder: Path) -> None:
@@ -88,8 +93,7 @@ def run(folder: Path, command: str, watch: Callable[[int, str], None] = lambda p
     own = {"DVC_SITE_CACHE_DIR": f"{folder}.site", "PYTHONUNBUFFERED": "1"}
     variables = os.environ | environment() | own
     variables.pop("PYTHONPATH", None)  # the code of the folder runs
-    log = Path(f"{folder}.log")
-    with log.open("wb") as output:
+    with NamedTemporaryFile() as output:  # not on the disk that is full
         process = subprocess.Popen(
             [sys.executable, *COMMANDS[command]],
             cwd=folder,
@@ -99,10 +103,11 @@ def run(folder: Path, command: str, watch: Callable[[int, str], None] = lambda p
             stderr=output,
             start_new_session=True,
         )
-    while process.poll() is None:
-        watch(process.pid, log.read_text(encoding="utf-8"))
-        time.sleep(0.05)
-    return process.returncode, log.read_text(encoding="utf-8")
+        log = Path(output.name)
+        while process.poll() is None:
+            watch(process.pid, log.read_text(encoding="utf-8"))
+            time.sleep(0.05)
+        return process.returncode, log.read_text(encoding="utf-8")
 
 
 def at_work(folder: Path) -> list[psutil.Process]:
@@ -116,12 +121,13 @@ def at_work(folder: Path) -> list[psutil.Process]:
 
 
 def kept_states(folder: Path) -> tuple[dict[Path, str], dict[str, float]]:
-    """Run the pipeline, and copy its folder just after some items have started, while all its processes are stopped.
+    """Run the pipeline; copy its folder first, and just after some items have started, all its processes stopped.
 
     Returns:
         the output before each copy, and the duration of each item [s]
     """
-    kept: dict[Path, str] = {}
+    first = shutil.copytree(folder, folder.with_name("before-all"), symlinks=True)
+    kept = {first: ""}
 
     def watch(pid: int, text: str) -> None:
         for name in STATES:
@@ -141,8 +147,11 @@ def kept_states(folder: Path) -> tuple[dict[Path, str], dict[str, float]]:
     return kept, json.loads((folder / ".dvc/tmp/durations.json").read_text(encoding="utf-8"))
 
 
-def run_and_kill(folder: Path, command: str, aim: str, delay_s: float, draw: random.Random) -> Killed | None:
-    """Run a command, and kill it some seconds after it starts a stage; None if it ends before."""
+def run_and_kill(
+    folder: Path, command: str, aim: str, delay_s: float, draw: random.Random, fills: bool
+) -> Killed | None:
+    """Run a command, and kill it, or fill its disk, some seconds after it starts a stage; None if it ends before."""
+    ballast = folder.with_name("ballast")
     moment_s: float | None = None
     killed: Killed | None = None
 
@@ -152,20 +161,25 @@ def run_and_kill(folder: Path, command: str, aim: str, delay_s: float, draw: ran
             moment_s = time.monotonic() + delay_s
         if moment_s is None or killed or time.monotonic() < moment_s:
             return
-        victim = draw.choice(VICTIMS)
+        victim = "disk" if fills else draw.choice(VICTIMS)
         begun = re.findall(r"Running stage '([^']+)'", text)
         done = re.findall(r"Stage '([^']+)' is done", text) if command == "emocycle" else begun[:-1]
         killed = Killed(victim, [name for name in begun if name not in done])
         others = [process for process in at_work(folder) if process.pid != pid]
-        if victim == "group":
+        if victim == "disk":
+            with ballast.open("wb") as file:
+                room = draw.choice((0, 2**14, 2**17, 2**20))
+                os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(folder).free - room))
+        elif victim == "group":
             os.killpg(pid, signal.SIGKILL)
         elif victim == "other" and others:
             draw.choice(others).kill()
         else:
             os.kill(pid, signal.SIGKILL)
 
-    run(folder, command, watch)
-    return killed
+    code, text = run(folder, command, watch)
+    ballast.unlink(missing_ok=True)
+    return killed and (killed if code else None) and killed._replace(ending=text[-3000:])
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -193,7 +207,13 @@ def faults(folder: Path, expected: dict[str, str]) -> list[str]:
 
 
 def trial(
-    number: int, root: Path, seed: int, states: dict[Path, str], durations: dict[str, float], expected: dict[str, str]
+    number: int,
+    root: Path,
+    seed: int,
+    fills: bool,
+    states: dict[Path, str],
+    durations: dict[str, float],
+    expected: dict[str, str],
 ) -> tuple[str, list[str]]:
     """Kill once, go on, compare; the items that ran, and the faults."""
     draw = random.Random(f"{seed} {number}")
@@ -207,11 +227,18 @@ def trial(
         state = before[-1] if aim else draw.choice(before)
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(state, folder, symlinks=True)
-        killed = run_and_kill(folder, command, aim, delay_s, draw)
+        killed = run_and_kill(folder, command, aim, delay_s, draw, fills)
     end_s = time.monotonic() + END_S
     while (orphans := at_work(folder)) and time.monotonic() < end_s:
         time.sleep(0.1)
     errors = [f"orphan: {process}" for process in orphans]
+    if fills and "no space left" not in killed.ending.lower():
+        errors.append(f"unclear: {killed.ending}")
+    errors += [
+        f"half-written: {name}"
+        for name, md5 in hashes(folder).items()
+        if not name.startswith(LOCK) and expected.get(name, md5) != md5
+    ]
     code, text = run(folder, "emocycle")
     errors += [f"next run: {text[-2000:]}"] * (code != 0) + faults(folder, expected)
     said = sorted({line for line in text.splitlines() if re.search("lock|killed|removed", line)})
@@ -228,15 +255,18 @@ def trial(
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--kills", default=30, show_default=True, help="Number of trials.")
 @click.option("--at-once", default=1, show_default=True, help="Number of trials at once.")
+@click.option("--full", "fills", is_flag=True, help="Fill the disk, which must be a small one, instead of a kill.")
 @click.option("--seed", default=1, show_default=True, help="Random seed of the moments and victims.")
-def main(folder: Path, kills: int, at_once: int, seed: int) -> None:
+def main(folder: Path, kills: int, at_once: int, fills: bool, seed: int) -> None:
     """Run the trials, and print a line for each; the folders of those that fail stay."""
     folder = folder.resolve()
+    if fills and (at_once > 1 or shutil.disk_usage(folder.parent).total > 2**30):
+        raise click.ClickException(f"{folder}: --full needs a disk of at most 1 GiB, and one trial at once")
     new(folder / UNDISTURBED)
     states, durations = kept_states(folder / UNDISTURBED)
     expected = hashes(folder / UNDISTURBED)
     click.echo(f"undisturbed: {len(expected)} files")
-    one = partial(trial, root=folder, seed=seed, states=states, durations=durations, expected=expected)
+    one = partial(trial, root=folder, seed=seed, fills=fills, states=states, durations=durations, expected=expected)
     with ThreadPoolExecutor(at_once) as pool:
         found = list(pool.map(one, range(1, kills + 1)))
     items = Counter(items for items, _ in found)

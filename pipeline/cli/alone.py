@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
-import psutil
-import zc.lockfile
+import psutil  # type: ignore[import-untyped]
+import zc.lockfile  # type: ignore[import-untyped]
 
 from pipeline.cli import workspace
 from pipeline.cli.workspace import WorkspaceError
