@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FULL_BYTES = 2**20  # free, at most, where an error of a library that does not say why means a full disk
+FULL_BYTES = 2**20  # free, at most
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         log.debug("%s: written", path)
     except Exception as error:
-        if not isinstance(error, NoSpaceError) and _is_full(error, path.parent):
+        if not isinstance(error, NoSpaceError) and _is_of_full_disk(error, path.parent):
             raise NoSpaceError(f"{path}: no space left on device ({error})") from error
         raise
     finally:
@@ -61,10 +61,15 @@ def remove_temporaries(path: Path) -> None:
         _remove(left)
 
 
-def _is_full(error: Exception, folder: Path) -> bool:
-    """Whether an error is one of a full disk; libraries raise errors of their own, some without the reason."""
+def is_full(folder: Path) -> bool:
+    """Whether the disk of a folder is full."""
+    return shutil.disk_usage(folder).free < FULL_BYTES
+
+
+def _is_of_full_disk(error: Exception, folder: Path) -> bool:
+    """Whether a full disk caused an error; libraries raise errors of their own, some without the reason."""
     says = getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error)
-    return says or shutil.disk_usage(folder).free < FULL_BYTES
+    return says or is_full(folder)
 
 
 def _remove(path: Path) -> None:

@@ -236,9 +236,12 @@ def test_two_at_once_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
         parallel.repro([], 2, False)
 
 
-def test_end_of_a_log(tmp_path: Path) -> None:
+def test_end_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "x.log"
     assert item.last_line(log) == ""
+    assert item.ending(1, log) == f"exit code 1:  (log: {log})"
+    monkeypatch.setattr(item, "is_full", lambda folder: folder == tmp_path)
+    assert item.ending(1, log) == f"exit code 1: no space left on device (log: {log})"
     log.write_text("a" * 2000 + "\n10 %\r\n 20 %\r\r\n \n")
     assert item.last_line(log) == "20 %"
     assert item.ending(-9, log) == f"ended by SIGKILL: 20 % (log: {log})"
