@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from pipeline.cli import alone, workspace
+from pipeline.cli.main import main
 from pipeline.cli.workspace import WorkspaceError
+from pipeline.core import workers
 
 PARAMS = Path("params.yaml")
 WAIT = "print(flush=True); import time; time.sleep(60)"
@@ -112,3 +115,14 @@ def test_dvc_ends_with_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         process.kill()
         process.stdout.read()  # until the child, too, has closed it
     assert not child.exists() or "Z" in (child / "stat").read_text().split()
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it works on beside that of the next run."""
+    calls: list[str] = []
+    monkeypatch.setattr(workers, "end_with_parent", lambda: calls.append("end"))
+    for stage in ("", "split"):
+        if stage:
+            monkeypatch.setenv("DVC_STAGE", stage)
+        assert CliRunner().invoke(main, ["check", "--help"]).exit_code == 0
+        assert bool(calls) == bool(stage)
