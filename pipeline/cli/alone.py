@@ -65,7 +65,7 @@ def _clear_list() -> None:
     try:
         try:
             found = json.loads(RUNNING.read_text(encoding="utf-8"))
-        except json.JSONDecodeError:  # half-written by a process that was killed, or found no space left
+        except ValueError:  # half-written by a process that was killed, or found no space left
             found = {}
         written_s = RUNNING.stat().st_mtime
         for entry in chain(found.get("write", {}).values(), *found.get("read", {}).values()):
