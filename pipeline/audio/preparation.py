@@ -1,6 +1,8 @@
 """The one preparation that every clip gets, real or synthetic, and the writing of audio files."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -92,6 +94,29 @@ def write(
         AudioError: some samples are NaN or infinite
     """
     limited = peak_limited(samples)
-    with soundfile.SoundFile(path, "w", sampling_rate, 1, "PCM_16", format="FLAC") as file:
+    with opened(path, sampling_rate, "FLAC", "PCM_16") as file:
         marking.write(file, tags or {})
         file.write(limited)
+
+
+@contextmanager
+def opened(
+    path: Path | BinaryIO, sampling_rate: int, form: str, subtype: str | None = None
+) -> Iterator[soundfile.SoundFile]:
+    """Open a mono audio file for writing; its bytes are written at the end.
+
+    libsndfile reports no error where the disk is full when it writes the last bytes of FLAC.
+
+    Args:
+        path: of the file, or the file itself
+        sampling_rate: [Hz]
+        form: such as FLAC, as libsndfile names it
+        subtype: such as PCM_16; None: the usual one of the form
+    """
+    encoded = BytesIO()
+    with soundfile.SoundFile(encoded, "w", sampling_rate, 1, subtype, format=form) as file:
+        yield file
+    if isinstance(path, Path):
+        path.write_bytes(encoded.getvalue())
+    else:
+        path.write(encoded.getvalue())

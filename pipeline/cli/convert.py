@@ -265,7 +265,7 @@ def _write(path: Path, pieces: Sequence[np.ndarray], sampling_rate: int, tags: M
         form = FORMATS[path.suffix.lower()]
         with (
             atomic_write(path) as temporary,
-            soundfile.SoundFile(temporary, "w", sampling_rate, 1, format=form) as file,
+            preparation.opened(temporary, sampling_rate, form) as file,
         ):
             marking.write(file, tags)
             for piece in pieces:

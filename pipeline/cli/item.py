@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.core import console, workers
+from pipeline.core.files import is_full
 
 # A command that needs no shell.
 MODULE = re.compile(r"python -m (?P<module>[\w.]+)(?P<arguments>( +[\w./@,:=+-]+)*)\s*")
@@ -86,7 +87,8 @@ def changes(environment: Mapping[str, str]) -> dict[str, str]:
 def ending(code: int, log: Path) -> str:
     """How an item ended, the last line of its log, and the log's path."""
     how = f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
-    return f"{how}: {last_line(log)} (log: {log})"
+    line = last_line(log) or ("no space left on device" if is_full(log.parent) else "")
+    return f"{how}: {line} (log: {log})"
 
 
 def last_line(log: Path) -> str:

@@ -1,6 +1,7 @@
 """`emocycle`: the group of all commands. Each command is in a module of its own, imported when it is called."""
 
 import ast
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.core import console
+from pipeline.core import console, workers
 
 # Modules of pipeline/cli, for people.
 COMMANDS = (
@@ -135,6 +136,8 @@ class LazyGroup(click.Group):
 def main(ctx: click.Context) -> None:
     """Generate emotional speech, and measure its use as training data of emotion classifiers."""
     console.set_up()
+    if "DVC_STAGE" in os.environ:  # started by DVC, which does not end its stage when it is killed
+        workers.end_with_parent()
     if ctx.invoked_subcommand not in MENDING:
         _check_own_code(Path(__file__).parents[1], Path())
 

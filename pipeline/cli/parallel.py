@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 from dvc.dependency import param
 from dvc.exceptions import DvcException
+from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import _reproduce_stage, collect_stages, get_active_graph, plan_repro
 from dvc.stage import PipelineStage, Stage
@@ -28,10 +29,10 @@ from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_
 from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dump_yaml, parse_yaml_for_update
 
-from pipeline.cli import executors, item, workspace
+from pipeline.cli import alone, executors, item, workspace
 from pipeline.cli.executors import Ended, Executor, Job
 from pipeline.cli.repro_table import ReproTable, Row
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, remove_temporaries
 
 LOCK = Path("dvc.lock")
 LOCK_SHARE = 0.05  # of the time that may go into writing dvc.lock
@@ -69,6 +70,8 @@ def repro(targets: Sequence[str], jobs: int | None, force: bool, where: str = "l
         with _params_parsed_once(), Repo() as repo, lock_repo(repo), repo.scm_context(quiet=True):
             executor = executors.executor(where, jobs, Path(repo.tmp_dir))
             _Reproduction(repo, targets, executor, force).run()
+    except LockError:
+        raise ReproError(f"{alone.other_command(alone.DVC_LOCK)}; wait for its end, or stop it") from None
     except DvcException as error:
         raise ReproError(str(error)) from None
 
@@ -155,6 +158,8 @@ class _Reproduction:
         """
         with self._failing(stage):
             stage.remove_outs(ignore_remove=False, force=False)
+            for out in stage.outs:
+                remove_temporaries(Path(out.fs_path))
             if self._force:
                 return False
             try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import check, init, workspace
+from pipeline.cli.alone import alone
 from pipeline.cli.executors import EXECUTORS, local
 from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, RAW, WorkspaceError
 from pipeline.core import console, params
@@ -61,6 +62,7 @@ BASELINE_ALONE: dict[str, list[str]] = {
 )
 @click.argument("dvc_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- ARGUMENTS OF DVC REPRO]")
 @click.pass_context
+@alone()
 def main(
     ctx: click.Context,
     record: Path | None,

@@ -9,6 +9,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline.cli import check, workspace
+from pipeline.cli.alone import alone
 from pipeline.cli.workspace import PARAMS, WorkspaceError
 from pipeline.core.files import atomic_write
 from pipeline.evaluation import score_table
@@ -19,6 +20,7 @@ SWEEPS = Path("metrics/sweeps")
 @click.command(context_settings={"ignore_unknown_options": True})  # a negative value is no option
 @click.argument("key")
 @click.argument("values", nargs=-1, required=True)
+@alone()
 def main(key: str, values: tuple[str, ...]) -> None:
     """Run `dvc repro evaluate` with each of VALUES for KEY of params.yaml, and plot the gains.
 

@@ -1,6 +1,7 @@
 """The files of a workspace that commands share, and DVC's commands."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,10 +12,11 @@ from typing import Any
 import click
 from ruamel.yaml import YAML
 
-from pipeline.core import params
+from pipeline.core import console, params, workers
 from pipeline.core.files import atomic_write
 
 PARAMS = Path("params.yaml")
+CHANGED = Path(".dvc/tmp/changed_params")  # params.yaml before and after a change that lasts as long as a command
 RAW = Path("data/raw")
 BANK = Path("data/bank")
 DATA = Path("data")
@@ -60,16 +62,36 @@ def change_params(path: Path, changes: Mapping[str, Any], called: Path | None = 
 
 @contextmanager
 def changed_params(changes: Mapping[str, Any]) -> Iterator[None]:
-    """Change values in params.yaml as `change_params` does; afterwards, also after an error, it is restored."""
+    """Change values in params.yaml as `change_params` does; afterwards, also after an error, it is restored.
+
+    After a kill, `restore_params` restores it.
+    """
     before = PARAMS.read_bytes()
-    with atomic_write(PARAMS) as temporary:
-        temporary.write_bytes(before)
-        change_params(temporary, changes, PARAMS)
+    with atomic_write(CHANGED) as kept:
+        kept.mkdir()
+        (kept / "before").write_bytes(before)
+        (kept / "after").write_bytes(before)
+        change_params(kept / "after", changes, PARAMS)
     try:
+        _write_params((CHANGED / "after").read_bytes())
         yield
     finally:
-        with atomic_write(PARAMS) as temporary:
-            temporary.write_bytes(before)
+        _write_params(before)
+        shutil.rmtree(CHANGED)
+
+
+def restore_params() -> None:
+    """Restore params.yaml where a killed command had changed it, unless it was edited since."""
+    if CHANGED.exists():
+        if PARAMS.exists() and PARAMS.read_bytes() == (CHANGED / "after").read_bytes():
+            _write_params((CHANGED / "before").read_bytes())
+            console.warn("", f"{PARAMS}: restored; a command that was killed had changed it")
+        shutil.rmtree(CHANGED)
+
+
+def _write_params(content: bytes) -> None:
+    with atomic_write(PARAMS) as temporary:
+        temporary.write_bytes(content)
 
 
 def first_split() -> str:
@@ -81,7 +103,8 @@ def first_split() -> str:
 def dvc(*arguments: str) -> int:
     """Run a command of DVC in the `environment` of stages; returns the exit code."""
     command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, env=os.environ | environment(), check=False).returncode
+    end = workers.end_with_parent
+    return subprocess.run(command, env=os.environ | environment(), check=False, preexec_fn=end).returncode
 
 
 def environment() -> dict[str, str]:

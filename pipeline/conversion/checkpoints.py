@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.core import hardware, progress
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, remove_temporaries
 from pipeline.core.params import params_hash
 
 LATEST = "latest.safetensors"
@@ -31,8 +31,7 @@ class Checkpoints:
 
     def save(self, state: Mapping[str, Tensor]) -> None:
         """Replace the saved state."""
-        for left in self.folder.glob(f".{LATEST}.*.tmp"):  # by a process that was killed while it wrote
-            left.unlink(missing_ok=True)
+        remove_temporaries(self.folder / LATEST)
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
         with atomic_write(self.folder / LATEST) as temporary:
             save_file(tensors, temporary, {"key": self.key})

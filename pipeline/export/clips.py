@@ -11,10 +11,9 @@ import click
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import soundfile
 
 from pipeline import corpora
-from pipeline.audio import decoding, marking
+from pipeline.audio import decoding, marking, preparation
 from pipeline.audio.decoding import AudioError
 from pipeline.core import bank, manifest
 from pipeline.core.console import tracked
@@ -152,7 +151,8 @@ def cut(segment: Segment, path: Path) -> None:
     except AudioError as error:
         raise click.ClickException(f"{segment}: {error}") from None
     limited = np.clip(recording.samples, -1, 1)
-    soundfile.write(path, limited, recording.sampling_rate, format="FLAC", subtype="PCM_24")
+    with preparation.opened(path, recording.sampling_rate, "FLAC", "PCM_24") as file:
+        file.write(limited)
 
 
 def is_recording(clips: pd.DataFrame) -> "pd.Series[bool]":

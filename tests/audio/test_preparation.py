@@ -1,5 +1,6 @@
 """Preparation and writing of clips."""
 
+import resource
 from pathlib import Path
 
 import click
@@ -34,6 +35,20 @@ def test_write_and_read_again(tmp_path: Path, tone: np.ndarray) -> None:
     preparation.write(tmp_path / "loud.flac", 10 * tone, RATE)
     loud = decoding.read(tmp_path / "loud.flac").samples
     np.testing.assert_allclose(loud, tone / np.abs(tone).max() * preparation.PEAK, atol=1e-3)
+
+
+def test_a_full_disk_is_an_error(tmp_path: Path, tone: np.ndarray) -> None:
+    """Also where only the last bytes find no space; a limit of the size of files stands for the disk's."""
+    path = tmp_path / "tone.flac"
+    preparation.write(path, tone, RATE)
+    size, limits = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    path.unlink()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            preparation.write(path, tone, RATE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 def test_prepare_trims_resamples_and_levels(tone: np.ndarray) -> None:

@@ -392,7 +392,7 @@ def test_the_baseline_runs_first_where_nothing_is_predicted(
 def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def call(command: list[str], env: dict[str, str], check: bool) -> subprocess.CompletedProcess[str]:
+    def call(command: list[str], env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
         calls.append((command, env))
         return subprocess.CompletedProcess(command, 3)
 

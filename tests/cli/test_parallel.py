@@ -210,6 +210,7 @@ def test_an_end_in_the_middle(project: Path, reference: Path, number: int) -> No
     while item_of_b.exists():  # a zombie, for a moment
         time.sleep(0.1)
     assert not list(project.rglob("*.tmp"))
+    Path("half/.b.txt.7.tmp").write_text("half")  # of a stage that writes by `atomic_write`
     action.unlink()
     assert ran(repro) == ["half@b", "last"]
     assert found(project) == found(reference)
@@ -233,13 +234,16 @@ def test_libraries_are_there() -> None:
 @pytest.mark.usefixtures("project")
 def test_two_at_once_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "DEFAULT_TIMEOUT", 0.1)
-    with Repo() as repo, repo.lock, pytest.raises(ReproError, match="Unable to acquire lock"):
+    with Repo() as repo, repo.lock, pytest.raises(ReproError, match=rf"\(process {os.getpid()}\); wait for its end"):
         parallel.repro([], 2, False)
 
 
-def test_end_of_a_log(tmp_path: Path) -> None:
+def test_end_of_a_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "x.log"
     assert item.last_line(log) == ""
+    assert item.ending(1, log) == f"exit code 1:  (log: {log})"
+    monkeypatch.setattr(item, "is_full", lambda folder: folder == tmp_path)
+    assert item.ending(1, log) == f"exit code 1: no space left on device (log: {log})"
     log.write_text("a" * 2000 + "\n10 %\r\n 20 %\r\r\n \n")
     assert item.last_line(log) == "20 %"
     assert item.ending(-9, log) == f"ended by SIGKILL: 20 % (log: {log})"

@@ -1,10 +1,13 @@
 """Outputs appear whole, or what was there stays."""
 
+import errno
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core import files
+from pipeline.core.files import NoSpaceError, atomic_write, remove_temporaries, write_json
 
 
 def test_file_is_replaced(tmp_path: Path) -> None:
@@ -56,3 +59,33 @@ def test_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "out.json", {"uar": float("nan")})
     assert "0.5" in (tmp_path / "out.json").read_text()
+
+
+@pytest.mark.parametrize("free", [0, 2**30])
+@pytest.mark.parametrize(
+    ("error", "is_clear"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (ValueError("I/O error: No space left on device (os error 28)"), True),  # as of safetensors
+        (RuntimeError("Error : System error."), False),  # as of libsndfile
+    ],
+)
+def test_a_full_disk_is_named_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, is_clear: bool, free: int
+) -> None:
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    expected = NoSpaceError if is_clear or not free else RuntimeError
+    with pytest.raises(expected) as caught, atomic_write(tmp_path / "out") as outer, atomic_write(outer / "inner"):
+        raise error
+    assert str(caught.value).endswith(f"inner: no space left on device ({error})") == (expected is NoSpaceError)
+    assert not list(tmp_path.iterdir())
+
+
+def test_temporaries_of_killed_processes(tmp_path: Path) -> None:
+    (tmp_path / ".out.7.tmp").mkdir()
+    (tmp_path / ".out.8.tmp").touch()
+    kept = [tmp_path / ".out.parquet.7.tmp", tmp_path / "out"]
+    for path in kept:
+        path.touch()
+    remove_temporaries(tmp_path / "out")
+    assert sorted(tmp_path.iterdir()) == kept
