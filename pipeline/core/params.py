@@ -39,7 +39,7 @@ class ParamsError(click.ClickException):
 @dataclass_transform(frozen_default=True)
 def section(cls: type[Section]) -> type[Section]:
     """Turn a class into a validated, frozen section of params.yaml: no unknown or missing key, right types."""
-    decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
+    decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
     return decorated  # the same class; pydantic's annotation loses that
 
 

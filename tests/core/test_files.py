@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import click
+import pandas as pd
 import pytest
 
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import atomic_write, read_json, write_csv, write_json
 
 
 def test_file_is_replaced(tmp_path: Path) -> None:
@@ -56,3 +58,21 @@ def test_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "out.json", {"uar": float("nan")})
     assert "0.5" in (tmp_path / "out.json").read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"uar": NaN}', b'{"a": "\xff"}', b"[" * 100_000])
+def test_damaged_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "in.json").write_bytes(content)
+    with pytest.raises(click.ClickException, match="in.json: is damaged: .*; write it again"):
+        read_json(tmp_path / "in.json", "write it again")
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1+cmd", "-2+x", "@SUM(A1)", "\tx", "\rx"])
+def test_no_cell_of_csv_is_a_formula(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "out.csv"
+    write_csv(pd.DataFrame({"a": ["-", "-1.5", f"x{cell}", None], "b": [-1.0, 2, 3, 4]}), path)
+    assert path.read_text().startswith("a,b\n-,-1.0\n-1.5,2.0\n")
+    for table in (pd.DataFrame({"a": [cell]}), pd.DataFrame({"a": [1]}, index=pd.Index([cell], name="of"))):
+        with pytest.raises(click.ClickException, match="out.csv: column .* which a spreadsheet runs"):
+            write_csv(table, path, index=True)
+    assert path.read_text().startswith("a,b\n")  # the old one stays
