@@ -40,20 +40,29 @@ WORDS = (
 
 @click.command()
 @click.argument("folder", metavar="WORKSPACE", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--cases", default=1000, show_default=True, help="Cases of each reader.")
+@click.option("--cases", default=1000, show_default=True, help="Cases of a reader; some have a multiple of it.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--reader", "names", multiple=True, type=click.Choice(list(READERS)), help="Default: all.")
 @click.option("--first", default=0, help="Number of the first case, to repeat one.")
 def main(folder: Path, cases: int, seed: int, names: tuple[str, ...], first: int) -> None:
     """Print the number of cases and findings of each reader as Markdown, and the findings."""
-    print("| reader | cases | refused | read | seconds | findings |\n|---|---|---|---|---|---|")
+    print("| reader | damaged files | cases | refused | read | seconds | findings |\n|---|---|---|---|---|---|---|")
     n_findings = 0
     for name in names or READERS:
         start_s = time.monotonic()
-        results = list(run(folder.absolute(), name, seed, first, cases))
+        results = list(run(folder.absolute(), name, seed, first, round(cases * READERS[name].share)))
         counts = Counter(result["what"] for result in results)
         new = [result for result in results if result["what"] not in ("refused", "read")]
-        cells = [name, len(results), counts["refused"], counts["read"], round(time.monotonic() - start_s), len(new)]
+        number = len(results) * READERS[name].inputs
+        cells = [
+            name,
+            f"{number:,}",
+            len(results),
+            counts["refused"],
+            counts["read"],
+            round(time.monotonic() - start_s),
+            len(new),
+        ]
         print(f"| {' | '.join(map(str, cells))} |", flush=True)
         n_findings += len(new)
         groups: dict[str, list[dict[str, Any]]] = {}
@@ -141,14 +150,15 @@ def work(folder: Path, temporary: Path, log: Path, name: str, seed: int, last: i
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + HARD_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    begin = peak()
+    begin, damaged_before = peak(), None
     for case in range(int(place[0]), last):
         place[0], place[1] = case, time.process_time()
         rng = random.Random(f"{seed} {name} {case}")
         path = Path(rng.choice(sorted(intact)))
-        for other, content in intact.items():
+        for other in intact if damaged_before is None else [damaged_before]:
             Path(other).parent.mkdir(parents=True, exist_ok=True)
-            Path(other).write_bytes(content)
+            Path(other).write_bytes(intact[other])
+        damaged_before = str(path)
         keeps_form = reader.changed is not None and rng.random() < 0.5
         path.write_bytes(
             reader.changed(intact[str(path)], rng) if keeps_form and reader.changed else damaged(intact[str(path)], rng)

@@ -66,6 +66,8 @@ class Reader:
     intact: Callable[[], Mapping[str, bytes]]  # path in the working directory → content; one of them is damaged
     read: Callable[[Path, random.Random, Damage], object]  # path of the damaged file; True: it was refused
     changed: Callable[[bytes, random.Random], bytes] | None = None  # changes of its content that keep its form
+    share: float = 1.0  # of `--cases`
+    inputs: int = 1  # damaged files of a case
 
 
 @cache
@@ -175,6 +177,15 @@ def read_manifest(path: Path, rng: random.Random, damage: Damage) -> None:
     """Read a table of clips, and the places of their audio."""
     manifest.segments(manifest.read(path, manifest.AUGMENTED if "augmented" in path.parts else manifest.CLIPS))
     manifest.metadata(path)
+
+
+@cache
+def short_list() -> Mapping[str, bytes]:
+    """A list with a few real and synthetic clips."""
+    whole = pq.read_table(Path("original", LIST))
+    file = io.BytesIO()
+    pq.write_table(whole.take([*range(0, len(whole), len(whole) // 30)]), file)
+    return {LIST: file.getvalue()}
 
 
 def read_export(path: Path, rng: random.Random, damage: Damage) -> None:
@@ -335,21 +346,20 @@ def read_scores(path: Path, rng: random.Random, damage: Damage) -> None:
 VOCODER = "data/features/vocoder/demo"
 PAIR, CLASSIFIER = f"models/cyclegan/{SPLIT}/angry-neutral", f"models/classifiers/{SPLIT}/{ARM}"
 LIST = f"data/augmented/{SPLIT}/{ARM}.parquet"
-MODEL = (models.WEIGHTS, models.CONFIG)
+MODEL, SHARD = (models.WEIGHTS, models.CONFIG), ("spectrum.npy", "f0_hz.npy", "index.parquet")
+SCORES = ("ser", "summary", "corpus")
 
 READERS: Mapping[str, Reader] = {
-    "audio": Reader(sounds, read_sound),
-    "corpus": Reader(lambda: {"unused": b"x"}, read_corpus),
+    "audio": Reader(sounds, read_sound, share=4),
+    "corpus": Reader(lambda: {"unused": b"x"}, read_corpus, share=0.1, inputs=FOLDER_SIZE),
     "list": Reader(lists, read_list, retyped),
     "manifest": Reader(files("data/manifest.parquet", LIST), read_manifest, retyped),
-    "export": Reader(files(LIST), read_export, retyped),
-    "predictions": Reader(files(f"data/predictions/{SPLIT}/{ARM}.parquet"), read_predictions, retyped),
-    "shard": Reader(
-        files(*(f"{VOCODER}/{name}" for name in ("spectrum.npy", "f0_hz.npy", "index.parquet"))), read_shard, retyped
-    ),
-    "params": Reader(files("params.yaml"), read_params),
+    "export": Reader(short_list, read_export, retyped, share=0.3),
+    "predictions": Reader(files(f"data/predictions/{SPLIT}/{ARM}.parquet"), read_predictions, retyped, share=0.5),
+    "shard": Reader(files(*(f"{VOCODER}/{name}" for name in SHARD)), read_shard, retyped, share=0.5),
+    "params": Reader(files("params.yaml"), read_params, share=0.5),
     "zip": Reader(zips, read_zip, renamed),
-    "pair": Reader(files(*(f"{PAIR}/{name}" for name in MODEL)), read_pair, reshaped),
-    "classifier": Reader(files(*(f"{CLASSIFIER}/{name}" for name in MODEL)), read_classifier, reshaped),
-    "scores": Reader(files(*(f"metrics/{name}.json" for name in ("ser", "summary", "corpus"))), read_scores, reworded),
+    "pair": Reader(files(*(f"{PAIR}/{name}" for name in MODEL)), read_pair, reshaped, share=0.3),
+    "classifier": Reader(files(*(f"{CLASSIFIER}/{name}" for name in MODEL)), read_classifier, reshaped, share=0.3),
+    "scores": Reader(files(*(f"metrics/{name}.json" for name in SCORES)), read_scores, reworded, share=0.5),
 }

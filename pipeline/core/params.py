@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Any]:
         found = deepcopy(_parsed(path.read_bytes()))
     except FileNotFoundError:
         raise ParamsError(f"{path}: not found; run inside the project") from None
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: such as a date that does not exist
         raise ParamsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(found, dict):
         raise ParamsError(f"{path}: expected sections, found {type(found).__name__}")

@@ -17,9 +17,9 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.classification.speech_embedding import SpeechEmbedding
-from pipeline.cli import parallel, workspace
+from pipeline.cli import parallel, repro, workspace
 from pipeline.cli.main import main
-from pipeline.core import params
+from pipeline.core import memory, params
 
 from .conftest import files
 
@@ -379,6 +379,14 @@ def test_the_baseline_runs_first_where_nothing_is_predicted(
     assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 0
     assert len(arms) == 4 and Path("params.yaml").read_bytes() == before
     assert "needs --jobs" in run("repro", "--baseline-first").output and called == []
+
+
+def test_no_more_items_at_once_than_the_memory_suffices_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(memory, "available_gb", lambda: 9.0)  # params.yaml: 4 GB a process
+    assert [repro._fitting(jobs) for jobs in (1, 2, 8)] == [1, 2, 2]
+    assert "2 items at once, not 8: 9.0 GB are free, and 'hardware.memory_gb' is 4" in capsys.readouterr().err
 
 
 def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
