@@ -384,9 +384,9 @@ def test_the_baseline_runs_first_where_nothing_is_predicted(
 def test_no_more_items_at_once_than_the_memory_suffices_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(memory, "available_gb", lambda: 9.0)  # params.yaml: 4 GB a process
+    monkeypatch.setattr(memory, "available_gb", lambda: 5.0)  # params.yaml: 2 GB a process
     assert [repro._fitting(jobs) for jobs in (1, 2, 8)] == [1, 2, 2]
-    assert "2 items at once, not 8: 9.0 GB are free, and 'hardware.memory_gb' is 4" in capsys.readouterr().err
+    assert "2 items at once, not 8: 5.0 GB are free, and 'hardware.memory_gb' is 2" in capsys.readouterr().err
 
 
 def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
