@@ -326,8 +326,9 @@ def read_classifier(path: Path, rng: random.Random, damage: Damage) -> None:
     prepared = predict._preparation(config).prepared(clip())
     if isinstance(prepared, AudioError):
         raise prepared
-    probabilities = found.probabilities({Path("a.wav"): prepared})
-    predict._table([Path("a.wav")], probabilities, found.labels)
+    parts = {segment: (prepared.sha256, arrays) for segment, arrays in prepared.utterances.items()}
+    probabilities = found.probabilities(parts)
+    predict._table([clip()], {clip(): prepared}, {}, probabilities, found.labels)
     if not np.isfinite(probabilities).all() or abs(probabilities.sum() - 1) > 1e-3:
         raise WrongError(f"probabilities {probabilities}")
 
