@@ -28,6 +28,7 @@ PLUMBING = {
     "pipeline.core.predictions": "reads and writes tables; likewise",
     "pipeline.core.models": "reads and writes weights and configurations; likewise",
     "pipeline.core.shards": "reads and writes arrays; likewise",
+    "pipeline.core.memory": "limits memory",
     "pipeline.core.workers": "spreads work over processes; results do not depend on it",
     "pipeline.conversion.pairs": "splits `a-b`",
     "pipeline.corpora.corpus": "the form of a corpus's facts; the facts are in the corpus's own module",
@@ -45,9 +46,11 @@ RUN = {
 }
 # Values of `${item.…}` in code dependencies: each item depends on its own module alone.
 ITEMS = {"${item.generator}": GENERATORS}
+# Keys of sections that have another one, which changes no bytes.
+PARTS = {"hardware": ["hardware.device", "hardware.precision", "hardware.threads"]}
 # Lists that no stage loads: dvc.yaml makes items of them.
 MATRIX_ALONE = {"conversions", "perturbations", "vocoders", "dcgan_scenarios"}
-COMMANDS_ALONE = {"bank_licenses", "executor"}  # `emocycle export` and `repro` load them
+COMMANDS_ALONE = {"bank_licenses", "executor", "hardware.memory_gb"}  # `emocycle` loads them
 
 # Folders of the package; each imports from itself and from those before it.
 ORDER = (
@@ -131,7 +134,7 @@ def of_items(dep: str) -> set[str]:
 
 def wrong_params(stage: str, declared: Collection[str], text: str) -> list[str]:
     """Parts of params.yaml that a stage loads and does not declare, or declares and does not load."""
-    expected = set(loaded(text))
+    expected = {part for name in loaded(text) for part in PARTS.get(name, [name])}
     found = [f"{stage}: lacks params {name}" for name in sorted(expected - set(declared))]
     return found + [f"{stage}: does not load params {name}" for name in sorted(set(declared) - expected)]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.core import manifest
 
@@ -73,7 +72,7 @@ def schema(scorers: Iterable[str]) -> pa.Schema:
 
 def read(path: Path) -> pd.DataFrame:
     """Rows of a table of `assess`, with the columns of the standard scorers that it has."""
-    known = set(pq.read_schema(path).names) if path.is_file() else set()
+    known = set(manifest.columns(path))
     return manifest.read(path, schema(name for name, columns in STANDARD.items() if known.issuperset(columns)))
 
 

@@ -48,6 +48,8 @@ class Stretch(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill a buffer with the next bytes, and return their number."""
         wanted = min(len(buffer), max(self._length - self._place, 0))
+        if not wanted:  # a damaged header may have led beyond any position that a file has
+            return 0
         self._file.seek(self._start + self._place)
         found = self._file.read(wanted)
         buffer[: len(found)] = found

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -71,6 +72,8 @@ def read(path: Path, start: float | None = None, end: float | None = None, longe
         AudioError: the file cannot be read, or an error of `decoded`
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for its writer, a device may have no end
+            raise AudioError("unreadable", "is a folder, a pipe or a device, expected a plain file")
         with path.open("rb") as file:
             return decoded(file, start, end, longest_s)
     except OSError as error:

@@ -17,6 +17,8 @@ from pipeline.classification.networks import EmotionCnn
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
 from pipeline.core.params import Odd, section
 
+SCALED = 64  # clips that are scaled at a time
+
 
 @section
 class CnnParams(TrainingParams):
@@ -105,10 +107,17 @@ class Spectrograms:
 
     @classmethod
     def of(cls, mels: Sequence[Tensor], scaler: Scaler, dtype: torch.dtype = torch.float32) -> "Spectrograms":
-        """Scale some spectrograms, each (frames, n_mels); `dtype` is that of the network's first layer."""
+        """Scale some spectrograms, each (frames, n_mels); `dtype` is that of the network's first layer.
+
+        They are scaled a few at a time, as the scaled ones in float32 need several times the memory of the result.
+        """
         lengths = torch.tensor([len(mel) for mel in mels])
-        frames = torch.cat([torch.zeros(1, 2 * len(scaler.mean)), scaler(mels)])
-        return cls(frames.to(dtype), 1 + lengths.cumsum(0) - lengths, lengths)
+        starts = 1 + lengths.cumsum(0) - lengths
+        frames = torch.zeros(1 + int(lengths.sum()), 2 * len(scaler.mean), dtype=dtype)
+        for first in range(0, len(mels), SCALED):
+            some = scaler(mels[first : first + SCALED])
+            frames[starts[first] : starts[first] + len(some)] = some.to(dtype)
+        return cls(frames, starts, lengths)
 
     def padded(self, clips: Tensor, offsets: Tensor, frames: int) -> tuple[Tensor, Tensor]:
         """Stretches of some clips, filled up with zeros.

@@ -1,6 +1,5 @@
 """A classifier for one person who is in no corpus, and of whom a few neutral recordings are known."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,13 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
-from torch import Tensor
+from pydantic import TypeAdapter
 
 from pipeline.classification.recordings import Preparation
 from pipeline.classification.svm import Svm, SvmParams, train_svm
 from pipeline.core import models
-from pipeline.core.models import ModelError
 from pipeline.core.shards import Shards
 from pipeline.core.workers import in_parallel
 from pipeline.generation import speaker_statistics
@@ -39,15 +36,13 @@ class PersonalClassifier:
             folder: of the classifier
             about: further entries of the configuration, such as the person's name
         """
-        tensors = self.svm.tensors()
         config = {
             **about,
             "labels": list(self.labels),
             "chosen": dict(self.svm.chosen),
             "preparation": asdict(self.preparation),
-            "weights_sha256": _sha256(tensors),
         }
-        models.save(folder, tensors, config)
+        models.save(folder, self.svm.tensors(), config)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -57,19 +52,9 @@ class PersonalClassifier:
             ModelError: there is no classifier; its files are broken, of another version, or not those that were written
         """
         tensors, config = models.load(folder, TRAINS)
-        try:
-            if _sha256(tensors) != config["weights_sha256"]:
-                where = folder / models.WEIGHTS
-                raise ModelError(
-                    f"{where}: not the weights that {models.CONFIG} names by their hash; `{TRAINS} --force` makes them"
-                )
+        with models.fitting(folder, TRAINS):
             prepared = TypeAdapter(Preparation).validate_python(config["preparation"])
             return cls(Svm.from_tensors(tensors, len(config["labels"]), config["chosen"]), config["labels"], prepared)
-        except (KeyError, ValidationError) as error:
-            detail = " ".join(str(error).split())
-            raise ModelError(
-                f"{folder / models.CONFIG}: of another version, or broken ({detail}); `{TRAINS} --force` makes it again"
-            ) from None
 
 
 def conversions(
@@ -114,12 +99,3 @@ def train(
     is_real = np.repeat([True, False], len(labels))
     weights = np.where(is_real, 1.0, weight)
     return train_svm(np.concatenate([real, converted]), np.tile(labels, 2), weights, is_real, valid, params)
-
-
-def _sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Hash of the names, shapes and values of tensors."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} ".encode())
-        found.update(tensor.contiguous().numpy().tobytes())
-    return found.hexdigest()

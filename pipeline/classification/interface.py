@@ -17,7 +17,7 @@ from torch import Tensor
 from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification.training import Clips, Curve
-from pipeline.core import hardware, manifest
+from pipeline.core import hardware, manifest, memory
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import FRONT_END, Shards
 from pipeline.core.workers import in_parallel
@@ -137,8 +137,9 @@ def stored(clips: pd.DataFrame, features: Path, name: str) -> list[np.ndarray]:
         features: folder of the corpora's shards of real clips; those of synthetic clips lie beside them
         name: of the arrays
     """
-    shards = Shards(sorted(set().union(*_folders(clips, features))))
-    return [np.array(shards.array(id_, name)) for id_ in manifest.feature_ids(clips)]
+    shards, ids = Shards(sorted(set().union(*_folders(clips, features)))), manifest.feature_ids(clips)
+    memory.check(f"{name} of {len(ids):,} clips", sum(shards.array(id_, name).nbytes for id_ in ids))
+    return [np.array(shards.array(id_, name)) for id_ in ids]
 
 
 def preparation(clips: pd.DataFrame, features: Path) -> dict[str, Any]:

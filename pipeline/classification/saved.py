@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from torch import Tensor
 
 from pipeline.audio.preparation import AudioParams
@@ -78,7 +78,7 @@ class SavedClassifier:
             ModelError: there is no such classifier, or its files are broken or of another version
         """
         tensors, config = models.load(folder)
-        try:
+        with models.fitting(folder):
             chosen, seeds = _chosen(folder, config["runs"], name, seed)
             word, machine = chosen.partition("+")[0], config["machine"]
             device: Literal["cpu", "auto"] = "cpu" if machine["device"] == "cpu" else "auto"
@@ -90,11 +90,6 @@ class SavedClassifier:
                 TypeAdapter(AudioParams).validate_python(config["preparation"]["audio"]),
                 HardwareParams(device, machine["threads"], machine["precision"]),
             )
-        except (KeyError, ValidationError) as error:
-            detail = " ".join(str(error).split())
-            raise ModelError(
-                f"{folder / models.CONFIG}: of another version, or broken ({detail}); `dvc repro` makes it again"
-            ) from None
         return found, chosen, config
 
     def probabilities(self, utterances: Mapping[Segment, tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:

@@ -77,7 +77,7 @@ def _chosen(
     found: dict[PurePosixPath, zipfile.ZipInfo] = {}
     tops = set()
     for info in infos:
-        if info.is_dir() or not any(fnmatchcase(info.filename, pattern) for pattern in members):
+        if info.filename.endswith("/") or not any(fnmatchcase(info.filename, pattern) for pattern in members):
             continue
         if fault := _fault(info):
             raise ArchiveError(f"{archive}: {info.orig_filename!r} {fault}; nothing was unpacked")
@@ -100,7 +100,8 @@ def _chosen(
 def _fault(info: zipfile.ZipInfo) -> str | None:
     """Reason not to unpack a member."""
     name = info.orig_filename  # ZipInfo.filename ends at a zero byte, and on Windows has no backslash
-    if name.startswith("/") or ".." in PurePosixPath(name).parts or re.search(r"[\x00-\x1f\\:]", name):
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or re.search(r"[\x00-\x1f\\:]", name):
         return "may lead out of the folder: expected a relative path without '..', ':', '\\' and control characters"
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
         return "is a link or a special file, expected a plain one"

@@ -1,11 +1,11 @@
 """Print the score and the gain of every arm in every scenario."""
 
-import json
 import textwrap
 from pathlib import Path
 
 import click
 
+from pipeline.core.files import read_json
 from pipeline.evaluation import score_table, wording
 
 
@@ -24,5 +24,5 @@ def main(scores: Path, markdown: Path | None, csv: Path | None) -> None:
     score_table.show(scores, markdown, csv)
     summary = scores.with_name("summary.json")  # of the same run
     if summary.is_file():
-        answer = wording.answer(json.loads(summary.read_text(encoding="utf-8")))
+        answer = wording.answer(read_json(summary, "`emocycle repro` writes it again"))
         click.echo("\n" + textwrap.fill(answer, score_table.WIDTH))

@@ -59,7 +59,8 @@ class Pairs:
         if name not in self.names():
             raise ConvertError(f"{self.folder}: pair {name} was not trained, only {', '.join(self.names())}")
         if name not in self._loaded:
-            self._loaded[name] = Converter.from_tensors(*models.load(self.folder / name), self.device)
+            with models.fitting(self.folder / name):
+                self._loaded[name] = Converter.from_tensors(*models.load(self.folder / name), self.device)
         return self._loaded[name]
 
     def check(self, source: str | None, target: str, features: str) -> None:

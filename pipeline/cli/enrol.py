@@ -1,7 +1,6 @@
 """Train an emotion classifier for one person, from a few neutral recordings."""
 
 import hashlib
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from pipeline.classification.training import uar
 from pipeline.cli import recordings
 from pipeline.cli.workspace import DATA, PARAMS, PERSONS, WorkspaceError, first_split
 from pipeline.core import manifest, params, predictions, provenance
+from pipeline.core.files import read_json
 from pipeline.core.models import CONFIG
 from pipeline.core.shards import Shards
 from pipeline.corpora.ingestion import IngestParams
@@ -183,7 +183,7 @@ def known_scores(labels: Sequence[str], front_end: FrontEnd) -> str:
         found = [
             (path, scenario, score)
             for path in paths
-            for scenario, by_classifier in json.loads(path.read_text(encoding="utf-8")).items()
+            for scenario, by_classifier in read_json(path, "`emocycle repro` writes it again").items()
             if (score := by_classifier.get(classifier, {}).get(PERSONAL)) and score["recall"].keys() == {*labels}
         ]
         if found:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.cli.workspace import DATA, PARAMS
 from pipeline.core import manifest, params
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import atomic_write, write_csv, write_json
 from pipeline.export import FORMATS, card, clips, croissant, hf
 
 AUGMENTED = DATA / "augmented"
@@ -49,7 +49,7 @@ def main(split: str, arm: str, out: Path, format_name: str, copy: bool, i_may: b
     found = clips.described(rows)
     with atomic_write(out) as folder:
         clips.place(rows, found["file"], folder, link=not copy)
-        found.to_csv(folder / clips.TABLE, index=False, lineterminator="\n", encoding="utf-8")
+        write_csv(found, folder / clips.TABLE)
         chosen.write(folder, found, name)
         header = hf.header(found) if format_name == "hf" else {}
         usage = chosen.usage.replace("{name}", name).replace("{out}", out.resolve().name)
@@ -67,7 +67,7 @@ def _rows(split: str, arm: str) -> pd.DataFrame:
     """Rows of an augmented list.
 
     Raises:
-        ExportError: there is no such list
+        ExportError: there is no such list, or it is not one of the pipeline
     """
     for folder, word, pattern in ((AUGMENTED, split, "*"), (AUGMENTED / split, f"{arm}.parquet", "*.parquet")):
         known = [path.stem if path.suffix == ".parquet" else path.name for path in folder.glob(pattern)]
@@ -75,4 +75,8 @@ def _rows(split: str, arm: str) -> pd.DataFrame:
             asked = word.removesuffix(".parquet")
             hint = params.nearest(asked, known) if known else "; `emocycle repro` writes it"
             raise ExportError(f"{folder}: has no '{asked}'{hint}")
-    return manifest.scored(AUGMENTED / split / f"{arm}.parquet")
+    path = AUGMENTED / split / f"{arm}.parquet"
+    rows = manifest.scored(path)
+    if fault := clips.fault(rows):
+        raise ExportError(f"{path}: {fault}")
+    return rows

@@ -128,7 +128,8 @@ def _uses(clip: str) -> Iterator[Line]:
     for scenario, fold in product(scenarios, params.load(PARAMS, "folds", tuple[int, ...])):
         split, partitions = f"{scenario}-{fold}", DATA / "splits" / f"{scenario}-{fold}.parquet"
         if partitions.is_file():
-            own = pq.read_table(partitions, filters=[("id", "=", clip)])["partition"].to_pylist()
+            with manifest.reading(partitions):
+                own = pq.read_table(partitions, filters=[("id", "=", clip)])["partition"].to_pylist()
             if own:
                 yield "split", f"{split} {own[0]}"
         for arm in names:
@@ -139,7 +140,8 @@ def _use(clip: str, split: str, arm: str) -> Iterator[Line]:
     path = DATA / "augmented" / split / f"{arm}.parquet"
     if not path.is_file():
         return
-    rows = pq.read_table(path, filters=[[("id", "=", clip)], [("source_id", "=", clip)]]).to_pandas()
+    with manifest.reading(path):
+        rows = pq.read_table(path, filters=[[("id", "=", clip)], [("source_id", "=", clip)]]).to_pandas()
     own, made = rows[rows["id"] == clip], rows[rows["id"] != clip]
     words = [f"weight {weight:g}" if part == "train" else part for part, weight in own[["partition", "weight"]].values]
     if len(made):

@@ -2,14 +2,16 @@
 
 import ast
 import os
+from copy import copy
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import PositiveFloat
 
-from pipeline.core import console, workers
+from pipeline.core import console, memory, params, workers
 
 # Modules of pipeline/cli, for people.
 COMMANDS = (
@@ -68,6 +70,7 @@ SECTIONS: dict[str, Any] = {
     "seed": int,
     "hardware": "pipeline.core.hardware:HardwareParams",
     "executor": "pipeline.cli.executors:ExecutorParams",
+    "hardware.memory_gb": PositiveFloat,
     "demo_corpus": "pipeline.corpora.demo_acting:DemoCorpusParams",
     "ingest": "pipeline.corpora.ingestion:IngestParams",
     "analyse": "pipeline.data.analysis:AnalyseParams",
@@ -109,6 +112,22 @@ def _with_verbosity(command: click.Command) -> click.Command:
     return command
 
 
+def _with_ceiling(command: click.Command, stage: str) -> click.Command:
+    """The command of a stage, below the ceiling of memory that its params.yaml has, if it has one."""
+    limited, run = copy(command), command.callback
+    assert run is not None
+
+    def callback(**options: Any) -> Any:
+        found = params.read(options["params_path"]).get("hardware") if "params_path" in options else None
+        if not isinstance(found, dict) or "memory_gb" not in found:
+            return run(**options)
+        with memory.ceiling(stage, params.load(options["params_path"], "hardware.memory_gb", PositiveFloat)):
+            return run(**options)
+
+    limited.callback = callback
+    return limited
+
+
 class LazyGroup(click.Group):
     """Imports a command's module only when the command is called: PyTorch alone needs seconds."""
 
@@ -120,6 +139,8 @@ class LazyGroup(click.Group):
         """Function `main` of the command's module; `demo-corpus` is in `pipeline.stages.demo_corpus`."""
         module = _module(cmd_name)
         command: click.Command | None = import_module(module).main if module else None
+        if command and cmd_name.replace("-", "_") in STAGES:
+            command = _with_ceiling(command, cmd_name)
         return command and _with_verbosity(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

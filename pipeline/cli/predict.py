@@ -21,7 +21,7 @@ from pipeline.cli import recordings
 from pipeline.cli.enrol import known_scores
 from pipeline.cli.workspace import CLASSIFIERS, DATA, PARAMS, PERSONS, first_split
 from pipeline.core import manifest, params, predictions
-from pipeline.core.files import atomic_write
+from pipeline.core.files import is_formula, write_csv
 from pipeline.core.workers import in_parallel
 from pipeline.corpora.ingestion import IngestParams
 from pipeline.evaluation import metrics, wording
@@ -81,8 +81,7 @@ def main(
         shown = shown.assign(**{str(name): words[name].str.ljust(int(words[name].str.len().max())) for name in words})
         click.echo(shown.to_string(index=False, float_format="%.3f", justify="left", na_rep=""))
     else:
-        with atomic_write(out) as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6f")
+        write_csv(table, out, "%.6f")
         click.echo(f"{out}: emotions of {usable:,} of {len(files):,} files")
     if not usable:
         raise PredictError(f"none of {len(files):,} files has usable audio")
@@ -238,4 +237,8 @@ def _table(
         rows[path] = {"emotion": labels[int(mean.argmax())], **dict(zip(labels, mean, strict=True))}
     reasons = {path: {"reason": f"{error.reason}: {error}"} for path, error in unusable.items()}
     columns = ["file", "emotion", *labels, "reason"]
-    return pd.DataFrame([{"file": path.as_posix(), **{**rows, **reasons}[path]} for path in files], columns=columns)
+    names = [f"./{path}" if is_formula(str(path)) else path.as_posix() for path in files]
+    known = {**rows, **reasons}
+    return pd.DataFrame(
+        [{"file": name, **known[path]} for name, path in zip(names, files, strict=True)], columns=columns
+    )

@@ -8,12 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 import click
+from pydantic import PositiveFloat
 
 from pipeline.cli import check, init, workspace
 from pipeline.cli.alone import alone
 from pipeline.cli.executors import EXECUTORS, local
 from pipeline.cli.workspace import COMMIT, DATA, EXPERIMENTS, PARAMS, RAW, WorkspaceError
-from pipeline.core import console, params
+from pipeline.core import console, memory, params
 from pipeline.core.files import atomic_write
 from pipeline.corpora import CORPORA, DEMO, expected
 from pipeline.evaluation.results import BASELINE
@@ -102,11 +103,22 @@ def main(
         quiet = ["--quiet"] * (console.verbosity() == console.QUIET)
         ctx.exit(workspace.dvc("repro", *quiet, *dvc_arguments))
     end_by_exception()
+    if jobs and where == "local":
+        jobs = _fitting(jobs)
     if baseline_first and not (DATA / "predictions").exists():
         with workspace.changed_params(BASELINE_ALONE):
             parallel.repro(["classify"], jobs, False, where)
     targets = [word for word in dvc_arguments if word not in FORCE]
     parallel.repro(targets, jobs, bool(set(FORCE) & set(dvc_arguments)), where)
+
+
+def _fitting(jobs: int) -> int:
+    """As many of the items at once as the memory suffices for, if a process of each needs `hardware.memory_gb`."""
+    ceiling_gb = params.load(PARAMS, "hardware.memory_gb", PositiveFloat)
+    if (fitting := min(jobs, memory.processes(ceiling_gb))) < jobs:
+        free = f"{memory.available_gb():.1f} GB are free, and 'hardware.memory_gb' is {ceiling_gb:g}"
+        console.warn("", f"{fitting} items at once, not {jobs}: {free}")
+    return fitting
 
 
 def end_by_exception() -> None:

@@ -1,6 +1,5 @@
 """Progress of `emocycle repro --jobs`: a live table in a terminal, elsewhere a line for each event."""
 
-import json
 import statistics
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.text import Text
 
 from pipeline.cli import item
 from pipeline.core import console
-from pipeline.core.files import write_json
+from pipeline.core.files import read_json, write_json
 
 
 class Row(NamedTuple):
@@ -34,7 +33,7 @@ class ReproTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._durations_s: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        self._durations_s: dict[str, float] = read_json(path, "remove it") if path.exists() else {}
         self._live = Live(console=Console(highlight=False, soft_wrap=True), auto_refresh=False, transient=True)
         self._is_shown = self._live.console.is_terminal and console.verbosity() > console.QUIET
 

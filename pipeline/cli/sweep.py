@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from pipeline.cli import check, workspace
 from pipeline.cli.alone import alone
 from pipeline.cli.workspace import PARAMS, WorkspaceError
-from pipeline.core.files import atomic_write
+from pipeline.core.files import write_csv
 from pipeline.evaluation import score_table
 
 SWEEPS = Path("metrics/sweeps")
@@ -28,8 +28,7 @@ def main(key: str, values: tuple[str, ...]) -> None:
     """
     table = SWEEPS / f"{key}.csv"
     found = _scores(key, values)
-    with atomic_write(table) as temporary:
-        found.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    write_csv(found, table)
     click.echo(f"{table}: gains by value; plot:")
     workspace.dvc("plots", "show", str(table), "-x", "value", "-y", "gain", "--template", "sweep")
 

@@ -191,10 +191,10 @@ class Converter:
                 )
         generators = {}
         for source, target in permutations(config["emotions"], 2):
-            generator = Generator(**config["size"])
+            with torch.device("meta"):  # no memory for weights that are replaced: the size may be a wrong one
+                generator = Generator(**config["size"])
             prefix = f"generator.{source}.{target}."
-            generator.load_state_dict(
-                {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-            )
-            generators[source, target] = generator.to(device).eval()
+            own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+            generator.load_state_dict(own, assign=True)
+            generators[source, target] = generator.to(device, torch.float32).eval()
         return cls(Styles(styles), generators, Prosody.from_config(config["prosody"]))

@@ -10,10 +10,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a cell that a spreadsheet runs (OWASP, CSV injection)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_BYTES = 2**20  # free, at most
 
@@ -34,7 +38,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         NoSpaceError: the disk is full
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.tmp")  # machines may share the folder
+    temporary = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")  # machines may share the folder
     _remove(temporary)
     try:
         yield temporary
@@ -58,7 +62,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 
 def remove_temporaries(path: Path) -> None:
     """Remove what a killed process left of an `atomic_write`; nobody may be writing `path`."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*.tmp"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*@*.tmp"):
         _remove(left)
 
 
@@ -71,6 +75,63 @@ def _is_of_full_disk(error: Exception, folder: Path) -> bool:
     """Whether a full disk caused an error; libraries raise errors of their own, some without the reason."""
     says = getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error)
     return says or is_full(folder)
+
+
+def write_csv(table: "pd.DataFrame", path: Path, float_format: str | None = None, index: bool = False) -> None:
+    """Write a table as CSV.
+
+    Args:
+        table: with any columns
+        path: of the file
+        float_format: of numbers
+        index: whether to write the index, too
+
+    Raises:
+        ClickException: a spreadsheet would run a cell as a formula
+    """
+    whole = table.reset_index() if index else table
+    for name in whole.select_dtypes(["object", "string", "category"]).columns:
+        if found := [text for text in whole[name].unique() if is_formula(text)]:
+            raise click.ClickException(
+                f"{path}: column '{name}' would have {found[0]!r}, which a spreadsheet runs as a formula; correct the "
+                "table that it is from"
+            )
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=index, float_format=float_format, lineterminator="\n", encoding="utf-8")
+
+
+def is_formula(cell: object) -> bool:
+    """Whether a spreadsheet would run a cell of CSV as a formula."""
+    if not isinstance(cell, str) or len(cell) < 2 or not cell.startswith(FORMULA):
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Content of a JSON file that `write_json` wrote.
+
+    Args:
+        path: of the file, which exists
+        remedy: end of the error, such as "`dvc repro` writes it again"
+
+    Raises:
+        ClickException: the file is damaged
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise click.ClickException(f"{path}: is damaged: {error}; {remedy}") from None
+    if not isinstance(found, dict):
+        raise click.ClickException(f"{path}: is damaged: has {type(found).__name__}, expected an object; {remedy}")
+    return found
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"has {word}, which is no number of JSON")
 
 
 def _remove(path: Path) -> None:

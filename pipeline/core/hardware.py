@@ -8,11 +8,13 @@ import logging
 import os
 import platform
 from contextlib import AbstractContextManager
+from dataclasses import InitVar
 from pathlib import Path
 from typing import Literal
 
 import click
 import torch
+from pydantic import PositiveFloat
 
 from pipeline.core.params import section
 
@@ -26,6 +28,7 @@ class HardwareParams:
     device: Literal["auto", "cpu", "cuda"]
     threads: int  # of the CPU; another number changes the last digits
     precision: Literal["auto", "float32", "bfloat16"]
+    memory_gb: InitVar[PositiveFloat | None] = None  # not kept: it changes no bytes; `pipeline.core.memory` uses it
 
 
 def device(params: HardwareParams) -> torch.device:

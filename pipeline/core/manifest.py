@@ -5,7 +5,8 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -184,21 +185,27 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     """Rows of a table of clips, with dictionary columns as strings.
 
     Raises:
-        ManifestError: the file is missing, is not Parquet, or lacks columns of `schema`
+        ManifestError: the file is missing, is not Parquet, is damaged, or lacks columns or values of `schema`
     """
-    if not path.is_file():
-        raise ManifestError(f"{path}: not found; `dvc repro` makes it")
-    try:
-        table = pq.read_table(path)
-    except pa.ArrowInvalid as error:
-        raise ManifestError(f"{path}: is not Parquet: {error}") from None
-    lacking = set(schema.names) - set(table.column_names)
+    lacking = set(schema.names) - set(columns(path))
     if lacking:
         raise ManifestError(f"{path}: lacks the columns {', '.join(sorted(lacking))}")
     plain = [
         pa.field(field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type) for field in schema
     ]
-    return table.select(schema.names).cast(pa.schema(plain)).to_pandas()
+    with reading(path):
+        table = pq.read_table(path).select(schema.names).cast(pa.schema(plain))
+        table.validate(full=True)  # UTF-8, and places inside arrays
+        found = table.to_pandas()
+    for field in schema:
+        if not field.nullable and (nulls := table[field.name].null_count):
+            raise ManifestError(f"{path}: {nulls:,} of {len(table):,} rows lack '{field.name}'")
+    return found
+
+
+def columns(path: Path) -> list[str]:
+    """Names of the columns of a table; errors as of `metadata`."""
+    return list(_schema(path).names)
 
 
 def scored(path: Path) -> pd.DataFrame:
@@ -216,12 +223,31 @@ def metadata(path: Path) -> dict[str, str]:
     """Metadata of a table: schema version, labels, params hash, and additions of the stage.
 
     Raises:
-        ManifestError: the file is missing
+        ManifestError: the file is missing, is not Parquet, or is damaged
+    """
+    with reading(path):
+        return {key.decode(): value.decode() for key, value in (_schema(path).metadata or {}).items()}
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """While a Parquet file is read: errors of the library say what is wrong with the file.
+
+    Raises:
+        ManifestError: the file is missing, is not Parquet, or is damaged
     """
     if not path.is_file():
         raise ManifestError(f"{path}: not found; `dvc repro` makes it")
-    kept = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in kept.items()}
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        detail = " ".join(str(error).split())
+        raise ManifestError(f"{path}: is not Parquet, or is damaged: {detail}; `dvc repro` makes it again") from None
+
+
+def _schema(path: Path) -> pa.Schema:
+    with reading(path):
+        return pq.read_schema(path)
 
 
 def partition(clips: pd.DataFrame, split: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -1,7 +1,9 @@
 """Files of a model: weights as safetensors and a configuration as JSON, never a pickle."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +11,14 @@ import click
 import safetensors
 import safetensors.numpy
 
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import atomic_write, read_json, write_json
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS = "weights.safetensors"
 CONFIG = "config.json"
+HASH = "model_sha256"  # key of the configuration: hash of the weights and of its other entries
 
 
 class ModelError(click.ClickException):
@@ -39,7 +42,7 @@ def save(folder: Path, tensors: Mapping[str, "Tensor"], config: dict[str, Any]) 
     with atomic_write(folder) as temporary:
         temporary.mkdir(parents=True)
         (temporary / WEIGHTS).write_bytes(weights)
-        write_json(temporary / CONFIG, config)
+        write_json(temporary / CONFIG, {**config, HASH: _sha256(weights, config)})
 
 
 def load(folder: Path, command: str = "dvc repro") -> tuple[dict[str, "Tensor"], dict[str, Any]]:
@@ -50,16 +53,41 @@ def load(folder: Path, command: str = "dvc repro") -> tuple[dict[str, "Tensor"],
         command: that trains it, and trains it again with `--force`; for errors
 
     Raises:
-        ModelError: there is no model, or its file is broken
+        ModelError: there is no model, its file is broken, or it is not the one that was saved
     """
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
-    found = config(folder, command)
+    found, path, hint = config(folder, command), folder / WEIGHTS, f"`{command} --force` trains it again"
+    content = path.read_bytes()
     try:
-        return load_file(folder / WEIGHTS), found
-    except safetensors.SafetensorError as error:
-        hint = f"`{command} --force` trains it again"
-        raise ModelError(f"{folder / WEIGHTS}: cannot be read ({error}); {hint}") from None
+        tensors = load(content)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:  # KeyError: a type that torch lacks
+        raise ModelError(f"{path}: cannot be read ({error}); {hint}") from None
+    if found.pop(HASH, None) not in (None, _sha256(content, found)):  # None: of an older version
+        raise ModelError(f"{folder}: not as it was saved: {WEIGHTS} or {CONFIG} was changed; {hint}")
+    if wild := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
+        raise ModelError(f"{path}: '{wild[0]}' is not finite; {hint}")
+    return tensors, found
+
+
+@contextmanager
+def fitting(folder: Path, command: str = "dvc repro") -> Iterator[None]:
+    """While networks are built from a model's weights and configuration: errors say that these do not fit.
+
+    Args:
+        folder: of the model
+        command: as of `load`
+
+    Raises:
+        ModelError: an entry is missing, unknown, or of another type or shape
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
+        detail = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ModelError(
+            f"{folder}: of another version, or changed ({detail}); `{command} --force` trains it again"
+        ) from error
 
 
 def config(folder: Path, command: str = "dvc repro") -> dict[str, Any]:
@@ -71,8 +99,14 @@ def config(folder: Path, command: str = "dvc repro") -> dict[str, Any]:
 
     Raises:
         ModelError: there is no model
+        ClickException: its configuration is damaged
     """
     if not (folder / WEIGHTS).is_file() or not (folder / CONFIG).is_file():
         raise ModelError(f"{folder}: no model here; `{command}` trains it")
-    found: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    return found
+    return read_json(folder / CONFIG, f"`{command} --force` trains it again")
+
+
+def _sha256(weights: bytes, config: Mapping[str, Any]) -> str:
+    """Hash of the file of the weights, and of a configuration as JSON."""
+    plain = json.loads(json.dumps(config))  # as it is read: keys are strings
+    return hashlib.sha256(weights + json.dumps(plain, sort_keys=True).encode()).hexdigest()

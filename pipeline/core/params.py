@@ -39,7 +39,7 @@ class ParamsError(click.ClickException):
 @dataclass_transform(frozen_default=True)
 def section(cls: type[Section]) -> type[Section]:
     """Turn a class into a validated, frozen section of params.yaml: no unknown or missing key, right types."""
-    decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid"))
+    decorated: Any = pydantic_dataclass(cls, frozen=True, config=ConfigDict(extra="forbid", allow_inf_nan=False))
     return decorated  # the same class; pydantic's annotation loses that
 
 
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, Any]:
         found = deepcopy(_parsed(path.read_bytes()))
     except FileNotFoundError:
         raise ParamsError(f"{path}: not found; run inside the project") from None
-    except YAMLError as error:
+    except (YAMLError, ValueError, RecursionError) as error:  # ValueError: such as a date that does not exist
         raise ParamsError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(found, dict):
         raise ParamsError(f"{path}: expected sections, found {type(found).__name__}")

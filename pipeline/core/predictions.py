@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.core import manifest
 from pipeline.core.manifest import ENROL, ManifestError
@@ -88,8 +87,7 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         ManifestError: the file is missing or lacks columns
     """
-    names = pq.read_schema(path).names if path.is_file() else []
-    labels = [name.removeprefix(PREFIX) for name in names if name.startswith(PREFIX)]
+    labels = [name.removeprefix(PREFIX) for name in manifest.columns(path) if name.startswith(PREFIX)]
     rows = manifest.read(path, schema(labels))
     if not labels:
         raise ManifestError(f"{path}: lacks the columns {PREFIX}*")

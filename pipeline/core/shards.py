@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from tokenize import TokenError  # of a header of .npy
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
 
@@ -33,7 +34,7 @@ DTYPES: Mapping[Storage, str] = {"float32": "<f4", "float16": "<f2", "uint8": "|
 
 
 class ShardError(click.ClickException):
-    """A shard is missing, or lacks a clip."""
+    """A shard is missing or damaged, or lacks a clip."""
 
 
 class Writer:
@@ -120,10 +121,22 @@ class Shard:
         if not (folder / INDEX).is_file():
             raise ShardError(f"{folder}: no features here; `dvc repro` makes them")
         self.folder = folder
-        self._arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
-        index = pd.read_parquet(folder / INDEX)
-        self._rows = {id_: row for row, id_ in enumerate(index["id"])}
-        self._bounds = {name: index[[f"{name}_start", f"{name}_stop"]].to_numpy() for name in self._arrays}
+        try:
+            self._arrays = {path.stem: np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))}
+            index = pd.read_parquet(folder / INDEX)
+            self._rows = {id_: row for row, id_ in enumerate(index["id"])}
+            self._bounds = {name: index[[f"{name}_start", f"{name}_stop"]].to_numpy() for name in self._arrays}
+        except (OSError, EOFError, ValueError, TypeError, LookupError, TokenError, pa.ArrowException) as error:
+            raise self._damaged(" ".join(str(error).split())) from None
+        for name, bounds in self._bounds.items():
+            array = self._arrays[name]
+            if array.ndim != 2 or array.dtype.str not in DTYPES.values() or bounds.dtype != np.int64:
+                raise self._damaged(f"{name} is {array.dtype} of shape {array.shape}, and its places {bounds.dtype}")
+            if len(bounds) and not 0 <= bounds.min() <= bounds.max() <= len(array):
+                raise self._damaged(f"{name} has {len(array):,} rows, expected {bounds.max():,}")
+
+    def _damaged(self, detail: str) -> ShardError:
+        return ShardError(f"{self.folder}: is damaged: {detail}; `dvc repro` makes it again")
 
     def __contains__(self, id_: str) -> bool:
         return id_ in self._rows

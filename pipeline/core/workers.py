@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from pipeline.core import console
+from pipeline.core import console, memory
 from pipeline.core.console import Bar, Part
 
 Item = TypeVar("Item")
@@ -43,13 +43,13 @@ class KilledError(click.ClickException):
 
 
 def cores() -> int:
-    """Number of processor cores that this process may use, at most twice its share.
+    """Number of processor cores that this process may use, at most twice its share, and as the memory allows.
 
     Twice, so that it uses cores that others leave. Processes take turns on the cores where all are busy.
     """
     # macOS has no affinity of processes
     known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(known, 2 * _share)
+    return min(known, 2 * _share, memory.processes())
 
 
 def set_share(number: int) -> None:
@@ -231,5 +231,6 @@ def _begin(work: Any, progress: Any, begun: Any) -> None:
         begun.value += 1
     console.report_to(_report)
     _places[0] = os.getpid()
+    memory.watch()
     end_with_parent()
     limit_threads(1)

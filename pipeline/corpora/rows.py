@@ -120,6 +120,9 @@ def _of_csv(table: Path, named: Named, corpus: str) -> tuple[list[Row], list[str
             found = f"{len(line)} values for {len(columns)} columns"
             hint = f"quote a value that has '{separator}' in it"
             raise click.ClickException(f"{table}: line {lines.line_num} has {found}; {hint}")
+        if line and len(line) < len(columns):
+            found = f"{len(line)} values for {len(columns)} columns; an empty value has a '{separator}', too"
+            raise click.ClickException(f"{table}: line {lines.line_num} has {found}")
         if any(line):
             cells = dict(zip(columns, line, strict=False))
             rows.append(_row({ours: cells.get(theirs, "") for ours, theirs in sources.items()}))

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ import pandas as pd
 from pydantic import AfterValidator, StringConstraints
 
 from pipeline.audio.decoding import SUFFIXES
+from pipeline.core.files import is_formula
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER, Segment
 from pipeline.core.params import nearest, section
 from pipeline.corpora.corpus import Labels
@@ -111,7 +113,7 @@ def listed(raw: Path, params: TableParams) -> Listed:
     for row in rows:
         segment = Segment(files[row["filepath"]] if row["filepath"] else table)
         try:
-            segment = _segment(row, segment.path)
+            segment = _segment(row, segment.path, base)
             labels = _labels(row, segment, base, params, names_speakers)
         except RowError as error:
             left_out.append((segment, error.reason, str(error)))
@@ -132,7 +134,7 @@ def listed(raw: Path, params: TableParams) -> Listed:
     return Listed(labelled, left_out, unknown, unused)
 
 
-def _segment(row: Row, file: Path) -> Segment:
+def _segment(row: Row, file: Path, base: Path) -> Segment:
     """Segment of a row; without times, it is the whole file."""
     if not row["filepath"]:
         raise RowError("missing", "the row has no filepath")
@@ -140,10 +142,24 @@ def _segment(row: Row, file: Path) -> Segment:
         other = _other_suffix(file)
         hint = f"; but {other.name} is there (see `suffix` in docs/tutorial.md)" if other else ""
         raise RowError("missing", f"no such file: {file.absolute()}{hint}")
+    if not _is_inside(file, base):
+        where = f"{file.absolute()} leads out of {base.absolute()}"
+        raise RowError("outside", f"{where}; expected a file below `base` (in params.yaml; `/` is above every file)")
     start, end = (_time(name, row[name]) for name in TIMES)
     if end is not None and end <= (start or 0.0):
         raise RowError("invalid times", f"the end '{row['end']}' is not after the start '{row['start']}'")
     return Segment(file, start or None, end)
+
+
+def _is_inside(file: Path, base: Path) -> bool:
+    """Whether a file is below a folder, also after its links: a table from elsewhere may name any file."""
+    real = file.resolve() if file.is_symlink() else _resolved(file.parent.absolute()) / file.name
+    return real.is_relative_to(_resolved(base.absolute()))
+
+
+@lru_cache
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
 
 
 def _time(column: str, text: str) -> float | None:
@@ -167,6 +183,9 @@ def _labels(row: Row, segment: Segment, base: Path, params: TableParams, names_s
     """Labels of a row; `names_speakers` if the table has speakers."""
     if names_speakers and not row["speaker"]:
         raise RowError("no speaker", "the row has no speaker, though others have one")
+    for column in ("language", "sentence"):  # texts of any kind, which exports have as cells of CSV
+        if is_formula(row[column]):
+            raise RowError("formula", f"the {column} is {row[column]!r}, which a spreadsheet runs; write it otherwise")
     intensity = row["intensity"]
     return Labels(
         name=_name(segment.path, base) + ("" if segment.is_whole else f"@{segment.times}"),

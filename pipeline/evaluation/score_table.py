@@ -1,6 +1,5 @@
 """The table of arms × scenarios, from metrics/ser.json: for the terminal, as Markdown, as CSV."""
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, read_json, write_csv
 from pipeline.evaluation.significance import LEAST_FOLDS
 from pipeline.evaluation.wording import signed, signed_range
 
@@ -44,8 +43,7 @@ def show(scores_path: Path, markdown_path: Path | None, csv_path: Path | None) -
         with atomic_write(markdown_path) as temporary:
             temporary.write_text("\n".join([markdown(table), *cautions]) + "\n", encoding="utf-8")
     if csv_path:
-        with atomic_write(csv_path) as temporary:
-            tidy(scores).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+        write_csv(tidy(scores), csv_path)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -56,12 +54,15 @@ def read(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise ComparisonError(f"{path}: not found; `emocycle repro` writes it")
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    for names, found in _arms(scores):
-        if not isinstance(found.get("uar"), float):
-            raise ComparisonError(
-                f"{path}: {', '.join(names)}: 'uar' is no number; `emocycle repro` writes the file again"
-            )
+    remedy = "`emocycle repro` writes the file again"
+    scores = read_json(path, remedy)
+    try:
+        for names, found in _arms(scores):
+            if not isinstance(found.get("uar"), float):
+                raise ComparisonError(f"{path}: {', '.join(names)}: 'uar' is no number; {remedy}")
+        readable(scores)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ComparisonError(f"{path}: is damaged: {error}; {remedy}") from None
     return scores
 
 

@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 from ruamel.yaml import YAML
 
+from pipeline.core.files import write_csv
 from pipeline.export.clips import SCHEMA
 
 SPLITS = {"train": "train", "valid": "dev", "test": "test"}  # partition → type of a split; others have none
@@ -29,8 +30,7 @@ def write(folder: Path, clips: pd.DataFrame, name: str) -> None:
         columns = {field.name: {"scheme_id": field.name} for field in fields}
         split = {"split_id": partition} if partition in SPLITS else {}
         tables[f"clips.{partition}"] = {"type": "filewise", **split, "columns": columns}
-        path = folder / f"db.clips.{partition}.csv"
-        own.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+        write_csv(own, folder / f"db.clips.{partition}.csv")
     header = {
         "name": name,
         "description": "Real and synthetic emotional speech; column is_synthetic tells them apart.",

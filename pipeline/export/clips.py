@@ -14,15 +14,16 @@ import pyarrow as pa
 
 from pipeline import corpora
 from pipeline.audio import decoding, marking, preparation
-from pipeline.audio.decoding import AudioError
+from pipeline.audio.decoding import AudioError, Recording
 from pipeline.core import bank, manifest
 from pipeline.core.console import tracked
-from pipeline.core.manifest import REPEATS, Segment
+from pipeline.core.manifest import EMOTIONS, ENROL, REPEATS, Segment
 
 AUDIO = "audio"  # folder of the audio, by partition
 TABLE = "clips.csv"
 LONGEST_NAME = 150  # bytes of a clip's id in a file name
 UNKNOWN = "unknown"  # licence
+PARTITIONS = ("train", "valid", "test", ENROL)
 CUT = ".flac"  # suffix of a clip that is cut out of a file
 
 # Columns of an export. `file` is relative to its folder, `key` is unique.
@@ -76,6 +77,27 @@ def unique_keys(ids: "pd.Series[str]") -> list[str]:
     return [f"{name}~{number + 1}" if number else name for name, number in zip(plain, repeats, strict=True)]
 
 
+def fault(rows: pd.DataFrame) -> str | None:
+    """What is wrong with a list, which another person may have written; names of files are made of its words.
+
+    Args:
+        rows: of `manifest.AUGMENTED`
+    """
+    for column, known in (("partition", PARTITIONS), ("emotion", EMOTIONS)):
+        if strange := sorted(set(rows[column]) - set(known)):
+            return f"{column} '{strange[0]}', expected one of {', '.join(known)}"
+    if len(nameless := rows.loc[rows["is_synthetic"] & rows["generator"].isna(), "id"]):
+        return f"synthetic clip '{nameless.iloc[0]}' has no generator"
+    for text in rows["parameters"].dropna().unique():
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            return f"parameters '{text[:100]}', expected an object of JSON"
+    return None
+
+
 @cache
 def has_trained_vocoder(folder: Path) -> bool:
     """Whether a neural vocoder synthesised the clips of a folder."""
@@ -116,7 +138,9 @@ def restrictions(rows: pd.DataFrame, copied: "pd.Series[bool]") -> "pd.Series[st
 
 
 def place(rows: pd.DataFrame, files: Iterable[str], folder: Path, link: bool) -> None:
-    """Copy or link the audio of each clip. A clip that is a part of a file is cut out, also with `link`.
+    """Copy or link the audio of each clip.
+
+    A clip that is a part of a file is cut out, also with `link`: as mono FLAC, whose 24 bits keep up to 24 bits.
 
     Args:
         rows: of `manifest.AUGMENTED`
@@ -125,34 +149,37 @@ def place(rows: pd.DataFrame, files: Iterable[str], folder: Path, link: bool) ->
         link: make symbolic links instead of copies
 
     Raises:
-        ClickException: a file is missing or cannot be decoded
+        ClickException: a file is missing, cannot be decoded, or has not the samples of the list
     """
-    for segment, file in zip(manifest.segments(rows), tracked(files, "audio", len(rows)), strict=True):
+    listed = zip(manifest.segments(rows), rows["sha256"], tracked(files, "audio", len(rows)), strict=True)
+    for segment, sha256, file in listed:
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         if not segment.path.is_file():
             raise click.ClickException(f"{segment.path}: not found, expected the audio of a clip; `dvc repro` makes it")
+        recording = _recording(segment, sha256)
         if not segment.is_whole:
-            cut(segment, path)
+            with preparation.opened(path, recording.sampling_rate, "FLAC", "PCM_24") as audio:
+                audio.write(np.clip(recording.samples, -1, 1))
         elif link:
             path.symlink_to(segment.path.resolve())
         else:
             shutil.copyfile(segment.path, path)
 
 
-def cut(segment: Segment, path: Path) -> None:
-    """Write a part of a file as mono FLAC of 24 bits, which keeps samples of up to 24 bits.
+def _recording(segment: Segment, sha256: str) -> Recording:
+    """The clip's audio; a list from elsewhere may name any file, so its samples must be those of the list.
 
     Raises:
-        ClickException: the file cannot be decoded
+        ClickException: the file cannot be decoded, or has other samples
     """
     try:
-        recording = decoding.read(*segment)
+        found = decoding.read(*segment)
     except AudioError as error:
         raise click.ClickException(f"{segment}: {error}") from None
-    limited = np.clip(recording.samples, -1, 1)
-    with preparation.opened(path, recording.sampling_rate, "FLAC", "PCM_24") as file:
-        file.write(limited)
+    if found.sha256 != sha256:
+        raise click.ClickException(f"{segment}: has samples with SHA-256 {found.sha256}, expected {sha256}")
+    return found
 
 
 def is_recording(clips: pd.DataFrame) -> "pd.Series[bool]":

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from pipeline.core.files import write_csv
+
 CONFIG = "nkululeko.ini"
 STRATEGIES = {"train": "train", "valid": "dev", "test": "test"}  # partition → split_strategy; others are not used
 USAGE = f"python -m nkululeko.nkululeko --config {CONFIG}"
@@ -17,7 +19,7 @@ def write(folder: Path, clips: pd.DataFrame, name: str) -> None:
     lines += [f"labels = {sorted(clips['emotion'].unique())}"]
     for partition in used:
         own = clips[clips["partition"] == partition]
-        own.to_csv(folder / f"{partition}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        write_csv(own, folder / f"{partition}.csv")
         lines += [f"{partition} = ./{partition}.csv", f"{partition}.type = csv", f"{partition}.absolute_path = False"]
         lines += [f"{partition}.split_strategy = {STRATEGIES[partition]}"]
     lines += ["[FEATS]", "type = ['praat']", "scale = standard", "[MODEL]", "type = svm"]

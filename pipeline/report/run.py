@@ -11,10 +11,13 @@ import pandas as pd
 
 from pipeline.augmentation.arms import ARMS
 from pipeline.core import manifest
+from pipeline.core.files import read_json
 from pipeline.core.manifest import REPEATS, ManifestError
 from pipeline.core.predictions import HARDWARE
 from pipeline.evaluation import score_table
 from pipeline.evaluation.results import BASELINE, EvaluateParams
+
+REMEDY = "`dvc repro` writes it again"
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,7 @@ class Run:
     @cached_property
     def summary(self) -> dict[str, Any]:
         """metrics/summary.json."""
-        found: dict[str, Any] = json.loads(_there(self.metrics / "summary.json").read_text(encoding="utf-8"))
-        return found
+        return read_json(_there(self.metrics / "summary.json"), REMEDY)
 
     @cached_property
     def scores(self) -> dict[str, Any]:
@@ -83,8 +85,7 @@ class Run:
     @cached_property
     def corpus(self) -> dict[str, Any]:
         """metrics/corpus.json."""
-        found: dict[str, Any] = json.loads(_there(self.metrics / "corpus.json").read_text(encoding="utf-8"))
-        return found
+        return read_json(_there(self.metrics / "corpus.json"), REMEDY)
 
     @property
     def trains_dcgan(self) -> bool:

@@ -13,7 +13,7 @@ from pipeline.audio import measures
 from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import console, manifest, params
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import atomic_write, write_csv, write_json
 from pipeline.core.shards import Shards
 from pipeline.data import analysis
 from pipeline.data.analysis import AnalyseParams
@@ -100,7 +100,7 @@ def _write_tables(folder: Path, clips: pd.DataFrame, parts: pd.DataFrame) -> Non
     }
     folder.mkdir()
     for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        write_csv(table, folder / f"{name}.csv")
 
 
 def _write_spectrograms(

@@ -128,10 +128,11 @@ def _assessed(
 def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torch.device) -> Converter:
     """A trained pair of this split: a model of another split may have been trained on the held-out speakers."""
     tensors, config = models.load(folder)
-    if (config["split"], tuple(config["emotions"])) != (split, emotions):
-        found, expected = "-".join(config["emotions"]), "-".join(emotions)
-        raise ModelError(f"{folder}: is {found} of {config['split']}, expected {expected} of {split}")
-    return Converter.from_tensors(tensors, config, device)
+    with models.fitting(folder):
+        if (config["split"], tuple(config["emotions"])) != (split, emotions):
+            found, expected = "-".join(config["emotions"]), "-".join(emotions)
+            raise ModelError(f"{folder}: is {found} of {config['split']}, expected {expected} of {split}")
+        return Converter.from_tensors(tensors, config, device)
 
 
 def converted(

@@ -18,7 +18,7 @@ from pipeline.classification.normalisation import normalised
 from pipeline.classification.training import uar
 from pipeline.core import console, hardware, manifest, params, predictions, provenance
 from pipeline.core.console import Bar
-from pipeline.core.files import atomic_write
+from pipeline.core.files import write_csv
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.provenance import derived_seed
 
@@ -78,10 +78,9 @@ def main(params_path: Path, clips_path: Path, features: Path, out: Path, curve: 
         **_used(clips, ["train"]),
     }
     saved.save(model, runs, about)
-    with atomic_write(curve) as temporary:
-        rows = [{"classifier": name, "seed": run.seed, **row} for name, run in runs for row in run.curve]
-        table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
-        table.to_csv(temporary, index=False, float_format="%.5g")
+    rows = [{"classifier": name, "seed": run.seed, **row} for name, run in runs for row in run.curve]
+    table = pd.DataFrame(rows, columns=["classifier", "seed", "step", "loss", "valid_uar", "valid_nll"])
+    write_csv(table, curve, "%.5g")
     console.tell(f"{split} {out.stem}", f"{trained_on:,} clips, UAR on valid: {_scores_on_valid(clips, runs)}")
 
 

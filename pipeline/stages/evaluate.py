@@ -9,7 +9,7 @@ import pandas as pd
 
 from pipeline.core import console, params
 from pipeline.core.console import tracked
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import atomic_write, write_csv, write_json
 from pipeline.evaluation import metrics, pooling
 from pipeline.evaluation.comparison import ScoringError, check_paired
 from pipeline.evaluation.metrics import Performance
@@ -208,4 +208,4 @@ def _write_plots(out: Path, results: Results, rows: pd.DataFrame) -> None:
     with atomic_write(out) as folder:
         folder.mkdir()
         for name, table in tables.items():
-            table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+            write_csv(table, folder / f"{name}.csv")

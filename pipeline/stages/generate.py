@@ -47,15 +47,16 @@ class Pair:
     ) -> "Pair":
         """Load a pair, and describe the conversions of all train clips of its emotions."""
         tensors, config = models.load(model)
-        a, b = config["emotions"]
-        converter = Converter.from_tensors(tensors, config, device)
-        sources = train[train["emotion"].isin((a, b))]
-        prefix = f"{config['split']}/{generator}"
-        rows = synthetic_rows(sources, (a, b), prefix, out, converter.prosody.intensities, intensity)
-        licenses = "; ".join(config["licenses"]) or None  # the clips derive from all clips that the model learned from
-        rows = rows.assign(generator=generator, generator_sha256=provenance.fingerprint(model), seed=config["seed"])
-        rows = rows.assign(license=licenses)
-        return cls(converter, generator, rows, sources.set_index("id").loc[rows["source_id"]])
+        with models.fitting(model):
+            a, b = config["emotions"]
+            converter = Converter.from_tensors(tensors, config, device)
+            sources = train[train["emotion"].isin((a, b))]
+            prefix = f"{config['split']}/{generator}"
+            rows = synthetic_rows(sources, (a, b), prefix, out, converter.prosody.intensities, intensity)
+            licenses = "; ".join(config["licenses"]) or None  # clips derive from all clips that the model learned from
+            rows = rows.assign(generator=generator, generator_sha256=provenance.fingerprint(model), seed=config["seed"])
+            rows = rows.assign(license=licenses)
+            return cls(converter, generator, rows, sources.set_index("id").loc[rows["source_id"]])
 
     def converted(self, stored: Shards, bounds_hz: tuple[float, float]) -> Iterator[Synthesis[Features]]:
         """Features of each synthetic clip, and its source."""

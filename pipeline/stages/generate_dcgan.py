@@ -47,9 +47,10 @@ def main(params_path: Path, model: Path, out: Path) -> None:
     if error := vocoder_params.front_end_error(front_end):
         raise params.ParamsError(f"{params_path}: {error}")
     tensors, config = models.load(model)
-    generator = SpectrogramGenerator.from_tensors(tensors, config["size"], hardware.device(hardware_params))
-    split, seed = config["split"], config["seed"]
-    rows = synthetic_rows(config["train_clips"], split, out, config["licenses"])
+    with models.fitting(model):
+        generator = SpectrogramGenerator.from_tensors(tensors, config["size"], hardware.device(hardware_params))
+        split, seed = config["split"], config["seed"]
+        rows = synthetic_rows(config["train_clips"], split, out, config["licenses"])
     rows = rows.assign(generator_sha256=provenance.fingerprint(model), seed=seed)
     own_seed = provenance.derived_seed(seed, split, GENERATOR, "noise")
     numbers = torch.tensor([config["emotions"].index(emotion) for emotion in rows["emotion"]])

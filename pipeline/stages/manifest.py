@@ -8,7 +8,7 @@ import click
 import pandas as pd
 
 from pipeline.core import console, manifest, params
-from pipeline.core.files import atomic_write
+from pipeline.core.files import write_csv
 from pipeline.corpora import ingestion
 
 COLUMNS = ["filepath", "emotion", "intensity"]  # of the CSV
@@ -43,8 +43,7 @@ def main(params_path: Path, folder: Path, out: Path, csv: Path) -> None:
             raise click.ClickException(f"{params_path}: emotions: no clip is '{emotion}'; {found}")
 
     manifest.write(selected, out, manifest.CLIPS, params.params_hash(corpora, emotions, emotion_map))
-    with atomic_write(csv) as temporary:
-        selected[COLUMNS].to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(selected[COLUMNS], csv)
     left_out = [{"reason": f"emotion {emotion}"} for emotion in clips.loc[~clips["emotion"].isin(emotions), "emotion"]]
     reasons = f"; left out: {ingestion.by_reason(left_out)}" * bool(left_out)
     console.tell(", ".join(corpora), f"kept {len(selected):,} of {len(clips):,} clips{reasons}")

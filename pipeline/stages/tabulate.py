@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.assessment.figures import DECIMALS, DEMO, figures, in_numbers, in_words, read
 from pipeline.core import console, params
-from pipeline.core.files import atomic_write, write_json
+from pipeline.core.files import write_csv, write_json
 
 
 @click.command()
@@ -28,8 +28,7 @@ def main(params_path: Path, assessed: Path, metrics: Path, table_path: Path) -> 
     known = {scenario: found for scenario, found in numbers.items() if found}
     write_json(metrics, {**({"note": DEMO} if demo else {}), **known})
     flat = pd.concat({scenario: figures(table) for scenario, table in tables.items()}, names=["scenario"])
-    with atomic_write(table_path) as temporary:
-        (flat.round(DECIMALS) + 0.0).to_csv(temporary, lineterminator="\n", encoding="utf-8")  # + 0.0: no −0
+    write_csv(flat.round(DECIMALS) + 0.0, table_path, index=True)  # + 0.0: no −0
     for scenario, found in numbers.items():
         console.tell(scenario, in_words(found))
     if demo:

@@ -21,7 +21,7 @@ from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassi
 from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.prosody import ProsodyParams
 from pipeline.core import console, hardware, manifest, models, params, provenance
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, write_csv
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.progress import last_line
 from pipeline.core.shards import Shards
@@ -112,8 +112,9 @@ class Trainer:
         if not self.params.classifier_weight:
             return None
         tensors, config = models.load(path)
-        classifier = EmotionClassifier(data.order, self.params.emotion_classifier.channels, config["emotions"])
-        classifier.load_state_dict(tensors)
+        with models.fitting(path):
+            classifier = EmotionClassifier(data.order, self.params.emotion_classifier.channels, config["emotions"])
+            classifier.load_state_dict(tensors)
         return ClassifierLoss(classifier, emotions, *data.undone)
 
 
@@ -148,7 +149,7 @@ def main(
             trainer.train_classifier(models_folder / EMOTION_CLASSIFIER)
         found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, hardware_params, split_path.stem)
         for name, (losses, duration_s) in zip(names, found, strict=True):
-            pd.DataFrame(losses).to_csv(curves_folder / f"{name}.csv", index=False, float_format="%.5g")
+            write_csv(pd.DataFrame(losses), curves_folder / f"{name}.csv", "%.5g")
             console.tell(f"{split_path.stem} {name}", last_line(losses, chosen.steps), duration_s)
 
 

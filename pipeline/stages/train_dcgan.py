@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from pipeline.core import console, hardware, manifest, models, params, provenance
-from pipeline.core.files import atomic_write
+from pipeline.core.files import write_csv
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.progress import last_line
 from pipeline.core.shards import Shards
@@ -61,6 +61,5 @@ def main(params_path: Path, clips_path: Path, split_path: Path, features: Path, 
         "params": asdict(chosen),
     }
     models.save(out, SpectrogramGenerator(generator, normalisation).tensors(), config)
-    with atomic_write(curve) as temporary:
-        pd.DataFrame(losses).to_csv(temporary, index=False, float_format="%.5g")
+    write_csv(pd.DataFrame(losses), curve, "%.5g")
     console.tell(f"{split_path.stem} dcgan", f"{len(train):,} clips, {last_line(losses, chosen.steps)}")

@@ -126,7 +126,8 @@ class Mel:
         found, expected = config.get("analysis"), analysis(self.params, self.sampling_rate)
         if found != expected:
             raise ModelError(f"{self.model}: trained with {found}, expected {expected}; `dvc repro` trains it again")
-        return Istft.from_tensors(tensors, config["size"], transform(self.params, self.sampling_rate))
+        with models.fitting(self.model):
+            return Istft.from_tensors(tensors, config["size"], transform(self.params, self.sampling_rate))
 
 
 def analysis(params: MelParams, sampling_rate: int) -> dict[str, float]:

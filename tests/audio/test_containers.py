@@ -228,3 +228,11 @@ def _summed(page: bytes) -> bytes:
         for _ in range(8):
             register = (register << 1 ^ (0x04C11DB7 if register >> 31 else 0)) & 0xFFFFFFFF
     return page[:22] + struct.pack("<I", register) + page[26:]
+
+
+def test_a_chunk_that_ends_beyond_any_file() -> None:
+    data = encoded(("W64", "PCM_16"))
+    place = data.index(b"data") + 16
+    assert length(data) == LENGTH
+    wrong = data[: place - 16] + b"junk" + data[place - 12 : place] + b"\xff" * 8 + data[place + 8 :]
+    assert fault_of(wrong)[0] in ("unreadable", "empty", "truncated")

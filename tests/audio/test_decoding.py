@@ -1,5 +1,6 @@
 """Decoding of intact and damaged files, and of segments."""
 
+import os
 import pickle
 import re
 from pathlib import Path
@@ -205,3 +206,13 @@ def test_segments_of_damaged_files(tmp_path: Path, tone: np.ndarray) -> None:
     assert len(decoding.read(tmp_path / "nan.wav", 0.5, 1.0).samples) == RATE // 2
     with pytest.raises(AudioError, match="1 samples are NaN"):
         decoding.read(tmp_path / "nan.wav", 1.0, 2.0)
+
+
+def test_what_has_no_end_is_not_opened(tmp_path: Path) -> None:
+    """A pipe without a writer would wait for ever, and a device never ends."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    (tmp_path / "folder.wav").mkdir()
+    for name in ("pipe.wav", "zero.wav", "folder.wav"):
+        with pytest.raises(AudioError, match="expected a plain file"):
+            decoding.read(tmp_path / name)

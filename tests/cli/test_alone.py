@@ -91,7 +91,7 @@ def test_params_of_a_killed_command_are_restored_unless_edited(
 
 
 def test_temporaries_of_killed_commands_are_removed() -> None:
-    left = [Path(".params.yaml.7.tmp"), Path(".dvc.lock.7.tmp"), Path(".other.7.tmp")]
+    left = [Path(".params.yaml.7@here.tmp"), Path(".dvc.lock.7@here.tmp"), Path(".other.7@here.tmp")]
     for path in left:
         path.write_text("half")
     with alone.alone():

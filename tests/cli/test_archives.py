@@ -108,6 +108,15 @@ def test_paths_that_may_lead_out(tmp_path: Path, name: str) -> None:
     refused(archive(tmp_path, {"good.wav": b"one", name: b"two"}), tmp_path, "may lead out of the folder")
 
 
+def test_a_file_without_a_name(tmp_path: Path) -> None:
+    path = archive(tmp_path, {"good.wav": b"one", "x": b"two"})
+    content = path.read_bytes()
+    central = content.rindex(b"PK\x01\x02")
+    path.write_bytes(content[: central + 28] + b"\0\0\1\0" + content[central + 32 :])  # the name is extra bytes now
+    with pytest.raises(archives.ArchiveError, match="may lead out of the folder"):
+        archives.unpack(path, tmp_path / "in", ["*"], 10_000)
+
+
 def test_a_name_with_a_zero_byte(tmp_path: Path) -> None:
     path = archive(tmp_path, {"good.wavX.wav": b"one"})
     path.write_bytes(path.read_bytes().replace(b"good.wavX", b"good.wav\0"))

@@ -17,10 +17,10 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.classification.speech_embedding import SpeechEmbedding
-from pipeline.cli import parallel, workspace
+from pipeline.cli import parallel, repro, workspace
 from pipeline.cli.executors import local
 from pipeline.cli.main import main
-from pipeline.core import params
+from pipeline.core import memory, params
 
 from .conftest import files
 
@@ -39,7 +39,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-    """Arguments of each call of DVC, which is replaced by a function that succeeds."""
+    """Arguments of each call of DVC, which is replaced by a function that succeeds; memory suffices for all jobs."""
+    monkeypatch.setattr(memory, "available_gb", lambda: 99.0)
     calls: list[tuple[str, ...]] = []
 
     def dvc(*arguments: str) -> int:
@@ -387,6 +388,14 @@ def test_the_baseline_runs_first_where_nothing_is_predicted(
     assert run("repro", "--jobs", "2", "--baseline-first").exit_code == 0
     assert len(arms) == 4 and Path("params.yaml").read_bytes() == before
     assert "needs --jobs" in run("repro", "--baseline-first").output and called == []
+
+
+def test_no_more_items_at_once_than_the_memory_suffices_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(memory, "available_gb", lambda: 5.0)  # params.yaml: 2 GB a process
+    assert [repro._fitting(jobs) for jobs in (1, 2, 8)] == [1, 2, 2]
+    assert "2 items at once, not 8: 5.0 GB are free, and 'hardware.memory_gb' is 2" in capsys.readouterr().err
 
 
 def test_dvc_finds_the_commands_of_its_own_environment(monkeypatch: pytest.MonkeyPatch) -> None:

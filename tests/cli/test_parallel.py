@@ -210,7 +210,7 @@ def test_an_end_in_the_middle(project: Path, reference: Path, number: int) -> No
     while item_of_b.exists():  # a zombie, for a moment
         time.sleep(0.1)
     assert not list(project.rglob("*.tmp"))
-    Path("half/.b.txt.7.tmp").write_text("half")  # of a stage that writes by `atomic_write`
+    Path("half/.b.txt.7@here.tmp").write_text("half")  # of a stage that writes by `atomic_write`
     action.unlink()
     assert ran(repro) == ["half@b", "last"]
     assert found(project) == found(reference)

@@ -189,3 +189,23 @@ def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) 
             found = again.convert(clip(33), source, target, BOUNDS, level, level)
             assert all((found.arrays()[name] == array).all() for name, array in expected.arrays().items())
     assert not any(generator.training for generator in again.generators.values())
+
+
+def test_weights_and_configuration_that_do_not_fit(tmp_path: Path, fitted: Converter) -> None:
+    """Also a size for which no memory would suffice."""
+    tensors, name = fitted.tensors(), "generator.angry.sad.enter.weight"
+    config = {"emotions": ["angry", "sad"], "prosody": fitted.prosody.to_config(), "size": SIZE}
+    for wrong_tensors, wrong_config in (
+        ({**tensors, name: tensors[name][:-1]}, config),
+        ({**tensors, "generator.angry.sad.more": torch.zeros(1)}, config),
+        ({**tensors, "normalisation": torch.zeros(1)}, config),
+        ({key: value for key, value in tensors.items() if key != name}, config),
+        (tensors, {**config, "size": {**SIZE, "channels": 10**9}}),
+        (tensors, {**config, "size": {**SIZE, "colour": 1}}),
+        (tensors, {**config, "size": 4}),
+        (tensors, {**config, "emotions": None}),
+        (tensors, {**config, "prosody": {}}),
+    ):
+        models.save(tmp_path / "pair", wrong_tensors, wrong_config)
+        with pytest.raises(ModelError, match="pair: of another version, or changed"), models.fitting(tmp_path / "pair"):
+            Converter.from_tensors(*models.load(tmp_path / "pair"), CPU)

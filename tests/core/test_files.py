@@ -4,10 +4,12 @@ import errno
 from pathlib import Path
 from types import SimpleNamespace
 
+import click
+import pandas as pd
 import pytest
 
 from pipeline.core import files
-from pipeline.core.files import NoSpaceError, atomic_write, remove_temporaries, write_json
+from pipeline.core.files import NoSpaceError, atomic_write, read_json, remove_temporaries, write_csv, write_json
 
 
 def test_file_is_replaced(tmp_path: Path) -> None:
@@ -82,10 +84,28 @@ def test_a_full_disk_is_named_with_the_file(
 
 
 def test_temporaries_of_killed_processes(tmp_path: Path) -> None:
-    (tmp_path / ".out.7.tmp").mkdir()
-    (tmp_path / ".out.8.tmp").touch()
-    kept = [tmp_path / ".out.parquet.7.tmp", tmp_path / "out"]
+    (tmp_path / ".out.7@here.tmp").mkdir()
+    (tmp_path / ".out.8@there.tmp").touch()
+    kept = [tmp_path / ".out.parquet.7@here.tmp", tmp_path / "out"]
     for path in kept:
         path.touch()
     remove_temporaries(tmp_path / "out")
     assert sorted(tmp_path.iterdir()) == kept
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"uar": NaN}', b'{"a": "\xff"}', b"[" * 100_000])
+def test_damaged_json(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "in.json").write_bytes(content)
+    with pytest.raises(click.ClickException, match="in.json: is damaged: .*; write it again"):
+        read_json(tmp_path / "in.json", "write it again")
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1+cmd", "-2+x", "@SUM(A1)", "\tx", "\rx"])
+def test_no_cell_of_csv_is_a_formula(tmp_path: Path, cell: str) -> None:
+    path = tmp_path / "out.csv"
+    write_csv(pd.DataFrame({"a": ["-", "-1.5", f"x{cell}", None], "b": [-1.0, 2, 3, 4]}), path)
+    assert path.read_text().startswith("a,b\n-,-1.0\n-1.5,2.0\n")
+    for table in (pd.DataFrame({"a": [cell]}), pd.DataFrame({"a": [1]}, index=pd.Index([cell], name="of"))):
+        with pytest.raises(click.ClickException, match="out.csv: column .* which a spreadsheet runs"):
+            write_csv(table, path, index=True)
+    assert path.read_text().startswith("a,b\n")  # the old one stays

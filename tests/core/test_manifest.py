@@ -123,3 +123,32 @@ def test_segments_of_rows(tmp_path: Path) -> None:
     manifest.write([clip("a"), clip("b")], path, manifest.CLIPS, "0")
     assert pq.read_schema(path).field("start").type == pa.float64()  # where no clip is a segment, too
     assert all(segment.is_whole for segment in manifest.segments(manifest.read(path, manifest.CLIPS)))
+
+
+def test_damaged_file(tmp_path: Path) -> None:
+    """At every place: an error of ours, or rows; a page with a wrong checksum of zstd is an OSError of Arrow."""
+    path = tmp_path / "clips.parquet"
+    manifest.write([clip(str(number)) for number in range(50)], path, manifest.CLIPS, "0")
+    content, refused = path.read_bytes(), 0
+    for place in range(0, len(content), 23):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x55]) + content[place + 1 :])
+        try:
+            assert len(manifest.read(path, manifest.CLIPS)) == 50
+            manifest.metadata(path)
+        except ManifestError as error:
+            refused += 1
+            assert "clips.parquet: " in error.message
+    assert refused > 50
+
+
+def test_nulls_and_other_types(tmp_path: Path) -> None:
+    path = tmp_path / "clips.parquet"
+    for column, value, message in (
+        ("speaker", None, "1 of 1 rows lack 'speaker'"),
+        ("sampling_rate", "many", "damaged: .*many"),
+        ("duration", [1.0], "damaged"),
+    ):
+        frame = pd.DataFrame([clip("a", **{column: value})]).reindex(columns=manifest.CLIPS.names)
+        frame.to_parquet(path)
+        with pytest.raises(ManifestError, match=message):
+            manifest.read(path, manifest.CLIPS)

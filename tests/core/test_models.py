@@ -1,13 +1,16 @@
 """Models are loaded as they were saved, without pickles."""
 
 import json
+import pickle
 import struct
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 import torch
 
-from pipeline.core.models import CONFIG, WEIGHTS, ModelError, load, save
+from pipeline.core.files import write_json
+from pipeline.core.models import CONFIG, HASH, WEIGHTS, ModelError, load, save
 from pipeline.core.provenance import fingerprint
 
 TENSORS = {
@@ -38,7 +41,8 @@ def test_files_are_safetensors_and_json(tmp_path: Path) -> None:
     header = json.loads(content[8 : 8 + size])
     assert header["generator.weight"]["shape"] == [3, 4, 5]
     assert len(content) == 8 + size + 4 * (60 + 6 + 3) + 8
-    assert json.loads((tmp_path / "model" / CONFIG).read_text()) == CONFIGURATION
+    config = json.loads((tmp_path / "model" / CONFIG).read_text())
+    assert len(config.pop(HASH)) == 64 and config == CONFIGURATION
 
 
 def test_same_model_same_bytes_and_fingerprint(tmp_path: Path) -> None:
@@ -82,3 +86,44 @@ def test_missing_or_broken(tmp_path: Path, lost: str | None) -> None:
         (tmp_path / "model" / lost).unlink()
     with pytest.raises(ModelError, match="model: no model here"):
         load(tmp_path / "model")
+
+
+def test_changed_since_it_was_saved(tmp_path: Path) -> None:
+    save(tmp_path, TENSORS, CONFIGURATION)
+    weights, config = (tmp_path / WEIGHTS).read_bytes(), (tmp_path / CONFIG).read_text()
+    (tmp_path / WEIGHTS).write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    with pytest.raises(ModelError, match="not as it was saved: .* was changed; `dvc repro --force` trains it again"):
+        load(tmp_path)
+    (tmp_path / WEIGHTS).write_bytes(weights)
+    (tmp_path / CONFIG).write_text(config.replace('"seed": 3', '"seed": 4'))
+    with pytest.raises(ModelError, match="not as it was saved"):
+        load(tmp_path)
+    older = json.loads(config)
+    del older[HASH]  # versions before had none
+    write_json(tmp_path / CONFIG, older)
+    assert load(tmp_path)[1] == CONFIGURATION
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_of_others(tmp_path: Path, value: float) -> None:
+    save(tmp_path, {}, {})
+    (tmp_path / CONFIG).write_text("{}")
+    (tmp_path / WEIGHTS).write_bytes(safetensors.torch.save({"a": torch.tensor([1.0, value])}))
+    with pytest.raises(ModelError, match="weights.safetensors: 'a' is not finite"):
+        load(tmp_path)
+
+
+def test_a_pickle_is_not_run(tmp_path: Path) -> None:
+    class Touch:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return open, (str(tmp_path / "run"), "w")  # type: ignore[return-value]
+
+    save(tmp_path, {}, {})
+    for content in (pickle.dumps(Touch()), b""):
+        (tmp_path / WEIGHTS).write_bytes(content)
+        with pytest.raises(ModelError, match="weights.safetensors: cannot be read"):
+            load(tmp_path)
+    torch.save(TENSORS, tmp_path / WEIGHTS)
+    with pytest.raises(ModelError, match="weights.safetensors: cannot be read"):
+        load(tmp_path)
+    assert not (tmp_path / "run").exists()

@@ -144,3 +144,22 @@ def test_params_hash(other: Any) -> None:
     assert found == params.params_hash({"steps": 1, "learning_rate": 0.1})
     assert found != params.params_hash(other)
     assert len(found) == 16
+
+
+@pytest.mark.parametrize("text", ["a: " + "[" * 5000, "a: " + "{a: " * 2000, "a: 2001-99-99", "a: \x00", "\xff: 1"])
+def test_damaged_file(path: Path, text: str) -> None:
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ParamsError, match="not valid YAML"):
+        params.load(path, "a", int)
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf"])
+def test_numbers_are_finite(path: Path, number: str) -> None:
+    path.write_text(f"a: {number}\nb: {{c: {number}}}\n")
+
+    @section
+    class Rate:
+        c: float
+
+    with pytest.raises(ParamsError, match="'b.c' is .*finite"):
+        params.load(path, "b", Rate)

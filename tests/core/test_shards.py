@@ -176,3 +176,28 @@ def test_shards_of_different_parameters(tmp_path: Path) -> None:
     assert Shards([tmp_path / "d"]).params_hash() == ""
     with pytest.raises(ShardError, match="different parameters"):
         Shards([tmp_path / "a", tmp_path / "c"]).params_hash()
+
+
+def test_damaged(tmp_path: Path) -> None:
+    """Arrays that end early would be shorter than their clips."""
+    folder = tmp_path / "demo"
+    write(folder, RAGGED)
+    for name in ("spectrum.npy", INDEX):
+        content = (folder / name).read_bytes()
+        for cut in (0, 60, len(content) // 2, len(content) - 1):
+            (folder / name).write_bytes(content[:cut])
+            with pytest.raises(ShardError, match="demo: is damaged"):
+                Shard(folder)
+        (folder / name).write_bytes(content)
+    for array, message in (
+        (np.zeros((3, 3), "<f4"), "has 3 rows, expected 70,006"),
+        (np.zeros(70_006, "<f4"), "of shape"),
+        (np.zeros((70_006, 3), "<i8"), "is int64"),
+        (np.array([None], dtype=object), "Array can't be memory-mapped"),
+    ):
+        np.save(folder / "spectrum.npy", array)
+        with pytest.raises(ShardError, match=message):
+            Shard(folder)
+    (folder / "spectrum.npy").write_bytes(content[:10] + b"{'descr': (" * 8)
+    with pytest.raises(ShardError, match="demo: is damaged"):
+        Shard(folder)

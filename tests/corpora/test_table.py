@@ -202,14 +202,16 @@ def test_audio_elsewhere(tmp_path: Path) -> None:
     touch(tmp_path / "drive", "a.wav", "deep/b.wav")
     touch(tmp_path / "other", "c.wav")
     rows = f"filepath,emotion\na.wav,joy\n{tmp_path}/drive/deep/b.wav,joy\n{tmp_path}/other/c.wav,joy\n"
-    labelled, left_out = read(f"{rows}../other/c.wav,joy\n", base=str(tmp_path / "drive"))
+    (tmp_path / "drive/out.wav").symlink_to(tmp_path / "other/c.wav")
+    rows += "../other/c.wav,joy\nout.wav,joy\n/dev/zero,joy\n"
+    labelled, left_out = read(rows, base=str(tmp_path / "drive"))
     assert {path: labels.name for path, labels in labelled.items()} == {
         tmp_path / "drive/a.wav": "a",
         tmp_path / "drive/deep/b.wav": "deep/b",
-        tmp_path / "other/c.wav": f"{tmp_path}/other/c",
-        tmp_path / "drive/../other/c.wav": f"{tmp_path}/other/c",
     }
-    assert not left_out
+    assert reasons(left_out) == [*[("c.wav", "outside")] * 2, ("out.wav", "outside"), ("zero", "missing")]
+    labelled, left_out = read(f"filepath,emotion\n{tmp_path}/other/c.wav,joy\n", base="/")  # above every file
+    assert [labels.name for labels in labelled.values()] == [f"{tmp_path}/other/c".removeprefix("/")]
     linked = tmp_path / "linked"  # a link is not resolved, also where the table names its target
     linked.symlink_to(tmp_path / "drive")
     (linked / "list.csv").write_text(f"filepath,emotion\na.wav,joy\n{tmp_path}/drive/deep/b.wav,joy\n")
@@ -218,6 +220,21 @@ def test_audio_elsewhere(tmp_path: Path) -> None:
         linked / "a.wav": "a",
         linked / "deep/b.wav": "deep/b",
     }
+
+
+@pytest.mark.parametrize("column", ["language", "sentence"])
+@pytest.mark.parametrize("cell", ["=HYPERLINK(0)", "+1+cmd", "-2+3", "@SUM(A1)"])
+def test_cells_that_a_spreadsheet_runs(column: str, cell: str) -> None:
+    labelled, left_out = read(f"filepath,emotion,{column}\na.wav,joy,{cell}\nb.wav,joy,-\nc.wav,joy,x{cell}\n")
+    assert [path.name for path in labelled] == ["b.wav", "c.wav"]
+    assert reasons(left_out) == [("a.wav", "formula")]
+
+
+@pytest.mark.parametrize("line", ["a.wav", "a.wav,joy,f"])
+def test_lines_with_too_few_values(line: str) -> None:
+    """A separator that was lost would move the labels behind it to other columns."""
+    with pytest.raises(click.ClickException, match="list.csv: line 2 has . values for 4 columns"):
+        read(f"filepath,emotion,speaker,gender\n{line}\nb.wav,joy,01,f\n")
 
 
 @pytest.mark.parametrize("path", ["a\0.wav", "x" * 300 + ".wav", "x/" * 3000 + ".wav"])

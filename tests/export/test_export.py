@@ -76,8 +76,14 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         samples = draw.integers(-9000, 9000, (round(seconds * RATE), channels)).astype(np.int16)
         soundfile.write(path, samples, RATE, format="WAV" if path.lower().endswith("wav") else "FLAC")
-    path = Path("data/augmented/full-1/cyclegan.parquet")
-    manifest.write(pd.DataFrame(ROWS), path, manifest.augmented(["dnsmos"]), "0")
+    write_list(ROWS)
+
+
+def write_list(rows: list[dict[str, Any]]) -> None:
+    frame = pd.DataFrame(rows)
+    places = manifest.segments(frame.reindex(columns=["filepath", "start", "end"]))
+    frame["sha256"] = [decoding.read(*segment).sha256 for segment in places]
+    manifest.write(frame, Path("data/augmented/full-1/cyclegan.parquet"), manifest.augmented(["dnsmos"]), "0")
 
 
 def export(*options: str, out: str = "out", arm: str = "cyclegan", split: str = "full-1") -> Result:
@@ -115,7 +121,7 @@ def test_clips_that_may_not_be_passed_on_are_left_out_unless_one_may() -> None:
 
 def test_restricted_parts_of_files_are_copies_also_with_links() -> None:
     rows = [row("mine/1", TALK, corpus="mine", license="CC BY-ND 4.0", end=0.5), ROWS[0]]
-    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    write_list(rows)
     assert "1 clips are left out: no derivatives" in export("--format", "csv", "--link").output
     assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
 
@@ -123,7 +129,7 @@ def test_restricted_parts_of_files_are_copies_also_with_links() -> None:
 def test_train_clips_that_the_arm_leaves_out_are_not_exported() -> None:
     """Most tools know no weights, and would learn from them."""
     rows = [*ROWS[:3], row("demo/unused", "data/raw/demo/test.flac", weight=0.0)]
-    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    write_list(rows)
     assert "1 clips are left out: train clips of weight 0" in export("--format", "nkululeko").output
     assert set(pd.read_csv("out/clips.csv")["id"]) == {found["id"] for found in ROWS[:3]}
     assert "1 clips are left out: train clips of weight 0" in Path("out/README.md").read_text(encoding="utf-8")
@@ -137,7 +143,7 @@ def test_clips_in_the_voice_of_a_restricted_corpus_are_left_out() -> None:
         row("savee/1", "data/raw/demo/test.flac", corpus="savee", speaker="savee_dc", license=SAVEE),
         synthetic("full-1/speaker_conversion/1", path, "speaker_conversion", parameters=text),
     ]
-    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    write_list(rows)
     result = export("--format", "csv")
     assert f"1 clips are left out: no redistribution (licence CC0-1.0; {SAVEE})" in result.output
     assert list(pd.read_csv("out/clips.csv")["id"]) == [STEREO]
@@ -188,9 +194,7 @@ def test_parts_of_files_are_cut_out_and_other_files_are_the_same(exported: Calla
 
 def test_a_clip_for_several_persons_is_there_several_times(exported: Callable[[str], pd.DataFrame]) -> None:
     made = [{**ROWS[6], "person": person} for person in ("demo_f01", "demo_f02")]
-    rows = pd.DataFrame([ROWS[0], *made])
-    path = Path("data/augmented/full-1/cyclegan.parquet")
-    manifest.write(rows, path, manifest.augmented(["dnsmos"]), "0")
+    write_list([ROWS[0], *made])
     found = exported("csv").loc[MADE]
     assert list(found["person"]) == ["demo_f01", "demo_f02"] and found["file"].is_unique
     assert "A row with a `person`" in Path("README.md").read_text(encoding="utf-8")
@@ -386,3 +390,27 @@ def test_croissant_is_valid(exported: Callable[[str], pd.DataFrame]) -> None:
 def test_samples_of_a_cut_clip_have_the_hash_of_the_manifest(exported: Callable[[str], pd.DataFrame]) -> None:
     found = exported("csv")
     assert decoding.read(Path(found.loc[CUT, "file"])).sha256 == decoding.read(Path("..", TALK), 0.25, 0.75).sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"partition": "../../train"}, "partition '../../train', expected one of train, valid, test, enrol"),
+        ({"emotion": "happy'; x"}, "emotion 'happy'; x', expected one of neutral"),
+        ({"is_synthetic": True}, "synthetic clip 'demo/stereo' has no generator"),
+        ({"parameters": "[]"}, "parameters '[]', expected an object of JSON"),
+        ({"parameters": "{"}, "parameters '{', expected an object of JSON"),
+        ({"sentence": "=HYPERLINK(0)"}, "column 'sentence' would have '=HYPERLINK(0)', which a spreadsheet runs"),
+        ({"filepath": "../secret.txt"}, "../secret.txt: not decodable as audio"),
+        ({"filepath": "data/raw/demo/test.flac"}, "data/raw/demo/test.flac: has samples with SHA-256"),
+        ({"filepath": "/dev/zero"}, "/dev/zero: not found"),
+    ],
+)
+def test_a_list_from_elsewhere(tmp_path: Path, changes: dict[str, str], message: str) -> None:
+    """Nothing is written, and no other file is passed on."""
+    (tmp_path.parent / "secret.txt").write_text("a secret")
+    frame = pd.DataFrame([ROWS[0] | {"sha256": decoding.read(Path(ROWS[0]["filepath"])).sha256} | changes])
+    manifest.write(frame, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    result = export("--format", "nkululeko")
+    assert result.exit_code == 1 and message in result.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]

@@ -186,7 +186,8 @@ def test_licences_of_all_clips_that_the_model_learned_from(stage: Stage) -> None
     path = MODEL / models.CONFIG
     config = json.loads(path.read_text(encoding="utf-8"))
     assert config["licenses"] == ["CC0-1.0"]
-    path.write_text(json.dumps(config | {"licenses": ["CC0-1.0", "no derivatives"]}), encoding="utf-8")
+    changed = config | {"licenses": ["CC0-1.0", "no derivatives"], models.HASH: None}
+    path.write_text(json.dumps(changed), encoding="utf-8")
     assert stage("generate", **ITEM).exit_code == 0
     rows = manifest.read(OUT / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
     assert set(rows["license"]) == {"CC0-1.0; no derivatives"}
