@@ -121,6 +121,10 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
         ({"ingest": None}, "'ingest' is missing"),
         ({"augment__mix__weigth": 1}, "'augment.mix.weigth' is not known; did you mean 'weight'?"),
         ({"hardware__device": "gpu"}, "'hardware.device' is 'gpu'"),
+        (
+            {"train_cyclegan__normalisation": "speaker", "emotions": ["happy", "sad"], "pairs": ["happy-sad"]},
+            "'train_cyclegan.normalisation' is 'speaker', but 'neutral' is not among 'emotions'",
+        ),
         ({"folds": []}, "'folds' is empty"),
         ({"folds": [1, 5]}, "'folds': demo has no fold 5, expected 1 to 4"),
         ({"folds": [1, 2, 1]}, "'folds': '1' is listed 2 times"),
