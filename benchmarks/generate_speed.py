@@ -122,7 +122,7 @@ class Stages:
             converters |= {(a, b): pair, (b, a): pair}
         assessor = Assessor(self._world, self._audio, Scoring((), self._audio))
         clips = assess._assessed(
-            self._test, parallel_utterances(self._test), self._stored, converters, self._bounds_hz, "cyclegan"
+            self._test, parallel_utterances(self._test), self._stored, converters, self._bounds_hz, "cyclegan", {}
         )
 
         measured: list[AssessedClip] = []

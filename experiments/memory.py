@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
 import torch
 
 from pipeline.assessment.figures import CONVERTED, SECOND_REFERENCE, UNCONVERTED, gap_closed
 from pipeline.assessment.measurement import mean_distances, parallel_utterances
 from pipeline.conversion.converter import Converter
+from pipeline.conversion.speaker_means import NeutralSpeech
 from pipeline.core import manifest, models, params
 from pipeline.core.shards import Shards
 from pipeline.core.workers import in_parallel
@@ -46,8 +48,10 @@ def closed_by(folder: Path) -> Iterator[tuple[str, "pd.Series[float]"]]:
     world = params.load(Path("params.yaml"), "vocoder", VocoderParams).world
     for part in PARTITIONS:
         rows = manifest.partition(clips, split, part)
+        stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(rows["corpus"].unique()))
+        means = NeutralSpeech(rows, stored).means() if converter.means else {}
         rows = rows[rows["emotion"].isin(config["emotions"])]
-        work = Compared(rows, converter, (world.f0_floor_hz, world.f0_ceil_hz))
+        work = Compared(rows, stored, converter, means, (world.f0_floor_hz, world.f0_ceil_hz))
         compared = in_parallel(work, list(rows["id"]), f"{folder.parent.name} {folder.name} {part}")
         yield part, gap_closed(pd.DataFrame([row for some in compared for row in some]))
 
@@ -55,11 +59,17 @@ def closed_by(folder: Path) -> Iterator[tuple[str, "pd.Series[float]"]]:
 class Compared:
     """Distances of a clip and of its conversion to parallel utterances of the target, and of second references."""
 
-    def __init__(self, rows: pd.DataFrame, converter: Converter, bounds_hz: tuple[float, float]) -> None:
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        stored: Shards,
+        converter: Converter,
+        means: dict[str, np.ndarray],
+        bounds_hz: tuple[float, float],
+    ) -> None:
         self.rows, self.parallel = rows.set_index("id"), parallel_utterances(rows)
         self.levels = dict(zip(rows["id"], rows["intensity"].astype(object).fillna(""), strict=True))
-        self.converter, self.bounds_hz = converter, bounds_hz
-        self.stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(rows["corpus"].unique()))
+        self.stored, self.converter, self.means, self.bounds_hz = stored, converter, means, bounds_hz
 
     def __call__(self, id_: str) -> list[dict[str, Any]]:
         """Rows for `gap_closed`: the clip as a source, and as a second reference of the target."""
@@ -70,7 +80,8 @@ class Compared:
             if self.rows.at[id_, "emotion"] == target:
                 found.append(self.row(own, id_, source, target, SECOND_REFERENCE))
                 continue
-            conversion = converted(self.converter, own, source, target, self.bounds_hz, own_level)
+            mean = self.means.get(str(self.rows.at[id_, "speaker"]))
+            conversion = converted(self.converter, own, source, target, self.bounds_hz, own_level, mean=mean)
             found.append(self.row(own, id_, source, target, UNCONVERTED))
             found.append(self.row(conversion, id_, source, target, CONVERTED))
         return found

@@ -176,6 +176,9 @@ def _words(values: Values) -> Iterable[str]:
 
 def _pairs(values: Values) -> Iterable[str]:
     emotions: Collection[str] = values.get("emotions", EMOTIONS)
+    if values.get("pairs") and "train_cyclegan" in values and NEUTRAL not in emotions:
+        if values["train_cyclegan"].normalisation == "speaker":
+            yield f"'train_cyclegan.normalisation' is 'speaker', but '{NEUTRAL}' is not among 'emotions'"
     for pair in dict.fromkeys(values.get("pairs", ())):
         try:
             pairs.parse(pair, emotions)

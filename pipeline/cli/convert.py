@@ -1,23 +1,24 @@
 """Convert your own recordings to another emotion, with the trained models of a split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 import numpy as np
 import soundfile
 import soxr
-import torch
 
 from pipeline.audio import decoding, marking, preparation, utterances
 from pipeline.audio.acoustics import FrontEnd
-from pipeline.audio.decoding import AudioError
+from pipeline.audio.decoding import AudioError, Recording
 from pipeline.audio.preparation import AudioParams
 from pipeline.cli import recordings
+from pipeline.cli.trained_pairs import ConvertError, Pairs
 from pipeline.cli.workspace import DATA, MODELS, PARAMS, first_split
+from pipeline.conversion import speaker_means
 from pipeline.conversion.converter import Converter
-from pipeline.core import hardware, manifest, models, params
+from pipeline.core import hardware, manifest, params
 from pipeline.core.files import atomic_write
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
@@ -25,68 +26,11 @@ from pipeline.corpora import ingestion
 from pipeline.corpora.ingestion import IngestParams, Sound
 from pipeline.scorers import gate
 from pipeline.scorers.gate import Gate
-from pipeline.vocoder import Vocoder, VocoderParams, copies, vocoder
+from pipeline.vocoder import Features, Vocoder, VocoderParams, copies, vocoder
 
 BLOCK = 65_536  # samples a write; libsndfile's Vorbis encoder crashes when it gets a long clip at once
 # Names of the formats in libsndfile.
 FORMATS = {suffix: "AIFF" if suffix == ".aif" else suffix[1:].upper() for suffix in decoding.SUFFIXES}
-
-
-class ConvertError(click.ClickException):
-    """The conversion is not possible with these models or files."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Trained CycleGANs of a split, loaded on first use."""
-
-    folder: Path
-    listed: tuple[str, ...]  # in params.yaml; models of other pairs may be left from earlier runs
-    device: torch.device
-    _loaded: dict[str, Converter] = field(default_factory=dict)
-
-    def names(self) -> list[str]:
-        """Trained pairs, in alphabetical order."""
-        return sorted(name for name in self.listed if (self.folder / name / models.CONFIG).is_file())
-
-    def converter(self, source: str, target: str) -> Converter:
-        """Converter of one emotion to another.
-
-        Raises:
-            ConvertError: their pair was not trained
-        """
-        name = "-".join(sorted((source, target)))
-        if name not in self.names():
-            raise ConvertError(f"{self.folder}: pair {name} was not trained, only {', '.join(self.names())}")
-        if name not in self._loaded:
-            with models.fitting(self.folder / name):
-                self._loaded[name] = Converter.from_tensors(*models.load(self.folder / name), self.device)
-        return self._loaded[name]
-
-    def check(self, source: str | None, target: str, features: str) -> None:
-        """Check that these emotions can be converted.
-
-        Args:
-            source: emotion; None: not known yet
-            target: emotion
-            features: params hash of the vocoder's features
-
-        Raises:
-            ConvertError: an emotion or pair was not trained, or was trained on other features
-        """
-        emotions = {emotion for name in self.names() for emotion in name.split("-")}
-        if not emotions:
-            raise ConvertError(f"{self.folder}: no pair was trained; `dvc repro` trains the pairs of params.yaml")
-        for option, emotion in (("--to", target), ("--from", source)):
-            if emotion not in (*emotions, None):
-                hint = params.nearest(str(emotion), emotions)
-                raise ConvertError(f"{option} {emotion}: no pair of {self.folder} has it{hint}")
-        if source not in (None, target):
-            self.converter(str(source), target)
-        for pair in (self.folder / name for name in self.names()):
-            if models.config(pair).get("features") != features:
-                other = f"was trained with another 'audio' or 'vocoder' than in {PARAMS}"
-                raise ConvertError(f"{pair}: {other}; `dvc repro` trains it again")
 
 
 @dataclass(frozen=True)
@@ -103,6 +47,29 @@ class Conversion:
     limits: IngestParams
     vocoder: Vocoder
     bounds_hz: tuple[float, float]  # of F0
+    mean: np.ndarray | None = None  # of the speaker's neutral recordings, (order,), as of `speaker_means.mean`
+
+    def neutral_mean(self, folder: Path) -> np.ndarray:
+        """Mean of the recordings below a folder, as of `speaker_means.mean`; unusable ones are reported.
+
+        Raises:
+            ConvertError: none is usable, or no pair needs it
+        """
+        if not any(self.pairs.is_relative(name) for name in self.pairs.names()):
+            raise ConvertError(f"--reference-folder: the pairs of {self.pairs.folder} need no neutral recordings")
+        sums = []
+        for path in recordings.below(folder):
+            try:
+                recording, spans = self._read(path)
+            except AudioError as error:
+                click.echo(f"{path}: left out: {error}", err=True)
+                continue
+            speech = (recording.samples[start:stop] for start, stop in spans)
+            analysed = (self._analysed(each, recording.sampling_rate) for each in speech)
+            sums += [speaker_means.summed(features.spectrum) for features in analysed]
+        if not sums:
+            raise ConvertError(f"{folder}: has no usable recording; expected a few neutral ones of the speaker")
+        return speaker_means.mean(sums)
 
     def convert(self, source_path: Path, out: Path) -> str:
         """Convert a file; returns a description of the conversion.
@@ -111,16 +78,11 @@ class Conversion:
             AudioError: the file cannot be used, or the result cannot be written
             ConvertError: the pair of the predicted emotion was not trained
         """
-        recording = decoding.read(source_path)
-        mixed = f"; {channels} channels mixed" if (channels := soundfile.info(source_path).channels) > 1 else ""
-        sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
-        if isinstance(unusable := ingestion.accept(sound, self.limits), AudioError):
-            raise AudioError(unusable.reason, f"{unusable.detail}{mixed}")
+        recording, spans = self._read(source_path)
         samples, rate = recording.samples, recording.sampling_rate
-        spans = utterances.spans(samples, rate, self.audio.trim_db, self.limits.min_duration_s)
         speech = [samples[start:stop] for start, stop in spans]
         source, described = self._source(speech, rate)
-        described += mixed
+        described += _mixed(source_path)
         if source == self.target:
             _write(out, [samples], rate, {})
             return f"{described}; emotion unchanged"
@@ -128,6 +90,9 @@ class Conversion:
             converter = self.pairs.converter(source, self.target)
         except ConvertError as error:
             raise ConvertError(f"{described}; {error}; or add --from") from None
+        if self.mean is None and source != manifest.NEUTRAL and converter.means:
+            needs = "the pair was trained on spectra relative to each speaker's neutral speech"
+            raise ConvertError(f"{described}; {needs}: name neutral recordings of the speaker by --reference-folder")
         converted = (self._converted(utterance, rate, converter, source) for utterance in speech)
         origin = {"source": source_path.name, "source_emotion": source, "emotion": self.target, "generator": "cyclegan"}
         tags = marking.comment(marking.EDITED, **origin)
@@ -138,11 +103,28 @@ class Conversion:
 
     def _converted(self, utterance: np.ndarray, sampling_rate: int, converter: Converter, source: str) -> np.ndarray:
         """A converted utterance with the level of the original; its length may differ, (samples,)."""
-        features = self.vocoder.analyse(self._prepared(utterance, sampling_rate))
-        converted = converter.convert(features, source, self.target, self.bounds_hz, intensity=self.intensity)
+        features = self._analysed(utterance, sampling_rate)
+        mean = self.mean
+        if mean is None and converter.means:
+            mean = speaker_means.mean([speaker_means.summed(features.spectrum)])
+        converted = converter.convert(
+            features, source, self.target, self.bounds_hz, intensity=self.intensity, mean=mean
+        )
         wave = soxr.resample(self.vocoder.synthesise(converted), self.audio.sampling_rate, sampling_rate)
         wave = wave[: round(len(utterance) * len(converted.f0_hz) / len(features.f0_hz))]
         return preparation.level(wave, _level_db(utterance)).astype(np.float32)
+
+    def _read(self, path: Path) -> tuple[Recording, list[tuple[int, int]]]:
+        """A decoded file, and the first sample and the sample after the last of each of its utterances."""
+        recording = decoding.read(path)
+        sound = Sound(recording.sampling_rate, recording.duration, recording.sha256, recording.peak)
+        if isinstance(unusable := ingestion.accept(sound, self.limits), AudioError):
+            raise AudioError(unusable.reason, f"{unusable.detail}{_mixed(path)}")
+        rate = recording.sampling_rate
+        return recording, utterances.spans(recording.samples, rate, self.audio.trim_db, self.limits.min_duration_s)
+
+    def _analysed(self, utterance: np.ndarray, sampling_rate: int) -> Features:
+        return self.vocoder.analyse(self._prepared(utterance, sampling_rate))
 
     def _prepared(self, utterance: np.ndarray, sampling_rate: int) -> np.ndarray:
         """An utterance as `preparation.prepare` returns a clip; its ends are trimmed already."""
@@ -170,15 +152,28 @@ class Conversion:
 @click.option("--to", "target", required=True, help="Target emotion.")
 @click.option("--from", "source", help="Emotion of IN; predicted if not given.")
 @click.option("--intensity", type=click.Choice(["low", "medium", "high"]), help="Intensity of the target emotion.")
+@click.option(
+    "--reference-folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Neutral recordings of the speaker, where the pairs need them (train_cyclegan.normalisation: speaker).",
+)
 @click.option("--split", help="Split whose models are used, such as full-1; default: the first one of params.yaml.")
 def main(
-    source_path: Path, out: Path, target: str, source: str | None, intensity: str | None, split: str | None
+    source_path: Path,
+    out: Path,
+    target: str,
+    source: str | None,
+    intensity: str | None,
+    reference_folder: Path | None,
+    split: str | None,
 ) -> None:
     """Convert a recording, or all recordings of a folder, to another emotion.
 
     The suffix of OUT is the format of the file. The files of a folder keep their names.
     """
     conversion = _conversion(target, source, intensity, split or first_split())
+    if reference_folder:
+        conversion = replace(conversion, mean=conversion.neutral_mean(reference_folder))
     files = _files(source_path, out)
     failed = 0
     for path, converted in files:
@@ -249,6 +244,10 @@ def _files(source: Path, out: Path) -> list[tuple[Path, Path]]:
         if converted.exists() and converted.samefile(path):
             raise ConvertError(f"{converted}: would be overwritten by its conversion; choose another OUT")
     return found
+
+
+def _mixed(path: Path) -> str:
+    return f"; {channels} channels mixed" if (channels := soundfile.info(path).channels) > 1 else ""
 
 
 def _level_db(samples: np.ndarray) -> float:

@@ -1,11 +1,13 @@
 """Train clips of a pair, normalised and ready for training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from pipeline.conversion.alignment import Speech
 from pipeline.conversion.converter import Normalisation, Styles
@@ -32,7 +34,12 @@ class TrainingData:
 
     @classmethod
     def fit(
-        cls, clips: Sequence[ClipProsody], emotions: tuple[str, str], params: ProsodyParams, parallel: bool
+        cls,
+        clips: Sequence[ClipProsody],
+        emotions: tuple[str, str],
+        params: ProsodyParams,
+        parallel: bool,
+        means: Mapping[str, np.ndarray],
     ) -> Self:
         """Fit the statistics and normalise the clips.
 
@@ -41,10 +48,11 @@ class TrainingData:
             emotions: a and b
             params: conversion of prosody
             parallel: whether each frame gets its parallel target beside it
+            means: as of `relative`
         """
         a, b = emotions
         prosody = Prosody.fit(clips, params)
-        frames = [torch.from_numpy(clip.features.spectrum) for clip in clips]
+        frames = relative(clips, means)
         labelled = [(own, clip.emotion, clip.intensity) for own, clip in zip(frames, clips, strict=True)]
         styles = Styles.fit(labelled, prosody.intensities)
         utterances: dict[str, list[ParallelUtterance]] = {a: [], b: []}
@@ -70,6 +78,19 @@ def train_clips(rows: pd.DataFrame, stored: Shards) -> list[ClipProsody]:
     return [
         ClipProsody(Features.load(stored, id_), *labels)
         for id_, *labels in known.where(known.notna(), None).itertuples(index=False)
+    ]
+
+
+def relative(clips: Sequence[ClipProsody], means: Mapping[str, np.ndarray]) -> list[Tensor]:
+    """Spectra that the networks learn from, each (frames, order).
+
+    Args:
+        clips: of train
+        means: of each speaker's neutral speech, which is subtracted; empty: nothing is
+    """
+    return [
+        torch.from_numpy(clip.features.spectrum - means[clip.speaker] if means else clip.features.spectrum)
+        for clip in clips
     ]
 
 

@@ -20,6 +20,7 @@ from pipeline.vocoder.features import Features
 
 Spectrum = Literal["network", "statistics", "none"]
 SPECTRA: Mapping[str, Spectrum] = {"cyclegan": "network", "statistics": "statistics", "f0_only": "none"}  # by generator
+MEAN_OF = "neutral_mean."  # before the name of a speaker, in names of tensors
 Style = tuple[str, str | None]  # an emotion, and an intensity with enough train clips; None for all intensities
 
 
@@ -102,6 +103,7 @@ class Converter:
     styles: Styles
     generators: Mapping[tuple[str, str], Generator]  # by (source, target)
     prosody: Prosody
+    means: Mapping[str, np.ndarray]  # of the train speakers' neutral speech; empty: spectra are not relative to it
 
     @torch.no_grad()
     def convert(
@@ -113,6 +115,7 @@ class Converter:
         source_intensity: str | None = None,
         intensity: str | None = None,
         by: Spectrum = "network",
+        mean: np.ndarray | None = None,
     ) -> Features:
         """Convert a clip from one emotion to the other.
 
@@ -126,34 +129,47 @@ class Converter:
             by: conversion of the spectrum. `network`: normalise, generate, denormalise. `statistics`: the same without
                 the generator, so that mean and variance alone change. `none`: the spectrum stays. Prosody is
                 converted in every case.
+            mean: of the speaker's neutral speech, (order,), as of `speaker_means.mean`; ignored where `means` is empty
 
         Raises:
             KeyError: the pair lacks one of the emotions
-            ModelError: the features are of another vocoder than those of the training
+            ModelError: the features are of another vocoder than those of the training, or `mean` is missing
         """
         if source == target:
             return clip
         levels = (intensity, source_intensity)
         spectrum = clip.spectrum.copy()
         if by != "none":
-            normalised = self._normalised(spectrum, source, source_intensity)
+            own = self._own_mean(mean)
+            normalised = self._normalised(spectrum, own, source, source_intensity)
             if by == "network":
                 normalised = self._generated(normalised, source, target, intensity)
-            spectrum = self.styles.target(source, target, intensity).undo(normalised).numpy()
+            spectrum = self.styles.target(source, target, intensity).undo(normalised).numpy() + own
         if self.prosody.params.energy != "cyclegan":
             spectrum[:, 0] = self.prosody.energy(clip.spectrum[:, 0], source, target, *levels)
         f0_hz = self.prosody.f0(clip.f0_hz, source, target, intensity, *bounds_hz, source_intensity)
         return stretched(replace(clip, spectrum=spectrum, f0_hz=f0_hz), self.prosody.rate(source, target, *levels))
 
-    def _normalised(self, spectrum: np.ndarray, source: str, intensity: str | None) -> Tensor:
-        """Spectrum normalised by the source style, from and to (frames, order)."""
+    def _own_mean(self, mean: np.ndarray | None) -> np.ndarray | np.float32:
+        """What is subtracted before the conversion and added after it."""
+        if not self.means:
+            return np.float32(0)
+        if mean is None:
+            pair = " and ".join(sorted({emotion for emotion, _ in self.styles.of}))
+            raise ModelError(f"conversion between {pair}: needs neutral speech of the speaker, and none is known")
+        return mean
+
+    def _normalised(
+        self, spectrum: np.ndarray, own: np.ndarray | np.float32, source: str, intensity: str | None
+    ) -> Tensor:
+        """Spectrum minus the speaker's own mean, normalised by the source style, from and to (frames, order)."""
         style = self.styles.source(source, intensity)
         if (width := len(style.mean)) != spectrum.shape[1]:
             raise ModelError(
                 f"conversion of '{source}': trained on {width} values a frame, but the vocoder gives "
                 f"{spectrum.shape[1]}; `dvc repro` trains the pair again"
             )
-        return style.apply(torch.from_numpy(spectrum))
+        return style.apply(torch.from_numpy(spectrum - own))
 
     def _generated(self, normalised: Tensor, source: str, target: str, intensity: str | None) -> Tensor:
         """Output of the generator at an intensity, from and to (frames, order)."""
@@ -171,6 +187,8 @@ class Converter:
         for (source, target), generator in self.generators.items():
             for name, weights in generator.state_dict().items():
                 kept[f"generator.{source}.{target}.{name}"] = weights
+        for speaker, mean in self.means.items():
+            kept[f"{MEAN_OF}{speaker}"] = torch.from_numpy(mean)
         return kept
 
     @classmethod
@@ -184,8 +202,9 @@ class Converter:
         """
         styles: dict[Style, Normalisation] = {}
         for name in tensors:
-            kind, emotion, intensity, *rest = name.split(".")
-            if kind == "normalisation" and rest == ["mean"]:
+            kind, emotion, *rest = name.split(".")
+            if kind == "normalisation" and rest[1:] == ["mean"]:
+                intensity = rest[0]
                 styles[emotion, intensity or None] = Normalisation(
                     tensors[name], tensors[f"normalisation.{emotion}.{intensity}.deviation"]
                 )
@@ -197,4 +216,5 @@ class Converter:
             own = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
             generator.load_state_dict(own, assign=True)
             generators[source, target] = generator.to(device, torch.float32).eval()
-        return cls(Styles(styles), generators, Prosody.from_config(config["prosody"]))
+        means = {name.removeprefix(MEAN_OF): own.numpy() for name, own in tensors.items() if name.startswith(MEAN_OF)}
+        return cls(Styles(styles), generators, Prosody.from_config(config["prosody"]), means)

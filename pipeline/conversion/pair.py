@@ -1,7 +1,7 @@
 """The networks of a pair of emotions, and their parameters."""
 
 from itertools import chain
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -25,6 +25,7 @@ class CycleGanParams:
     residual_mean_removal: Share  # share of the mean over time of a generator's residual that is subtracted
     variance_compensation: Share  # share of the way back to a clip's own global variance, in conversion
     discriminator_channels: PositiveInt
+    normalisation: Literal["corpus", "speaker"]  # speaker: spectra are relative to the speaker's neutral speech
     steps: PositiveInt
     batch: PositiveInt  # crops of each emotion in a step
     frames: PositiveInt  # of a crop

@@ -66,6 +66,7 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
     train = real[real["partition"] == "train"]
     fitted_on = {rules.GATE: metadata.get(rules.GATE, "")}
     allowed = dict.fromkeys((rules.GATE, rules.VOCODER, rules.EMOTION_CLASSIFIER), provenance.clips_sha256(train))
+    allowed[rules.MEANS] = provenance.clips_sha256(train[train["emotion"] == manifest.NEUTRAL])
     synthetic = rows[rows["is_synthetic"]]
     learns = ~synthetic["generator"].isin(LEARNS_NOTHING)
     harmless = set(synthetic.loc[~learns, "generator_sha256"]) - set(synthetic.loc[learns, "generator_sha256"])
@@ -89,6 +90,8 @@ def of_augmented(rows: pd.DataFrame, metadata: Mapping[str, str], real: pd.DataF
             fitted_on[sha256], allowed[sha256] = config["train_clips_sha256"], provenance.clips_sha256(own)
         if config.get("classifier_trained_on"):
             fitted_on[rules.EMOTION_CLASSIFIER + sha256] = config["classifier_trained_on"]
+        if config.get("params", {}).get("normalisation") == "speaker":
+            fitted_on[rules.MEANS + sha256] = config["means_of"] or ""
         for path, recorded in json.loads(table_metadata.get("banks", "{}")).items():
             is_changed = bank.fingerprint(Path(path)) != recorded
             used = bank.clips(Path(path)).assign(generator_sha256=sha256, is_changed=is_changed)

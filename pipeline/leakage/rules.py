@@ -19,6 +19,7 @@ GATE = "gated_by"  # the quality gate, among generators
 # Prefixes of a generator's hash: other trained models that its clips depend on
 VOCODER = "vocoder of "
 EMOTION_CLASSIFIER = "emotion classifier of "
+MEANS = "neutral means of "
 
 # Columns of the clips of voice banks: hash of the generator that used the bank, speaker and hash of the clip, and
 # whether the bank was changed afterwards
@@ -261,8 +262,9 @@ def foreign_generators(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hash
 
 
 def foreign_parts(augmented: pd.DataFrame, fitted_on: Hashes, allowed: Hashes) -> Iterable[Leak]:
-    """Vocoder and emotion classifier are untrained, or trained on the train clips of this split and no others."""
-    for part, word in ((VOCODER, "vocoder"), (EMOTION_CLASSIFIER, "emotion classifier")):
+    """Vocoder, emotion classifier and speakers' means are of the train clips of this split and no others, if used."""
+    parts = ((VOCODER, "vocoder"), (EMOTION_CLASSIFIER, "emotion classifier"), (MEANS, "neutral mean of a speaker"))
+    for part, word in parts:
         generators = augmented["generator_sha256"].dropna().unique()
         trained_on = {sha256: fitted_on[part + sha256] for sha256 in generators if part + sha256 in fitted_on}
         found = augmented["generator_sha256"].map(trained_on)

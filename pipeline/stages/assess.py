@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 import torch
 
@@ -13,6 +14,7 @@ from pipeline.assessment.scores import ConversionScorers, StandardScores
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
+from pipeline.conversion.speaker_means import NeutralSpeech
 from pipeline.core import console, hardware, manifest, models, params
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.models import ModelError
@@ -75,10 +77,16 @@ def main(
     paired = held_out[held_out["emotion"].isin([source for source, _ in converters])]
     corpora = sorted(set(train["corpus"]) | set(held_out["corpus"]))
     stored, statistics = (Shards(root / corpus for corpus in corpora) for root in (features, scorers))
+    means: dict[str, np.ndarray] = {}
+    if any(converter.means for converter in converters.values()):
+        means = _means(paired, NeutralSpeech(held_out, stored))
+        if left_out := len(paired) - len(means):
+            missing = [*missing, f"left out {left_out:,} clips: no neutral clip of the speaker in another sentence"]
+        paired = paired[paired["id"].isin(means)]
     found: list[dict[str, object]] = []
     if len(paired):
         parallel, bounds_hz = parallel_utterances(paired), (chosen.world.f0_floor_hz, chosen.world.f0_ceil_hz)
-        clips = _assessed(paired, parallel, stored, converters, bounds_hz, generator)
+        clips = _assessed(paired, parallel, stored, converters, bounds_hz, generator, means)
         scoring = Scoring(standard, audio)
         of_real = StandardScores(held_out, scoring.of_clips(held_out, split_path.stem))
         assessor = Assessor(vocoder(chosen, audio.sampling_rate, chosen.model(trained)), audio, scoring)
@@ -105,6 +113,7 @@ def _assessed(
     converters: Converters,
     bounds_hz: tuple[float, float],
     generator: str,
+    means: Mapping[str, np.ndarray],
 ) -> Iterator[AssessedClip]:
     """Each clip with its conversions and references."""
 
@@ -115,7 +124,7 @@ def _assessed(
     for id_, segment, emotion, level in zip(*columns, strict=True):
         own = features(id_)
         conversions = {
-            target: converted(converter, own, source, target, bounds_hz, level, SPECTRA[generator])
+            target: converted(converter, own, source, target, bounds_hz, level, SPECTRA[generator], means.get(id_))
             for (source, target), converter in converters.items()
             if source == emotion
         }
@@ -123,6 +132,13 @@ def _assessed(
             each: [features(other) for other in parallel[id_].get(each, ())] for each in (emotion, *conversions)
         }
         yield AssessedClip(segment, own, references, conversions)
+
+
+def _means(clips: pd.DataFrame, neutral: NeutralSpeech) -> dict[str, np.ndarray]:
+    """Mean of the speaker's neutral speech in other sentences than the clip's, by clip; none where there is none."""
+    own = zip(clips["id"], clips["speaker"], clips["sentence"], strict=True)
+    found = ((id_, neutral.mean_of_other_sentences(speaker, sentence)) for id_, speaker, sentence in own)
+    return {id_: mean for id_, mean in found if mean is not None}
 
 
 def _converter(folder: Path, emotions: tuple[str, str], split: str, device: torch.device) -> Converter:
@@ -143,6 +159,7 @@ def converted(
     bounds_hz: tuple[float, float],
     level: str | None,
     by: Spectrum = "network",
+    mean: np.ndarray | None = None,
 ) -> Features:
     """A clip converted at its own intensity, or at none where the train clips of that intensity are too few."""
-    return converter.convert(clip, source, target, bounds_hz, level, converter.styles.level(target, level), by)
+    return converter.convert(clip, source, target, bounds_hz, level, converter.styles.level(target, level), by, mean)

@@ -62,11 +62,12 @@ class Pair:
         """Features of each synthetic clip, and its source."""
         known = zip(self.sources["intensity"], manifest.segments(self.sources), strict=True)
         labels = self.rows[["source_id", "source_emotion", "emotion", "intensity"]].itertuples(index=False)
-        for (id_, source, target, intensity), (own, segment) in zip(labels, known, strict=True):
+        means = self.sources["speaker"].map(self.converter.means.get)
+        by = SPECTRA[self.generator]
+        for (id_, source, target, intensity), (own, segment), mean in zip(labels, known, means, strict=True):
             clip = Features.load(stored, id_)
             levels = (_known(own), _known(intensity))
-            by = SPECTRA[self.generator]
-            yield Synthesis(self.converter.convert(clip, source, target, bounds_hz, *levels, by=by), segment)
+            yield Synthesis(self.converter.convert(clip, source, target, bounds_hz, *levels, by, mean), segment)
 
 
 @click.command()

@@ -4,22 +4,24 @@ The last checkpoint of each pair stays, so that a pair that is added to params.y
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import click
+import numpy as np
 import pandas as pd
 import torch
 
 from pipeline.conversion import pairs, training
 from pipeline.conversion.checkpoints import Checkpoints
-from pipeline.conversion.clips import TrainingData, train_clips
+from pipeline.conversion.clips import TrainingData, relative, train_clips
 from pipeline.conversion.converter import Converter
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier, trained_classifier
 from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.prosody import ProsodyParams
+from pipeline.conversion.speaker_means import NeutralSpeech
 from pipeline.core import console, hardware, manifest, models, params, provenance
 from pipeline.core.files import atomic_write, write_csv
 from pipeline.core.hardware import HardwareParams
@@ -29,6 +31,7 @@ from pipeline.core.workers import Result, in_parallel
 
 CHECKPOINT_STEPS = 25  # between two checkpoints; a killed training loses at most so many
 EMOTION_CLASSIFIER = "emotion_classifier"  # folder of the auxiliary emotion classifier, beside those of the pairs
+SHOWN = 3  # speakers in a message
 
 Losses = list[dict[str, float]]
 
@@ -45,11 +48,13 @@ class Trainer:
     hardware: HardwareParams
     seed: int
     checkpoints: Path
+    neutral: pd.DataFrame  # rows of train that `means` are of; none with `normalisation: corpus`
+    means: Mapping[str, np.ndarray]  # of each speaker's neutral speech, (order,)
 
     def train_classifier(self, out: Path) -> None:
         """Train the auxiliary emotion classifier on all clips, and save it."""
         classifier = trained_classifier(
-            [torch.from_numpy(clip.features.spectrum) for clip in train_clips(self.train, self._stored(self.train))],
+            relative(train_clips(self.train, _stored(self.train, self.features)), self.means),
             list(self.train["emotion"]),
             list(self.train["speaker"]),
             self.params.emotion_classifier,
@@ -77,8 +82,9 @@ class Trainer:
         start = time.monotonic()
         a, b = emotions = pairs.parse(pair, set(self.train["emotion"]))
         rows = self.train[self.train["emotion"].isin(emotions)]
-        stored = self._stored(rows)
-        data = TrainingData.fit(train_clips(rows, stored), emotions, self.prosody, self.params.parallel_weight > 0)
+        stored = _stored(rows, self.features)
+        parallel = self.params.parallel_weight > 0
+        data = TrainingData.fit(train_clips(rows, stored), emotions, self.prosody, parallel, self.means)
         classifier_loss = self._classifier_loss(out / EMOTION_CLASSIFIER, emotions, data)
         device = hardware.device(self.hardware)
         given = (*data.domains, self.params, provenance.derived_seed(self.seed, self.split, pair))
@@ -86,7 +92,7 @@ class Trainer:
         checkpoints = Checkpoints(self.checkpoints / self.split / pair, key, CHECKPOINT_STEPS)
         autocast = hardware.autocast(self.hardware, device)
         networks, losses = training.train(*given, device, autocast, classifier_loss, checkpoints)
-        converter = Converter(data.styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, data.prosody)
+        converter = Converter(data.styles, {(a, b): networks.a_to_b, (b, a): networks.b_to_a}, data.prosody, self.means)
         config = {
             "kind": "cyclegan",
             "split": self.split,
@@ -97,16 +103,14 @@ class Trainer:
             "seed": self.seed,
             "machine": hardware.resolved(self.hardware),
             "train_clips": len(rows),
-            "licenses": sorted(rows["license"].dropna().unique()),
+            "licenses": sorted(pd.concat([rows, self.neutral])["license"].dropna().unique()),
             "train_clips_sha256": provenance.clips_sha256(rows),
             "classifier_trained_on": provenance.clips_sha256(self.train) if classifier_loss else None,
+            "means_of": provenance.clips_sha256(self.neutral) if self.means else None,
             "params": asdict(self.params),
         }
         models.save(out / pair, converter.tensors(), config)
         return losses, time.monotonic() - start
-
-    def _stored(self, rows: pd.DataFrame) -> Shards:
-        return Shards(self.features / corpus for corpus in sorted(rows["corpus"].unique()))
 
     def _classifier_loss(self, path: Path, emotions: tuple[str, str], data: TrainingData) -> ClassifierLoss | None:
         if not self.params.classifier_weight:
@@ -141,7 +145,11 @@ def main(
         for emotion in pairs.parse(name, set(clips["emotion"])):
             if emotion not in set(train["emotion"]):
                 raise click.ClickException(f"{split_path}: pair '{name}': no train clip is '{emotion}'")
-    trainer = Trainer(split_path.stem, train, features, chosen, prosody, hardware_params, seed, checkpoints)
+    neutral, means = train.iloc[:0], dict[str, np.ndarray]()
+    if chosen.normalisation == "speaker" and names:
+        neutral, means = _neutral_means(train, features, split_path)
+    given = (split_path.stem, train, features, chosen, prosody, hardware_params, seed, checkpoints)
+    trainer = Trainer(*given, neutral, means)
     with atomic_write(out) as models_folder, atomic_write(curves) as curves_folder:
         models_folder.mkdir(parents=True)
         curves_folder.mkdir(parents=True)
@@ -151,6 +159,21 @@ def main(
         for name, (losses, duration_s) in zip(names, found, strict=True):
             write_csv(pd.DataFrame(losses), curves_folder / f"{name}.csv", "%.5g")
             console.tell(f"{split_path.stem} {name}", last_line(losses, chosen.steps), duration_s)
+
+
+def _neutral_means(train: pd.DataFrame, features: Path, split_path: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The neutral train clips, and the mean of each train speaker's."""
+    neutral = NeutralSpeech(train, _stored(train, features))
+    means = neutral.means()
+    if missing := sorted(set(train["speaker"]) - set(means)):
+        found = f"{', '.join(missing[:SHOWN])}{' and others' * (len(missing) > SHOWN)}"
+        needs = "'train_cyclegan.normalisation: speaker' needs some of each train speaker; use 'corpus'"
+        raise click.ClickException(f"{split_path}: no neutral train clip of {found}; {needs}")
+    return neutral.clips, means
+
+
+def _stored(clips: pd.DataFrame, features: Path) -> Shards:
+    return Shards(features / corpus for corpus in sorted(clips["corpus"].unique()))
 
 
 def _side_by_side(

@@ -128,6 +128,10 @@ def test_records_name_the_commit_of_their_code(record: Path) -> None:
             "'executor.resources': 'clasify' is not known; did you mean 'classify'?",
         ),
         ({"executor__resources": {}}, "'executor.resources': 'default' is missing"),
+        (
+            {"train_cyclegan__normalisation": "speaker", "emotions": ["happy", "sad"], "pairs": ["happy-sad"]},
+            "'train_cyclegan.normalisation' is 'speaker', but 'neutral' is not among 'emotions'",
+        ),
         ({"folds": []}, "'folds' is empty"),
         ({"folds": [1, 5]}, "'folds': demo has no fold 5, expected 1 to 4"),
         ({"folds": [1, 2, 1]}, "'folds': '1' is listed 2 times"),

@@ -21,6 +21,7 @@ def params() -> CycleGanParams:
         residual_mean_removal=0,
         variance_compensation=0,
         discriminator_channels=4,
+        normalisation="corpus",
         steps=4,
         batch=2,
         frames=16,

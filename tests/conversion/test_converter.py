@@ -51,7 +51,7 @@ def trained(f0: str = "log_gaussian", energy: str = "cyclegan", duration: str = 
     generators = {pair: Generator(**SIZE) for pair in (("angry", "sad"), ("sad", "angry"))}
     for generator in generators.values():
         nn.init.normal_(generator.leave.weight, std=0.2)
-    return Converter(styles, generators, prosody)
+    return Converter(styles, generators, prosody, {})
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +176,31 @@ def test_own_other_and_foreign(converter: Converter) -> None:
     fewer = replace(given, spectrum=given.spectrum[:, 1:])
     with pytest.raises(ModelError, match="trained on 4 values a frame, but the vocoder gives 3"):
         converter.convert(fewer, "angry", "sad", BOUNDS)
+
+
+def test_spectra_relative_to_the_speaker(converter: Converter, tmp_path: Path) -> None:
+    """Two speakers who differ by a constant alone are converted alike, and keep their difference; also after a save."""
+    mean, shift = np.array([0, 2, -1, 0.5], np.float32), np.array([0, 30, 7, -4], np.float32)
+    relative = replace(converter, means={"c_f.1": mean, "c_m1": mean + shift})
+    given = clip(33)
+    moved = replace(given, spectrum=given.spectrum + shift)
+    one, other = (
+        relative.convert(own, "angry", "sad", BOUNDS, "medium", mean=of)
+        for own, of in ((given, mean), (moved, mean + shift))
+    )
+    np.testing.assert_allclose(other.spectrum - shift, one.spectrum, atol=1e-4)
+    plain = converter.convert(replace(given, spectrum=given.spectrum - mean), "angry", "sad", BOUNDS, "medium")
+    np.testing.assert_allclose(one.spectrum, plain.spectrum + mean, atol=1e-4)
+    absolute = converter.convert(moved, "angry", "sad", BOUNDS, "medium", mean=mean)  # the mean is ignored
+    assert np.abs(absolute.spectrum - other.spectrum).max() > 1
+    with pytest.raises(ModelError, match="angry and sad: needs neutral speech of the speaker"):
+        relative.convert(given, "angry", "sad", BOUNDS)
+    config = {"emotions": ["angry", "sad"], "size": SIZE, "prosody": converter.prosody.to_config()}
+    models.save(tmp_path / "model", relative.tensors(), config)
+    again = Converter.from_tensors(*models.load(tmp_path / "model"), CPU)
+    assert {name: list(own) for name, own in again.means.items()} == {"c_f.1": list(mean), "c_m1": list(mean + shift)}
+    found = again.convert(given, "angry", "sad", BOUNDS, "medium", mean=mean)
+    np.testing.assert_array_equal(found.spectrum, one.spectrum)
 
 
 def test_kept_converter_converts_the_same(converter: Converter, tmp_path: Path) -> None:

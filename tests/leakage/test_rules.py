@@ -436,7 +436,12 @@ def test_gate_fitted_on_others(table: pd.DataFrame, trained_on: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "word"), [(rules.VOCODER, "vocoder"), (rules.EMOTION_CLASSIFIER, "emotion classifier")]
+    ("part", "word"),
+    [
+        (rules.VOCODER, "vocoder"),
+        (rules.EMOTION_CLASSIFIER, "emotion classifier"),
+        (rules.MEANS, "neutral mean of a speaker"),
+    ],
 )
 @pytest.mark.parametrize("trained_on", ["train-and-test-ids", ""])
 def test_part_trained_on_others(table: pd.DataFrame, trained_on: str, part: str, word: str) -> None:

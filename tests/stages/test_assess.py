@@ -7,16 +7,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
 
 from pipeline.assessment import figures
 from pipeline.assessment.figures import ASSESSED, DISTANCES
+from pipeline.conversion import speaker_means
 from pipeline.core import manifest
+from pipeline.core.shards import Shards
 from pipeline.core.weights import Weights
 from pipeline.stages import assess
+from pipeline.stages.assess import converted
 from pipeline.standard_scorers import scoring
+from pipeline.vocoder import Features
 
 from .conftest import SPLIT, run_all, working_in
 
@@ -127,6 +132,48 @@ def test_controls_are_assessed_as_conversions_are(stage: Stage, assessed: Path, 
     for one, other in combinations(found.values(), 2):
         assert (one["mcd_db"] - other["mcd_db"]).abs().max() > 1e-3  # few steps: little is learned
     assert found["statistics"]["mcd_db"].mean() < found["f0_only"]["mcd_db"].mean()
+
+
+def test_spectra_relative_to_the_speaker(
+    stage: Stage, params: Callable[..., None], table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mean is of the test speaker's own neutral clips in other sentences; without any, a clip is left out."""
+    params({"train_cyclegan.normalisation": "speaker", "pairs": ["neutral-sad"]})
+    assert stage("train_cyclegan", **SPLIT).exit_code == 0
+    used: list[tuple[str, np.ndarray, np.ndarray]] = []
+
+    def spied(converter: Any, clip: Features, source: str, *more: Any) -> Features:
+        used.append((source, clip.spectrum, more[-1]))
+        return converted(converter, clip, source, *more)
+
+    monkeypatch.setattr(assess, "converted", spied)
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    assert "full-1: 6 test clips, 2 directions" in result.output and "left out" not in result.output
+    stored = Shards([Path("data/features/vocoder/demo")])
+    for source, spectrum, mean in used:
+        [own] = [
+            sentence
+            for sentence in (1, 2, 3)
+            if np.array_equal(Features.load(stored, f"demo/f01_s{sentence}_{source}_medium").spectrum, spectrum)
+        ]
+        others = [
+            speaker_means.summed(Features.load(stored, f"demo/f01_s{sentence}_neutral_medium").spectrum)
+            for sentence in (1, 2, 3)
+            if sentence != own
+        ]
+        np.testing.assert_allclose(mean, speaker_means.mean(others), atol=1e-6)
+    assert len(used) == 6
+    assert set(of(manifest.read(OUT, ASSESSED), "converted")["id"]) == {
+        id_ for id_ in of(table, "converted")["id"] if "angry" not in id_
+    }
+    known = manifest.read(TABLE, manifest.PARTITIONED)
+    gone = known["id"].isin([f"demo/f01_s{sentence}_neutral_medium" for sentence in (2, 3)])
+    manifest.write(known[~gone], TABLE, manifest.PARTITIONED, "")
+    result = stage("assess", **SPLIT)
+    assert result.exit_code == 0, result.output
+    assert "full-1: 2 test clips, 2 directions" in result.output
+    assert "left out 2 clips: no neutral clip of the speaker in another sentence" in result.output
 
 
 def test_standard_scores_stand_beside_the_others(

@@ -262,6 +262,33 @@ def test_generator_or_gate_fitted_on_others(stage: Callable[..., Result]) -> Non
             assert "quality gate fitted on other clips than the real train ones" in result.output
 
 
+def test_means_of_others(stage: Callable[..., Result]) -> None:
+    """A model relative to the speaker records which neutral clips its means are of: all of train, and no others."""
+    rows = manifest.read(TRAINING_SET, manifest.AUGMENTED)
+    neutral = rows[~rows["is_synthetic"] & (rows["emotion"] == "neutral")]
+    train, test = (neutral[neutral["partition"] == partition] for partition in ("train", "test"))
+    config = json.loads((MODEL / "config.json").read_text())
+    config["params"]["normalisation"] = "speaker"
+    before = provenance.fingerprint(MODEL)
+    for clips, leaks in ((train, False), (pd.concat([train, test]), True), (test, True), (train[:-1], True)):
+        recorded = provenance.clips_sha256(clips.drop(columns="weight"))
+        (MODEL / "config.json").write_text(json.dumps({**config, "means_of": recorded}))
+        new = provenance.fingerprint(MODEL)
+        old, before = before, new
+
+        def renamed(rows: pd.DataFrame, old: str = old, new: str = new) -> pd.DataFrame:
+            return rows.assign(generator_sha256=rows["generator_sha256"].replace(old, new))
+
+        change(TRAINING_SET, renamed)
+        result = audit()
+        rule = "neutral mean of a speaker of another partition or split\n    full-1/cyclegan/"
+        assert (result.exit_code, rule in result.output) == (int(leaks), leaks), result.output
+        assert (stage("evaluate").exit_code == 1) == leaks
+    (MODEL / "config.json").write_text(json.dumps({**config, "means_of": None}))
+    change(TRAINING_SET, lambda rows: renamed(rows, new, provenance.fingerprint(MODEL)))
+    assert rule in audit().output
+
+
 def test_missing_files_are_named() -> None:
     for missing in (TRAINING_SET, PREDICTIONS, SPLIT, CLIPS, MODEL / "config.json"):
         content = missing.read_bytes()

@@ -24,6 +24,8 @@ from pipeline.vocoder import Features
 from pipeline.vocoder.copies import copied
 from pipeline.vocoder.world import World, WorldParams
 
+from .conftest import run_stage
+
 RATE = 16_000
 OTHER = "data/raw/demo/m01/m01_s2_neutral_medium.flac"
 ANGRY, NEUTRAL, SAD = (f"data/raw/demo/m01/m01_s1_{emotion}_medium.flac" for emotion in ("angry", "neutral", "sad"))
@@ -78,6 +80,48 @@ def test_tags_say_that_a_file_is_converted(suffix: str) -> None:
         assert convert(NEUTRAL, f"out.{suffix}", "--to", target, "--from", "neutral").exit_code == 0
         with soundfile.SoundFile(f"out.{suffix}") as file:
             assert ("compositeWithTrainedAlgorithmicMedia" in file.comment) == marked
+
+
+def test_spectra_relative_to_the_speaker(change_params: Callable[[dict[str, object]], None]) -> None:
+    """The mean is of the reference folder; a neutral recording can do without; others say what to give."""
+    finished = Path("models").resolve()
+    Path("models").unlink()
+    shutil.copytree(finished, "models")
+    change_params({"train_cyclegan.normalisation": "speaker", "pairs": ["angry-neutral"]})
+    assert run_stage("train_cyclegan", scenario="full", fold="1").exit_code == 0
+    result = convert(ANGRY, "out.wav", "--to", "neutral", "--from", "angry")
+    assert result.exit_code == 1
+    assert f"{ANGRY}: left out: given as angry; " in result.output
+    assert "relative to each speaker's neutral speech: name neutral recordings of the speaker by --ref" in result.output
+    for name, others in (("own", [NEUTRAL, OTHER]), ("strange", [SAD])):
+        Path(name).mkdir()
+        for other in others:
+            shutil.copy(other, name)
+    Path("own/broken.wav").write_bytes(b"RIFF")
+    found = {}
+    for name in ("own", "strange"):
+        result = convert(ANGRY, f"{name}.wav", "--to", "neutral", "--from", "angry", "--reference-folder", name)
+        assert result.exit_code == 0, result.output
+        assert ("own/broken.wav: left out: not decodable" in result.output) == (name == "own")
+        found[name] = samples_of(f"{name}.wav")
+    assert len(found["own"]) == len(found["strange"]) and not np.allclose(*found.values(), atol=1e-3)
+    Path("alone").mkdir()
+    shutil.copy(NEUTRAL, "alone")
+    for name, more in (("itself", []), ("given", ["--reference-folder", "alone"])):
+        result = convert(NEUTRAL, f"{name}.wav", "--to", "angry", "--from", "neutral", *more)
+        assert result.exit_code == 0, result.output
+    np.testing.assert_array_equal(samples_of("itself.wav"), samples_of("given.wav"))
+    Path("empty").mkdir()
+    result = convert(ANGRY, "out.wav", "--to", "neutral", "--from", "angry", "--reference-folder", "empty")
+    assert result.exit_code == 1 and "empty: has no usable recording; expected a few neutral ones" in result.output
+
+
+def test_reference_folder_that_no_pair_needs() -> None:
+    result = convert(
+        NEUTRAL, "out.wav", "--to", "angry", "--from", "neutral", "--reference-folder", "data/raw/demo/m01"
+    )
+    assert result.exit_code == 1
+    assert f"--reference-folder: the pairs of {PAIRS} need no neutral recordings" in result.output
 
 
 def test_intensity() -> None:

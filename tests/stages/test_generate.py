@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 from click.testing import Result
 
 from pipeline.audio import decoding, preparation
@@ -16,8 +17,9 @@ from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
 from pipeline.core import manifest, models, provenance
 from pipeline.core.params import load
-from pipeline.core.shards import Shard
-from pipeline.stages.generate import synthetic_rows
+from pipeline.core.shards import Shard, Shards
+from pipeline.stages.generate import Pair, synthetic_rows
+from pipeline.vocoder import Features
 
 ITEM = {"scenario": "full", "fold": "1", "generator": "cyclegan"}
 MODEL = Path("models/cyclegan/full-1/angry-neutral")
@@ -207,6 +209,28 @@ def test_missing_files_leave_the_old_clips(stage: Stage, params: Callable[..., N
     assert sorted(OUT.rglob("*")) == before
     assert [path.name for path in OUT.parents[1].iterdir() if path.name.startswith(".")] == []
     assert not Path("data/synthetic/full-1/cyclegan/angry-sad").exists()
+
+
+def test_spectra_relative_to_the_speaker(stage: Stage, params: Callable[..., None], clips: pd.DataFrame) -> None:
+    """Each clip is converted relative to its own speaker's mean: minus the mean, then mean and deviation, plus it."""
+    params({"train_cyclegan.normalisation": "speaker", "pairs": ["angry-neutral"], "prosody.duration": "none"})
+    assert stage("train_cyclegan", scenario="full", fold="1").exit_code == 0
+    tensors, _ = models.load(MODEL)
+    train, stored = clips[clips["partition"] == "train"].reset_index(), Shards([Path("data/features/vocoder/demo")])
+    pair = Pair.load(MODEL, train, "statistics", OUT, "source", torch.device("cpu"))
+    shift = tensors["neutral_mean.demo_m01"] - tensors["neutral_mean.demo_m02"]
+    assert shift.abs().max() > 0.1
+    for row, content in zip(pair.rows.itertuples(), pair.converted(stored, (71, 600)), strict=True):
+        own = tensors[f"neutral_mean.{row.speaker}"].numpy()
+        (mean, deviation), (target_mean, target_deviation) = (
+            [tensors[f"normalisation.{emotion}.medium.{of}"].numpy() for of in ("mean", "deviation")]
+            for emotion in (row.source_emotion, row.emotion)
+        )
+        source = Features.load(stored, row.source_id).spectrum
+        expected = (source - own - mean) / deviation * target_deviation + target_mean + own
+        np.testing.assert_allclose(content.content.spectrum, expected, atol=1e-3)
+    result = stage("generate", **ITEM)
+    assert result.exit_code == 0, result.output
 
 
 def test_controls_have_the_pitch_of_the_conversions_and_another_spectrum(stage: Stage, clips: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from pipeline.conversion import training
+from pipeline.conversion import speaker_means, training
 from pipeline.conversion.checkpoints import Checkpoints
 from pipeline.conversion.converter import Converter
 from pipeline.conversion.crops import Domain
@@ -31,6 +31,7 @@ pairs: [angry-sad]
 hardware: {device: cpu, threads: 1, precision: float32}
 train_cyclegan:
   {channels: 4, blocks: 1, kernel: 3, residual_mean_removal: 0.5, variance_compensation: 1, discriminator_channels: 2,
+   normalisation: corpus,
    steps: 4, batch: 2, frames: 16, generator_rate: 1e-3, discriminator_rate: 1e-3, constant_share: 0.5, log_every: 2,
    adversarial_weight: 1, cycle_weight: 2, identity_weight: 0.5, identity_share: 0.5,
    parallel_weight: 0, classifier_weight: 0,
@@ -266,6 +267,69 @@ def test_emotion_classifier_learns_from_all_train_clips_alone() -> None:
     assert all(torch.isfinite(tensor).all() for tensor in models.load(OUT)[0].values())
 
 
+RELATIVE = ("normalisation: corpus", "normalisation: speaker")
+
+
+def with_neutral() -> pd.DataFrame:
+    """The clips of `happy` are neutral."""
+    frame = clips().replace({"emotion": {"happy": "neutral"}})
+    manifest.write(frame, Path("data/manifest.parquet"), manifest.CLIPS, "")
+    return frame
+
+
+def test_spectra_relative_to_the_speaker() -> None:
+    """All that is learned is; the means are of all neutral train clips and no others, and the model records them."""
+    frame = with_neutral()
+    change(RELATIVE, ("classifier_weight: 0", "classifier_weight: 2"))
+    result = run()
+    assert result.exit_code == 0, result.output
+    before, (tensors, config) = written(), models.load(OUT)
+    train = frame[partition(frame) == "train"]
+    neutral = train[train["emotion"] == "neutral"]
+    assert config["means_of"] == clips_sha256(neutral)
+    assert config["params"]["normalisation"] == "speaker"
+    assert config["train_clips_sha256"] == clips_sha256(train[train["emotion"] != "neutral"])
+    means = Converter.from_tensors(tensors, config, torch.device("cpu")).means
+    assert sorted(means) == sorted(train["speaker"].unique())
+    for speaker, own in means.items():
+        expected = speaker_means.mean(
+            [speaker_means.summed(spectrum_of(id_)) for id_ in neutral.loc[neutral["speaker"] == speaker, "id"]]
+        )
+        np.testing.assert_allclose(own, expected, atol=1e-5)
+    for emotion in ("angry", "sad"):
+        own_clips = train.loc[train["emotion"] == emotion, ["id", "speaker"]].itertuples(index=False)
+        pooled = np.concatenate([spectrum_of(id_) - means[speaker] for id_, speaker in own_clips])
+        np.testing.assert_allclose(tensors[f"normalisation.{emotion}..mean"], pooled.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(tensors[f"normalisation.{emotion}..deviation"], pooled.std(0, ddof=1), rtol=1e-4)
+    all_relative = np.concatenate([spectrum_of(i) - means[s] for i, s in train[["id", "speaker"]].to_numpy()])
+    classifier, _ = models.load(OUT.with_name("emotion_classifier"))
+    np.testing.assert_allclose(classifier["mean"], all_relative.mean(axis=0), atol=1e-5)
+    for corpus, own in frame.groupby("corpus"):  # held-out clips are not read
+        with Writer(Path("features") / str(corpus)) as writer:
+            for id_, which in zip(own["id"], partition(own), strict=True):
+                spectrum = spectrum_of(id_) if which == "train" else np.full((12, ORDER), np.nan)
+                f0_hz = np.exp(5 + np.random.default_rng(0).random((len(spectrum), 1)))
+                writer.add(id_, {"spectrum": spectrum, "f0_hz": f0_hz, "aperiodicity": np.zeros((len(spectrum), 1))})
+    assert run().exit_code == 0
+    assert written()[(OUT / "weights.safetensors").as_posix()] == before[(OUT / "weights.safetensors").as_posix()]
+    change(("classifier_weight: 0", "classifier_weight: 2"))
+    assert run().exit_code == 0
+    tensors, config = models.load(OUT)
+    assert config["means_of"] is None and not [name for name in tensors if name.startswith("neutral_mean")]
+
+
+def test_a_train_speaker_without_neutral_clips() -> None:
+    frame = with_neutral()
+    write_split(frame[(frame["speaker"] != "b_b1") | (frame["emotion"] != "neutral")])
+    change(RELATIVE)
+    result = run()
+    assert result.exit_code == 1
+    assert "splits/full-1.parquet: no neutral train clip of b_b1; 'train_cyclegan.normalisation: spe" in result.output
+    assert not OUT.exists()
+    change()
+    assert run().exit_code == 0
+
+
 @pytest.mark.parametrize("parallel_weight", [0, 3])
 def test_classifier_loss_denormalises_as_conversion_does(parallel_weight: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """At the clip's intensity if the target has enough train clips of it: `medium` anger and `high` sadness have.
@@ -331,10 +395,18 @@ def test_parallel_utterances_train() -> None:
     assert (losses[1] > 0.1).all()
 
 
-def test_a_killed_training_continues(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From its own checkpoint."""
+@pytest.mark.parametrize("normalisation", ["corpus", "speaker"])
+def test_a_killed_training_continues(normalisation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its own checkpoint, and not from that of another normalisation."""
+    with_neutral()
+    other = {"corpus": "speaker", "speaker": "corpus"}[normalisation]
+    change(("normalisation: corpus", f"normalisation: {other}"))
+    assert run().exit_code == 0
+    elsewhere = written()
+    change(("normalisation: corpus", f"normalisation: {normalisation}"))
     run()
     expected = written()
+    assert expected[CURVE.as_posix()] != elsewhere[CURVE.as_posix()]
     shutil.rmtree(".cache")
     monkeypatch.setattr(stage, "CHECKPOINT_STEPS", 2)
     save = Checkpoints.save
