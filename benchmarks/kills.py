@@ -37,7 +37,13 @@ COMMANDS = {"emocycle": ["-m", "pipeline", "repro", "--jobs", "2"], "dvc": ["-m"
 VICTIMS = ("group", "group", "parent", "other")
 # Stages in or soon after whose first item a trial kills; the empty name is the start of the command.
 AIMS = ("", "ingest", "features", "train_cyclegan", "train_cyclegan", "generate", "augment", "classify", "report")
-STATES = ("features@demo", "train_cyclegan@full-1", "augment", "classify@full-1-cyclegan", "report")  # just before them
+STATES = (
+    "features@demo",
+    "train_cyclegan@full-1",
+    "augment@full-1",
+    "classify@full-1-cyclegan",
+    "report",
+)  # just before them
 LOCK = "dvc.lock"
 UNDISTURBED = "undisturbed"
 START_S = 8.0  # of a command, at most, in which a trial kills

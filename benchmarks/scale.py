@@ -46,7 +46,8 @@ STAGES = {
     "manifest": [],
     "split": ["--out=data/splits"],
     "augment": [
-        *("--splits=data/splits", "--synthetic=data/synthetic", "--features=data/features", "--out=data/augmented")
+        *("--split=data/splits/full-1.parquet", "--synthetic=data/synthetic/full-1"),
+        *("--features=data/features", "--out=data/augmented/full-1"),
     ],
     "evaluate": [
         *("--predictions=data/predictions", "--augmented=data/augmented", "--summary=metrics/summary.json"),

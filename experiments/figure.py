@@ -82,14 +82,27 @@ FIGURES = (
     ),
 )
 
-CURVE = {  # number of train speakers → record and scenario
-    1: ("ravdess-speakers", "s1"),
-    2: ("ravdess-speakers", "s2"),
-    4: ("ravdess-clips", "k6_4"),
-    8: ("ravdess-speakers", "s8"),
-    16: ("ravdess-speakers", "s16_1"),
+CURVES = {  # panel → number of train speakers → record and scenario
+    "folds 1 and 2, developing": {
+        1: ("ravdess-few-develop", "s1"),
+        2: ("ravdess-few-develop", "s2"),
+        4: ("ravdess-clips", "k6_4"),
+        8: ("ravdess-speakers", "s8"),
+        16: ("ravdess-speakers", "s16_1"),
+    },
+    "folds 3 to 6, confirming": {
+        1: ("ravdess-few", "few_1"),
+        2: ("ravdess-few", "few_2"),
+        4: ("ravdess-enrolment", "enrol_4"),
+        16: ("ravdess-enrolment", "enrol_all"),
+    },
 }
-LINES = {"none": "no augmentation", "vtlp": "VTLP", "personal_conversion": "the person's voice, from 6 neutral clips"}
+LINES = {  # classifier and arm → colour, style and label
+    ("svm+vocoded", "none"): (COLOURS[0], "o--", "no augmentation"),
+    ("svm+vocoded", "personal_conversion"): (COLOURS[0], "o-", "the person's voice"),
+    ("svm+vocoded+neutral_norm", "none"): (COLOURS[1], "s--", "no augmentation, relative to the 6 neutral clips"),
+    ("svm+vocoded+neutral_norm", "personal_conversion"): (COLOURS[1], "s-", "the person's voice, relative to them"),
+}
 
 
 @click.command()
@@ -101,7 +114,7 @@ def main() -> None:
     matplotlib.rcParams.update({"svg.hashsalt": "gains", "font.size": 10, "svg.fonttype": "path"})
     for figure in FIGURES:
         draw(figure)
-    draw_curve()
+    draw_curves()
 
 
 def draw(figure: Figure) -> None:
@@ -128,19 +141,22 @@ def draw(figure: Figure) -> None:
     canvas.savefig(DOCS / f"{figure.name}.svg", metadata={"Date": None})
 
 
-def draw_curve() -> None:
-    """Write docs/speakers.svg: UAR against the number of train speakers, an arm a line."""
-    canvas, axis = pyplot.subplots(figsize=(6, 3.5), layout="constrained")
-    files = {number: HERE / record / "metrics/ser.json" for number, (record, _) in CURVE.items()}
-    scores = {number: json.loads(file.read_text(encoding="utf-8")) for number, file in files.items()}
-    for (arm, label), colour in zip(LINES.items(), COLOURS, strict=True):
-        uar = [100 * scores[number][scenario]["svm+vocoded"][arm]["uar"] for number, (_, scenario) in CURVE.items()]
-        axis.plot(list(CURVE), uar, "o-", color=colour, label=label)
-    axis.set_xscale("log", base=2)
-    axis.set_xticks(list(CURVE), [str(number) for number in CURVE])
-    axis.set(xlabel="train speakers", ylabel="UAR [%]", title="RAVDESS, folds 1 and 2, svm+vocoded")
-    axis.legend(frameon=False)
-    axis.spines[["top", "right"]].set_visible(False)
+def draw_curves() -> None:
+    """Write docs/speakers.svg: UAR against the number of train speakers."""
+    canvas, axes = pyplot.subplots(1, len(CURVES), figsize=(10, 4), sharex=True, sharey=True, layout="constrained")
+    for axis, (title, curve) in zip(axes, CURVES.items(), strict=True):
+        files = {number: HERE / record / "metrics/ser.json" for number, (record, _) in curve.items()}
+        scores = {number: json.loads(file.read_text(encoding="utf-8")) for number, file in files.items()}
+        for (classifier, arm), (colour, style, label) in LINES.items():
+            uar = [100 * scores[number][scenario][classifier][arm]["uar"] for number, (_, scenario) in curve.items()]
+            axis.plot(list(curve), uar, style, color=colour, label=label)
+        axis.set_xscale("log", base=2)
+        axis.set(title=f"RAVDESS, {title}", xlabel="train speakers")
+        axis.spines[["top", "right"]].set_visible(False)
+    numbers = sorted({number for curve in CURVES.values() for number in curve})
+    axes[0].set_xticks(numbers, [str(number) for number in numbers])
+    axes[0].set_ylabel("UAR [%]")
+    canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     canvas.savefig(DOCS / "speakers.svg", metadata={"Date": None})
 
 

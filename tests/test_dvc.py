@@ -93,7 +93,7 @@ def test_only_what_a_change_touches_runs_again(
     assert everything == items(
         *("demo_corpus", "ingest@ravdess", "manifest", "features@ravdess", "acoustics@ravdess", "split", "analyse"),
         *("train_cyclegan@full-1", "generate@full-1-cyclegan"),
-        *("augment", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate", "report"),
+        *("augment@full-1", "classify@full-1-{none,cyclegan}", "evaluate", "assess@full-1", "tabulate", "report"),
     )
     table = Path("data/augmented/full-1/cyclegan.parquet")
     augmented = table.read_bytes()
@@ -112,7 +112,7 @@ def test_only_what_a_change_touches_runs_again(
     change_params({"pairs": ["angry-neutral"], "folds": [1, 2]})
     assert repro() == items(
         *("split", "analyse", "train_cyclegan@full-{1,2}", "generate@full-{1,2}-cyclegan"),
-        *("augment", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
+        *("augment@full-{1,2}", "classify@full-1-cyclegan", "classify@full-2-{none,cyclegan}"),
         *("evaluate", "assess@full-{1,2}", "tabulate", "report"),
     )
     assert not Path("data/synthetic/full-1/cyclegan/happy-neutral").exists()
@@ -130,7 +130,9 @@ def a_bank_runs_what_uses_it(change_params: Change, ravdess_tree: Callable[..., 
     arms = ["none", "cyclegan", "speaker_conversion"]
     changes = {"banks": ["mine"], "speaker_conversion": conversion, "perturbations": ["speaker_conversion"]}
     change_params({**changes, "arms": arms})
-    users = items("perturb@full-{1,2}-speaker_conversion", "augment", "classify@full-{1,2}-speaker_conversion")
+    users = items(
+        "perturb@full-{1,2}-speaker_conversion", "augment@full-{1,2}", "classify@full-{1,2}-speaker_conversion"
+    )
     assert repro() == users | {"bank@mine", "evaluate", "report"}
     ravdess_tree(Path("data/bank/mine"), (7,), ["neutral"])
     assert repro() == users | {"bank@mine", "evaluate", "report"}

@@ -3,6 +3,7 @@
 import ast
 import os
 from copy import copy
+from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,6 +118,7 @@ def _with_ceiling(command: click.Command, stage: str) -> click.Command:
     limited, run = copy(command), command.callback
     assert run is not None
 
+    @wraps(run)  # its module names the stage in results
     def callback(**options: Any) -> Any:
         found = params.read(options["params_path"]).get("hardware") if "params_path" in options else None
         if not isinstance(found, dict) or "memory_gb" not in found:

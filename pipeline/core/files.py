@@ -60,6 +60,12 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def empty_folder(path: Path) -> None:
+    """Write an empty folder: an output that gives a stage its parent folder also where nothing else is in it."""
+    with atomic_write(path) as folder:
+        folder.mkdir()
+
+
 def remove_temporaries(path: Path) -> None:
     """Remove what a killed process left of an `atomic_write`; nobody may be writing `path`."""
     for left in path.parent.glob(f".{glob.escape(path.name)}.[0-9]*@*.tmp"):

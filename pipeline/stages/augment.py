@@ -1,4 +1,4 @@
-"""Write the training set of each arm in each split: the exports, and the only lists that `classify` reads."""
+"""Write the training set of each arm of a split: the exports, and the only lists that `classify` reads."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -37,14 +37,12 @@ class Setting:
 @click.command()
 @click.option("--params", "params_path", type=PATH, default="params.yaml")
 @click.option("--manifest", "clips_path", type=PATH, default="data/manifest.parquet")
-@click.option("--splits", type=PATH, required=True, help="Folder of the Parquet tables of the splits.")
-@click.option("--synthetic", type=PATH, required=True, help="Folder of the synthetic clips, by split.")
+@click.option("--split", "split_path", type=PATH, required=True, help="Parquet table of the split.")
+@click.option("--synthetic", type=PATH, required=True, help="Folder of the split's synthetic clips.")
 @click.option("--features", type=PATH, required=True, help="Folder with one of each kind of features.")
-@click.option("--out", type=PATH, required=True, help="Folder of the Parquet tables to write, by split and arm.")
-def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, features: Path, out: Path) -> None:
-    """Write the training set of each arm in each split: the exports, and the only lists that `classify` reads."""
-    scenarios = params.load(params_path, "scenarios", tuple[str, ...])
-    folds = params.load(params_path, "folds", tuple[int, ...])
+@click.option("--out", type=PATH, required=True, help="Folder of the Parquet tables to write, one an arm.")
+def main(params_path: Path, clips_path: Path, split_path: Path, synthetic: Path, features: Path, out: Path) -> None:
+    """Write the training set of each arm of a split: the exports, and the only lists that `classify` reads."""
     names = params.load(params_path, "arms", tuple[str, ...])
     pairs = params.load(params_path, "pairs", tuple[str, ...])
     audio = params.load(params_path, "audio", AudioParams)
@@ -54,7 +52,6 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
         params.load(params_path, "seed", int),
     )
     standard, missing = installed(params.load(params_path, "standard_scorers.augment", AugmentScorers), "augment")
-    scoring = Scoring(standard, audio)
     if lacking := setting.gate.needed() - {*standard}:
         needs = (
             f"{params_path}: 'augment.gate.min_scores' needs {', '.join(sorted(lacking))} in 'standard_scorers.augment'"
@@ -63,26 +60,22 @@ def main(params_path: Path, clips_path: Path, splits: Path, synthetic: Path, fea
     for arm in names:
         if arm not in ARMS:
             raise click.ClickException(f"arm '{arm}' is not known{params.nearest(arm, ARMS)}")
-    clips = manifest.read(clips_path, manifest.CLIPS)
+    clips, split = manifest.read(clips_path, manifest.CLIPS), split_path.stem
+    real = clips.merge(manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one")
+    train = real[real["partition"] == "train"]
+    candidates = Candidates(train, synthetic, features, pairs, Scoring(standard, audio))
     with atomic_write(out) as folder:
-        names_of_splits = [f"{scenario}-{fold}" for scenario in scenarios for fold in folds]
-        for split in tracked(names_of_splits, "training sets", len(names_of_splits)):
-            split_path = splits / f"{split}.parquet"
-            real = clips.merge(manifest.read(split_path, manifest.PARTITIONED), on="id", validate="one_to_one")
-            train = real[real["partition"] == "train"]
-            candidates = Candidates(train, synthetic / split, features, pairs, scoring)
-            for arm in names:
-                rows, metadata, words = training_set(arm, split, real, candidates, setting)
-                rules.require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
-                if hardware := audit.hardware(rows):
-                    metadata[predictions.GENERATORS_HARDWARE] = json.dumps(hardware)
-                metadata |= {"audio": json.dumps(asdict(audio)), "vocoded": json.dumps(vocoded(rows))}
-                table = folder / split / f"{arm}.parquet"
-                # An arm without generators does not depend on how clips are chosen and mixed.
-                params_hash = params.params_hash(*(vars(setting).values() if ARMS[arm].generators else ()))
-                schema = manifest.augmented(name for name in STANDARD.values() if name in rows)
-                manifest.write(rows, table, schema, params_hash, split=split, arm=arm, **metadata)
-                console.tell(f"{split} {arm}", f"{len(real):,} real clips, {len(rows) - len(real):,} synthetic{words}")
+        for arm in tracked(names, f"{split} training sets", len(names)):
+            rows, metadata, words = training_set(arm, split, real, candidates, setting)
+            rules.require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
+            if hardware := audit.hardware(rows):
+                metadata[predictions.GENERATORS_HARDWARE] = json.dumps(hardware)
+            metadata |= {"audio": json.dumps(asdict(audio)), "vocoded": json.dumps(vocoded(rows))}
+            # An arm without generators does not depend on how clips are chosen and mixed.
+            params_hash = params.params_hash(*(vars(setting).values() if ARMS[arm].generators else ()))
+            schema = manifest.augmented(name for name in STANDARD.values() if name in rows)
+            manifest.write(rows, folder / f"{arm}.parquet", schema, params_hash, split=split, arm=arm, **metadata)
+            console.tell(f"{split} {arm}", f"{len(real):,} real clips, {len(rows) - len(real):,} synthetic{words}")
     for line in missing:
         console.warn("", line)
 

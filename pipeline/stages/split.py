@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from pipeline.core import console, manifest, params
-from pipeline.core.files import atomic_write
+from pipeline.core.files import atomic_write, empty_folder
 from pipeline.core.manifest import ENROL
 from pipeline.corpora import AGREED_FOLDS
 from pipeline.data import splits
@@ -44,6 +44,5 @@ def main(params_path: Path, clips_path: Path, out: Path, empty: tuple[Path, ...]
                 counts = rows["partition"].value_counts()
                 parts = ", ".join(f"{part} {counts[part]:,}" for part in (*PARTITIONS, ENROL) if part in counts)
                 console.tell(f"{name}-{fold}", f"{parts} clips")
-    for path in empty:  # later stages depend on their parent folders, which must exist also where nothing is generated
-        with atomic_write(path) as folder:
-            folder.mkdir()
+    for path in empty:
+        empty_folder(path)

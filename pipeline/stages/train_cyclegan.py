@@ -23,7 +23,7 @@ from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.prosody import ProsodyParams
 from pipeline.conversion.speaker_means import NeutralSpeech
 from pipeline.core import console, hardware, manifest, models, params, provenance
-from pipeline.core.files import atomic_write, write_csv
+from pipeline.core.files import atomic_write, empty_folder, write_csv
 from pipeline.core.hardware import HardwareParams
 from pipeline.core.progress import last_line
 from pipeline.core.shards import Shards
@@ -129,9 +129,17 @@ class Trainer:
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Vocoder features by corpus.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the models, one of each pair.")
 @click.option("--curves", type=click.Path(path_type=Path), required=True, help="Folder of the losses (CSV), by pair.")
+@click.option("--empty-folder", "empty", type=click.Path(path_type=Path), help="Empty folder to write.")
 @click.option("--checkpoints", type=click.Path(path_type=Path), default=".cache/training", help="Their folder.")
 def main(
-    params_path: Path, clips_path: Path, split_path: Path, features: Path, out: Path, curves: Path, checkpoints: Path
+    params_path: Path,
+    clips_path: Path,
+    split_path: Path,
+    features: Path,
+    out: Path,
+    curves: Path,
+    empty: Path | None,
+    checkpoints: Path,
 ) -> None:
     """Train the CycleGAN of each pair of emotions on the train partition of one split."""
     chosen = params.load(params_path, "train_cyclegan", CycleGanParams)
@@ -159,6 +167,8 @@ def main(
         for name, (losses, duration_s) in zip(names, found, strict=True):
             write_csv(pd.DataFrame(losses), curves_folder / f"{name}.csv", "%.5g")
             console.tell(f"{split_path.stem} {name}", last_line(losses, chosen.steps), duration_s)
+    if empty:
+        empty_folder(empty)
 
 
 def _neutral_means(train: pd.DataFrame, features: Path, split_path: Path) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:

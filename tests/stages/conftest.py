@@ -169,7 +169,7 @@ def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     with working_in(tmp_path_factory.mktemp("classified"), finished) as folder:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(workers, "cores", lambda: 2)
-            run_all([("augment", {}), *(("classify", {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan"))])
+            run_all([("augment", SPLIT), *(("classify", {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan"))])
     return folder
 
 

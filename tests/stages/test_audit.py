@@ -166,8 +166,8 @@ def test_sentences_that_should_be_apart(stage: Callable[..., Result], params: Ca
     params({"split.sentence_groups": 2})
     assert "split differs from the parameters" in audit().output
     params({"arms": ["none"]})
-    for name in ("split", "augment"):
-        assert stage(name).exit_code == 0
+    for name, item in (("split", {}), ("augment", SCENARIO)):
+        assert stage(name, **item).exit_code == 0
     rows = manifest.read(Path("data/augmented/full-1/none.parquet"), manifest.AUGMENTED)
     assert set(rows.loc[rows["partition"] == "test", "sentence"]) == {"demo-s1", "demo-s3"}
     stage("classify", **SCENARIO, arm="none")

@@ -40,7 +40,7 @@ def augment(stage: Stage, params: Callable[..., None]) -> Callable[..., Result]:
 
     def run(*arms: str) -> Result:
         params({"arms": list(arms or ["cyclegan"])})
-        return stage("augment")
+        return stage("augment", **FOLD)
 
     return run
 
@@ -84,7 +84,8 @@ def test_arm_none_is_the_real_clips(augment: Callable[..., Result], params: Call
     assert (rows["weight"] == 1).all()
     assert (rows["split"] == "full-1").all()
 
-    # whatever was generated
+    # whatever was generated; the folder on which the stage depends exists also where nothing was
+    assert list(Path("data/synthetic/full-1/none").iterdir()) == []
     before = NONE.read_bytes()
     params({"pairs": ["angry-sad"], "augment.mix.ratio": 9, "augment.gate.keep": "passed", "seed": 5})
     for folder in ("data/synthetic", "data/features"):

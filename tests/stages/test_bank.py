@@ -67,7 +67,7 @@ def converted(raw: Path, stage: Stage, params: Callable[..., None]) -> pd.DataFr
         result = stage(name, **item)
         assert result.exit_code == 0, result.output
     params({"arms": ["none", "speaker_conversion"], "augment.headline_arm": "speaker_conversion"})
-    result = stage("augment")
+    result = stage("augment", **SPLIT)
     assert result.exit_code == 0, result.output
     return manifest.read(TABLE, manifest.SYNTHETIC)
 
@@ -166,7 +166,7 @@ def test_planted_leak(
 ) -> None:
     """In the tables of the bank; each change of them shows too."""
     rewritten(VOICES / bank.CLIPS_TABLE, bank.CLIPS, edit)
-    for result in (run_stage("augment"), audited(), run_stage("evaluate")):
+    for result in (run_stage("augment", **SPLIT), audited(), run_stage("evaluate")):
         assert result.exit_code == 1 and others not in result.output
         output = " ".join(result.output.split())
         for rule in [*rules, "voice bank that was changed after the clips were made: full-1/speaker_conversion/"]:
@@ -193,7 +193,7 @@ def test_a_test_recording_under_another_name(raw: Path, stage: Stage, params: Ca
     for name, item in (("bank", BANK), ("perturb", {**SPLIT, "generator": "speaker_conversion"})):
         assert stage(name, **item).exit_code == 0
     params({"arms": ["none", "speaker_conversion"]})
-    result = stage("augment")
+    result = stage("augment", **SPLIT)
     assert result.exit_code == 1
     assert f"recording outside train that is also in a voice bank: {HELD_OUT}" in result.output
 
@@ -202,12 +202,12 @@ def test_a_table_that_does_not_name_its_bank(converted: pd.DataFrame) -> None:
     table = pq.read_table(TABLE)
     words = {key: value for key, value in table.schema.metadata.items() if key != b"banks"}
     pq.write_table(table.replace_schema_metadata(words), TABLE)
-    result = run_stage("augment")
+    result = run_stage("augment", **SPLIT)
     assert result.exit_code == 1 and "voice of a speaker outside train, enrolment and voice bank" in result.output
     assert "changed" not in result.output
 
 
 def test_a_bank_that_is_gone_is_named(converted: pd.DataFrame) -> None:
     (VOICES / bank.SPEAKERS_TABLE).unlink()
-    result = run_stage("augment")
+    result = run_stage("augment", **SPLIT)
     assert result.exit_code == 1 and "data/voices/mine/speakers.parquet: not found" in result.output

@@ -42,7 +42,7 @@ def rows() -> pd.DataFrame:
 def augment(stage: Stage, params: Callable[..., None]) -> Callable[[], Result]:
     """The stage for the arm."""
     params({"arms": ["dcgan"]})
-    return lambda: stage("augment")
+    return lambda: stage("augment", **ITEM)
 
 
 def test_clips_and_their_provenance() -> None:

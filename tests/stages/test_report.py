@@ -44,7 +44,7 @@ def finish(stage: Stage, *arms: str) -> None:
     split = {"scenario": "full", "fold": "1"}
     items: list[tuple[str, dict[str, str]]] = [("classify", {**split, "arm": arm}) for arm in arms]
     items += [("analyse", {}), ("evaluate", {}), ("assess", split), ("tabulate", {}), ("report", {})]
-    for name, item in [("augment", {}), *items]:
+    for name, item in [("augment", split), *items]:
         result = stage(name, **item)
         assert result.exit_code == 0, result.output
 
@@ -142,7 +142,7 @@ def test_clips_from_noise_have_no_source(with_dcgan: Path, tmp_path: Path, stage
 def test_refused_clips_and_sweeps_are_shown(reported: Path, tmp_path: Path, stage: Stage, params: Any) -> None:
     shutil.copytree(reported, tmp_path, dirs_exist_ok=True)
     params({"augment.gate.keep": "best"})
-    assert stage("augment").exit_code == 0
+    assert stage("augment", scenario="full", fold="1").exit_code == 0
     Path("metrics/sweeps").mkdir()
     known = "scenario,classifier,arm,reference"
     rows = "1,full,cnn,cyclegan,none,0.1\n2,full,cnn,cyclegan,none,0.2\n2,full,cnn,cyclegan,classical,9\n"
