@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import PositiveFloat
 
-from pipeline.core import console, memory, params, workers
+from pipeline.core import console
 
 # Modules of pipeline/cli, for people.
 COMMANDS = (
@@ -71,7 +70,7 @@ SECTIONS: dict[str, Any] = {
     "seed": int,
     "hardware": "pipeline.core.hardware:HardwareParams",
     "executor": "pipeline.cli.executors:ExecutorParams",
-    "hardware.memory_gb": PositiveFloat,
+    "hardware.memory_gb": "pydantic:PositiveFloat",
     "demo_corpus": "pipeline.corpora.demo_acting:DemoCorpusParams",
     "ingest": "pipeline.corpora.ingestion:IngestParams",
     "analyse": "pipeline.data.analysis:AnalyseParams",
@@ -120,6 +119,10 @@ def _with_ceiling(command: click.Command, stage: str) -> click.Command:
 
     @wraps(run)  # its module names the stage in results
     def callback(**options: Any) -> Any:
+        from pydantic import PositiveFloat
+
+        from pipeline.core import memory, params
+
         found = params.read(options["params_path"]).get("hardware") if "params_path" in options else None
         if not isinstance(found, dict) or "memory_gb" not in found:
             return run(**options)
@@ -160,6 +163,8 @@ def main(ctx: click.Context) -> None:
     """Generate emotional speech, and measure its use as training data of emotion classifiers."""
     console.set_up()
     if "DVC_STAGE" in os.environ:  # started by DVC, which does not end its stage when it is killed
+        from pipeline.core import workers
+
         workers.end_with_parent()
     if ctx.invoked_subcommand not in MENDING:
         _check_own_code(Path(__file__).parents[1], Path())

@@ -156,7 +156,7 @@ def test_clips_in_the_voice_of_a_bank_have_its_licence() -> None:
         return synthetic(id_, path, "speaker_conversion", source_id=STEREO, parameters=text)
 
     rows = [ROWS[0], clip(1, "bank/mine/anna"), clip(2, "bank/free/bob"), clip(3, "bank/other/eva")]
-    manifest.write(pd.DataFrame(rows), Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+    write_list(rows)
     result = export("--format", "csv")
     assert "1 clips are left out: no derivatives (licence CC-BY-ND-4.0; CC0-1.0)" in result.output
     found = pd.read_csv("out/clips.csv").set_index("id")["license"]
@@ -413,4 +413,4 @@ def test_a_list_from_elsewhere(tmp_path: Path, changes: dict[str, str], message:
     manifest.write(frame, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
     result = export("--format", "nkululeko")
     assert result.exit_code == 1 and message in result.output
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "params.yaml"]

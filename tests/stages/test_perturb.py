@@ -177,7 +177,7 @@ def test_enrolled_speakers_are_targets(stage: Stage, train: pd.DataFrame, params
     sources = written["source_id"].nunique()
     arms = ["none", "enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips"]
     params({"arms": arms, "classify.classifiers": ["svm"], "classify.normalisations": ["train", "neutral"]})
-    result = stage("augment", **SPLIT)
+    result = stage("augment", scenario="enrolment", fold="1")
     assert result.exit_code == 0, result.output
     tables = {arm: manifest.read(Path(f"data/augmented/enrolment-1/{arm}.parquet"), manifest.AUGMENTED) for arm in arms}
     for arm, other in (("personal_conversion", False), ("other_person", True)):
