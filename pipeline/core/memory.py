@@ -1,7 +1,8 @@
 """Ceiling on the memory of a process, `hardware.memory_gb`: a clear error, where the system would end the process.
 
-A timer looks at what the process holds. Beyond the ceiling it raises an error, in Python's main thread. An array that
-is much too large is refused before it is made. Shards, which are memory-mapped, do not count.
+A timer looks at what the process holds. Beyond the ceiling it raises an error, in Python's main thread. Stages check
+large arrays before they make them. Shards, which are memory-mapped, do not count. There is no limit by the system
+(RLIMIT_DATA): below one, an allocation that failed in a library destroyed the process's memory.
 """
 
 import os
@@ -15,9 +16,6 @@ from pathlib import Path
 import click
 
 LOOK_S = 0.1  # between two looks
-# Addresses that libraries reserve without use: Arrow takes 1 GiB at once. With a GPU, there is no limit of addresses.
-RESERVED = 3 * 2**30
-GPU = Path("/dev/nvidiactl")
 GIGABYTE = 10**9
 MOST_GB = sys.maxsize / GIGABYTE
 REFUSED = ("can't allocate memory", "bad allocation", "std::bad_alloc")  # in a RuntimeError of torch
@@ -75,10 +73,9 @@ def ceiling(stage: str, gigabytes: float) -> Iterator[None]:
     global _stage, _ceiling_gb
     before, _stage, _ceiling_gb = (_stage, _ceiling_gb), stage, gigabytes
     try:
-        with _limited_addresses():
-            watch()
-            _look()
-            yield
+        watch()
+        _look()
+        yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in REFUSED):
             raise
@@ -127,23 +124,3 @@ def _message(what: str) -> str:
         f"stage {_stage} {what}, but 'hardware.memory_gb' allows {_ceiling_gb:g} GB a process; raise it where the "
         "machine has more memory, or use fewer or shorter clips"
     )
-
-
-@contextmanager
-def _limited_addresses() -> Iterator[None]:
-    """Refuse an array far beyond the ceiling; what is there already does not count."""
-    if sys.platform != "linux" or GPU.exists():
-        yield
-        return
-    import resource
-
-    status = Path("/proc/self/status").read_text(encoding="utf-8")
-    data = int(status.partition("VmData:")[2].split()[0]) * 1024
-    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = data + RESERVED + int(min(_ceiling_gb, MOST_GB / 2) * GIGABYTE)
-    known = [limit for limit in (wanted, soft, hard) if limit != resource.RLIM_INFINITY]
-    resource.setrlimit(resource.RLIMIT_DATA, (min(known), hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

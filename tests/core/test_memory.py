@@ -17,7 +17,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells wha
 
 # Each runs in a process of its own, which has its own limits.
 BEGIN = """
-import resource, time
+import time
 import numpy as np
 from pipeline.core import memory, workers
 from pipeline.core.workers import in_parallel
@@ -33,12 +33,11 @@ def run(gigabytes):
     with memory.ceiling("classify", gigabytes):
         print(WORK)
 
-limits = resource.getrlimit(resource.RLIMIT_DATA)
 try:
     run(CEILING)
 except memory.CeilingError as error:
     print(error.message)
-assert memory.processes() > 10**6 and resource.getrlimit(resource.RLIMIT_DATA) == limits
+assert memory.processes() > 10**6
 """
 ENDING = "but 'hardware.memory_gb' allows 0.5 GB a process; raise it where the machine has more memory"
 
@@ -56,12 +55,6 @@ def test_creeping_growth() -> None:
     assert ran("filled(40)", 4) == "40"
     output = ran("filled(40)")
     assert output.startswith("stage classify holds 0.") and "GB, and is not done, " + ENDING in output
-
-
-@linux
-def test_an_array_far_too_large_is_refused_before_it_is_made() -> None:
-    output = ran("np.ones(10**9).sum()")
-    assert "and got no more: Unable to allocate 7.45 GiB" in output and ENDING in output
 
 
 @linux
