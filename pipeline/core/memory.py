@@ -1,10 +1,11 @@
 """Ceiling on the memory of a process, `hardware.memory_gb`: a clear error, where the system would end the process.
 
-A timer looks at what the process holds. Beyond the ceiling it raises an error, in Python's main thread. Stages check
-large arrays before they make them. Shards, which are memory-mapped, do not count. There is no limit by the system
-(RLIMIT_DATA): below one, an allocation that failed in a library destroyed the process's memory.
+A thread looks at what the process holds. Beyond the ceiling, Python's main thread raises an error. Stages check large
+arrays before they make them. Shards, which are memory-mapped, do not count. The system sets no limit and sends no
+signal: with a timer of signals (SIGALRM), `generate` and `assess` crashed on a CPU with AMX.
 """
 
+import _thread
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ REFUSED = ("can't allocate memory", "bad allocation", "std::bad_alloc")  # in a 
 
 _ceiling_gb = MOST_GB
 _stage = ""
+_ended = threading.Event()
 
 
 class CeilingError(click.ClickException):
@@ -74,7 +76,8 @@ def ceiling(stage: str, gigabytes: float) -> Iterator[None]:
     before, _stage, _ceiling_gb = (_stage, _ceiling_gb), stage, gigabytes
     try:
         watch()
-        _look()
+        if held_gb() > gigabytes:
+            _stop()
         yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not any(words in str(error) for words in REFUSED):
@@ -102,21 +105,28 @@ def check(what: str, n_bytes: float) -> None:
 
 def watch() -> None:
     """Look at the memory of this process from now on, if it has a ceiling; a forked process calls it for itself."""
+    global _ended
     if _ceiling_gb < MOST_GB and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGALRM, _look)
-        signal.setitimer(signal.ITIMER_REAL, LOOK_S, LOOK_S)
+        signal.signal(signal.SIGALRM, _stop)
+        _ended = threading.Event()
+        threading.Thread(target=_look, args=(_ended,), daemon=True).start()
 
 
 def unwatch() -> None:
     """Stop looking."""
-    if _ceiling_gb < MOST_GB and threading.current_thread() is threading.main_thread():
-        signal.setitimer(signal.ITIMER_REAL, 0)
+    _ended.set()
 
 
-def _look(*_: object) -> None:
-    if (held := held_gb()) > _ceiling_gb:
-        unwatch()
-        raise CeilingError(_message(f"holds {held:.2f} GB, and is not done"))
+def _look(ended: threading.Event) -> None:
+    """Have the main thread call `_stop` once the process holds too much; no signal is sent."""
+    while not ended.wait(LOOK_S):
+        if held_gb() > _ceiling_gb:
+            _thread.interrupt_main(signal.SIGALRM)
+            return
+
+
+def _stop(*_: object) -> None:
+    raise CeilingError(_message(f"holds {held_gb():.2f} GB, and is not done"))
 
 
 def _message(what: str) -> str:
