@@ -155,7 +155,7 @@ class Conversion:
 @click.option(
     "--reference-folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Neutral recordings of the speaker, where the pairs need them (train_cyclegan.normalisation: speaker).",
+    help="Neutral recordings of the speaker, where the pairs need them (train_cyclegan.normalisation).",
 )
 @click.option("--split", help="Split whose models are used, such as full-1; default: the first one of params.yaml.")
 def main(
