@@ -132,7 +132,7 @@ class _Work:
         try:
             try:
                 yield from self._results(pool, function, iter(items))
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, GeneratorExit):  # the second: nobody needs the other results
                 for process in self._processes.values():
                     process.kill()
                 raise

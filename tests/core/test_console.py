@@ -147,20 +147,26 @@ def test_processes_report_to_their_parent(
     assert not console._open
 
 
-def test_an_interrupt_ends_the_processes(tmp_path: Path) -> None:
-    """Also while they work, without a word of theirs."""
-    script = """if True:
-        import os, signal, time
+@pytest.mark.parametrize("place", ["waits", "reads"])
+def test_an_interrupt_ends_the_processes(place: str) -> None:
+    """Also while they work, without a word of theirs, and where the caller is at work on a result."""
+    script = f"""if True:
+        import time
         from pipeline.core import workers
         workers.cores = lambda: 2
-        for _ in workers.in_parallel(time.sleep, [0.0, 0.0, 0.0, 60.0, 60.0], "sleep", chunk=1):
-            print("begun", flush=True)
+        def work(item):
+            if item > 0:
+                print("at work", flush=True)
+                time.sleep(60)
+        for _ in workers.in_parallel(work, range(3), "sleep", chunk=1):
+            if "{place}" == "reads":
+                time.sleep(60)
     """
     with subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     ) as process:
-        assert process.stdout and process.stdout.readline() == "begun\n"
-        time.sleep(0.5)
+        assert process.stdout and [process.stdout.readline() for _ in range(2)] == 2 * ["at work\n"]
+        time.sleep(0.5)  # for the first result to reach the caller
         os.killpg(process.pid, 2)
         _, errors = process.communicate(timeout=30)
     assert errors.count("Traceback") == 1 and errors.endswith("KeyboardInterrupt\n")

@@ -22,8 +22,9 @@ SLURM = {
         test ! -e refuse || { echo "sbatch: error: invalid account" >&2; exit 1; }
         id=$(($(ls jobs | wc -l) + 1))
         cp "$1" "scripts/$id"
-        SLURM_JOB_ID=$id setsid bash "$1" >/dev/null 2>>log &
-        echo $! > jobs/$id
+        SLURM_JOB_ID=$id setsid bash "scripts/$id" >/dev/null 2>>log &
+        echo $! > id
+        mv id jobs/$id
         echo Submitted batch job $id""",
     "squeue": """
         for id in $(ls jobs); do
