@@ -151,12 +151,12 @@ def test_processes_report_to_their_parent(
 def test_an_interrupt_ends_the_processes(place: str) -> None:
     """Also while they work, without a word of theirs, and where the caller is at work on a result."""
     script = f"""if True:
-        import time
+        import os, time
         from pipeline.core import workers
         workers.cores = lambda: 2
         def work(item):
             if item > 0:
-                print("at work", flush=True)
+                os.write(1, b"at work\\n")
                 time.sleep(60)
         for _ in workers.in_parallel(work, range(3), "sleep", chunk=1):
             if "{place}" == "reads":
