@@ -11,6 +11,8 @@ import soundfile
 from pipeline.core import console
 from pipeline.corpora.ravdess import EMOTIONS
 
+pytest_plugins = ["tests.tiny_project"]  # its fixtures
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -38,6 +38,8 @@ UNUSED = {
     "manifest": {
         "pipeline.audio.decoding": "decodes files, which `ingest` does",
         "pipeline.audio.containers": "the same",
+        "pipeline.audio.ogg": "the same",
+        "pipeline.audio.stretch": "the same",
     },
 }
 # Of single stages: dependencies in pipeline/ that no import shows.

@@ -1,20 +1,18 @@
 """Containers of audio files: checks for missing samples that libsndfile does not detect.
 
 Microsoft, "Multimedia Programming Interface and Data Specifications 1.0", 1991 (RIFF); EBU Tech 3306 (RF64); Sony,
-"Wave 64"; Apple, "AIFF-C", 1991; RFC 3533 (Ogg); id3.org, "ID3 tag version 2.4.0"; NIST SPHERE.
+"Wave 64"; Apple, "AIFF-C", 1991; id3.org, "ID3 tag version 2.4.0"; NIST SPHERE. `pipeline.audio.ogg` has Ogg.
 """
 
-import io
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import BinaryIO, Literal
 
-Fault = tuple[str, str]  # the reason, and the details
+from pipeline.audio import ogg
+from pipeline.audio.stretch import BLOCK, Fault, Stretch
 
-BLOCK = 65_536  # bytes that are read at a time
 UNKNOWN = 0x7FFFF000  # this many bytes of samples or more: the writer did not know the length, as in a pipe
 UNKNOWN_64 = 2**62  # the same for a length of 64 bits
 TAIL = 2**24  # bytes; a longer incomplete chunk after the samples is not a chunk
@@ -23,48 +21,6 @@ TAGS = (b"ID3", b"TAG", b"APETAGEX")
 PLAIN = (1, 3, 6, 7, 0xFFFE)  # formats of WAV with the frame length of `fmt `: PCM, float, A-law, mu-law
 PACKED = (b"alaw", b"ALAW", b"ulaw", b"ULAW", b"ima4", b"GSM ")  # formats of AIFF without the frame length of `COMM`
 W64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
-OGG_AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")  # start of the first packet of a stream
-
-
-class Stretch(io.RawIOBase):
-    """A part of a file, read like a file of its own."""
-
-    def __init__(self, file: "BinaryIO | Stretch", start: int, stop: int) -> None:
-        super().__init__()
-        self._file, self._start, self._length = file, start, max(stop - start, 0)
-        self._place = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def readable(self) -> bool:
-        """Always true."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always true."""
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer with the next bytes, and return their number."""
-        wanted = min(len(buffer), max(self._length - self._place, 0))
-        if not wanted:  # a damaged header may have led beyond any position that a file has
-            return 0
-        self._file.seek(self._start + self._place)
-        found = self._file.read(wanted)
-        buffer[: len(found)] = found
-        self._place += len(found)
-        return len(found)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a position, and return it."""
-        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._length}[whence]
-        self._place = max(begin + offset, 0)  # for a damaged header, libsndfile seeks before the first byte
-        return self._place
-
-    def tell(self) -> int:
-        """The position."""
-        return self._place
 
 
 def untagged(file: BinaryIO) -> Stretch:
@@ -80,19 +36,6 @@ def untagged(file: BinaryIO) -> Stretch:
     return Stretch(file, place, file.seek(0, os.SEEK_END))
 
 
-def links(file: Stretch) -> list[Stretch]:
-    """Consecutive recordings in an Ogg file, of which libsndfile reads only the first; for other formats, the file."""
-    file.seek(0)
-    if file.read(4) != b"OggS":
-        return [file]
-    starts, end, was_first = [0], 0, True
-    for page in _pages(file):
-        if page.is_first and not was_first:
-            starts.append(page.place)
-        was_first, end = page.is_first, page.end
-    return [Stretch(file, start, stop) for start, stop in pairwise([*starts, end])]
-
-
 def fault(file: Stretch) -> Fault | None:
     """Evidence that samples are missing, or that their number is unknown; None for an intact file.
 
@@ -104,8 +47,8 @@ def fault(file: Stretch) -> Fault | None:
     """
     file.seek(0)
     head = file.read(16)
-    if head[:4] == b"OggS":
-        return _fault_of_ogg(file)
+    if head[:4] == ogg.MARK:
+        return ogg.fault(file)
     if head[:8] == b"NIST_1A\n":
         return _fault_of_sphere(file)
     layout = _layout(head)
@@ -250,75 +193,3 @@ def _fault_of_sphere(file: Stretch) -> Fault | None:
     if promised > there:
         return "truncated", f"the header promises {promised:,} bytes of samples, {there:,} are there"
     return None
-
-
-@dataclass(frozen=True)
-class _Page:
-    """A page of an Ogg file."""
-
-    place: int
-    end: int
-    is_first: bool  # of its stream
-    is_last: bool
-    serial: int  # of its stream
-    number: int  # in its stream
-    packet: bytes  # start of its content
-
-
-def _pages(file: Stretch) -> Iterator[_Page]:
-    """Pages of an Ogg file; bytes between or after pages are skipped, as the format requires."""
-    place = 0
-    while True:
-        file.seek(place)
-        head = file.read(27)
-        if head[:4] != b"OggS":
-            found = _found(file, place, b"OggS")
-            if found is None:
-                return
-            place = found
-            continue
-        head = head.ljust(27, b"\0")
-        table = file.read(head[26])
-        end = place + 27 + head[26] + sum(table)
-        flags, serial, number = head[5], *(int.from_bytes(head[at : at + 4], "little") for at in (14, 18))
-        yield _Page(place, end, bool(flags & 2), bool(flags & 4), serial, number, file.read(8))
-        place = end
-
-
-def _found(file: Stretch, place: int, word: bytes) -> int | None:
-    file.seek(place)
-    before = b""
-    while block := file.read(BLOCK):
-        at = (before + block).find(word)
-        if at >= 0:
-            return place - len(before) + at
-        place += len(block)
-        before = (before + block)[-len(word) + 1 :]
-    return None
-
-
-def _fault_of_ogg(file: Stretch) -> Fault | None:
-    """Fault if the last page of a stream of audio, which has a flag, is missing.
-
-    A few programs do not set the flag (Android's MediaMuxer, Telegram). Such a file looks like one that was cut between
-    two pages.
-    """
-    last: dict[int, _Page] = {}  # of each stream, by serial number
-    audible = set[int]()
-    for page in _pages(file):
-        before = last.get(page.serial)
-        if page.end > len(file):
-            return "truncated", "it ends within an Ogg page"
-        if page.is_first:
-            if page.serial in audible and before and not before.is_last:
-                break
-            audible = audible | {page.serial} if page.packet.startswith(OGG_AUDIO) else audible - {page.serial}
-        elif not before or page.serial in audible and page.number != before.number + 1:
-            return "truncated", f"Ogg pages are missing before byte {page.place:,}"
-        last[page.serial] = page
-    if all(last[serial].is_last for serial in audible):
-        return None
-    return "truncated", (
-        "its last Ogg page is not marked as the end: it was cut there, or written by a program that sets no mark, as "
-        "on Android; if it is intact, `ffmpeg -i OLD -c copy NEW` sets the mark"
-    )

@@ -12,8 +12,8 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from pipeline.audio import containers
-from pipeline.audio.containers import Stretch
+from pipeline.audio import containers, ogg
+from pipeline.audio.stretch import Stretch
 
 LOSSY = frozenset({".mp3", ".ogg"})
 SUFFIXES = frozenset({".wav", ".flac", ".aif", ".aiff"}) | LOSSY
@@ -105,7 +105,7 @@ def decoded(
     if fault := containers.fault(sound):
         raise AudioError(*fault)
     with ExitStack() as stack:
-        files = [stack.enter_context(_opened(link)) for link in containers.links(sound)]
+        files = [stack.enter_context(_opened(link)) for link in ogg.links(sound)]
         return _mixed(files, start, end, longest_s)
 
 

@@ -11,7 +11,7 @@ from pipeline.corpora import AGREED_FOLDS
 from pipeline.data import splits
 from pipeline.data.splits import SplitParams
 from pipeline.leakage import audit
-from pipeline.leakage.rules import Leak
+from pipeline.leakage.leak import Leak
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The generated part of docs/reference.md: every parameter of params.yaml and every command, read from the code.
+"""The generated part of docs/reference.md: corpora, arms, parameters of params.yaml and commands, read from the code.
 
 `python -m pipeline.cli.reference` writes it between the two marks of docs/reference.md.
 """
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -14,8 +15,11 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import click
 from ruamel.yaml import YAML
 
+from pipeline.augmentation.arms import ARMS, GENERATORS, needs_enrolment
 from pipeline.cli.main import STAGES, VERBOSITIES, sections
 from pipeline.cli.main import main as emocycle
+from pipeline.corpora import CORPORA, DEMO
+from pipeline.report import words
 
 PAGE = Path("docs/reference.md")
 PARAMS = Path("params.yaml")
@@ -35,14 +39,18 @@ class Parameter(NamedTuple):
 
 
 def generated(params: str, kinds: Mapping[str, Any], group: click.Group) -> str:
-    """Markdown tables of the parameters and the commands.
+    """Markdown tables of the corpora, the arms, the parameters and the commands.
 
     Args:
         params: text of params.yaml
         kinds: expected type of each of its keys; a section is a dataclass
         group: the commands
     """
-    lines = ["## Parameters", "", "| key | type | demo | meaning |", "|---|---|---|---|"]
+    lines = ["## Corpora", "", "| name | content | clips | folds | licence |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(corpus_row(name))} |" for name in CORPORA if name != DEMO]
+    lines += ["", "## Arms", "", "| arm | training set | needs in params.yaml |", "|---|---|---|"]
+    lines += [f"| `{arm}` | {words.ARMS[arm]} | {needs(arm)} |" for arm in ARMS]
+    lines += ["", "## Parameters", "", "| key | type | demo | meaning |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in rows(params, kinds)]
     lines += [
         "",
@@ -62,6 +70,23 @@ def generated(params: str, kinds: Mapping[str, Any], group: click.Group) -> str:
     lines += ["| stage | purpose |", "|---|---|"]
     lines += [f"| `{name}` | {purpose(commands[name])} |" for name in stages]
     return "\n".join(lines) + "\n"
+
+
+def corpus_row(name: str) -> tuple[str, ...]:
+    """Name, content (its module's first line), clips, folds and licence of a known corpus."""
+    corpus = CORPORA[name]
+    content = (import_module(corpus.parse.__module__).__doc__ or "").partition("\n")[0].removesuffix(".")
+    folds = str(len(corpus.folds)) if corpus.folds else "`split.n_folds`"
+    licence = f"{corpus.license}; {corpus.restriction}".removesuffix("; ")
+    return f"`{name}`", content, f"{sum(corpus.expected_counts.values()):,}", folds, licence
+
+
+def needs(arm: str) -> str:
+    """What switches an arm's generators on, beside its name in `arms`."""
+    lists = [(name, GENERATORS[name].wanted_in) for name in ARMS[arm].generators if name in GENERATORS]
+    switches = ["the scenarios" if wanted == "dcgan_scenarios" else f"`{name}`" for name, wanted in lists]
+    found = [f"{switch} in `{wanted}`" for switch, (_, wanted) in zip(switches, lists, strict=True)]
+    return ", ".join(found + ["`scenarios` of kind `enrolment`"] * needs_enrolment(arm))
 
 
 def rows(params: str, kinds: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:

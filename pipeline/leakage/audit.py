@@ -12,7 +12,7 @@ from pipeline.augmentation.arms import FITTED, LEARNS_NOTHING
 from pipeline.core import bank, manifest, models, predictions, provenance
 from pipeline.core.manifest import REPEATS
 from pipeline.leakage import rules
-from pipeline.leakage.rules import Leak
+from pipeline.leakage.leak import Leak
 
 
 @dataclass(frozen=True)

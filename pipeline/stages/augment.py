@@ -19,6 +19,7 @@ from pipeline.core.files import atomic_write
 from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS, SYNTHETIC_FEATURES
 from pipeline.core.shards import Shards
 from pipeline.leakage import audit, rules
+from pipeline.leakage.leak import require_no_leak
 from pipeline.standard_scorers import AugmentScorers
 from pipeline.standard_scorers.scoring import Scoring, installed
 
@@ -67,7 +68,7 @@ def main(params_path: Path, clips_path: Path, split_path: Path, synthetic: Path,
     with atomic_write(out) as folder:
         for arm in tracked(names, f"{split} training sets", len(names)):
             rows, metadata, words = training_set(arm, split, real, candidates, setting)
-            rules.require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
+            require_no_leak(split, audit.of_augmented(rows, metadata, real, split_path))
             if hardware := audit.hardware(rows):
                 metadata[predictions.GENERATORS_HARDWARE] = json.dumps(hardware)
             metadata |= {"audio": json.dumps(asdict(audio)), "vocoded": json.dumps(vocoded(rows))}

@@ -14,7 +14,8 @@ from pipeline.evaluation import metrics, pooling
 from pipeline.evaluation.comparison import ScoringError, check_paired
 from pipeline.evaluation.metrics import Performance
 from pipeline.evaluation.results import BASELINE, EvaluateParams, Key, Results
-from pipeline.leakage import audit, rules
+from pipeline.leakage import audit
+from pipeline.leakage.leak import require_no_leak
 
 DEMO = "the demo's speech is synthetic: its scores say nothing about real speech"
 
@@ -145,7 +146,7 @@ def _audit(
     places = audit.Places(clips, split_tables, augmented, folders[0], classifiers)
     splits = experiment.splits(*experiment.scenarios)
     for split in tracked(splits, "audit", len(splits)):
-        rules.require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
+        require_no_leak(split, (leak for arm in experiment.arms for leak in audit.of_arm(places, split, arm)))
 
 
 def _cautions(experiment: Experiment, folders: Sequence[Path], scenarios: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What conversions change in a personal classifier; the commands are tested in tests/stages/test_enrolling.py."""
+"""What conversions change in a personal classifier; the commands are tested in tests/cli/test_enrol.py."""
 
 import numpy as np
 

@@ -1,6 +1,9 @@
-"""A web server, and what several tests of commands share."""
+"""A project without data, a web server, and what several tests of commands share."""
 
 import hashlib
+import json
+import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -11,6 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from ruamel.yaml import YAML
+
+from pipeline.cli import workspace
+from pipeline.cli.main import main
+from pipeline.core import memory
+
+ROOT = Path(__file__).parents[2]
+ARMS = ("classical", "cyclegan", "none")  # of the demo
+VALID = "params.yaml and data/raw are valid\n"
+MINE = {"table": "clips.csv", "base": ".", "license": "private", "emotions": {}, "intensities": {}}
 
 
 def pointer(content: bytes, size: int | None = None) -> bytes:
@@ -21,6 +35,62 @@ def pointer(content: bytes, size: int | None = None) -> bytes:
 
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+@pytest.fixture
+def empty_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The repository's params.yaml in an empty project, which is the current directory."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Arguments of each call of DVC, which is replaced by a function that succeeds; memory suffices for all jobs."""
+    monkeypatch.setattr(memory, "available_gb", lambda: 99.0)
+    calls: list[tuple[str, ...]] = []
+
+    def dvc(*arguments: str) -> int:
+        calls.append(arguments)
+        return 0
+
+    monkeypatch.setattr(workspace, "dvc", dvc)
+    monkeypatch.setattr(workspace, "stages", lambda: {"evaluate"})
+    return calls
+
+
+def change(**values: Any) -> None:
+    """Give keys of params.yaml other values; dots between levels are written `__`, None removes a key."""
+    found = YAML(typ="safe").load(Path("params.yaml"))
+    for name, value in values.items():
+        *above, key = name.split("__")
+        place = found
+        for level in above:
+            place = place[level]
+        place[key] = value
+        if value is None:
+            del place[key]
+    Path("params.yaml").write_text(json.dumps(found))  # JSON is YAML
+
+
+def recorded(name: str, **values: Any) -> Path:
+    """Folder of a record whose params.yaml has other values; the current params.yaml stays."""
+    before, folder = Path("params.yaml").read_bytes(), Path("experiments", name)
+    change(**values)
+    folder.mkdir(parents=True)
+    Path("params.yaml").rename(folder / "params.yaml")
+    Path("params.yaml").write_bytes(before)
+    return folder
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def git(*arguments: str) -> None:
+    who = ["-c", "user.name=A", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
 
 
 @dataclass

@@ -64,6 +64,21 @@ def test_rows_have_type_value_and_comment() -> None:
     ]
 
 
+def test_corpora_and_arms_are_described_from_the_code() -> None:
+    assert reference.corpus_row("emovo") == (
+        "`emovo`",
+        "EMOVO: six Italian speakers, 14 sentences, seven emotions (Costantini et al. 2014, LREC)",
+        "588",
+        "`split.n_folds`",
+        "research; ask its authors; no redistribution",
+    )
+    assert reference.corpus_row("cremad")[2:] == ("7,442", "`split.n_folds`", "ODbL 1.0")
+    assert reference.needs("none") == "" and reference.needs("dcgan") == "the scenarios in `dcgan_scenarios`"
+    assert reference.needs("cyclegan+classical") == "`cyclegan` in `conversions`, `classical` in `perturbations`"
+    enrolled = "`enrolled_conversion` in `perturbations`, `scenarios` of kind `enrolment`"
+    assert reference.needs("other_person") == enrolled
+
+
 def test_options_without_help_are_left_out() -> None:
     assert reference.command_lines("fetch", group.commands["fetch"]) == [
         "### `emocycle fetch NAME`",

@@ -17,8 +17,7 @@ from pipeline.core.params import load
 from pipeline.core.shards import FRONT_END, Shard, ShardError, Shards
 from pipeline.scorers import evaluation_classifier, gate, speakers
 from pipeline.vocoder import VocoderParams
-
-from .conftest import DEMO, NEURAL, SPLIT
+from tests.tiny_project import DEMO, NEURAL, SPLIT
 
 VOCODER, CLASSIFIER, SCORERS = (Path("data/features", kind, "demo") for kind in ("vocoder", "classifier", "scorers"))
 TABLE = Path("data/corpora/demo.parquet")

@@ -22,8 +22,7 @@ from pipeline.stages import assess
 from pipeline.stages.assess import converted
 from pipeline.standard_scorers import scoring
 from pipeline.vocoder import Features
-
-from .conftest import SPLIT, run_all, working_in
+from tests.tiny_project import SPLIT, run_all, working_in
 
 OUT = Path("data/assessed/full-1.parquet")
 CLIPS, TABLE = Path("data/manifest.parquet"), Path("data/splits/full-1.parquet")

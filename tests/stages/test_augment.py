@@ -19,9 +19,8 @@ from pipeline.core.shards import Shard, Writer
 from pipeline.stages import augment as stage_augment
 from pipeline.stages import perturb
 from pipeline.stages.augment import Setting
-
-from .conftest import SPLIT as FOLD
-from .conftest import run_all, working_in
+from tests.tiny_project import SPLIT as FOLD
+from tests.tiny_project import run_all, working_in
 
 SPLIT = Path("data/splits/full-1.parquet")
 CLIPS = Path("data/manifest.parquet")

@@ -20,8 +20,7 @@ from pipeline.core import bank, manifest
 from pipeline.core.params import load
 from pipeline.generation.speaker_statistics import SpeakerStatistics, of_bank
 from pipeline.vocoder.world import World, WorldParams
-
-from .conftest import SPLIT, run_stage
+from tests.tiny_project import SPLIT, run_stage
 
 RAW, VOICES = Path("data/bank/mine"), Path("data/voices/mine")
 CONVERTED = Path("data/synthetic/full-1/speaker_conversion/all")

@@ -23,8 +23,7 @@ from pipeline.core.shards import Shard, Writer
 from pipeline.core.weights import Weights
 from pipeline.leakage import audit, rules
 from pipeline.stages.classify import extra
-
-from .conftest import SPLIT, enter_copy
+from tests.tiny_project import SPLIT, enter_copy
 
 LABELS = ["angry", "neutral", "sad"]
 COLUMNS = [predictions.PREFIX + label for label in LABELS]

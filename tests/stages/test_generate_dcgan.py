@@ -17,9 +17,8 @@ from pipeline.core import manifest, provenance
 from pipeline.core.params import load
 from pipeline.core.shards import FRONT_END, Shard, Shards
 from pipeline.stages import generate_dcgan
-
-from .conftest import SPLIT as ITEM
-from .conftest import enter_copy
+from tests.tiny_project import SPLIT as ITEM
+from tests.tiny_project import enter_copy
 
 MODEL = Path("models/dcgan/full-1")
 OUT = Path("data/synthetic/full-1/dcgan/all")

@@ -22,8 +22,7 @@ from pipeline.generation.vtlp import Vtlp
 from pipeline.leakage import audit
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
-
-from .conftest import SPLIT
+from tests.tiny_project import SPLIT
 
 CLASSICAL, COPIES, VTLP, CONVERTED = (
     {**SPLIT, "generator": name} for name in ("classical", "copy_synthesis", "vtlp", "speaker_conversion")

@@ -18,8 +18,7 @@ from pipeline.core.shards import Shard
 from pipeline.data.dataset import EmotionalSpeech
 from pipeline.leakage.rules import speakers_in_two_partitions
 from pipeline.stages import train_vocoder
-
-from .conftest import CYCLEGAN, RATE, SPLIT, enter_copy, record, run_all, working_in
+from tests.tiny_project import CYCLEGAN, RATE, SPLIT, enter_copy, record, run_all, working_in
 
 RAW = Path("data/raw/mine")
 TALKS = [RAW / "talks" / name for name in ("one.flac", "two.flac")]

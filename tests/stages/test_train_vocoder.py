@@ -14,8 +14,7 @@ from pipeline.cli import main
 from pipeline.core import manifest, models, provenance
 from pipeline.core.shards import Shard
 from pipeline.leakage import audit
-
-from .conftest import CYCLEGAN, SPLIT, enter_copy
+from tests.tiny_project import CYCLEGAN, SPLIT, enter_copy
 
 ITEM = {**SPLIT, **CYCLEGAN}
 MODEL, OTHER = Path("models/vocoder/full-1/istft"), Path("models/vocoder/full-3/istft")

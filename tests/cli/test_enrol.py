@@ -26,8 +26,7 @@ from pipeline.core.models import CONFIG, HASH, WEIGHTS
 from pipeline.core.shards import Shards
 from pipeline.generation import speaker_statistics
 from pipeline.vocoder import Features
-
-from .conftest import DEMO, RATE, run_all, working_in
+from tests.tiny_project import DEMO, RATE, run_all, working_in
 
 ANNA = Path("persons/anna")
 STRANGER = "data/raw/demo/f01/f01_s{}_{}_medium.flac"  # a test speaker of full-1

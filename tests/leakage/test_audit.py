@@ -18,9 +18,8 @@ from pipeline.core import hardware, manifest, models, provenance
 from pipeline.core.hardware import HardwareParams
 from pipeline.leakage import audit as auditing
 from pipeline.leakage import rules
-
-from .conftest import SPLIT as SCENARIO
-from .conftest import enter_copy
+from tests.tiny_project import SPLIT as SCENARIO
+from tests.tiny_project import enter_copy
 
 CLIPS = Path("data/manifest.parquet")
 SPLIT = Path("data/splits/full-1.parquet")

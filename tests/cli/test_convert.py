@@ -23,8 +23,7 @@ from pipeline.scorers.gate import Gate
 from pipeline.vocoder import Features
 from pipeline.vocoder.copies import copied
 from pipeline.vocoder.world import World, WorldParams
-
-from .conftest import run_stage
+from tests.tiny_project import run_stage
 
 RATE = 16_000
 OTHER = "data/raw/demo/m01/m01_s2_neutral_medium.flac"

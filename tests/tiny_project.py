@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from pipeline.cli import main
 from pipeline.core import workers
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 RATE = 16_000
 SPEAKERS = {
     "f01": 150.0,

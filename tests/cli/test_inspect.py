@@ -10,8 +10,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli.main import main
 from pipeline.core import manifest, provenance
-
-from .conftest import enter_copy
+from tests.tiny_project import enter_copy
 
 FAKE = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"
 SOURCE = "demo/m02_s1_neutral_medium"

@@ -19,8 +19,7 @@ from pipeline.cli.main import main
 from pipeline.core import manifest, predictions
 from pipeline.core.models import CONFIG, HASH, WEIGHTS
 from pipeline.core.weights import Weights
-
-from .conftest import DEMO, SPLIT, enter_copy, run_stage
+from tests.tiny_project import DEMO, SPLIT, enter_copy, run_stage
 
 KEPT = Path("models/classifiers/full-1/cyclegan")
 TABLE = Path("data/augmented/full-1/cyclegan.parquet")
