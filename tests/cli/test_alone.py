@@ -146,3 +146,17 @@ def test_a_stage_ends_with_the_dvc_that_started_it(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv("DVC_STAGE", stage)
         assert CliRunner().invoke(main, ["check", "--help"]).exit_code == 0
         assert bool(calls) == bool(stage)
+
+
+def test_a_stage_removes_what_a_killed_one_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its own outputs alone, and only where DVC runs it: nobody else writes them."""
+    monkeypatch.setattr(workers, "end_with_parent", lambda: None)
+    left = {name: Path(f".{name}.7@there.tmp") for name in ("in", "out", "q", "other")}
+    for path in left.values():
+        path.mkdir()
+    arguments = ["ingest", "--corpus", "ravdess", "--raw", "in", "--out", "out", "--quarantine", "q"]
+    environments: list[dict[str, str]] = [{}, {"DVC_STAGE": "ingest@ravdess"}]
+    for variables in environments:
+        assert all(path.exists() for path in left.values())
+        assert CliRunner().invoke(main, arguments, env=variables).exit_code == 1
+    assert [name for name, path in left.items() if path.exists()] == ["in", "other"]
