@@ -102,6 +102,9 @@ def _failed_copies_raise() -> Iterator[None]:
     """DVC reports outputs that it cannot copy to its cache, and takes the item for done."""
     copy_all, report, errors = output.otransfer, transfer._log_exception, list[BaseException]()
 
+    def remember(oid: str, exc: BaseException) -> None:
+        errors.append(exc)
+
     def checked(source: Any, cache: Any, *given: Any, **options: Any) -> Any:
         errors.clear()
         copied = copy_all(source, cache, *given, **options)
@@ -110,7 +113,7 @@ def _failed_copies_raise() -> Iterator[None]:
             raise ReproError(f"{len(copied.failed):,} files were not copied to {cache.path}: {first}")
         return copied
 
-    output.otransfer, transfer._log_exception = checked, lambda _, error: errors.append(error)
+    output.otransfer, transfer._log_exception = checked, remember
     try:
         yield
     finally:
