@@ -57,6 +57,8 @@ NodeName=n2 NodeHostname={host} NodeAddr=127.0.0.1 Port=7102 CPUs=2 RealMemory=8
 PartitionName=all Nodes=n1,n2 Default=YES PriorityTier=1
 PartitionName=urgent Nodes=n1,n2 PriorityTier=2 PreemptMode=OFF
 """
+START_S = 300.0  # for a node of Ray, on a busy machine
+RAY_LIMITS = {"RAY_worker_register_timeout_seconds": "300", "RAY_health_check_timeout_ms": "60000"}
 SMALL_DEMO = """
 from pathlib import Path
 from pipeline.cli.workspace import change_params
@@ -142,10 +144,25 @@ class Ray:
     """A head without work, and two nodes."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
+        os.environ |= {"RAY_TMPDIR": str(folder), **RAY_LIMITS}
+        from ray._private import services
         from ray.cluster_utils import Cluster
 
+        get_node = services.get_node
+
+        def patient(*about: object) -> object:  # Ray itself waits for 30 s
+            end_s = time.monotonic() + START_S
+            while True:
+                try:
+                    return get_node(*about)
+                except RuntimeError:
+                    if time.monotonic() > end_s:
+                        raise
+                    time.sleep(1)
+
+        services.get_node = patient
         about = {"object_store_memory": 10**8, "memory": 8 * 2**30, "include_dashboard": False}
-        self._cluster = Cluster(True, head_node_args=about | {"num_cpus": 0, "temp_dir": str(folder)})
+        self._cluster = Cluster(True, head_node_args=about | {"num_cpus": 0})
         stack.callback(self._cluster.shutdown)
         self._nodes = [self._cluster.add_node(num_cpus=2, **about) for _ in NODES]
         os.environ["RAY_ADDRESS"] = self._cluster.address

@@ -11,7 +11,7 @@ import zc.lockfile  # type: ignore[import-untyped]
 
 from pipeline.cli import workspace
 from pipeline.cli.workspace import WorkspaceError
-from pipeline.core.files import remove_temporaries
+from pipeline.core.files import naming_full_disk, remove_temporaries
 
 TEMPORARY = Path(".dvc/tmp")
 LOCK = TEMPORARY / "emocycle.lock"
@@ -29,16 +29,22 @@ def alone() -> Iterator[None]:
     if not TEMPORARY.parent.is_dir():  # DVC reports it
         yield
         return
+    with naming_full_disk(TEMPORARY), _locked():
+        for path in (workspace.PARAMS, workspace.CHANGED, Path("dvc.lock")):
+            remove_temporaries(path)
+        _clear_list()
+        workspace.restore_params()
+        yield
+
+
+@contextmanager
+def _locked() -> Iterator[None]:
     TEMPORARY.mkdir(exist_ok=True)
     try:
         lock = zc.lockfile.LockFile(LOCK)
     except zc.lockfile.LockError:
         raise WorkspaceError(f"{other_command()}; wait for its end, or stop it") from None
     try:
-        for path in (workspace.PARAMS, workspace.CHANGED, Path("dvc.lock")):
-            remove_temporaries(path)
-        _clear_list()
-        workspace.restore_params()
         yield
     finally:
         lock.close()

@@ -21,6 +21,7 @@ class Inventory:
 
     n_files: int = 0  # audio files that are not hidden
     n_hidden: int = 0  # hidden audio files
+    n_outside: int = 0  # audio files to which links lead out of the folder
     unknown: list[Path] = field(default_factory=list)  # audio files with names that the corpus does not use
     others: list[Path] = field(default_factory=list)  # files that are not audio
     clips: dict[str, Labels] = field(default_factory=dict)  # by name: copies of a clip count once
@@ -54,6 +55,8 @@ def describe(corpus: Corpus, folder: Path) -> Iterator[str]:
         yield f"{len(found.unknown):,} audio files have unknown names, such as {example}"
     if found.n_hidden:
         yield f"{found.n_hidden:,} audio files are hidden files or macOS resource forks"
+    if found.n_outside:
+        yield f"{found.n_outside:,} audio files are left out: their links lead out of the folder"
     if corpus.genders and found.clips:
         try:
             if not corpus.genders(found.others):
@@ -72,6 +75,9 @@ def read(corpus: Corpus, folder: Path) -> Inventory:
             continue
         if ingestion.is_hidden(name):
             found.n_hidden += 1
+            continue
+        if not ingestion.is_inside(path, folder):
+            found.n_outside += 1
             continue
         found.n_files += 1
         try:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 from copy import copy
 from functools import wraps
 from importlib import import_module
@@ -43,6 +44,8 @@ STAGES = (
     "tabulate",
     "report",
 )
+
+OUTPUTS = re.compile("(.+_)?out|quarantine|plots|curves|csv")  # options of stages with what they write
 
 VERBOSITIES = (
     ("-q", "--quiet", console.QUIET, "Show only warnings, errors and what was asked for."),
@@ -112,8 +115,11 @@ def _with_verbosity(command: click.Command) -> click.Command:
     return command
 
 
-def _with_ceiling(command: click.Command, stage: str) -> click.Command:
-    """The command of a stage, below the ceiling of memory that its params.yaml has, if it has one."""
+def _as_stage(command: click.Command, stage: str) -> click.Command:
+    """The command of a stage, below the ceiling of memory that its params.yaml has, if it has one.
+
+    Run by DVC, it first removes what a killed run of the same item left beside its outputs.
+    """
     limited, run = copy(command), command.callback
     assert run is not None
 
@@ -121,8 +127,10 @@ def _with_ceiling(command: click.Command, stage: str) -> click.Command:
     def callback(**options: Any) -> Any:
         from pydantic import PositiveFloat
 
-        from pipeline.core import memory, params
+        from pipeline.core import files, memory, params
 
+        for name in filter(OUTPUTS.fullmatch, options if "DVC_STAGE" in os.environ else ()):
+            files.remove_temporaries(options[name])
         found = params.read(options["params_path"]).get("hardware") if "params_path" in options else None
         if not isinstance(found, dict) or "memory_gb" not in found:
             return run(**options)
@@ -145,7 +153,7 @@ class LazyGroup(click.Group):
         module = _module(cmd_name)
         command: click.Command | None = import_module(module).main if module else None
         if command and cmd_name.replace("-", "_") in STAGES:
-            command = _with_ceiling(command, cmd_name)
+            command = _as_stage(command, cmd_name)
         return command and _with_verbosity(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

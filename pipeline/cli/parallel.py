@@ -16,8 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import click
+from dvc import output
 from dvc.dependency import param
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
@@ -28,6 +30,7 @@ from dvc.stage.cache import RunCacheNotFoundError
 from dvc.stage.run import _enforce_cmd_list, _make_cmd, get_executable, prepare_kwargs
 from dvc.stage.serialize import to_lockfile
 from dvc.utils.serialize import dump_yaml, parse_yaml_for_update
+from dvc_data.hashfile import transfer
 
 from pipeline.cli import alone, executors, item, workspace
 from pipeline.cli.executors import Ended, Executor, Job
@@ -67,7 +70,13 @@ def repro(targets: Sequence[str], jobs: int | None, force: bool, where: str = "l
         ReproError: items failed, or another process of DVC has its lock
     """
     try:
-        with _params_parsed_once(), Repo() as repo, lock_repo(repo), repo.scm_context(quiet=True):
+        with (
+            _params_parsed_once(),
+            _failed_copies_raise(),
+            Repo() as repo,
+            lock_repo(repo),
+            repo.scm_context(quiet=True),
+        ):
             executor = executors.executor(where, jobs, Path(repo.tmp_dir))
             _Reproduction(repo, targets, executor, force).run()
     except LockError:
@@ -86,6 +95,29 @@ def _params_parsed_once() -> Iterator[None]:
         yield
     finally:
         param.load_path = parse
+
+
+@contextmanager
+def _failed_copies_raise() -> Iterator[None]:
+    """DVC reports outputs that it cannot copy to its cache, and takes the item for done."""
+    copy_all, report, errors = output.otransfer, transfer._log_exception, list[BaseException]()
+
+    def remember(oid: str, exc: BaseException) -> None:
+        errors.append(exc)
+
+    def checked(source: Any, cache: Any, *given: Any, **options: Any) -> Any:
+        errors.clear()
+        copied = copy_all(source, cache, *given, **options)
+        if copied.failed:
+            first = errors[0] if errors else "a file is gone"
+            raise ReproError(f"{len(copied.failed):,} files were not copied to {cache.path}: {first}")
+        return copied
+
+    output.otransfer, transfer._log_exception = checked, remember
+    try:
+        yield
+    finally:
+        output.otransfer, transfer._log_exception = copy_all, report
 
 
 class _Reproduction:

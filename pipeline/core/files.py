@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # first characters of a cell that a spreadsheet runs (OWASP, CSV injection)
 FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_WORDS = (os.strerror(errno.ENOSPC), "disk is full")  # of the system; of SQLite, in which DVC has its state
 FULL_BYTES = 2**20  # free, at most
 
 log = logging.getLogger(__name__)
@@ -41,17 +42,30 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}@{platform.node()}.tmp")  # machines may share the folder
     _remove(temporary)
     try:
-        yield temporary
-        if path.is_dir() and temporary.is_dir() and not temporary.is_symlink():  # os.replace replaces no folder
-            _remove(path)
-        os.replace(temporary, path)
-        log.debug("%s: written", path)
-    except Exception as error:
-        if not isinstance(error, NoSpaceError) and _is_of_full_disk(error, path.parent):
-            raise NoSpaceError(f"{path}: no space left on device ({error})") from error
-        raise
+        with naming_full_disk(path):
+            yield temporary
+            if path.is_dir() and temporary.is_dir() and not temporary.is_symlink():  # os.replace replaces no folder
+                _remove(path)
+            os.replace(temporary, path)
+            log.debug("%s: written", path)
     finally:
         _remove(temporary)
+
+
+@contextmanager
+def naming_full_disk(path: Path) -> Iterator[None]:
+    """While a file, or files in a folder, are written: an error of a full disk says so.
+
+    Raises:
+        NoSpaceError: the disk is full
+    """
+    try:
+        yield
+    except Exception as error:
+        clear = isinstance(error, click.ClickException | click.exceptions.Exit)
+        if not clear and _is_of_full_disk(error, path.parent):
+            raise NoSpaceError(f"{path}: no space left on device ({error})") from error
+        raise
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
@@ -79,7 +93,7 @@ def is_full(folder: Path) -> bool:
 
 def _is_of_full_disk(error: Exception, folder: Path) -> bool:
     """Whether a full disk caused an error; libraries raise errors of their own, some without the reason."""
-    says = getattr(error, "errno", None) in FULL or os.strerror(errno.ENOSPC) in str(error)
+    says = getattr(error, "errno", None) in FULL or any(words in str(error) for words in FULL_WORDS)
     return says or is_full(folder)
 
 

@@ -63,7 +63,9 @@ def load(folder: Path, command: str = "dvc repro") -> tuple[dict[str, "Tensor"],
         tensors = load(content)
     except (safetensors.SafetensorError, ValueError, KeyError) as error:  # KeyError: a type that torch lacks
         raise ModelError(f"{path}: cannot be read ({error}); {hint}") from None
-    if found.pop(HASH, None) not in (None, _sha256(content, found)):  # None: of an older version
+    if (saved := found.pop(HASH, None)) is None:
+        raise ModelError(f"{folder}: of an older version: {CONFIG} has no '{HASH}'; {hint}")
+    if saved != _sha256(content, found):
         raise ModelError(f"{folder}: not as it was saved: {WEIGHTS} or {CONFIG} was changed; {hint}")
     if wild := [name for name, tensor in tensors.items() if not tensor.isfinite().all()]:
         raise ModelError(f"{path}: '{wild[0]}' is not finite; {hint}")

@@ -2,10 +2,11 @@
 
 import math
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path, PurePath
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from pipeline.core.params import section
 from pipeline.core.workers import in_parallel
 
 Clip = dict[str, object]  # a row of a table of clips, by column
+
+DVC_OBJECT = re.compile(r"files/md5/[0-9a-f]{2}/[0-9a-f]{30}")  # in DVC's cache, which it may link outputs to
 
 
 @section
@@ -104,6 +107,30 @@ def accept(found: Sound | decoding.AudioError, params: IngestParams) -> Sound | 
 def is_hidden(path: PurePath) -> bool:
     """Whether a file is hidden, or a resource fork in an archive of macOS (`__MACOSX/`, `._name.wav`)."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def fault(path: Path, folder: Path) -> tuple[str, str] | None:
+    """Reason and detail why a file below a folder cannot be used, whatever it contains."""
+    if is_hidden(path.relative_to(folder)):
+        return "not audio", "a hidden file, or a resource fork of macOS"
+    try:
+        path.as_posix().encode()
+    except UnicodeEncodeError:
+        return "unknown name", "the path is not UTF-8"
+    if not is_inside(path, folder):
+        return "outside", f"leads to {path.resolve()}, out of {folder}; put the file itself there, or link the folder"
+    return None
+
+
+def is_inside(file: Path, folder: Path) -> bool:
+    """Whether a file is below a folder, also after its links: a folder or table from elsewhere may name any file."""
+    real = file.resolve() if file.is_symlink() else _resolved(file.parent.absolute()) / file.name
+    return real.is_relative_to(_resolved(folder.absolute())) or bool(DVC_OBJECT.fullmatch("/".join(real.parts[-4:])))
+
+
+@lru_cache
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
 
 
 def distinct(clips: Sequence[Clip]) -> tuple[list[Clip], list[Clip]]:

@@ -12,7 +12,6 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +24,7 @@ from pipeline.core.files import is_formula
 from pipeline.core.manifest import EMOTIONS, INTENSITIES, UNKNOWN_SPEAKER, Segment
 from pipeline.core.params import nearest, section
 from pipeline.corpora.corpus import Labels
+from pipeline.corpora.ingestion import is_inside
 from pipeline.corpora.rows import COLUMNS, TIMES, Row, read
 
 NO_TIME = {"", "nan", "nat", "none", "null"}  # in any case
@@ -142,24 +142,13 @@ def _segment(row: Row, file: Path, base: Path) -> Segment:
         other = _other_suffix(file)
         hint = f"; but {other.name} is there (see `suffix` in docs/tutorial.md)" if other else ""
         raise RowError("missing", f"no such file: {file.absolute()}{hint}")
-    if not _is_inside(file, base):
+    if not is_inside(file, base):
         where = f"{file.absolute()} leads out of {base.absolute()}"
         raise RowError("outside", f"{where}; expected a file below `base` (in params.yaml; `/` is above every file)")
     start, end = (_time(name, row[name]) for name in TIMES)
     if end is not None and end <= (start or 0.0):
         raise RowError("invalid times", f"the end '{row['end']}' is not after the start '{row['start']}'")
     return Segment(file, start or None, end)
-
-
-def _is_inside(file: Path, base: Path) -> bool:
-    """Whether a file is below a folder, also after its links: a table from elsewhere may name any file."""
-    real = file.resolve() if file.is_symlink() else _resolved(file.parent.absolute()) / file.name
-    return real.is_relative_to(_resolved(base.absolute()))
-
-
-@lru_cache
-def _resolved(folder: Path) -> Path:
-    return folder.resolve()
 
 
 def _time(column: str, text: str) -> float | None:

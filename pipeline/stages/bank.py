@@ -3,7 +3,7 @@
 import os
 from functools import partial
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import click
 import pandas as pd
@@ -68,25 +68,14 @@ def _found(raw: Path, name: str) -> tuple[dict[Segment, str], list[Clip]]:
     found: list[tuple[str, Path]] = []
     left_out: list[Clip] = []
     for path in filter(ingestion.is_audio, ingestion.files_below(folder)):
-        inside = PurePosixPath(path.relative_to(folder).as_posix())
-        if fault := _fault(inside):
+        inside = path.relative_to(folder)
+        if fault := ingestion.fault(path, folder):
             left_out.append(ingestion.rejection(Segment(path), *fault))
+        elif len(inside.parts) == 1:
+            left_out.append(ingestion.rejection(Segment(path), "unknown name", "is not in a folder of a speaker"))
         else:
             found.append((bank.speaker_name(name, inside.parts[0]), path))
     return {Segment(path): speaker for speaker, path in sorted(found)}, left_out
-
-
-def _fault(path: PurePosixPath) -> tuple[str, str] | None:
-    """Reason and detail why a path inside a bank cannot be used."""
-    if ingestion.is_hidden(path):
-        return "not audio", "a hidden file, or a resource fork of macOS"
-    if len(path.parts) == 1:
-        return "unknown name", "is not in a folder of a speaker"
-    try:
-        path.as_posix().encode()
-    except UnicodeEncodeError:
-        return "unknown name", "the path is not UTF-8"
-    return None
 
 
 def _accepted(segments: dict[Segment, str], limits: IngestParams, name: str) -> tuple[list[Clip], list[Clip]]:

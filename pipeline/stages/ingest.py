@@ -94,21 +94,17 @@ def _of_names(folder: Path, corpus: Corpus) -> _Found:
     """Labels from the names of audio files; files that are not audio are ignored."""
     files = ingestion.files_below(folder)
     audio_files = sorted((path for path in files if ingestion.is_audio(path)), key=_is_lossy)
-    genders = corpus.genders(path for path in files if not ingestion.is_audio(path)) if corpus.genders else {}
+    others = (path for path in files if not ingestion.is_audio(path) and ingestion.is_inside(path, folder))
+    genders = corpus.genders(others) if corpus.genders else {}
     labelled: dict[Segment, Labels] = {}
     left_out: list[Clip] = []
     for path in audio_files:
-        name = PurePosixPath(path.relative_to(folder).as_posix())
-        if ingestion.is_hidden(name):
-            detail = "a hidden file, or a resource fork of macOS"
-            left_out.append(ingestion.rejection(Segment(path), "not audio", detail))
+        if fault := ingestion.fault(path, folder):
+            left_out.append(ingestion.rejection(Segment(path), *fault))
             continue
         try:
-            path.as_posix().encode()
-            labels = corpus.parse(name)
+            labels = corpus.parse(PurePosixPath(path.relative_to(folder).as_posix()))
             labelled[Segment(path)] = replace(labels, gender=labels.gender or genders.get(labels.speaker))
-        except UnicodeEncodeError:
-            left_out.append(ingestion.rejection(Segment(path), "unknown name", "the path is not UTF-8"))
         except UnknownNameError as error:
             left_out.append(ingestion.rejection(Segment(path), "unknown name", error))
     return _Found(corpus.license, labelled, left_out, len(files) - len(audio_files), [], [])

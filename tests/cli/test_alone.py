@@ -1,8 +1,10 @@
 """One command at a time changes a workspace, and what a killed one left is put in order."""
 
+import errno
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,14 +12,17 @@ from pathlib import Path
 
 import psutil
 import pytest
+import zc.lockfile
 from click.testing import CliRunner
 
 from pipeline.cli import alone, workspace
 from pipeline.cli.main import main
 from pipeline.cli.workspace import WorkspaceError
 from pipeline.core import workers
+from pipeline.core.files import NoSpaceError
 
 PARAMS = Path("params.yaml")
+FULL = "database or disk is full"
 WAIT = "print(flush=True); import time; time.sleep(60)"
 
 
@@ -47,6 +52,18 @@ def test_a_second_command_refuses_until_the_first_is_killed() -> None:
         first.kill()
     with alone.alone():
         assert alone.LOCK.exists()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError(FULL)])
+def test_a_disk_that_is_full_from_the_start(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with pytest.raises(NoSpaceError, match=f"no space left on device .*{error}".replace("[", r"\[")), alone.alone():
+        fail()  # as DVC does
+    monkeypatch.setattr(zc.lockfile, "LockFile", fail)
+    with pytest.raises(NoSpaceError, match=r".dvc/tmp: no space left on device"), alone.alone():
+        pass
 
 
 def listed(pid: int) -> str:
@@ -129,3 +146,17 @@ def test_a_stage_ends_with_the_dvc_that_started_it(monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv("DVC_STAGE", stage)
         assert CliRunner().invoke(main, ["check", "--help"]).exit_code == 0
         assert bool(calls) == bool(stage)
+
+
+def test_a_stage_removes_what_a_killed_one_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its own outputs alone, and only where DVC runs it: nobody else writes them."""
+    monkeypatch.setattr(workers, "end_with_parent", lambda: None)
+    left = {name: Path(f".{name}.7@there.tmp") for name in ("in", "out", "q", "other")}
+    for path in left.values():
+        path.mkdir()
+    arguments = ["ingest", "--corpus", "ravdess", "--raw", "in", "--out", "out", "--quarantine", "q"]
+    environments: list[dict[str, str]] = [{}, {"DVC_STAGE": "ingest@ravdess"}]
+    for variables in environments:
+        assert all(path.exists() for path in left.values())
+        assert CliRunner().invoke(main, arguments, env=variables).exit_code == 1
+    assert [name for name, path in left.items() if path.exists()] == ["in", "other"]

@@ -1,6 +1,7 @@
 """`emocycle repro --jobs` leaves the bytes that DVC leaves, whatever fails, is interrupted or killed."""
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -10,7 +11,9 @@ import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import dvc_objects.fs.local
 import pytest
 from dvc import lock
 from dvc.repo import Repo
@@ -189,6 +192,25 @@ def test_an_output_or_a_dependency_that_is_missing_is_the_items_error(project: P
     Path("work.py").write_text("")
     with pytest.raises(ReproError, match="first: output 'first.txt' does not exist"):
         repro()
+
+
+def test_an_output_that_cannot_be_copied_to_the_cache(project: Path, reference: Path) -> None:
+    """As on a disk of its own that is full; DVC takes the item for done."""
+    copy = dvc_objects.fs.local.copyfile
+
+    def full(source: str, *about: Any, **options: Any) -> None:
+        if "half" in source:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copy(source, *about, **options)
+
+    failed = "1 files were not copied to .*cache/files/md5: .Errno 28. No space left on device"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dvc_objects.fs.local, "copyfile", full)
+        with pytest.raises(ReproError, match=f"3 of 6 items failed:\n  - half@.: {failed}"):
+            repro()
+    assert list(load_yaml("dvc.lock")["stages"]) == ["first", "length"]
+    assert ran(repro) == ["half@a", "half@b", "half@c", "last"]
+    assert load_yaml("dvc.lock") == load_yaml(reference / "dvc.lock")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -102,6 +102,16 @@ def test_tables_of_a_bank(raw: Path, stage: Stage) -> None:
     assert {path.name: path.read_bytes() for path in VOICES.iterdir()} == before
 
 
+def test_links(raw: Path, stage: Stage, tmp_path: Path) -> None:
+    """The folder of a bank may be a link; none inside leads out of it."""
+    shutil.move(RAW / "bert", tmp_path / "other")
+    (RAW / "bert").symlink_to(tmp_path / "other")
+    shutil.move(RAW, tmp_path / "mine")
+    RAW.symlink_to(tmp_path / "mine")
+    result = stage("bank", **BANK)
+    assert result.exit_code == 0 and "1 speakers" in result.output and "outside 4" in result.output
+
+
 def test_a_recording_of_two_speakers_is_of_neither(raw: Path, stage: Stage) -> None:
     shutil.copy(RAW / "anna/2.wav", RAW / "bert/2.wav")
     assert "conflicting labels 2" in stage("bank", **BANK).output

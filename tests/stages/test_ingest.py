@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,9 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from pipeline.audio import decoding
+from pipeline.cli import inventory
 from pipeline.core import manifest, workers
+from pipeline.corpora import CORPORA
 from pipeline.stages.ingest import main
 
 PARAMS = "ingest:\n  min_duration_s: 0.1\n  max_duration_s: 45\n  silence_peak: 1e-4\ntables: {}\n"
@@ -204,13 +207,33 @@ def test_lossy_copies_beside_the_original() -> None:
 def test_linked_folders(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
     ravdess_tree(tmp_path / "elsewhere", actors=(1,))
     ravdess_tree(tmp_path / "more", actors=(2,))
+    ravdess_tree(tmp_path / "elsewhere/.cache", actors=(3,))
     (tmp_path / "elsewhere" / "more").symlink_to(tmp_path / "more")
+    (tmp_path / "elsewhere" / "own").symlink_to(".cache/Actor_03")
     RAW.parent.mkdir(parents=True)
     RAW.symlink_to(tmp_path / "elsewhere")
     for raw in (RAW, tmp_path / RAW, f"./{RAW}/"):
-        clips, _ = tables(ingest(raw))
-        assert len(clips) == 4
+        clips, rejected = tables(ingest(raw))
+        assert len(clips) == 4 and set(clips["speaker"]) == {"ravdess_01", "ravdess_03"}
         assert clips["filepath"].str.startswith("data/raw/ravdess/").all()
+        assert Counter(rejected.values()) == {"outside": 2, "not audio": 2}
+
+
+def test_links_out_of_the_folder(ravdess_tree: Callable[..., Path], tmp_path: Path) -> None:
+    """A corpus from elsewhere may link to any file; DVC links to its own cache."""
+    ravdess_tree(RAW, actors=(1,))
+    first, second = sorted(RAW.rglob("*.wav"))
+    first.rename(tmp_path / "private.wav")
+    first.symlink_to(tmp_path / "private.wav")
+    kept = tmp_path / "cache/files/md5/0a" / ("1" * 30)
+    kept.parent.mkdir(parents=True)
+    second.rename(kept)
+    second.symlink_to(kept)
+    clips, rejected = tables(ingest())
+    assert clips["filepath"].tolist() == [second.as_posix()] and list(rejected.values()) == ["outside"]
+    assert f"leads to {tmp_path}/private.wav" in manifest.read(QUARANTINE, manifest.QUARANTINE)["detail"].item()
+    lines = list(inventory.describe(CORPORA["ravdess"], RAW))
+    assert "1 audio files are left out: their links lead out of the folder" in lines
 
 
 def test_path_that_is_not_utf8(ravdess_tree: Callable[..., Path]) -> None:
