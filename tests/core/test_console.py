@@ -5,7 +5,6 @@ import pty
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import click
 import pytest
