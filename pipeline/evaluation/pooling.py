@@ -47,11 +47,12 @@ def test_rows(folders: Sequence[Path], scenarios: Sequence[str], folds: Sequence
     rows = []
     for folder, scenario, fold in product(folders, scenarios, folds):
         table = read(folder / f"{scenario}-{fold}" / f"{arm}.parquet")
+        table = table[table["partition"] == "test"]
         certainty = table.filter(regex=f"^{PREFIX}").max(axis="columns")
         table = table.assign(predicted=predicted(table), confidence=certainty)
         if len(folders) * len(scenarios) > 1:
             table["seed"] = f"{folder}, {scenario}: " + table["seed"].astype(str)
-        rows.append(table[table["partition"] == "test"])
+        rows.append(table)
     found = pd.concat(rows, ignore_index=True)
     if found.empty:
         raise RunsError(

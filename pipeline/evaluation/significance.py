@@ -12,7 +12,7 @@ experiments/statistics.md gives the type-I error of each by simulation.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -47,12 +47,12 @@ class Gain:
         """The gain."""
         return float(self.values.mean())
 
-    @property
+    @cached_property
     def interval(self) -> Interval | None:
         """Student's t interval over speakers."""
         return _interval(self.values, self.confidence)
 
-    @property
+    @cached_property
     def fold_interval(self) -> Interval | None:
         """Student's t interval over the means of folds: wider, since the speakers of a fold share its models.
 
@@ -61,7 +61,9 @@ class Gain:
         """
         if self.folds is None:
             return None
-        means = self.differences.dropna().groupby(self.folds).mean().to_numpy(np.float64)
+        own = self.folds.reindex(self.differences.dropna().index).to_numpy()
+        of_each = own == np.unique(own)[:, None]  # (folds, speakers)
+        means = of_each @ self.values / of_each.sum(axis=1)
         return _interval(means, self.confidence) if len(means) >= LEAST_FOLDS else None
 
     @cached_property
@@ -105,10 +107,7 @@ def sign_flip(differences: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray
         p, (...)
     """
     n = differences.shape[-1]
-    if exact := 2**n <= resamples:
-        signs = 1.0 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
-    else:
-        signs = np.random.default_rng(0).choice([-1.0, 1.0], (resamples, n))
+    signs, exact = _signs(n, resamples), 2**n <= resamples
 
     def p(own: np.ndarray) -> float:
         means = np.abs(signs @ own / n).round(DECIMALS)
@@ -117,6 +116,14 @@ def sign_flip(differences: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray
 
     found: np.ndarray = np.apply_along_axis(p, -1, differences)
     return found
+
+
+@cache
+def _signs(n: int, resamples: int) -> np.ndarray:
+    """Sign patterns of `sign_flip`, (patterns, n)."""
+    if 2**n <= resamples:
+        return 1.0 - 2 * (np.arange(2**n)[:, None] >> np.arange(n) & 1)
+    return np.random.default_rng(0).choice([-1.0, 1.0], (resamples, n))
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -128,6 +135,7 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return adjusted
 
 
+@cache
 def detectable_effect(n: int, confidence: float) -> float:
     """Effect, in standard errors of the mean, that a two-sided t test of n differences finds with `POWER`.
 
