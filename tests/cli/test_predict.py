@@ -16,8 +16,8 @@ from sklearn.metrics import balanced_accuracy_score
 
 from pipeline.classification import pretrained, ssl
 from pipeline.cli.main import main
-from pipeline.core import manifest, predictions
-from pipeline.core.models import CONFIG, HASH, WEIGHTS
+from pipeline.core import manifest, models, predictions
+from pipeline.core.models import CONFIG, WEIGHTS
 from pipeline.core.weights import Weights
 from tests.tiny_project import DEMO, SPLIT, enter_copy, run_stage
 
@@ -176,8 +176,8 @@ def test_without_any_classifier() -> None:
 
 @pytest.mark.usefixtures("here")
 def test_damaged_files() -> None:
-    config = json.loads((KEPT / CONFIG).read_text())
-    (KEPT / CONFIG).write_text(json.dumps({**config, "params": {"svm": {"c": [1]}}, HASH: None}))
+    tensors, config = models.load(KEPT)
+    models.save(KEPT, tensors, config | {"params": {"svm": {"c": [1]}}})
     result = predict(TEST)
     assert result.exit_code == 1 and re.search("of another version, or changed .*gamma", result.output)
     (KEPT / WEIGHTS).write_bytes(b"broken")
