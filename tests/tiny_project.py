@@ -68,6 +68,8 @@ TINY = {
     "classify.cnn.batch": 8,
     "classify.cnn.frames": 32,
     "classify.cnn.checkpoints": 2,
+    "report.examples": 1,
+    "report.extremes": 1,
 }
 
 # Further changes for a neural vocoder.

@@ -63,7 +63,11 @@ def _differing(quantity: str, of_arms: Mapping[str, Any], alike: Callable[[Any, 
             same.append(arm)
     if len(groups) < 2:
         return []
-    return [f"{quantity}: " + "; ".join(f"{value} in {', '.join(arms)}" for value, arms in groups)]
+    return [f"{quantity}: " + "; ".join(f"{_plain(value)} in {', '.join(arms)}" for value, arms in groups)]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,.6g}" if isinstance(value, float) else str(value)
 
 
 def _in_words(run: Mapping[str, Any] | None) -> str:

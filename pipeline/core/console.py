@@ -8,6 +8,7 @@ that the next one replaces.
 import logging
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ DELAY_S = 2.0  # before a bar is shown
 TERMINAL_S, LOG_S, PLAIN_S = 0.1, 1.0, 60.0  # between two states of it
 SHORT_S = 1.0  # a result that took less is told without its time
 BAR_WIDTH = 24
+WIDTH = 118  # of a line of a result, at most; `repro` indents it by two
 REPLACED = "\r"  # ends a line of progress in a log
 
 _open: "list[Bar]" = []  # outer ones first
@@ -161,7 +163,9 @@ def tell(subject: str, text: str, duration_s: float | None = None) -> None:
     if verbosity() > QUIET:
         took = f", {duration_s:,.0f} s" * (duration_s >= SHORT_S)
         _clear()
-        click.echo(f"{f'{_stage()} {subject}'.strip()}: {text}{took}")
+        line = f"{f'{_stage()} {subject}'.strip()}: {text}{took}"
+        wrapped = textwrap.wrap(line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        click.echo("\n".join(wrapped))
 
 
 def warn(subject: str, text: str) -> None:

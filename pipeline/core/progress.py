@@ -73,15 +73,17 @@ class Optimiser:
             group["lr"] = self._rate * share
 
 
-def last_line(losses: Sequence[Mapping[str, float]], steps: int) -> str:
+def last_line(losses: Sequence[Mapping[str, float]], steps: int, names: Sequence[str] = ()) -> str:
     """The last row of a training curve in words: `step 100/100, cycle 0.21, parallel 0.33`.
 
     Args:
         losses: rows of `Curve`
         steps: of the training
+        names: of the losses that are named, where they are in the curve; none: all are
     """
     row = losses[-1]
-    return f"step {row['step']:.0f}/{steps}, {in_words(row)}"
+    named = {name: loss for name, loss in row.items() if name in (names or row)}
+    return ", ".join(filter(None, [f"step {row['step']:.0f}/{steps}", in_words(named)]))
 
 
 class Curve:

@@ -17,9 +17,9 @@ LABELS = {
 }
 USED = ("train", "valid", "test")
 USAGE = """\
-from EmoBox import EmoDataset
+from EmoBox.EmoDataset import EmoDataset  # reads audio by torchaudio: torchcodec, and FFmpeg
 
-train = EmoDataset("{name}", "./", "./", fold=1, split="train")"""
+train = EmoDataset("{name}", "./", "./", "{name}/label_map.json", fold=1, split="train")"""
 
 
 def write(folder: Path, clips: pd.DataFrame, name: str) -> None:

@@ -18,7 +18,7 @@ class Answer:
 
     verdict: str
     sentence: str
-    cautions: Sequence[str]
+    caution: str
     facts: Sequence[tuple[str, str]]
 
 
@@ -27,7 +27,6 @@ def answer(run: Run) -> Answer:
     summary, found = run.summary, run.of_headline[run.summary["arm"]]
     arm, uar = summary["arm"], found.get("over", {}).get(BASELINE, {}).get("uar", {})
     baseline = 100 * run.of_headline[BASELINE]["uar"]
-    cautions = found["note"].split("; ") if "note" in found else []
     few = summary["speakers"] < run.evaluate.min_speakers
     alone = f"A classifier of emotions recognises {baseline:.1f} % of the test clips if it learns from real clips alone"
     if not uar:
@@ -47,9 +46,9 @@ def answer(run: Run) -> Answer:
         ("Test speakers", f"{summary['speakers']}; {known}"),
         ("Added clips", f"{arm}: {words.ARMS.get(arm, '')}"),
         ("Classifier", f"{summary['classifier']}; training runs averaged: {number(found['seeds'])}"),
-        ("Scenario", f"{summary['scenario']}, folds {', '.join(map(str, run.folds))}"),
+        ("Scenario", f"{summary['scenario']}, fold{'s' * (len(run.folds) > 1)} {', '.join(map(str, run.folds))}"),
     ]
-    return Answer(verdict, sentence, cautions, facts)
+    return Answer(verdict, sentence, found.get("note", ""), facts)
 
 
 def interval(uar: Mapping[str, float], confidence: float, verdict: str) -> str:

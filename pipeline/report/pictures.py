@@ -174,6 +174,7 @@ def _rows(panel: Axes, names: Sequence[str], label: str) -> None:
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
     panel.set_xlabel(label)
+    panel.locator_params(axis="x", nbins=6)
 
 
 def _legend(panel: Axes, number: int) -> None:

@@ -115,7 +115,7 @@ class Run:
             f"Refused for arm {arm}: " + ", ".join(f"{reason} {number:,}" for reason, number in each.items()) + "."
             for arm, each in counts.items()
             if each
-        ] or ["No clip was refused; with augment.gate.keep: all the gate is off."]
+        ] or ["No clip was refused; with `augment.gate.keep: all` the gate is off."]
 
     def sweeps(self) -> dict[str, pd.DataFrame]:
         """Tables of `emocycle sweep` by key; a run need not have any, so dvc.yaml cannot name them."""

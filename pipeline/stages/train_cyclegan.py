@@ -32,6 +32,7 @@ from pipeline.core.workers import Result, in_parallel
 CHECKPOINT_STEPS = 25  # between two checkpoints; a killed training loses at most so many
 EMOTION_CLASSIFIER = "emotion_classifier"  # folder of the auxiliary emotion classifier, beside those of the pairs
 SHOWN = 3  # speakers in a message
+TOLD = ("cycle", "parallel", "classifier")  # losses of a result's line; the curve has all
 
 Losses = list[dict[str, float]]
 
@@ -166,7 +167,7 @@ def main(
         found = _side_by_side(partial(trainer.train_pair, out=models_folder), names, hardware_params, split_path.stem)
         for name, (losses, duration_s) in zip(names, found, strict=True):
             write_csv(pd.DataFrame(losses), curves_folder / f"{name}.csv", "%.5g")
-            console.tell(f"{split_path.stem} {name}", last_line(losses, chosen.steps), duration_s)
+            console.tell(f"{split_path.stem} {name}", last_line(losses, chosen.steps, TOLD), duration_s)
     if empty:
         empty_folder(empty)
 

@@ -70,7 +70,7 @@ def test_other_extra_clips(extra: dict[str, float]) -> None:
     words = {"extra_clips": "number of extra clips: {} in cyclegan; 575 in classical"}
     words["extra_weight"] = "weight of extra clips: {} in cyclegan; 172.501 in classical"
     found = unequal({**FAIR, "cyclegan": {**FAIR["cyclegan"], **extra}})
-    assert found == [words[name].format(value) for name, value in extra.items()]
+    assert found == [words[name].format(f"{value:g}") for name, value in extra.items()]
 
 
 def test_other_parameters() -> None:

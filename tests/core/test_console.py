@@ -125,6 +125,13 @@ def test_a_result_names_its_stage(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "train-cyclegan full-1: 1 clip\n"
 
 
+def test_a_long_result_is_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
+    console.tell("full-1", ", ".join(["12 clips"] * 30))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 2 and max(map(len, lines)) <= console.WIDTH
+    assert all(line.startswith("  ") for line in lines[1:])
+
+
 def trained(name: str) -> str:
     for step in console.steps("steps", 3, [{"step": 1, "cycle": 0.25}]):
         time.sleep(0.25 if step == 3 else 0)

@@ -46,3 +46,4 @@ def test_large_gradients_are_scaled_down(largest: float | None, norm: float) -> 
 def test_last_line_of_a_curve() -> None:
     rows = [{"step": 50.0, "cycle": 0.5}, {"step": 100.0, "cycle": 0.2149, "parallel": 12.0}]
     assert last_line(rows, 100) == "step 100/100, cycle 0.21, parallel 12.00"
+    assert last_line(rows, 100, ["cycle", "classifier"]) == "step 100/100, cycle 0.21"

@@ -1,5 +1,6 @@
 """Each format is read by its own library, where that is installed; the clips are of every kind that a list can have."""
 
+import configparser
 import gzip
 import json
 from collections.abc import Callable
@@ -273,8 +274,7 @@ def test_hf_reads_an_export_to_a_folder_of_the_same_name_again(tmp_path: Path) -
     datasets = hugging_face()
     for number, out in ((6, "one/out"), (3, "two/out")):
         if number == 3:
-            rows = pd.DataFrame(ROWS[:3] + ROWS[6:8])
-            manifest.write(rows, Path("data/augmented/full-1/cyclegan.parquet"), manifest.AUGMENTED, "0")
+            write_list(ROWS[:3] + ROWS[6:8])
         assert export("--format", "hf", out=out).exit_code == 0
         assert len(datasets.load_dataset(out, cache_dir=str(tmp_path / "cache"))["train"]) == number
 
@@ -349,10 +349,33 @@ def test_emobox(exported: Callable[[str], pd.DataFrame]) -> None:
     assert counts == {"train": 6, "valid": 1, "test": 1}
 
 
-def test_nkululeko(exported: Callable[[str], pd.DataFrame]) -> None:
-    """What its loader of CSV files reads; docs/how-to.md names the version that was tried."""
-    import configparser
+@OTHERS_LIBRARIES
+def test_nkululeko(exported: Callable[[str], pd.DataFrame], tmp_path: Path) -> None:
+    experiment = pytest.importorskip("nkululeko.experiment", reason="needs nkululeko; without its bound pandas<3")
+    both = [("valid", "demo_f03"), ("test", "demo_f02")]  # it wants both emotions in each partition
+    write_list(
+        [
+            *ROWS,
+            *(row(f"demo/sad {p}", f"data/raw/demo/{p}.flac", partition=p, speaker=s, emotion="sad") for p, s in both),
+        ]
+    )
+    known = exported("nkululeko")
+    config = configparser.ConfigParser()
+    config.read("nkululeko.ini")
+    config["EXP"]["root"] = f"{tmp_path}/"
+    loaded = experiment.Experiment(config)
+    loaded.load_datasets()
+    loaded.fill_train_and_tests()
+    for partition, rows in {"train": loaded.df_train, "valid": loaded.df_dev, "test": loaded.df_test}.items():
+        rows, own = rows.set_index("id"), known[known["partition"] == partition]
+        assert set(rows.index) == set(own.index)
+        assert list(rows["class_label"]) == list(own.loc[rows.index, "emotion"])
+        assert list(rows["weight"]) == list(own.loc[rows.index, "weight"])
+    made = loaded.df_train.set_index("id").loc[MADE]
+    assert (made["is_synthetic"], made["source_id"], made["generator"]) == (True, STEREO, "cyclegan")
 
+
+def test_nkululeko_without_the_library(exported: Callable[[str], pd.DataFrame]) -> None:
     exported("nkululeko")
     config = configparser.ConfigParser()
     config.read("nkululeko.ini")

@@ -118,6 +118,10 @@ def load(folder, name):
     return json.loads((folder / "metrics" / name).read_text())
 
 
+def unwrapped(output):
+    return output.replace("\n  ", " ")
+
+
 def leaves(value):
     if isinstance(value, dict):
         for inner in value.values():
@@ -171,7 +175,7 @@ def test_gains_over_each_reference(evaluated):
 
 
 def test_the_primary_family_is_corrected_and_nothing_else(evaluated, project):
-    output, scores = (evaluated / "output.txt").read_text(), load(evaluated, "ser.json")
+    output, scores = unwrapped((evaluated / "output.txt").read_text()), load(evaluated, "ser.json")
     over = {
         (scenario, classifier, arm, reference): found
         for scenario, classifiers in scores.items()
@@ -215,7 +219,7 @@ def test_one_speaker_has_no_interval(project):
         predictions.write(rows[rows["speaker"] != "demo_b"], path, LABELS, "abc")
     write_params(project, folds=[1], scenarios=["full"])
     result = evaluate(project)
-    assert "one speaker gives no interval: too few speakers (1 of at least 8)" in result.output
+    assert "one speaker gives no interval: too few speakers (1 of at least 8)" in unwrapped(result.output)
     summary = load(project, "summary.json")
     assert list(summary["uar"]) == ["mean", "baseline", "gain"]
     assert all(leaf is not None for leaf in leaves(load(project, "ser.json")))
@@ -246,7 +250,9 @@ def test_plots(evaluated):
 
 
 def test_words(evaluated):
-    lines = (evaluated / "output.txt").read_text().splitlines()
+    output = (evaluated / "output.txt").read_text()
+    assert max(map(len, output.splitlines())) <= 118
+    lines = unwrapped(output).splitlines()
     assert lines.pop(0).startswith("evaluate: warning: not audited: ")
     assert len(lines) == 2 * 2 * 4 + 1  # none, classical over none, and the third over both
     assert lines[0].startswith("evaluate full cnn: none 0.")
