@@ -28,7 +28,10 @@ def answer(run: Run) -> Answer:
     arm, uar = summary["arm"], found.get("over", {}).get(BASELINE, {}).get("uar", {})
     baseline = 100 * run.of_headline[BASELINE]["uar"]
     few = summary["speakers"] < run.evaluate.min_speakers
-    alone = f"A classifier of emotions recognises {baseline:.1f} % of the test clips if it learns from real clips alone"
+    alone = (
+        f"On average over emotions, a classifier recognises {baseline:.1f} % of the test clips if it learns from real "
+        "clips alone"
+    )
     if not uar:
         verdict, sentence = "No augmentation is compared", f"{alone}."
     else:
@@ -41,7 +44,7 @@ def answer(run: Run) -> Answer:
     is_enrolled = (partitions["split"].eq(run.split) & partitions["partition"].eq(ENROL)).any()
     known = "a few neutral clips of each are known" if is_enrolled else "none of them in training"
     facts = [
-        ("Recognised", "share of an emotion's clips, averaged over emotions and speakers (UAR)"),
+        ("Measure", "unweighted average recall (UAR): share of clips recognised, averaged over emotions and speakers"),
         ("Corpora", ", ".join(run.corpus["corpora"])),
         ("Test speakers", f"{summary['speakers']}; {known}"),
         ("Added clips", f"{arm}: {words.ARMS.get(arm, '')}"),

@@ -67,7 +67,7 @@ def gate(run: Run, found: Sequence[tuple[str, Group, Group]], players: Mapping[G
     ]
     lines = [*run.refused()] if extremes else ["No clip has a score."]
     about = scores(group for _, *ends in found for group in ends)
-    return Section("gate", "The gate's best and worst", lines, tables=about, sounds=extremes)
+    return Section("gate", "Best and worst clips by the quality gate", lines, tables=about, sounds=extremes)
 
 
 def licences(real: pd.DataFrame) -> str:

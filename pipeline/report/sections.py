@@ -52,8 +52,8 @@ def all_arms(run: Run) -> Section:
             f"Gain over “{BASELINE}”, real clips alone. Dot: gain. Thick line: "
             f"{100 * run.evaluate.confidence:g} % interval over speakers. {over_folds} "
             "Where a line crosses zero, no effect is shown.",
-            "UAR, unweighted average recall: share of an emotion's clips that is recognised, averaged over emotions.",
-            "p: by sign-flip test; in brackets after Holm's correction, where the comparison was planned.",
+            "p: probability of such a difference by chance (sign-flip test); in brackets after Holm's correction for "
+            "several comparisons, where the comparison was planned.",
         ],
         shown,
         [meanings("Training sets", arms), *tables],
