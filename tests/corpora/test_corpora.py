@@ -1,6 +1,7 @@
 """What is true of every corpus, and what other lists of RAVDESS and nEMO agree on."""
 
 import csv
+import re
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
@@ -34,7 +35,7 @@ def test_words_are_those_of_the_manifest(corpus: str) -> None:
     assert labels.emotion in EMOTIONS
     assert labels.intensity in (None, *INTENSITIES)
     assert labels.gender in (None, "male", "female")
-    assert labels.language in ("en", "de", "it", "pl", "zh")
+    assert labels.language is None or re.fullmatch("[a-z]{2}", labels.language)  # ISO 639-1
 
 
 @pytest.mark.parametrize("corpus", REAL)
@@ -48,7 +49,7 @@ def test_nesting_and_suffix_change_nothing(corpus: str) -> None:
 @pytest.mark.parametrize("corpus", REAL)
 def test_names_of_the_others_are_unknown(corpus: str) -> None:
     for name in [NAMES[other] for other in REAL if other != corpus] + ["notes.wav", ".wav", "ü.wav"]:
-        with pytest.raises(UnknownNameError, match=rf"{PurePosixPath(name).name}' is not named like '\S+\.wav'"):
+        with pytest.raises(UnknownNameError, match=rf"{PurePosixPath(name).name}' (is not named like|has) "):
             CORPORA[corpus].parse(PurePosixPath(name))
 
 
