@@ -214,7 +214,7 @@ def scored(path: Path) -> pd.DataFrame:
     Raises:
         ManifestError: as for `read`
     """
-    names = pq.read_schema(path).names if path.is_file() else []
+    names = columns(path)
     rows = read(path, augmented(name for name in STANDARD_SCORES if name in names))
     return rows.reindex(columns=augmented(STANDARD_SCORES).names)
 

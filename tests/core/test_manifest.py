@@ -139,6 +139,9 @@ def test_damaged_file(tmp_path: Path) -> None:
             refused += 1
             assert "clips.parquet: " in error.message
     assert refused > 50
+    path.write_bytes(content[:-1])
+    with pytest.raises(ManifestError, match="is damaged"):
+        manifest.scored(path)
 
 
 def test_nulls_and_other_types(tmp_path: Path) -> None:
