@@ -88,6 +88,7 @@ def ticks(table: pd.DataFrame, row: str, value: str, label: str, caption: str, z
     if zero:
         panel.axvline(0, color=MUTED, linewidth=1, zorder=0)
     _rows(panel, rows, label)
+    panel.locator_params(axis="x", nbins=6)
     means = table.groupby(row, sort=False)[value].mean()
     return Picture(drawing.svg(panel), caption, f"{label}, means: " + _list(means))
 
@@ -174,7 +175,6 @@ def _rows(panel: Axes, names: Sequence[str], label: str) -> None:
     panel.set_yticks(range(len(names)), names)
     panel.set_ylim(len(names) - 0.4, -0.6)
     panel.set_xlabel(label)
-    panel.locator_params(axis="x", nbins=6)
 
 
 def _legend(panel: Axes, number: int) -> None:

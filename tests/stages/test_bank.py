@@ -75,7 +75,8 @@ def test_tables_of_a_bank(raw: Path, stage: Stage) -> None:
     result = stage("bank", **BANK)
     assert result.exit_code == 0, result.output
     counts = "duplicate 1, not audio 1, silent 1, too long 1, unknown name 1, unreadable 1"
-    assert f"mine: 2 speakers, 0.00 hours, kept 6 of 12 clips; quarantined: {counts}\n" in result.output
+    unwrapped = result.output.replace("\n  ", " ")
+    assert f"mine: 2 speakers, 0.00 hours, kept 6 of 12 clips; quarantined: {counts}\n" in unwrapped
     assert "mine: warning: bank/mine/long is left out, because none of the clips is usable" in result.output
     clips = bank.clips(VOICES)
     assert clips["speaker"].value_counts().to_dict() == {"bank/mine/anna": 3, "bank/mine/bert": 3}
