@@ -169,28 +169,25 @@ class Ray:
 
     def kill_node(self, item: str) -> None:
         """Kill the node that an item runs on."""
-        above = self._above(item)
+        status = Path(f"/proc/{self._worker(item)}/status").read_text()
+        above = int(status.partition("PPid:")[2].split()[0])
         [node] = [
             node
             for node in self._nodes
-            if any(process.process.pid in above for processes in node.all_processes.values() for process in processes)
+            if any(process.process.pid == above for processes in node.all_processes.values() for process in processes)
         ]
         self._cluster.remove_node(node, allow_graceful=False)
 
     def preempt(self, item: str) -> None:
         """Kill the process of Ray that runs an item."""
-        os.kill(self._above(item)[1], signal.SIGKILL)
+        os.kill(self._worker(item), signal.SIGKILL)
 
-    def _above(self, item: str) -> list[int]:
-        """Process of an item, its parent and so on."""
+    def _worker(self, item: str) -> int:
+        """Process of Ray that runs an item."""
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if f"DVC_STAGE={item}\0" in (process / "environ").read_text():
-                    found = [int(process.name)]
-                    while found[-1] > 1:
-                        status = Path(f"/proc/{found[-1]}/status").read_text()
-                        found.append(int(status.partition("PPid:")[2].split()[0]))
-                    return found
+                if (process / "cmdline").read_text().startswith(f"ray::{item}\0"):
+                    return int(process.name)
         raise click.ClickException(f"{item}: no process runs it")
 
 
