@@ -61,6 +61,7 @@ def read(path: Path) -> dict[str, Any]:
             if not isinstance(found.get("uar"), float):
                 raise ComparisonError(f"{path}: {', '.join(names)}: 'uar' is no number; {remedy}")
         readable(scores)
+        tidy(scores)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ComparisonError(f"{path}: is damaged: {error}; {remedy}") from None
     return scores

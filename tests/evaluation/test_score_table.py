@@ -133,6 +133,13 @@ def test_scores_of_another_version_are_named(compare, found):
     assert "ser.json: full, cnn, none: 'uar' is no number" in result.output
 
 
+def test_a_comparison_without_its_family_is_damaged(compare):
+    beside = over(0.1, None, None, None)
+    del beside["family"]
+    result = compare(scores={"full": {"cnn": {"cyclegan": {"uar": 0.5, "over": {"none": beside}}}}})
+    assert "ser.json: is damaged: 'family'" in result.output
+
+
 def test_lacking_scores_are_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["compare", f"--scores={tmp_path / 'ser.json'}"])
     assert result.exit_code == 1
