@@ -219,10 +219,10 @@ def test_half_a_file_is_ignored(kept: Checkpoints) -> None:
 
 def test_failed_save_leaves_the_last_one(kept: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
-        raise OSError("disk is full")
+        raise OSError("disk is broken")
 
     monkeypatch.setattr(checkpointing, "save_file", fail)
-    with pytest.raises(OSError, match="disk is full"):
+    with pytest.raises(OSError, match="disk is broken"):
         kept.save({"other": torch.ones(2)})
     assert set(kept.load() or ()) == set(STATE)
 
