@@ -33,13 +33,13 @@ def of_clips(clips: pd.DataFrame, tmp_path: Path) -> Run:
     def run(
         audio: AudioParams = AUDIO, network: str = "one", some: pd.DataFrame = clips
     ) -> tuple[list[np.ndarray], int]:
-        heard: list[np.ndarray] = []
+        passed: list[np.ndarray] = []
 
         def computed(samples: np.ndarray) -> np.ndarray:
-            heard.append(samples)
+            passed.append(samples)
             return samples
 
-        return embeddings.of_clips(some, audio, tmp_path / "cache" / network, computed), len(heard)
+        return embeddings.of_clips(some, audio, tmp_path / "cache" / network, computed), len(passed)
 
     return run
 

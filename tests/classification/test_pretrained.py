@@ -43,12 +43,12 @@ def test_speech_embedding_equals_the_packages_own(samples: int) -> None:
 def test_distillmos_equals_the_packages_own(capsys: pytest.CaptureFixture[str]) -> None:
     """At the length for which the package has positions."""
     network: Any = import_module("distillmos").ConvTransformerSQAModel().eval()
-    heard: list[torch.Tensor] = []
+    outputs: list[torch.Tensor] = []
     layer = network.transformer_pool_attn.transformer.transformer_encoder.layers[LAYER - 1]
-    layer.register_forward_hook(lambda module, given, output: heard.append(output[0]))
+    layer.register_forward_hook(lambda module, given, output: outputs.append(output[0]))
     with torch.no_grad():
         network(torch.from_numpy(noise(LONGEST))[None])
-    [expected] = heard
+    [expected] = outputs
     assert expected.shape == (384, 200)
     found = DistillMos(RESOURCES)(noise(LONGEST))
     assert found.shape == (400,) and found.dtype == np.float32

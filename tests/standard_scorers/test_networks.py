@@ -62,7 +62,7 @@ def test_distillmos_equals_the_package(seconds: float) -> None:
 
 @LENGTHS
 def test_dnsmos_equals_the_package(seconds: float) -> None:
-    """The package doubles a short clip until it is long enough, and hears more of it."""
+    """The package doubles a short clip until it is long enough, and then scores more of it."""
     package: Any = import_module("speechmos.dnsmos")
     expected = package.run(noise(seconds), RATE)["ovrl_mos"]
     found = dnsmos.Network()(noise(seconds))
