@@ -62,6 +62,7 @@ ARMS: Mapping[str, Arm] = {
     "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),
     "cyclegan": Arm(("cyclegan",)),
     "cyclegan+classical": Arm(("cyclegan", "classical")),
+    "cyclegan+speaker_conversion": Arm(("cyclegan", "speaker_conversion")),
     "dcgan": Arm(("dcgan",)),
     # Controls: repeated real clips, the enrolled clips themselves, the voice of another enrolled person of the same
     # gender, the vocoder alone, conversion without the network, without any change of the spectrum, and with permuted

@@ -14,6 +14,7 @@ ARMS: Mapping[str, str] = {
     "speaker_conversion+vtlp": "copies of both kinds",
     "cyclegan": "real clips converted to another emotion by a network (CycleGAN)",
     "cyclegan+classical": "clips of both kinds",
+    "cyclegan+speaker_conversion": "clips of both kinds",
     "dcgan": "clips that a network (DC-GAN) makes from noise",
     "oversample": "control: real clips repeated",
     "enrolled_clips": "control: the few neutral clips of the test speakers themselves",
