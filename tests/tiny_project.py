@@ -1,5 +1,7 @@
 """Tiny projects on which stages have run by the commands of dvc.yaml."""
 
+import fcntl
+import os
 import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -151,56 +153,86 @@ def working_in(folder: Path, project: Path | None = None) -> Iterator[Path]:
         yield enter_copy(project, folder, patch)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, project: Path | None, make: Callable[[], None]) -> Path:
+    """Folder of a project that is made once, by the first of the parallel workers that needs it; do not change it.
+
+    Args:
+        factory: of the worker
+        name: of the folder
+        project: to start from, as a copy
+        make: with the copy as current directory
+    """
+    root = factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
+    done = folder.with_name(f"{name}.done")
+    with folder.with_name(f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            with working_in(folder, project):
+                make()
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, change_params: Callable[[dict[str, Any]], None]) -> Path:
-    """Project before `augment` on folds 1 and 3; in fold 3, m01 is in test; do not change it."""
+    """Project before `augment` on folds 1 and 3; in fold 3, m01 is in test."""
     other = {"scenario": "full", "fold": "3"}
-    with working_in(tmp_path_factory.mktemp("finished")) as folder:
-        shutil.copy(ROOT / "params.yaml", folder)
+
+    def make() -> None:
+        shutil.copy(ROOT / "params.yaml", "params.yaml")
         change_params(TINY)
         record(Path("data/raw/demo"))
         run_all([("ingest", DEMO), ("manifest", {}), ("features", DEMO), ("acoustics", DEMO), ("split", {})])
         run_all((name, {**item, **CYCLEGAN}) for item in (SPLIT, other) for name in ("train_cyclegan", "generate"))
         change_params({"folds": [1]})
-    return folder
+
+    return made_once(tmp_path_factory, "finished", None, make)
 
 
 @pytest.fixture(scope="session")
 def classified(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Project before `evaluate`, of fold 1, classified in two processes; do not change it."""
-    with working_in(tmp_path_factory.mktemp("classified"), finished) as folder:
+    """Project before `evaluate`, of fold 1, classified in two processes."""
+
+    def make() -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(workers, "cores", lambda: 2)
             run_all([("augment", SPLIT), *(("classify", {**SPLIT, "arm": arm}) for arm in ("none", "cyclegan"))])
-    return folder
+
+    return made_once(tmp_path_factory, "classified", finished, make)
 
 
 @pytest.fixture(scope="session")
 def reported(classified: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
-    """The classified project with all metrics and the report; do not change it."""
-    with working_in(tmp_path_factory.mktemp("reported"), classified) as folder:
+    """The classified project with all metrics and the report."""
+
+    def make() -> None:
         change_params({"perturbations": [], "dcgan_scenarios": []})
         run_all([("analyse", {}), ("evaluate", {}), ("assess", SPLIT), ("tabulate", {}), ("report", {})])
-    return folder
+
+    return made_once(tmp_path_factory, "reported", classified, make)
 
 
 @pytest.fixture(scope="session")
 def with_dcgan(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The finished project with a DC-GAN of fold 1 and its clips; do not change it."""
-    with working_in(tmp_path_factory.mktemp("with_dcgan"), finished) as folder:
-        run_all((name, SPLIT) for name in ("train_dcgan", "generate_dcgan"))
-    return folder
+    """The finished project with a DC-GAN of fold 1 and its clips."""
+    stages = [(name, SPLIT) for name in ("train_dcgan", "generate_dcgan")]
+    return made_once(tmp_path_factory, "with_dcgan", finished, lambda: run_all(stages))
 
 
 @pytest.fixture(scope="session")
 def spoken(finished: Path, tmp_path_factory: pytest.TempPathFactory, change_params: Any) -> Path:
-    """Project with a pair of fold 1 that uses a neural vocoder, and another vocoder; do not change it."""
-    with working_in(tmp_path_factory.mktemp("spoken"), finished) as folder:
+    """Project with a pair of fold 1 that uses a neural vocoder, and another vocoder."""
+
+    def make() -> None:
         change_params(NEURAL)
         run_all([("features", DEMO), ("acoustics", DEMO), ("train_cyclegan", SPLIT)])
         run_all(("train_vocoder", {**SPLIT, "fold": fold, "vocoder": "istft"}) for fold in ("1", "3"))
         run_all([("generate", {**SPLIT, **CYCLEGAN})])
-    return folder
+
+    return made_once(tmp_path_factory, "spoken", finished, make)
 
 
 @pytest.fixture
