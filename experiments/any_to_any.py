@@ -16,15 +16,13 @@ import click
 import numpy as np
 import pandas as pd
 import torch
-from envelopes import functionals_of, summary, uar_by_speaker
+from envelopes import Split, functionals_of, summary, uar_by_speaker
 from torch import Tensor, nn
 
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.networks import FLAT, GatedBlock
-from pipeline.core import manifest, params
-from pipeline.core.shards import Shards
 from pipeline.generation.speaker_statistics import SpeakerStatistics, converted, of_speakers
-from pipeline.vocoder import Features, VocoderParams
+from pipeline.vocoder import Features
 
 CHANNELS, BLOCKS, KERNEL = 64, 2, 3
 STEPS, BATCH, FRAMES, RATE = 400, 8, 128, 2e-3
@@ -136,16 +134,7 @@ def by_network(
 
 def scores(split: str, bottlenecks: tuple[int, ...]) -> pd.DataFrame:
     """UAR of each test speaker, by arm."""
-    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
-    parts = manifest.read(Path(f"data/splits/{split}.parquet"), manifest.PARTITIONED)
-    world = params.load(Path("params.yaml"), "vocoder", VocoderParams).world
-    bounds = world.f0_floor_hz, world.f0_ceil_hz
-    labels = sorted(clips["emotion"].unique())
-    train, valid, test, enrolled = (
-        manifest.partition(clips, parts, name).assign(label=lambda rows: rows["emotion"].map(labels.index).astype(int))
-        for name in ("train", "valid", "test", manifest.ENROL)
-    )
-    stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(clips["corpus"].unique()))
+    train, valid, test, enrolled, stored, bounds = Split.read(split)
     own = {id_: Features.load(stored, id_) for rows in (train, valid, test, enrolled) for id_ in rows["id"]}
 
     def inputs(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

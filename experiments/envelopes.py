@@ -6,6 +6,8 @@ which is less noisy than the point that a few valid speakers choose.
 
 from collections.abc import Iterable
 from itertools import product
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,11 +15,40 @@ from scipy.fft import idct
 
 from pipeline.audio.acoustics import functionals
 from pipeline.classification.svm import SvmParams, train_svm
-from pipeline.vocoder import Features
+from pipeline.core import manifest, params
+from pipeline.core.shards import Shards
+from pipeline.vocoder import Features, VocoderParams
 
 BANDS = 64  # on the mel axis
 FRAME_MS = 5  # of WORLD
 GRID = [SvmParams((c,), (gamma,)) for c, gamma in product((1, 3, 10), (0.1, 0.3))]
+
+
+class Split(NamedTuple):
+    """Clips of a split of kind `enrolment`, with their classes in the column `label`, and their features."""
+
+    train: pd.DataFrame
+    valid: pd.DataFrame
+    test: pd.DataFrame
+    enrolled: pd.DataFrame
+    stored: Shards  # vocoder features
+    bounds_hz: tuple[float, float]  # of F0
+
+    @classmethod
+    def read(cls, split: str) -> "Split":
+        """Read a split of the workspace in the current directory."""
+        clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
+        table = manifest.read(Path(f"data/splits/{split}.parquet"), manifest.PARTITIONED)
+        world = params.load(Path("params.yaml"), "vocoder", VocoderParams).world
+        labels = sorted(clips["emotion"].unique())
+        train, valid, test, enrolled = (
+            manifest.partition(clips, table, name).assign(
+                label=lambda rows: rows["emotion"].map(labels.index).astype(int)
+            )
+            for name in ("train", "valid", "test", manifest.ENROL)
+        )
+        stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(clips["corpus"].unique()))
+        return cls(train, valid, test, enrolled, stored, (world.f0_floor_hz, world.f0_ceil_hz))
 
 
 def functionals_of(clips: Iterable[Features]) -> np.ndarray:

@@ -84,8 +84,7 @@ def corpus_row(name: str) -> tuple[str, ...]:
 def needs(arm: str) -> str:
     """What switches an arm's generators on, beside its name in `arms`."""
     lists = [(name, GENERATORS[name].wanted_in) for name in ARMS[arm].generators if name in GENERATORS]
-    switches = ["the scenarios" if wanted == "dcgan_scenarios" else f"`{name}`" for name, wanted in lists]
-    found = [f"{switch} in `{wanted}`" for switch, (_, wanted) in zip(switches, lists, strict=True)]
+    found = [f"{'the scenarios' if key == 'dcgan_scenarios' else f'`{name}`'} in `{key}`" for name, key in lists]
     return ", ".join(found + ["`scenarios` of kind `enrolment`"] * needs_enrolment(arm))
 
 

@@ -18,12 +18,12 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.cli import parallel
-from pipeline.cli.executors import Ended, ExecutorParams, Job, Resources, executor
+from pipeline.cli.executors import Ended, executor
 from pipeline.cli.executors.ray import Ray
 from pipeline.cli.workspace import WorkspaceError
+from tests.cli.executors.jobs import PARAMS, job, outcome, write_params
 
-NEEDS = {"default": Resources(cpus=1, memory_gb=0.5, gpus=0, minutes=5)}
-PARAMS = ExecutorParams(retries=2, sbatch={}, resources=NEEDS)
+START_S = 120.0  # of a worker of Ray, with a job
 RAY = [
     "stand-in",
     pytest.param("ray", marks=pytest.mark.skipif(not find_spec("ray"), reason="Ray is not installed (extra `ray`)")),
@@ -127,28 +127,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StandIn:
     return made
 
 
-def write_params(retries: int) -> None:
-    resources = "{default: {cpus: 1, memory_gb: 1, gpus: 0, minutes: 5}}"
-    Path("params.yaml").write_text(f"executor: {{retries: {retries}, sbatch: {{}}, resources: {resources}}}")
-
-
-def job(command: str) -> Job:
-    environment = {**os.environ, "DVC_STAGE": "work@a"}
-    return Job("work@a", [["/bin/sh", "-c", command]], str(Path.cwd()), environment, Path.cwd() / "work.log")
-
-
-def outcome(cluster: Ray) -> Ended:
-    """How the only job ended."""
-    end_s = time.monotonic() + 120
-    while not (found := list(cluster.ended())):
-        assert time.monotonic() < end_s
-    assert list(cluster.ended()) == []
-    return found[0]
-
-
 def running(path: Path) -> int:
     """Process of a job, once it has written it to a file."""
-    end_s = time.monotonic() + 120
+    end_s = time.monotonic() + START_S
     while not (path.exists() and path.read_text().endswith("\n")):
         assert time.monotonic() < end_s
         time.sleep(0.1)
@@ -160,13 +141,13 @@ def test_jobs(kind: str) -> None:
     cluster = Ray(PARAMS, None)
     try:
         cluster.start(job("echo $DVC_STAGE > out.txt; echo told"), 1)
-        assert outcome(cluster) == Ended("work@a")
+        assert outcome(cluster, START_S) == Ended("work@a")
         assert Path("out.txt").read_text() == "work@a\n" and Path("work.log").read_text() == "told\n"
         cluster.start(job("echo Error: as planned; exit 3"), 1)
         log = Path("work.log").absolute()
-        assert outcome(cluster) == Ended("work@a", f"exit code 3: Error: as planned (log: {log})")
+        assert outcome(cluster, START_S) == Ended("work@a", f"exit code 3: Error: as planned (log: {log})")
         cluster.start(job("kill -9 $PPID"), 1)
-        ended = outcome(cluster)
+        ended = outcome(cluster, START_S)
         assert ended.is_lost and ended.error.startswith("ended by SIGKILL")
         cluster.start(job("echo $PPID > begun; exec sleep 60"), 1)
         process = running(Path("begun"))
@@ -195,7 +176,7 @@ def test_a_task_whose_worker_died_is_lost(stand_in: StandIn) -> None:
     stand_in.loses = 1
     cluster = Ray(PARAMS, None)
     cluster.start(job("true"), 1)
-    ended = outcome(cluster)
+    ended = outcome(cluster, START_S)
     assert ended.is_lost and ended.error == f"LostError: The worker died. (log: {Path('work.log').absolute()})"
     assert stand_in.options == [
         {"name": "work@a", "num_cpus": 1, "num_gpus": 0, "memory": 0.5 * 2**30, "max_retries": 0}

@@ -10,9 +10,10 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.cli import parallel
-from pipeline.cli.executors import Ended, ExecutorParams, Job, Resources, executor, slurm
+from pipeline.cli.executors import Ended, executor, slurm
 from pipeline.cli.executors.slurm import Slurm
 from pipeline.cli.workspace import WorkspaceError
+from tests.cli.executors.jobs import PARAMS, job, outcome, write_params
 
 pytest.importorskip("submitit")
 
@@ -41,8 +42,6 @@ SLURM = {
             echo CANCELLED > jobs/$id
         done""",
 }
-NEEDS = {"default": Resources(cpus=1, memory_gb=0.5, gpus=0, minutes=5)}
-PARAMS = ExecutorParams(retries=2, sbatch={"partition": "all"}, resources=NEEDS)
 
 
 @pytest.fixture(autouse=True)
@@ -69,25 +68,6 @@ def cluster(folder: Path) -> Iterator[Slurm]:
     made.end()
 
 
-def write_params(retries: int) -> None:
-    resources = "{default: {cpus: 1, memory_gb: 1, gpus: 0, minutes: 5}}"
-    Path("params.yaml").write_text(f"executor: {{retries: {retries}, sbatch: {{}}, resources: {resources}}}")
-
-
-def job(folder: Path, command: str, name: str = "work@a") -> Job:
-    environment = {**os.environ, "DVC_STAGE": name}
-    return Job(name, [["/bin/sh", "-c", command]], str(folder), environment, folder / "work.log")
-
-
-def outcome(cluster: Slurm) -> Ended:
-    """How the only job ended."""
-    end_s = time.monotonic() + 60
-    while not (found := list(cluster.ended())):
-        assert time.monotonic() < end_s
-    assert list(cluster.ended()) == []
-    return found[0]
-
-
 def running(path: Path) -> None:
     """Wait until a job has written a file."""
     end_s = time.monotonic() + 60
@@ -97,7 +77,7 @@ def running(path: Path) -> None:
 
 
 def test_a_job(folder: Path, cluster: Slurm) -> None:
-    cluster.start(job(folder, "echo $DVC_STAGE $SLURM_JOB_ID > out.txt; echo told"), 1)
+    cluster.start(job("echo $DVC_STAGE $SLURM_JOB_ID > out.txt; echo told"), 1)
     assert outcome(cluster) == Ended("work@a")
     assert (folder / "out.txt").read_text() == "work@a 1\n" and (folder / "work.log").read_text() == "told\n"
     options = set((folder / "scripts/1").read_text().splitlines())
@@ -107,19 +87,19 @@ def test_a_job(folder: Path, cluster: Slurm) -> None:
 
 
 def test_a_command_that_fails_is_not_lost(folder: Path, cluster: Slurm) -> None:
-    cluster.start(job(folder, "echo Error: as planned; exit 3"), 1)
+    cluster.start(job("echo Error: as planned; exit 3"), 1)
     assert outcome(cluster) == Ended("work@a", f"exit code 3: Error: as planned (log: {folder / 'work.log'})")
 
 
 def test_a_command_that_is_killed_is_lost(folder: Path, cluster: Slurm) -> None:
-    cluster.start(job(folder, "kill -9 $PPID"), 1)
+    cluster.start(job("kill -9 $PPID"), 1)
     ended = outcome(cluster)
     assert ended.is_lost and ended.error.startswith("ended by SIGKILL")
 
 
 @pytest.mark.parametrize("state", ["PREEMPTED", "NODE_FAIL", "TIMEOUT", ""])
 def test_a_job_that_is_over_without_result_is_lost(folder: Path, cluster: Slurm, state: str) -> None:
-    cluster.start(job(folder, "touch begun; echo at work; exec sleep 60"), 1)
+    cluster.start(job("touch begun; echo at work; exec sleep 60"), 1)
     running(folder / "begun")
     os.killpg(int((folder / "jobs/1").read_text()), 9)
     if state:
@@ -132,7 +112,7 @@ def test_a_job_that_is_over_without_result_is_lost(folder: Path, cluster: Slurm,
 
 def test_sbatch_refuses(folder: Path, cluster: Slurm) -> None:
     (folder / "refuse").touch()
-    cluster.start(job(folder, "true"), 1)
+    cluster.start(job("true"), 1)
     ended = outcome(cluster)
     assert ended.is_lost and "invalid account" in ended.error
 
@@ -141,7 +121,7 @@ def test_end_and_jobs_of_a_killed_run_are_cancelled(folder: Path) -> None:
     for by_end in (True, False):
         cluster = Slurm(PARAMS, None, folder / ".slurm")
         (folder / "begun").unlink(missing_ok=True)
-        cluster.start(job(folder, "touch begun; exec sleep 60"), 1)
+        cluster.start(job("touch begun; exec sleep 60"), 1)
         running(folder / "begun")
         if by_end:
             cluster.end()
@@ -151,7 +131,7 @@ def test_end_and_jobs_of_a_killed_run_are_cancelled(folder: Path) -> None:
 
 
 def test_slurm_that_does_not_answer_loses_no_job(folder: Path, cluster: Slurm) -> None:
-    cluster.start(job(folder, "touch begun; sleep 2"), 1)
+    cluster.start(job("touch begun; sleep 2"), 1)
     squeue = folder / "bin/squeue"
     text = squeue.read_text()
     squeue.write_text("#!/bin/sh\nexit 1\n")

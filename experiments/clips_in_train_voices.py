@@ -1,40 +1,28 @@
 """Test clips in the voices of the train speakers against train clips in the voice of the test speaker.
 
-python experiments/test_voices.py enrol_1-1 enrol_1-2     # in a workspace after `features` and `split`
+python experiments/clips_in_train_voices.py enrol_1-1 enrol_1-2     # in a workspace after `features` and `split`
 
 Both conversions are by statistics of neutral speech, in scenarios of kind `enrolment`. It prints the UAR of test
 speakers by an SVM on functionals of WORLD's features, mean over its grid. Probabilities are averaged where a test clip
 has several versions, or where two classifiers predict.
 """
 
-from pathlib import Path
-
 import click
 import numpy as np
 import pandas as pd
-from envelopes import GRID, functionals_of, summary
+from envelopes import GRID, Split, functionals_of, summary
 
 from pipeline.classification.svm import train_svm
-from pipeline.core import manifest, params
-from pipeline.core.shards import Shards
+from pipeline.core import manifest
 from pipeline.generation.speaker_statistics import converted, of_speakers
-from pipeline.vocoder import Features, VocoderParams
+from pipeline.vocoder import Features
 
 Probabilities = list[np.ndarray]  # (clips, emotions) of each point of the grid
 
 
 def scores(split: str) -> pd.DataFrame:
     """UAR of each test speaker, by arm."""
-    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
-    parts = manifest.read(Path(f"data/splits/{split}.parquet"), manifest.PARTITIONED)
-    world = params.load(Path("params.yaml"), "vocoder", VocoderParams).world
-    bounds = world.f0_floor_hz, world.f0_ceil_hz
-    labels = sorted(clips["emotion"].unique())
-    train, valid, test, enrolled = (
-        manifest.partition(clips, parts, name).assign(label=lambda rows: rows["emotion"].map(labels.index).astype(int))
-        for name in ("train", "valid", "test", manifest.ENROL)
-    )
-    stored = Shards(Path("data/features/vocoder") / corpus for corpus in sorted(clips["corpus"].unique()))
+    train, valid, test, enrolled, stored, bounds = Split.read(split)
     known = pd.concat([train, enrolled])
     voices = of_speakers(known, stored)
 
