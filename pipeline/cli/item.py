@@ -39,7 +39,6 @@ def run(commands: Sequence[Sequence[str]], folder: str, environment: Mapping[str
     os.environ.update(environment)
     console.to_log()
     workers.set_share(share)
-    workers.limit_threads(share)
     sys.path.insert(0, folder)
     for words in commands:
         if found := MODULE.fullmatch(words[-1]):

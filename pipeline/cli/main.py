@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from pipeline.core import console
+from pipeline.core import console, workers
 
 # Modules of pipeline/cli, for people.
 COMMANDS = (
@@ -144,6 +144,11 @@ def _as_stage(command: click.Command, stage: str) -> click.Command:
 class LazyGroup(click.Group):
     """Imports a command's module only when the command is called: PyTorch alone needs seconds."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; BLAS reads its number of threads when it is first imported."""
+        os.environ.update(workers.ONE_THREAD)
+        return super().main(*args, **kwargs)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Commands for people, then the stages."""
         return [*COMMANDS, *(stage.replace("_", "-") for stage in STAGES)]
@@ -171,8 +176,6 @@ def main(ctx: click.Context) -> None:
     """Generate emotional speech, and measure its use as training data of emotion classifiers."""
     console.set_up()
     if "DVC_STAGE" in os.environ:  # started by DVC, which does not end its stage when it is killed
-        from pipeline.core import workers
-
         workers.end_with_parent()
     if ctx.invoked_subcommand not in MENDING:
         _check_own_code(Path(__file__).parents[1], Path())

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import islice
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
@@ -23,6 +24,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 PR_SET_PDEATHSIG = 1  # of prctl(2)
+# Environment of a process whose numerical libraries use one thread. BLAS rounds otherwise with another number of
+# threads. Networks use `hardware.threads`, which torch is told apart from this.
+ONE_THREAD = dict.fromkeys(
+    ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 CHUNK = 8  # items handed to a process at once
 # A forked process has all imports; a spawned one needs seconds for them. A fork is safe as long as it opens no parallel
 # region of OpenMP, which `_begin` prevents. torch's DataLoader does the same.
@@ -64,13 +70,13 @@ def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def limit_threads(number: int) -> None:
-    """Set the number of threads of numerical libraries that are loaded."""
+def limit_threads() -> None:
+    """Have the numerical libraries that are loaded use one thread."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    threadpool_limits(number)
+    threadpool_limits(1)
     if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(number)
+        sys.modules["torch"].set_num_threads(1)
 
 
 def in_parallel(
@@ -96,7 +102,7 @@ def in_parallel(
     """
     total = len(items) if isinstance(items, Sequence) else total
     if cores() == 1 or (total is not None and total <= chunk):
-        yield from console.tracked(map(function, items), label, total)
+        yield from console.tracked(map(partial(_with_one_thread, function), items), label, total)
         return
     with Bar(label, total) as bar:
         work = _Work(chunk, cores() if total is None else min(cores(), -(-total // chunk)), name, bar)
@@ -199,6 +205,19 @@ def _how(code: int | None) -> str:
     return f"by {signal.Signals(-code).name}, a fault in a library"
 
 
+def _with_one_thread(function: Callable[[Item], Result], item: Item) -> Result:
+    """Result of an item; torch uses one thread, as in the processes, and afterwards as many as before."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return function(item)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return function(item)
+    finally:
+        torch.set_num_threads(before)
+
+
 def _each(function: Callable[[Item], Result], first: int, chunk: list[Item]) -> list[Result]:
     """Results of a chunk; `first` is the number of its first item."""
     results = []
@@ -233,4 +252,4 @@ def _begin(work: Any, progress: Any, begun: Any) -> None:
     _places[0] = os.getpid()
     memory.watch()
     end_with_parent()
-    limit_threads(1)
+    limit_threads()

@@ -25,6 +25,17 @@ def test_help_imports_no_stage() -> None:
     assert result.stdout.index("record") < result.stdout.index("demo-corpus") < result.stdout.index("evaluate")
 
 
+def test_blas_uses_one_thread() -> None:
+    """With two, `assess` of few clips wrote other last digits, so they depended on what ran beside it."""
+    program = (
+        "import threadpoolctl; from pipeline.cli.main import main; main(['assess', '--help'], standalone_mode=False); "
+        "pools = threadpoolctl.threadpool_info(); assert {pool['num_threads'] for pool in pools} == {1}, pools"
+    )
+    other = os.environ | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    result = subprocess.run([sys.executable, "-c", program], env=other, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 OWN_COMMAND = """
 import click
 

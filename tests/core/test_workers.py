@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline.core import workers
 from pipeline.core.workers import KilledError, in_parallel
@@ -18,6 +19,24 @@ def test_order_is_kept(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     monkeypatch.setattr(workers, "cores", lambda: cores)
     items = [f"name/{number}" for number in range(3 * workers.CHUNK)]
     assert list(in_parallel(os.path.basename, items, "names")) == [str(n) for n in range(3 * workers.CHUNK)]
+
+
+def torch_threads(_: int) -> int:
+    """Number of threads of torch."""
+    return torch.get_num_threads()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_torch_uses_one_thread(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    """Otherwise last digits depend on the number of processes, and so on free memory."""
+    monkeypatch.setattr(workers, "cores", lambda: cores)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert set(in_parallel(torch_threads, range(3 * workers.CHUNK), "numbers")) == {1}
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_iterator_without_a_length() -> None:
