@@ -1,8 +1,7 @@
 """Standard scores of clips: real and written ones from a cache outside DVC, which may be deleted; others directly."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -58,7 +57,7 @@ def installed(names: Sequence[str], stage: str) -> tuple[tuple[str, ...], list[s
 
 @dataclass(frozen=True)
 class Scoring:
-    """Some scorers, one thread each; it is sent to other processes, which load the networks when they need them."""
+    """Some scorers; it is sent to other processes, which load the networks when they need them."""
 
     names: tuple[str, ...]
     audio: AudioParams
@@ -70,8 +69,7 @@ class Scoring:
             return {}
         if self.audio.sampling_rate != RATE:
             samples = soxr.resample(samples, self.audio.sampling_rate, RATE)
-        with _one_thread():
-            return {name: _scorer(name)(samples.astype(np.float32)) for name in self.names}
+        return {name: _scorer(name)(samples.astype(np.float32)) for name in self.names}
 
     def of_clips(self, clips: pd.DataFrame, label: str) -> dict[str, np.ndarray]:
         """Scores of clips with files, real or synthetic, computed once.
@@ -116,19 +114,6 @@ def _scorer(name: str) -> StandardScorer:
     """A loaded scorer, once a process."""
     found: StandardScorer = _module(name).Network()
     return found
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """PyTorch uses one thread for a while: another number changes last digits."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @lru_cache
