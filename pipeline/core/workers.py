@@ -13,6 +13,7 @@ from functools import partial
 from itertools import islice
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
+from multiprocessing.util import Finalize
 from typing import Any, TypeVar
 
 import click
@@ -135,17 +136,24 @@ class _Work:
         begun = self._context.Value("q", 0)
         shared = (self._work, self._progress, begun)
         pool = ProcessPoolExecutor(self.size, self._context, initializer=_begin, initargs=shared)
+        # An error of the caller does not close this generator. At its end a process of multiprocessing, such as an item
+        # of `repro --jobs`, joins its children first, and these would wait for more work.
+        at_exit = Finalize(self, self._kill, exitpriority=0)
         try:
             try:
                 yield from self._results(pool, function, iter(items))
             except (KeyboardInterrupt, GeneratorExit):  # the second: nobody needs the other results
-                for process in self._processes.values():
-                    process.kill()
+                self._kill()
                 raise
             finally:
                 pool.shutdown(cancel_futures=True)
+                at_exit.cancel()
         except BrokenProcessPool:
             raise KilledError(self._ending(label)) from None
+
+    def _kill(self) -> None:
+        for process in self._processes.values():
+            process.kill()
 
     def _results(self, pool: Executor, function: Callable[[Item], Result], items: Iterator[Item]) -> Iterator[Result]:
         """Results in order, with few pending items, so that memory use does not grow with their number."""

@@ -109,6 +109,26 @@ def test_processes_end_with_their_parent() -> None:
         parent.communicate(timeout=20)  # until no process holds its output
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the script forks")
+def test_error_of_the_caller_ends_a_process_of_multiprocessing() -> None:
+    """Such as a full disk in an item of `repro --jobs`; the processes would wait for more work for ever."""
+    script = """if True:
+        import multiprocessing
+        from pipeline.core import workers
+        workers.cores = lambda: 2
+        def fail():
+            found = workers.in_parallel(abs, range(99), "numbers")  # the error keeps this variable
+            for number in found:
+                raise OSError("no space left")
+        process = multiprocessing.get_context("fork").Process(target=fail)
+        process.start()
+        process.join()
+        assert process.exitcode == 1
+    """
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0 and "OSError: no space left" in result.stderr, result.stderr
+
+
 def test_cores() -> None:
     assert 1 <= workers.cores() <= (os.cpu_count() or 1)
 
