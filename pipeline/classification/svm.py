@@ -12,7 +12,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
 from pipeline.classification.interface import ArmFeatures, Resources, Run, Weights, partitions, stored
@@ -168,10 +167,9 @@ def train_svm(
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Squared Euclidean distance of each row of one array to each of another, by one thread for repeatable digits."""
+    """Squared Euclidean distance of each row of one array to each of another."""
     a, b = a.astype(np.float64), b.astype(np.float64)  # the terms below are far larger than their sum may be
-    with threadpool_limits(1):
-        distances: np.ndarray = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    distances: np.ndarray = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
     return distances.clip(min=0)
 
 
@@ -206,8 +204,7 @@ def _scores(kernel: np.ndarray, coefficients: np.ndarray, intercepts: np.ndarray
         coefficients: (vectors, pairs)
         intercepts: (pairs,)
     """
-    with threadpool_limits(1):  # for repeatable digits
-        decisions = kernel @ coefficients + intercepts  # above 0 for the later class of a pair
+    decisions = kernel @ coefficients + intercepts  # above 0 for the later class of a pair
     if decisions.shape[1] == 1:
         return np.hstack([-decisions, decisions])
     classes = round((1 + np.sqrt(1 + 8 * decisions.shape[1])) / 2)

@@ -201,8 +201,14 @@ def test_test_clips_are_independent(classify: Classify, plain: Classify) -> None
     pd.testing.assert_frame_equal(probabilities(fewer), expected, atol=1e-5)
 
 
-def test_synthetic_clips_do_not_standardise(classify: Classify, plain: Classify) -> None:
-    """Extreme ones with a weight of almost 0 change almost nothing."""
+def test_synthetic_clips_do_not_standardise(classify: Classify, params: Callable[..., None]) -> None:
+    """Extreme ones with a weight of almost 0 change almost nothing.
+
+    With a small penalty C all support vectors can be at their bound. Then libsvm sets the intercept to the middle of an
+    interval, which any further clip can change.
+    """
+    params({"classify.svm.c": [10], "classify.svm.gamma": [1]})
+    plain = classify()
     for folder in Path("data/synthetic/full-1/cyclegan").glob("*/features"):
         shard, ids = Shard(folder), list(pd.read_parquet(folder / "index.parquet")["id"])
         names = ("log_mel", "functionals", "gate", "speakers")
@@ -216,7 +222,7 @@ def test_synthetic_clips_do_not_standardise(classify: Classify, plain: Classify)
         return rows.assign(weight=rows["weight"].where(~rows["is_synthetic"], 1e-12))
 
     outlandish = classify("cyclegan", change=weightless)
-    pd.testing.assert_frame_equal(probabilities(outlandish), probabilities(plain()), atol=2e-3)
+    pd.testing.assert_frame_equal(probabilities(outlandish), probabilities(plain), atol=2e-4)
 
 
 def test_one_classifier_alone(classify: Classify, plain: Classify, params: Callable[..., None]) -> None:
