@@ -103,8 +103,10 @@ class Stages:
         """`classical`, which needs no vocoder but is measured against it."""
         chosen = params.load(PARAMS, "perturb", PerturbParams)
         rows = synthetic_rows(self._train, "classical", 1, self._split, self._out.parent)
-        sources = Sources(rows, self._train, self._train[:0], self._stored, list(range(len(rows))), 0)
-        plan = classical.plan(sources, chosen.classical, self._audio.sampling_rate)
+        seeds, rate = range(len(rows)), self._audio.sampling_rate
+        none = self._train[:0]
+        sources = Sources(rows, self._train, none, self._stored, seeds, 0, self._vocoder, rate, Path(), [])
+        plan = classical.plan(sources, chosen.classical)
         writer = self._writer(plan.synthesise)
         known = zip(plan.contents, sources.segments, rows["source_id"], strict=True)
         for content, segment, id_ in islice(known, self._count):

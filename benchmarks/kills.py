@@ -47,6 +47,7 @@ STATES = (
 LOCK = "dvc.lock"
 UNDISTURBED = "undisturbed"
 START_S = 8.0  # of a command, at most, in which a trial kills
+PATIENCE_S = 90.0  # in which a command must end when the disk is full
 END_S = 5.0  # in which all processes must end when one is killed
 # What DVC leaves of a copy to its cache that fails has a name of its own; `dvc gc` removes it.
 NOT_COMPARED = re.compile(r"\.git/|\.cache/|\.dvc/tmp/|.*__pycache__/|\.dvc/cache/files/md5/../\.[^/]+\.tmp$")
@@ -175,6 +176,8 @@ def run_and_kill(
         nonlocal moment_s, killed
         if moment_s is None and (not aim or f"Running stage '{aim}" in text):
             moment_s = time.monotonic() + delay_s
+        if fills and killed and time.monotonic() > (moment_s or 0) + PATIENCE_S:
+            os.killpg(pid, signal.SIGKILL)  # DVC's own database can wait for ever on a full disk
         if moment_s is None or killed or time.monotonic() < moment_s:
             return
         victim = "disk" if fills else draw.choice(VICTIMS)

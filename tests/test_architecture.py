@@ -136,7 +136,8 @@ def of_items(dep: str) -> set[str]:
 
 def wrong_params(stage: str, declared: Collection[str], text: str) -> list[str]:
     """Parts of params.yaml that a stage loads and does not declare, or declares and does not load."""
-    expected = {part for name in loaded(text) for part in PARTS.get(name, [name])}
+    names = loaded(text) | (loaded_for_generators() if stage == "perturb" else {})
+    expected = {part for name in names for part in PARTS.get(name, [name])}
     found = [f"{stage}: lacks params {name}" for name in sorted(expected - set(declared))]
     return found + [f"{stage}: does not load params {name}" for name in sorted(set(declared) - expected)]
 
@@ -144,7 +145,18 @@ def wrong_params(stage: str, declared: Collection[str], text: str) -> list[str]:
 def loaded(text: str) -> dict[str, str]:
     """Parts of params.yaml that a module loads, each with the type that it expects there."""
     calls = [node for node in nodes(text) if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load"]
-    return {ast.literal_eval(call.args[1]): ast.unparse(call.args[2]) for call in calls}
+    return {ast.literal_eval(call.args[1]): ast.unparse(call.args[2]) for call in calls if is_constant(call.args[1])}
+
+
+def is_constant(node: ast.AST) -> bool:
+    """Whether a key is written out; else it is of the `SECTIONS` of a generator."""
+    return isinstance(node, ast.Constant)
+
+
+def loaded_for_generators() -> dict[str, str]:
+    """Parts of params.yaml that `perturb` loads for its generators, by their `SECTIONS`; not those inside `perturb`."""
+    found = {key: cls.__name__ for generator in GENERATORS.values() for key, cls in generator.SECTIONS.items()}
+    return {key: name for key, name in found.items() if not key.startswith("perturb.")}
 
 
 def wrong_imports(modules: Code) -> list[str]:
@@ -191,7 +203,7 @@ def test_only_stages_and_commands_load_params() -> None:
 
 def test_check_knows_what_stages_load() -> None:
     texts = [text for module, text in code().items() if module.startswith("pipeline.stages.")]
-    found = {name: expected for text in texts for name, expected in loaded(text).items()}
+    found = {name: expected for text in texts for name, expected in loaded(text).items()} | loaded_for_generators()
     assert set(found) == set(main.SECTIONS) - MATRIX_ALONE - COMMANDS_ALONE
     for name, expected in main.SECTIONS.items():
         if isinstance(expected, str) and name not in COMMANDS_ALONE:

@@ -9,7 +9,7 @@ from typing import Any
 
 import soundfile
 
-from pipeline.core.manifest import REPEATS
+from pipeline.core.manifest import LEARNS_NOTHING, REPEATS
 
 SOFTWARE = "emocycle"
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
@@ -19,7 +19,6 @@ EDITED = "compositeWithTrainedAlgorithmicMedia"  # a recording, altered by what 
 CREATED = "trainedAlgorithmicMedia"  # by what learned from data, from noise
 PROGRAMMED = "algorithmicMedia"  # by an algorithm that learned from no data
 
-LEARNS_NOTHING = frozenset({"classical", "copy_synthesis", "vtlp"})  # generators that no data were used for
 ORIGIN = ("id", "emotion", "source_id", "source_emotion", "generator", "generator_sha256", "seed")  # columns
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, NEUTRAL, REPEATED, REPEATS
+from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, NEUTRAL, REPEATED
 from pipeline.core.params import section
 
 
@@ -19,7 +19,6 @@ class Generator:
 
     wanted_in: str  # list of params.yaml that switches it on
     of_pairs: bool = False  # one folder of clips for each pair; others have one folder for all emotions
-    learns: bool = True  # records the hash of its train clips, in a model or in its table; the leakage guard checks it
 
 
 ENROLLED = "enrolled_conversion"  # only in scenarios of kind `enrolment`
@@ -28,16 +27,15 @@ GENERATORS: Mapping[str, Generator] = {
     "cyclegan": Generator("conversions", of_pairs=True),
     "statistics": Generator("conversions", of_pairs=True),  # without the network: mean and variance are converted
     "f0_only": Generator("conversions", of_pairs=True),  # with the clip's own spectrum
-    "classical": Generator("perturbations", learns=False),
-    COPIES: Generator("perturbations", learns=False),
-    "vtlp": Generator("perturbations", learns=False),
+    "classical": Generator("perturbations"),
+    COPIES: Generator("perturbations"),
+    "vtlp": Generator("perturbations"),
     "speaker_conversion": Generator("perturbations"),
     ENROLLED: Generator("perturbations"),
     "dcgan": Generator("dcgan_scenarios"),
 }
 # Generators that are fitted within the stage that generates, so without a model, and partitions that they are fitted on
 FITTED = {"speaker_conversion": ("train",), ENROLLED: ("train", ENROL)}
-LEARNS_NOTHING = {*REPEATS, *(name for name, generator in GENERATORS.items() if not generator.learns)}
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ SYNTHETIC_FEATURES = "features"  # shard with features of the clips for classifi
 REPEATED = "oversample"  # of train clips
 ENROLLED_CLIPS = "enrolled_clips"  # of the partition `enrol`
 REPEATS = (REPEATED, ENROLLED_CLIPS)
+# Generators that learn from no data. The others record the hash of their train clips, which the leakage guard checks
+LEARNS_NOTHING = frozenset({*REPEATS, "classical", "copy_synthesis", "vtlp"})
 
 
 class ManifestError(click.ClickException):

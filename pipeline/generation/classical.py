@@ -76,16 +76,14 @@ class Perturbation:
         return changed
 
 
-def plan(sources: Sources, params: ClassicalParams, sampling_rate: int) -> Plan:
-    """Each source with random changes.
+SECTIONS = {"perturb.classical": ClassicalParams}
 
-    Args:
-        sources: real train clips
-        params: bounds of the changes
-        sampling_rate: of prepared clips [Hz]
-    """
+
+def plan(sources: Sources, params: ClassicalParams) -> Plan:
+    """Each source with random changes."""
     changes = [Perturbation.drawn(params, seed) for seed in sources.seeds]
-    return Plan(partial(synthesised, sampling_rate=sampling_rate), changes, changes, vocoded=False)
+    synthesise = partial(synthesised, sampling_rate=sources.sampling_rate)
+    return Plan(synthesise, changes, vocoded=False, changes=changes)
 
 
 def synthesised(change: Perturbation, source: np.ndarray, sampling_rate: int) -> np.ndarray:

@@ -6,17 +6,13 @@ from pipeline.core.params import ParamsError
 from pipeline.generation import targets
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.generation.targets import Target
-from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.world import World
 
+SECTIONS: dict[str, type] = {}
 
-def plan(sources: Sources, vocoder: VocoderParams, sampling_rate: int) -> Plan:
-    """Each source in the voice of each enrolled speaker, woman or man.
 
-    Args:
-        sources: real train clips, and the enrolled ones
-        vocoder: of kind WORLD
-        sampling_rate: of prepared clips [Hz]
+def plan(sources: Sources) -> Plan:
+    """Each source in the voice of each enrolled speaker, woman or man; the vocoder is of kind WORLD.
 
     Raises:
         ParamsError: the split has no enrolled speakers
@@ -26,4 +22,4 @@ def plan(sources: Sources, vocoder: VocoderParams, sampling_rate: int) -> Plan:
     persons = [Target({name: 1.0}) for name in sorted(sources.enrolled["speaker"].unique())]
     changes = targets.in_turn(sources.rows, dict.fromkeys(sources.clips["speaker"], persons))
     reference = pd.concat([sources.clips, sources.enrolled])
-    return targets.plan(sources, reference, changes, World(vocoder.world, sampling_rate))
+    return targets.plan(sources, reference, changes, World(sources.vocoder.world, sources.sampling_rate))

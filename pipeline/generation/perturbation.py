@@ -1,13 +1,13 @@
 """Interface of the generators that keep a clip's emotion, and the rows of their clips.
 
-Each generator is a module with a function that returns a `Plan` for given `Sources`.
+Each generator is a module: `SECTIONS` are its parameters, `plan` gives what it synthesises from `Sources`.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,13 @@ from pipeline.core import manifest
 from pipeline.core.manifest import Segment
 from pipeline.core.shards import Shards
 from pipeline.generation import synthesis
+from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.features import Features
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Clips that a generator starts from."""
+    """What a generator starts from: clips, vocoder, voice banks."""
 
     rows: pd.DataFrame  # of the synthetic clips
     clips: pd.DataFrame  # real train clips
@@ -29,6 +30,10 @@ class Sources:
     stored: Shards  # vocoder features of the real clips
     seeds: Sequence[int]  # of each synthetic clip's random change
     seed: int  # of random changes that several clips share
+    vocoder: VocoderParams
+    sampling_rate: int  # of prepared clips [Hz]
+    trained: Path  # folder of the split's trained vocoders
+    banks: Sequence[Path]  # folders of the voice banks' tables
 
     @property
     def segments(self) -> list[Segment]:
@@ -52,9 +57,9 @@ class Plan:
 
     synthesise: Callable[[Any, Any], np.ndarray]  # as in Synthesiser; importable by other processes
     contents: Iterable[Any]  # one for each clip
+    vocoded: bool  # whether the samples come from the vocoder
     changes: Sequence[Any] | None = None  # random change of each clip, a dataclass; None without randomness
     metadata: Mapping[str, str] = field(default_factory=dict)  # further metadata of the table
-    vocoded: bool = True  # whether the samples come from the vocoder
 
     def parameters(self) -> list[str]:
         """JSON of the change of each clip, without parts that are not changed."""
@@ -62,6 +67,18 @@ class Plan:
             json.dumps({name: value for name, value in asdict(change).items() if value is not None})
             for change in self.changes or ()
         ]
+
+
+class Generator(Protocol):
+    """A module of a generator."""
+
+    @property
+    def SECTIONS(self) -> Mapping[str, Any]:  # noqa: N802
+        """Sections of params.yaml that its clips depend on, with their classes."""
+
+    @property
+    def plan(self) -> Callable[..., Plan]:
+        """What it synthesises, from `Sources` and the values of its sections."""
 
 
 def synthetic_rows(clips: pd.DataFrame, generator: str, copies: int, split: str, out: Path) -> pd.DataFrame:

@@ -4,9 +4,7 @@ All clips of a speaker get the same voice in the same copy, so that each voice h
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -17,7 +15,6 @@ from pipeline.core.params import ParamsError, section
 from pipeline.generation import speaker_statistics, targets
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.generation.targets import Target
-from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.world import World
 
 
@@ -29,24 +26,22 @@ class SpeakerConversionParams:
     same_gender: bool  # of `train` and `virtual`, where the gender is known
 
 
-def plan(
-    sources: Sources, params: SpeakerConversionParams, vocoder: VocoderParams, sampling_rate: int, banks: Sequence[Path]
-) -> Plan:
+SECTIONS = {"speaker_conversion": SpeakerConversionParams}
+
+
+def plan(sources: Sources, params: SpeakerConversionParams) -> Plan:
     """Each source in the voice of another train speaker, of a mixture of two, or of a speaker of a voice bank.
 
     Args:
-        sources: real train clips
+        sources: real train clips, voice banks, and a vocoder of kind WORLD
         params: whose voices
-        vocoder: of kind WORLD
-        sampling_rate: of prepared clips [Hz]
-        banks: folders of the voice banks' tables
 
     Raises:
         ParamsError: train has a single speaker, or there is no voice bank, and targets need them
         ManifestError: a bank has no tables
     """
-    used = banks if "bank" in params.targets else ()
-    if "bank" in params.targets and not banks:
+    used = sources.banks if "bank" in params.targets else ()
+    if "bank" in params.targets and not used:
         raise ParamsError("'speaker_conversion.targets' has 'bank', but 'banks' is empty")
     unlabelled = {name: own for folder in used for name, own in speaker_statistics.of_bank(folder).items()}
     genders = targets.genders(sources.clips)
@@ -63,7 +58,8 @@ def plan(
         for speaker in sorted(genders)
     }
     changes = targets.in_turn(sources.rows, of_speakers)
-    planned = targets.plan(sources, sources.clips, changes, World(vocoder.world, sampling_rate), unlabelled)
+    world = World(sources.vocoder.world, sources.sampling_rate)
+    planned = targets.plan(sources, sources.clips, changes, world, unlabelled)
     recorded = {"banks": json.dumps({folder.as_posix(): bank.fingerprint(folder) for folder in used})} if used else {}
     return replace(planned, metadata={**planned.metadata, **recorded})
 

@@ -12,7 +12,6 @@ from pydantic import Field, NonNegativeFloat
 
 from pipeline.core.params import section
 from pipeline.generation.perturbation import Plan, Sources
-from pipeline.vocoder import VocoderParams
 from pipeline.vocoder.features import Features
 from pipeline.vocoder.world import World
 
@@ -46,19 +45,15 @@ class Vtlp:
         return world.synthesise(replace(features, f0_hz=f0_hz), self.formants)
 
 
-def plan(sources: Sources, params: VtlpParams, vocoder: VocoderParams, sampling_rate: int) -> Plan:
-    """Each source with a random change.
+SECTIONS = {"vtlp": VtlpParams}
 
-    Args:
-        sources: real train clips
-        params: bounds of the change
-        vocoder: of kind WORLD
-        sampling_rate: of prepared clips [Hz]
-    """
+
+def plan(sources: Sources, params: VtlpParams) -> Plan:
+    """Each source with a random change; the vocoder is of kind WORLD."""
     changes = [Vtlp.drawn(params, seed) for seed in sources.seeds]
-    world = World(vocoder.world, sampling_rate)
+    world = World(sources.vocoder.world, sources.sampling_rate)
     contents = zip(sources.features, changes, strict=True)
-    return Plan(partial(synthesised, world=world), contents, changes)
+    return Plan(partial(synthesised, world=world), contents, vocoded=True, changes=changes)
 
 
 def synthesised(content: tuple[Features, Vtlp], source: np.ndarray | None, world: World) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.augmentation.arms import FITTED, LEARNS_NOTHING
+from pipeline.augmentation.arms import FITTED
 from pipeline.core import bank, manifest, models, predictions, provenance
-from pipeline.core.manifest import REPEATS
+from pipeline.core.manifest import LEARNS_NOTHING, REPEATS
 from pipeline.leakage import rules
 from pipeline.leakage.leak import Leak
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from pydantic import PositiveInt
@@ -14,14 +15,18 @@ from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.generation import classical, copy_synthesis, enrolled_conversion, speaker_conversion, synthesis, vtlp
 from pipeline.generation.classical import ClassicalParams
-from pipeline.generation.perturbation import Sources, synthetic_rows
-from pipeline.generation.speaker_conversion import SpeakerConversionParams
+from pipeline.generation.perturbation import Generator, Sources, synthetic_rows
 from pipeline.generation.synthesis import Synthesis, Synthesiser
-from pipeline.generation.vtlp import VtlpParams
 from pipeline.vocoder import VocoderParams, vocoder
 
-# Each a module of pipeline/generation
-GENERATORS = ("classical", "copy_synthesis", "enrolled_conversion", "speaker_conversion", "vtlp")
+# Each by the name of its module
+GENERATORS: dict[str, Generator] = {
+    "classical": classical,
+    "copy_synthesis": copy_synthesis,
+    "enrolled_conversion": enrolled_conversion,
+    "speaker_conversion": speaker_conversion,
+    "vtlp": vtlp,
+}
 
 
 @section
@@ -36,7 +41,7 @@ class PerturbParams:
 @click.option("--params", "params_path", type=click.Path(path_type=Path), default="params.yaml")
 @click.option("--manifest", "clips_path", type=click.Path(path_type=Path), default="data/manifest.parquet")
 @click.option("--split", "split_path", type=click.Path(path_type=Path), required=True, help="Split table (Parquet).")
-@click.option("--generator", type=click.Choice(GENERATORS), required=True)
+@click.option("--generator", type=click.Choice(list(GENERATORS)), required=True)
 @click.option("--vocoder", "trained", type=click.Path(path_type=Path), required=True, help="Vocoders of the split.")
 @click.option("--features", type=click.Path(path_type=Path), required=True, help="Vocoder features by corpus.")
 @click.option("--voices", type=click.Path(path_type=Path), required=True, help="Tables of the voice banks, by bank.")
@@ -53,8 +58,8 @@ def main(
 ) -> None:
     """Synthesise clips that keep the emotion of their sources, the train clips of one split."""
     chosen = params.load(params_path, "perturb", PerturbParams)
-    vtlp_params = params.load(params_path, "vtlp", VtlpParams)
-    conversion = params.load(params_path, "speaker_conversion", SpeakerConversionParams)
+    module = GENERATORS[generator]
+    own: list[Any] = [params.load(params_path, key, expected) for key, expected in module.SECTIONS.items()]
     banks = [voices / name for name in params.load(params_path, "banks", Banks)]
     prepared = params.load(params_path, "audio", AudioParams)
     vocoder_params = params.load(params_path, "vocoder", VocoderParams)
@@ -73,32 +78,25 @@ def main(
     drawn_as = rows["id"].str.replace(f"{split}/vtlp/", f"{split}/voices/", regex=False)  # an earlier name; same draws
     seeds = [provenance.derived_seed(seed, split, id_) for id_ in drawn_as]
     stored = Shards(features / corpus for corpus in sorted({*train["corpus"], *enrolled["corpus"]}))
-    sources = Sources(rows, train, enrolled, stored, seeds, provenance.derived_seed(seed, split, generator))
+    of_all = provenance.derived_seed(seed, split, generator)
     rate = prepared.sampling_rate
-    used, planned = {  # parameters that the clips depend on, and the generator
-        "classical": ((chosen,), partial(classical.plan, sources, chosen.classical, rate)),
-        "copy_synthesis": ((vocoder_params,), partial(copy_synthesis.plan, sources, vocoder_params, rate, trained)),
-        "enrolled_conversion": ((vocoder_params,), partial(enrolled_conversion.plan, sources, vocoder_params, rate)),
-        "speaker_conversion": (
-            (conversion, vocoder_params),
-            partial(speaker_conversion.plan, sources, conversion, vocoder_params, rate, banks),
-        ),
-        "vtlp": ((vtlp_params, vocoder_params), partial(vtlp.plan, sources, vtlp_params, vocoder_params, rate)),
-    }[generator]
-    plan, own = planned(), vocoder(vocoder_params, rate)
-    synthesise = plan.synthesise
-    if not plan.vocoded and front_end == FrontEnd.VOCODED:
-        used += (front_end, vocoder_params)
-        synthesise = partial(synthesis.revocoded, synthesise=synthesise, prepared=prepared, vocoder=own)
-    rows = rows.assign(generator_sha256=params.params_hash(generator, *used, prepared, plan.metadata))
+    sources = Sources(rows, train, enrolled, stored, seeds, of_all, vocoder_params, rate, trained, banks)
+    plan, analyser = module.plan(sources, *own), vocoder(vocoder_params, rate)
+    used, synthesise = [*own, prepared], plan.synthesise
+    if plan.vocoded:
+        used.append(vocoder_params)
+    elif front_end == FrontEnd.VOCODED:
+        used += [front_end, vocoder_params]
+        synthesise = partial(synthesis.revocoded, synthesise=synthesise, prepared=prepared, vocoder=analyser)
+    rows = rows.assign(generator_sha256=params.params_hash(generator, *used, plan.metadata))
     if plan.changes is not None:
         rows = rows.assign(parameters=plan.parameters(), seed=seed)
     written = synthesis.write(
         out,
         rows,
         map(Synthesis, plan.contents, sources.segments),
-        Synthesiser(synthesise, prepared, acoustics, own, FrontEnd.VOCODED if plan.vocoded else front_end),
-        params.params_hash(chosen, prepared, vocoder_params, acoustics, front_end, seed, vtlp_params, conversion),
+        Synthesiser(synthesise, prepared, acoustics, analyser, FrontEnd.VOCODED if plan.vocoded else front_end),
+        params.params_hash(chosen, prepared, vocoder_params, acoustics, front_end, seed, *own),
         f"{split} {generator}",
         split=split,
         emotions="all",

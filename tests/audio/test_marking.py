@@ -3,8 +3,6 @@
 import pytest
 
 from pipeline.audio import marking
-from pipeline.augmentation import arms
-from pipeline.core.manifest import REPEATS
 
 
 @pytest.mark.parametrize(
@@ -22,10 +20,6 @@ from pipeline.core.manifest import REPEATS
 def test_digital_source_type(generator: str | None, source_id: str | None, trained_vocoder: bool, found: str) -> None:
     clip = {"is_synthetic": generator is not None, "generator": generator, "source_id": source_id}
     assert marking.digital_source_type(clip, trained_vocoder) == found
-
-
-def test_generators_without_data_are_those_of_the_arms() -> None:
-    assert {*marking.LEARNS_NOTHING, *REPEATS} == arms.LEARNS_NOTHING
 
 
 def test_what_is_unknown_is_left_out() -> None:

@@ -107,44 +107,50 @@ def sources(copies: int, genders: dict[str, str | None], emotions: tuple[str, ..
     enrolled = clips[clips["speaker"].isin(ENROLLED) & (clips["emotion"] == "neutral")]
     clips, rows = (table[~table["speaker"].isin(ENROLLED)].reset_index(drop=True) for table in (clips, rows))
     stored = Stored(pd.concat([clips, enrolled]))
-    return Sources(rows, clips, enrolled, stored, [0] * len(rows), seed=3)  # type: ignore[arg-type]
+    vocoder = params.load(Path(__file__).parents[2] / "params.yaml", "vocoder", VocoderParams)
+    return Sources(
+        rows,
+        clips,
+        enrolled,
+        stored,
+        [0] * len(rows),
+        3,
+        vocoder,
+        16_000,
+        Path("models/vocoder"),
+        [],  # type: ignore[arg-type]
+    )
 
 
 def targets(
     found: Sources,
     kinds: tuple[str, ...],
-    vocoder: VocoderParams,
     same_gender: bool = True,
     banks: Sequence[Path] = (),
 ) -> Iterator[tuple[pd.Series, Target]]:
-    planned = plan(found, SpeakerConversionParams(targets=kinds, same_gender=same_gender), vocoder, 16_000, banks)
+    planned = plan(replace(found, banks=banks), SpeakerConversionParams(targets=kinds, same_gender=same_gender))
     assert planned.changes is not None
     return zip((row for _, row in found.rows.iterrows()), planned.changes, strict=True)
 
 
-@pytest.fixture
-def vocoder() -> VocoderParams:
-    return params.load(Path(__file__).parents[2] / "params.yaml", "vocoder", VocoderParams)
-
-
 @pytest.mark.parametrize("kinds", [("train",), ("virtual",), ("train", "virtual")])
-def test_targets_are_other_speakers_of_the_same_gender(kinds: tuple[str, ...], vocoder: VocoderParams) -> None:
-    for row, change in targets(sources(2, dict(SPEAKERS)), kinds, vocoder):
+def test_targets_are_other_speakers_of_the_same_gender(kinds: tuple[str, ...]) -> None:
+    for row, change in targets(sources(2, dict(SPEAKERS)), kinds):
         genders = {SPEAKERS[name] for name in change.targets}
         assert genders == {row["gender"]} and sum(change.targets.values()) == pytest.approx(1)
         if len(change.targets) == 1:
             assert row["speaker"] not in change.targets
 
 
-def test_targets_of_any_gender(vocoder: VocoderParams) -> None:
+def test_targets_of_any_gender() -> None:
     for kinds in (("train",), ("virtual",)):
         found = {}
-        for row, change in targets(sources(4, dict(SPEAKERS)), kinds, vocoder, same_gender=False):
+        for row, change in targets(sources(4, dict(SPEAKERS)), kinds, same_gender=False):
             found.setdefault(row["speaker"], set()).update(change.targets)
             assert len(change.targets) > 1 or row["speaker"] not in change.targets
         assert all({SPEAKERS[name] for name in names} == {"f", "m"} for names in found.values())
-    one = [change for row, change in targets(sources(4, dict(SPEAKERS)), ("train",), vocoder, same_gender=False)]
-    assert one == [change for _, change in targets(sources(4, dict(SPEAKERS)), ("train",), vocoder, same_gender=False)]
+    one = [change for row, change in targets(sources(4, dict(SPEAKERS)), ("train",), same_gender=False)]
+    assert one == [change for _, change in targets(sources(4, dict(SPEAKERS)), ("train",), same_gender=False)]
 
 
 @pytest.fixture
@@ -163,55 +169,54 @@ def banks(tmp_path: Path) -> list[Path]:
     return [tmp_path / "one", tmp_path / "two"]
 
 
-def test_targets_of_a_bank(banks: list[Path], vocoder: VocoderParams) -> None:
+def test_targets_of_a_bank(banks: list[Path]) -> None:
     """Of any gender, each in turn, the same for all clips of a speaker; one train speaker is enough."""
     everybody = {"bank/one/x", "bank/one/y", "bank/two/x"}
     found: dict[str, set[str]] = {}
-    for row, change in targets(sources(3, dict(SPEAKERS)), ("bank",), vocoder, banks=banks):
+    for row, change in targets(sources(3, dict(SPEAKERS)), ("bank",), banks=banks):
         found.setdefault(row["source_id"], set()).update(change.targets)
     assert all(names == everybody for names in found.values())
     mixed = [
-        change.targets
-        for _, change in targets(sources(2, {"c_f1": "f", "c_f2": "f"}), ("train", "bank"), vocoder, banks=banks)
+        change.targets for _, change in targets(sources(2, {"c_f1": "f", "c_f2": "f"}), ("train", "bank"), banks=banks)
     ]
     assert sum(set(change) <= everybody for change in mixed) == len(mixed) / 2
 
     alone = sources(1, {"c_f1": "f"})
-    planned = plan(alone, SpeakerConversionParams(targets=("bank",), same_gender=True), vocoder, 16_000, banks)
+    planned = plan(replace(alone, banks=banks), SpeakerConversionParams(targets=("bank",), same_gender=True))
     assert set(json.loads(planned.metadata["banks"])) == {folder.as_posix() for folder in banks}
     for features, (_, row) in zip(planned.contents, alone.rows.iterrows(), strict=True):
         level = SpeakerStatistics.of([features]).mean.mean()
         assert level == pytest.approx(20.5 if row["emotion"] == "neutral" else 29.5, abs=1.5)
 
 
-def test_all_emotions_of_a_speaker_share_the_voice_of_a_copy(vocoder: VocoderParams) -> None:
+def test_all_emotions_of_a_speaker_share_the_voice_of_a_copy() -> None:
     voices: dict[tuple[str, str], set[str]] = {}
-    for row, change in targets(sources(2, dict(SPEAKERS)), ("train",), vocoder):
+    for row, change in targets(sources(2, dict(SPEAKERS)), ("train",)):
         voices.setdefault((row["speaker"], row["id"][-1]), set()).add(str(change.targets))
     assert all(len(names) == 1 for names in voices.values())
     assert voices["c_f1", "0"] != voices["c_f1", "1"]
 
 
-def test_unknown_genders_match_anybody_unknown(vocoder: VocoderParams) -> None:
+def test_unknown_genders_match_anybody_unknown() -> None:
     genders: dict[str, str | None] = {"c_1": None, "c_2": None, "c_3": "f"}
-    found = {row["speaker"]: set(change.targets) for row, change in targets(sources(1, genders), ("train",), vocoder)}
+    found = {row["speaker"]: set(change.targets) for row, change in targets(sources(1, genders), ("train",))}
     assert found["c_3"] <= {"c_1", "c_2"} and all(found.values())
 
 
-def test_speakers_are_not_enough(vocoder: VocoderParams) -> None:
+def test_speakers_are_not_enough() -> None:
     with pytest.raises(ParamsError, match="scenario of kind 'enrolment'"):
-        enrolled_conversion.plan(sources(1, dict(SPEAKERS)), vocoder, 16_000)
+        enrolled_conversion.plan(sources(1, dict(SPEAKERS)))
     with pytest.raises(ParamsError, match="'banks' is empty"):
-        list(targets(sources(1, dict(SPEAKERS)), ("train", "bank"), vocoder))
+        list(targets(sources(1, dict(SPEAKERS)), ("train", "bank")))
     with pytest.raises(ParamsError, match="another speaker than c_f1"):
-        list(targets(sources(1, {"c_f1": "f"}), ("train",), vocoder))
+        list(targets(sources(1, {"c_f1": "f"}), ("train",)))
 
 
-def test_statistics_are_of_neutral_clips(vocoder: VocoderParams) -> None:
+def test_statistics_are_of_neutral_clips() -> None:
     """Without a neutral clip, of all."""
     for emotions, level in ((("neutral", "angry"), 10 - 1 + 3), (("sad", "angry"), 10)):
         found = sources(1, {"c_f1": "f", "c_f2": "f"}, emotions)
-        planned = plan(found, SpeakerConversionParams(targets=("train",), same_gender=True), vocoder, 16_000, [])
+        planned = plan(found, SpeakerConversionParams(targets=("train",), same_gender=True))
         [angry] = [
             features
             for features, (_, row) in zip(planned.contents, found.rows.iterrows(), strict=True)
@@ -220,10 +225,10 @@ def test_statistics_are_of_neutral_clips(vocoder: VocoderParams) -> None:
         assert SpeakerStatistics.of([angry]).mean.mean() == pytest.approx(level, abs=0.3)
 
 
-def test_each_clip_is_converted_to_each_enrolled_speaker(vocoder: VocoderParams) -> None:
+def test_each_clip_is_converted_to_each_enrolled_speaker() -> None:
     """Women and men; a speaker's clips of all emotions share the voice of a copy."""
     found = sources(len(ENROLLED), SPEAKERS | ENROLLED)
-    planned = enrolled_conversion.plan(found, vocoder, 16_000)
+    planned = enrolled_conversion.plan(found)
     assert planned.changes is not None
     names = pd.Series([next(iter(change.targets)) for change in planned.changes])
     assert names.groupby(found.rows["source_id"]).agg(set).map(lambda targets: targets == set(ENROLLED)).all()
