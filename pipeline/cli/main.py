@@ -145,7 +145,9 @@ class LazyGroup(click.Group):
     """Imports a command's module only when the command is called: PyTorch alone needs seconds."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; BLAS reads its number of threads when it is first imported."""
+        """Run a command. The first lines precede slow imports, of BLAS too, which reads its number of threads then."""
+        if "DVC_STAGE" in os.environ:  # started by DVC, which does not end its stage when it is killed
+            workers.end_with_parent()
         os.environ.update(workers.ONE_THREAD)
         return super().main(*args, **kwargs)
 
@@ -175,8 +177,6 @@ class LazyGroup(click.Group):
 def main(ctx: click.Context) -> None:
     """Generate emotional speech, and measure its use as training data of emotion classifiers."""
     console.set_up()
-    if "DVC_STAGE" in os.environ:  # started by DVC, which does not end its stage when it is killed
-        workers.end_with_parent()
     if ctx.invoked_subcommand not in MENDING:
         _check_own_code(Path(__file__).parents[1], Path())
 
