@@ -25,6 +25,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.core import workers
+
 ROOT = Path(__file__).parents[1]
 NODES = ("n1", "n2")
 TROUBLED = ("train_cyclegan", "nothing")  # stages of which the first item that runs meets the trouble
@@ -248,7 +250,8 @@ def seconds(folder: Path, where: str, trouble: Callable[[str], None] | None) -> 
     given = f"[], {2 if where == 'local' else None}, False, {where!r}"
     program = f"from pipeline.cli import parallel, repro; repro.end_by_exception(); parallel.repro({given})"
     start_s = time.monotonic()
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", str(ROOT))])}
+    paths = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", str(ROOT))])
+    environment = os.environ | workers.ONE_THREAD | {"PYTHONPATH": paths}  # as `emocycle repro`
     with subprocess.Popen([sys.executable, "-c", program], cwd=folder, env=environment) as process:
         while trouble and process.poll() is None:
             if logs := [log for stage in TROUBLED for log in folder.glob(f".dvc/tmp/logs/{stage}*.log")]:
