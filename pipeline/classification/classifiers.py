@@ -16,7 +16,7 @@ from pipeline.core.params import section
 CLASSIFIERS: Mapping[str, Classifier] = {
     "svm": Classifier(svm.SvmParams, svm.features, svm.runs, svm.predict),
     "cnn": Classifier(cnn.CnnParams, cnn.features, cnn.runs, cnn.predict),
-    "pretrained": Classifier(pretrained.PretrainedParams, pretrained.features, svm.runs, svm.predict, reads_audio=True),
+    "pretrained": Classifier(pretrained.PretrainedParams, pretrained.features, pretrained.runs, svm.predict, True),
     "ssl": Classifier(ssl.SslParams, ssl.features, ssl.runs, ssl.predict, reads_audio=True),
 }
 

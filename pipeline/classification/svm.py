@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import Field
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.preprocessing import StandardScaler
@@ -24,8 +25,8 @@ from pipeline.core.params import section
 class SvmParams:
     """The grid, the same in every arm."""
 
-    c: tuple[float, ...]  # penalty of an error
-    gamma: tuple[float, ...]  # width of the kernel, times the number of functionals
+    c: Annotated[tuple[float, ...], Field(min_length=1)]  # penalty of an error
+    gamma: Annotated[tuple[float, ...], Field(min_length=1)]  # width of the kernel, times the number of functionals
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,20 @@ def features(clips: pd.DataFrame, params: SvmParams, resources: Resources) -> li
 def runs(features: ArmFeatures, params: SvmParams, resources: Resources) -> Iterator[Run]:
     """One run: the model is deterministic."""
     train, valid, held_out = partitions(features)
-    model = train_svm(
-        np.concatenate(train.arrays),
-        train.rows["label"].to_numpy(),
-        train.rows["weight"].to_numpy(),
-        ~train.rows["is_synthetic"].to_numpy(),
-        (np.concatenate(valid.arrays), valid.rows["label"].to_numpy()),
-        params,
-    )
+    model = train_svm(*inputs(train), labelled(valid), params)
     weights = {name: tensor.numpy() for name, tensor in model.tensors().items()}
     found = predict(weights, held_out.arrays, params, resources)
     yield Run(0, found, {"grid": len(params.c) * len(params.gamma)}, [], weights)
+
+
+def inputs(clips: ArmFeatures) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Functionals, labels and weights of clips to learn from, and which are real."""
+    return *labelled(clips), clips.rows["weight"].to_numpy(), ~clips.rows["is_synthetic"].to_numpy()
+
+
+def labelled(clips: ArmFeatures) -> tuple[np.ndarray, np.ndarray]:
+    """Functionals and labels of clips."""
+    return np.concatenate(clips.arrays), clips.rows["label"].to_numpy()
 
 
 def predict(weights: Weights, arrays: Sequence[np.ndarray], params: SvmParams, resources: Resources) -> np.ndarray:
@@ -141,6 +145,19 @@ def train_svm(
         valid: functionals and labels of the valid clips
         params: the grid
     """
+    models = fits(functionals, labels, weights, is_real, valid, params)
+    return min(tracked(models, "svm", len(params.c) * len(params.gamma)), key=lambda model: model.chosen["valid_nll"])
+
+
+def fits(
+    functionals: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    is_real: np.ndarray,
+    valid: tuple[np.ndarray, np.ndarray],
+    params: SvmParams,
+) -> Iterator[Svm]:
+    """A model of each point of the grid, calibrated on valid; arguments as of `train_svm`."""
     scaler = StandardScaler().fit(functionals[is_real])
     mean, scale = scaler.mean_, scaler.scale_
     scaled, valid_scaled = ((some - mean) / scale for some in (functionals, valid[0]))
@@ -148,8 +165,7 @@ def train_svm(
     balanced = weights * (weights.sum() / (len(totals) * totals[labels]))
     # The whole grid shares the distances, and the models of one gamma share the kernel; these are most of the work.
     distances, valid_distances = (_squared_distances(some, scaled) for some in (scaled, valid_scaled))
-    best: Svm | None = None
-    for gamma in tracked(params.gamma, "svm", len(params.gamma)):
+    for gamma in params.gamma:
         width = gamma / functionals.shape[1]
         kernel, valid_kernel = np.exp(-width * distances), np.exp(-width * valid_distances)
         for c in params.c:
@@ -157,13 +173,8 @@ def train_svm(
             of_pairs = _coefficients(model), model.intercept_ * (1 if len(totals) == 2 else -1)
             scores = _scores(valid_kernel[:, model.support_], *of_pairs)
             inverse_temperature, nll = _calibrated(scores, valid[1])
-            if best is None or nll < best.chosen["valid_nll"]:
-                chosen = {"c": c, "gamma": gamma, "valid_nll": nll}
-                support = functionals[model.support_]
-                best = Svm(mean, scale, support, *of_pairs, width, inverse_temperature, chosen)
-    if best is None:
-        raise ValueError("the grid of the svm is empty")
-    return best
+            chosen = {"c": c, "gamma": gamma, "valid_nll": nll}
+            yield Svm(mean, scale, functionals[model.support_], *of_pairs, width, inverse_temperature, chosen)
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

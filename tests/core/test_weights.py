@@ -10,7 +10,7 @@ from pipeline.classification.distillmos import DistillMos
 from pipeline.classification.pretrained import PretrainedParams
 from pipeline.core.weights import NotInstalledError, Weights, WeightsError
 
-PARAMS = PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=("distillmos",))
+PARAMS = PretrainedParams(c=(1.0,), gamma=(1.0,), speaker_groups=5, embeddings=("distillmos",))
 
 
 @pytest.fixture
@@ -52,4 +52,7 @@ def test_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch, name: str
         network(None)  # type: ignore[arg-type]
     assert "the package no-such-package is not installed" in caught.value.message
     assert "uv pip install --editable '.[pretrained]'" in caught.value.message
-    assert PretrainedParams(c=(1.0,), gamma=(1.0,), embeddings=(name,)).params_error() == caught.value.message
+    assert (
+        PretrainedParams(c=(1.0,), gamma=(1.0,), speaker_groups=5, embeddings=(name,)).params_error()
+        == caught.value.message
+    )
