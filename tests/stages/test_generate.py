@@ -245,7 +245,7 @@ def test_controls_have_the_pitch_of_the_conversions_and_another_spectrum(stage: 
             pd.testing.assert_series_equal(own[name], full[name])
         shards[generator], first[generator] = Shard(out / manifest.SYNTHETIC_FEATURES), own["id"][0]
         f0 = [shards[generator].array(id_, "functionals")[0, F0] for id_ in own["id"]]
-        np.testing.assert_allclose(f0, network_f0, atol=0.02)
+        np.testing.assert_allclose(f0, network_f0, atol=0.04)
     spectra = {name: shard.array(first[name], "log_mel") for name, shard in shards.items()}
     for one, other in combinations(spectra, 2):
         assert spectra[one].shape != spectra[other].shape or not np.allclose(spectra[one], spectra[other], atol=0.1)
