@@ -17,7 +17,8 @@ FRONT_END = "front_end"  # of the features, in the budget
 PARAMS = "params"  # likewise, the params hash of the classifiers
 
 # `runs`: each has `classifier` and `seed`; of a network `steps`, `batch` and `checkpoints` (scored on valid); of the
-# svm `grid` (models fitted, and scored on valid). Besides `front_end`, `real_clips`, `extra_clips` and `extra_weight`
+# svm `grid` (models fitted, and scored on valid); of `pretrained` also `groups` (of speakers, each scored). Besides
+# `front_end`, `real_clips`, `extra_clips` and `extra_weight`
 Budget = Mapping[str, Any]
 
 
