@@ -33,11 +33,8 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "last step": {"averaged_share": 0, "checkpoints": 1},
     "averaged weights": {"averaged_share": 0.5},
     "300 steps": {"steps": 300},
-    "1200 steps": {"steps": 1200},
     "batches of 16": {"batch": 16},
     "crops of 1 s": {"frames": 100},
-    "crops of 3 s": {"frames": 300},
-    "300 steps, crops of 3 s": {"steps": 300, "frames": 300},
 }
 
 

@@ -27,16 +27,12 @@ def torch_threads(_: int) -> int:
 
 
 @pytest.mark.parametrize("cores", [1, 2])
-def test_torch_uses_one_thread(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+def test_torch_uses_one_thread(monkeypatch: pytest.MonkeyPatch, one_thread: None, cores: int) -> None:
     """Otherwise last digits depend on the number of processes, and so on free memory."""
     monkeypatch.setattr(workers, "cores", lambda: cores)
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        assert set(in_parallel(torch_threads, range(3 * workers.CHUNK), "numbers")) == {1}
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+    torch.set_num_threads(3)  # `one_thread` restores the number
+    assert set(in_parallel(torch_threads, range(3 * workers.CHUNK), "numbers")) == {1}
+    assert torch.get_num_threads() == 3
 
 
 def test_iterator_without_a_length() -> None:
