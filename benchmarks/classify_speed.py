@@ -19,8 +19,9 @@ import torch
 from pipeline.classification import cnn, svm
 from pipeline.classification.classifiers import ClassifyParams
 from pipeline.classification.training import Clips
-from pipeline.core import hardware, params
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import params
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 
 PARAMS = Path("params.yaml")
 CLASSES, FUNCTIONALS = 4, 585

@@ -14,8 +14,9 @@ from pipeline.audio import preparation
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification.interface import Resources
 from pipeline.classification.pretrained import NETWORKS, SAMPLING_RATE
-from pipeline.core import hardware, manifest, params
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import manifest, params
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 
 PATH = click.Path(path_type=Path)
 

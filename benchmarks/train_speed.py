@@ -25,8 +25,9 @@ from pipeline.conversion.crops import Domain
 from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassifier
 from pipeline.conversion.pair import CycleGanParams
 from pipeline.conversion.training import train
-from pipeline.core import hardware, params
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import params
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 
 # Optional losses switched off; `PARTS` switches them on one by one.
 OFF: dict[str, Any] = {

@@ -22,11 +22,12 @@ import pandas as pd
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification import cnn
 from pipeline.classification.interface import ArmFeatures, Resources
-from pipeline.core import hardware, manifest, params, predictions
-from pipeline.core.hardware import HardwareParams
-from pipeline.core.provenance import derived_seed
+from pipeline.core import manifest, params, predictions
 from pipeline.core.workers import in_parallel
 from pipeline.evaluation import metrics
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
+from pipeline.networks.provenance import derived_seed
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "likeliest checkpoint": {"averaged_share": 0},

@@ -22,8 +22,9 @@ from pipeline.classification.interface import Resources
 from pipeline.classification.normalisation import by_speaker
 from pipeline.classification.pretrained import NETWORKS, PretrainedParams
 from pipeline.classification.svm import SvmParams, train_svm
-from pipeline.core import hardware, manifest, params
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import manifest, params
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 
 FUNCTIONALS = "functionals"
 PATH = Path("params.yaml")

@@ -94,7 +94,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Standard scorers that need no package, in place of the real ones; the list grows by the length of each clip."""
     from types import SimpleNamespace
 
-    from pipeline.core.weights import Weights
+    from pipeline.networks.weights import Weights
     from pipeline.standard_scorers import scoring
 
     lengths: list[int] = []

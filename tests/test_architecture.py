@@ -56,8 +56,8 @@ COMMANDS_ALONE = {"bank_licenses", "executor", "hardware.memory_gb"}  # `emocycl
 
 # Folders of the package; each imports from itself and from those before it.
 ORDER = (
-    "core audio corpora vocoder data scorers standard_scorers conversion generation augmentation classification "
-    "assessment evaluation leakage report export stages cli __main__"
+    "core networks audio corpora vocoder data scorers standard_scorers conversion generation augmentation "
+    "classification assessment evaluation leakage report export stages cli __main__"
 ).split()
 BANNED = {"utils", "util", "helpers", "misc", "common"}
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipeline.classification.interface import Resources
-from pipeline.core import distillmos
+from pipeline.networks import distillmos
 
 LAYER = 4  # layers of the transformer that are used, of 7
 LONGEST, SHORTEST = 122_880, 1600  # samples of one input; the network has no positions beyond

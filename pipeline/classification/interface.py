@@ -17,10 +17,11 @@ from torch import Tensor
 from pipeline.audio.acoustics import FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification.training import Clips, Curve
-from pipeline.core import hardware, manifest, memory
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import manifest, memory
 from pipeline.core.shards import FRONT_END, Shards
 from pipeline.core.workers import in_parallel
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 
 HELD_OUT = ("valid", "test")
 

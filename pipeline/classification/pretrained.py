@@ -19,9 +19,9 @@ from pipeline.classification.distillmos import DistillMos
 from pipeline.classification.interface import ArmFeatures, Resources, Run
 from pipeline.classification.speech_embedding import SpeechEmbedding
 from pipeline.classification.svm import SvmParams
-from pipeline.core import hardware
 from pipeline.core.params import section
-from pipeline.core.weights import WeightsError
+from pipeline.networks import hardware
+from pipeline.networks.weights import WeightsError
 
 Network = type[DistillMos] | type[SpeechEmbedding]
 NETWORKS: Mapping[str, Network] = {"distillmos": DistillMos, "speech_embedding": SpeechEmbedding}

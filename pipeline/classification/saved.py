@@ -20,12 +20,13 @@ from torch import Tensor
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import Resources, Run, Weights
-from pipeline.core import hardware, models, predictions
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import models, predictions
 from pipeline.core.manifest import Segment
 from pipeline.core.models import ModelError
 from pipeline.core.params import nearest
 from pipeline.core.shards import Writer
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 
 LIBRARIES = ("numpy", "scikit-learn", "pyworld-prebuilt", "soxr", "torchaudio")  # on which the digits depend
 RECORDINGS = "recordings"  # in the place of a corpus

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.classification.interface import Resources
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 
 WINDOW, HOP = 76, 16  # frames of the spectrogram, of 10 ms: of one embedding, and between two
 SILENCE = 6400  # samples before and after a clip: half of the input of one embedding

@@ -31,7 +31,7 @@ from pipeline.classification.interface import (
 )
 from pipeline.classification.training import Clips, Curve, TrainingParams, fitted
 from pipeline.core.params import nearest, section
-from pipeline.core.weights import sha256
+from pipeline.networks.weights import sha256
 
 
 @section

@@ -18,12 +18,13 @@ from pipeline.cli.trained_pairs import ConvertError, Pairs
 from pipeline.cli.workspace import DATA, MODELS, PARAMS, first_split
 from pipeline.conversion import speaker_means
 from pipeline.conversion.converter import Converter
-from pipeline.core import hardware, manifest, params
+from pipeline.core import manifest, params
 from pipeline.core.files import atomic_write
-from pipeline.core.hardware import HardwareParams
 from pipeline.core.shards import Shards
 from pipeline.corpora import ingestion
 from pipeline.corpora.ingestion import IngestParams, Sound
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 from pipeline.scorers import gate
 from pipeline.scorers.gate import Gate
 from pipeline.vocoder import Features, Vocoder, VocoderParams, copies, vocoder

@@ -24,12 +24,13 @@ from pipeline.classification.svm import SvmParams
 from pipeline.classification.training import uar
 from pipeline.cli import recordings
 from pipeline.cli.workspace import DATA, PARAMS, PERSONS, WorkspaceError, first_split
-from pipeline.core import manifest, params, predictions, provenance
+from pipeline.core import manifest, params, predictions
 from pipeline.core.files import read_json
 from pipeline.core.models import CONFIG
 from pipeline.core.shards import Shards
 from pipeline.corpora.ingestion import IngestParams
 from pipeline.generation.speaker_statistics import SpeakerStatistics
+from pipeline.networks import provenance
 from pipeline.vocoder import VocoderParams
 
 EXPERIMENTS, SCORES = Path("experiments"), Path("metrics/ser.json")

@@ -16,8 +16,9 @@ from pipeline.audio.decoding import AudioError
 from pipeline.augmentation import arms
 from pipeline.augmentation.arms import GENERATORS
 from pipeline.cli.workspace import DATA, PARAMS
-from pipeline.core import manifest, models, params, provenance
+from pipeline.core import manifest, models, params
 from pipeline.core.manifest import REPEATS, ManifestError, Segment
+from pipeline.networks import provenance
 
 SHOWN = 3  # ids that are near a wrong one
 ABOUT = ("gender", "language", "sentence", "license")

@@ -71,7 +71,7 @@ SECTIONS: dict[str, Any] = {
     "emotion_map": dict[str, str],
     "tables": "pipeline.corpora.table:Tables",
     "seed": int,
-    "hardware": "pipeline.core.hardware:HardwareParams",
+    "hardware": "pipeline.networks.hardware:HardwareParams",
     "executor": "pipeline.cli.executors:ExecutorParams",
     "hardware.memory_gb": "pydantic:PositiveFloat",
     "demo_corpus": "pipeline.corpora.demo_acting:DemoCorpusParams",

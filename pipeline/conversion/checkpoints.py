@@ -10,9 +10,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.core import hardware, progress
 from pipeline.core.files import atomic_write, remove_temporaries
 from pipeline.core.params import params_hash
+from pipeline.networks import hardware, progress
 
 LATEST = "latest.safetensors"
 

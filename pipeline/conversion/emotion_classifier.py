@@ -17,7 +17,7 @@ from pipeline.conversion.converter import Normalisation
 from pipeline.conversion.crops import Domain
 from pipeline.core import console
 from pipeline.core.params import section
-from pipeline.core.progress import Optimiser
+from pipeline.networks.progress import Optimiser
 
 
 @section

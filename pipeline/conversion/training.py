@@ -16,7 +16,7 @@ from pipeline.conversion.emotion_classifier import ClassifierLoss
 from pipeline.conversion.losses import cycle_loss, identity_loss, parallel_loss
 from pipeline.conversion.pair import CycleGan, CycleGanParams
 from pipeline.core import console
-from pipeline.core.progress import Curve, Optimiser, Stateful
+from pipeline.networks.progress import Curve, Optimiser, Stateful
 
 BETAS = (0.5, 0.999)  # of Adam, as in Zhu et al. 2017
 

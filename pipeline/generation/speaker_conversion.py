@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.core import bank, provenance
+from pipeline.core import bank
 from pipeline.core.params import ParamsError, section
 from pipeline.generation import speaker_statistics, targets
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.generation.targets import Target
+from pipeline.networks import provenance
 from pipeline.vocoder.world import World
 
 

@@ -14,10 +14,11 @@ from pipeline.audio.acoustics import AcousticsParams, FrontEnd, classifier_featu
 from pipeline.audio.decoding import AudioError
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, provenance, shards
+from pipeline.core import manifest, shards
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.core.workers import in_parallel
+from pipeline.networks import provenance
 from pipeline.scorers import gate, speakers
 from pipeline.vocoder import Features, Vocoder, VocoderParams, vocoder
 

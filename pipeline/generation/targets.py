@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from pipeline.core import provenance
 from pipeline.generation import synthesis
 from pipeline.generation.perturbation import Plan, Sources
 from pipeline.generation.speaker_statistics import SpeakerStatistics, converted, of_speakers
+from pipeline.networks import provenance
 from pipeline.vocoder.world import World
 
 

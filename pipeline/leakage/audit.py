@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from pipeline.augmentation.arms import FITTED
-from pipeline.core import bank, manifest, models, predictions, provenance
+from pipeline.core import bank, manifest, models, predictions
 from pipeline.core.manifest import LEARNS_NOTHING, REPEATS
 from pipeline.leakage import rules
 from pipeline.leakage.leak import Leak
+from pipeline.networks import provenance
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from pipeline.audio.preparation import AudioParams
 from pipeline.conversion import pairs
 from pipeline.conversion.converter import SPECTRA, Converter, Spectrum
 from pipeline.conversion.speaker_means import NeutralSpeech
-from pipeline.core import console, hardware, manifest, models, params
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import console, manifest, models, params
 from pipeline.core.models import ModelError
 from pipeline.core.shards import Shards
 from pipeline.core.workers import in_parallel
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams
 from pipeline.scorers import evaluation_classifier, speakers
 from pipeline.standard_scorers import AssessScorers
 from pipeline.standard_scorers.scoring import Scoring, installed

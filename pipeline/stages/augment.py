@@ -13,13 +13,14 @@ from pipeline.augmentation import arms, quality_gate
 from pipeline.augmentation.arms import ARMS, MixParams
 from pipeline.augmentation.candidates import Candidates
 from pipeline.augmentation.quality_gate import STANDARD, GateParams
-from pipeline.core import console, manifest, params, predictions, provenance, shards
+from pipeline.core import console, manifest, params, predictions, shards
 from pipeline.core.console import tracked
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import ENROL, ENROLLED_CLIPS, REPEATED, REPEATS, SYNTHETIC_FEATURES
 from pipeline.core.shards import Shards
 from pipeline.leakage import audit, rules
 from pipeline.leakage.leak import require_no_leak
+from pipeline.networks import provenance
 from pipeline.standard_scorers import AugmentScorers
 from pipeline.standard_scorers.scoring import Scoring, installed
 

@@ -16,11 +16,12 @@ from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams, Com
 from pipeline.classification.interface import HELD_OUT, ArmFeatures, Resources, Run, check_front_end, preparation
 from pipeline.classification.normalisation import normalised
 from pipeline.classification.training import uar
-from pipeline.core import console, hardware, manifest, params, predictions, provenance
+from pipeline.core import console, manifest, params, predictions
 from pipeline.core.console import Bar
 from pipeline.core.files import write_csv
-from pipeline.core.hardware import HardwareParams
-from pipeline.core.provenance import derived_seed
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
+from pipeline.networks.provenance import derived_seed
 
 
 @click.command()

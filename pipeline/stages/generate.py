@@ -14,14 +14,15 @@ import torch
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
 from pipeline.conversion.converter import SPECTRA, Converter
-from pipeline.core import console, hardware, manifest, models, params, provenance
+from pipeline.core import console, manifest, models, params
 from pipeline.core.files import atomic_write
-from pipeline.core.hardware import HardwareParams
 from pipeline.core.manifest import INTENSITIES
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
 from pipeline.generation import synthesis
 from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
 from pipeline.vocoder import Features, VocoderParams
 
 

@@ -13,12 +13,13 @@ from pydantic import NonNegativeInt
 from pipeline.audio import preparation
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd, mel_transform
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import console, hardware, models, params, provenance
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import console, models, params
 from pipeline.core.params import section
 from pipeline.generation import synthesis
 from pipeline.generation.dcgan.spectrograms import SpectrogramGenerator
 from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
 from pipeline.vocoder import VocoderParams, vocoder
 from pipeline.vocoder.griffin_lim import griffin_lim
 

@@ -9,7 +9,7 @@ from pydantic import PositiveInt
 
 from pipeline.audio.acoustics import AcousticsParams, FrontEnd
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import console, manifest, params, provenance
+from pipeline.core import console, manifest, params
 from pipeline.core.bank import Banks
 from pipeline.core.params import section
 from pipeline.core.shards import Shards
@@ -17,6 +17,7 @@ from pipeline.generation import classical, copy_synthesis, enrolled_conversion, 
 from pipeline.generation.classical import ClassicalParams
 from pipeline.generation.perturbation import Generator, Sources, synthetic_rows
 from pipeline.generation.synthesis import Synthesis, Synthesiser
+from pipeline.networks import provenance
 from pipeline.vocoder import VocoderParams, vocoder
 
 # Each by the name of its module

@@ -22,12 +22,13 @@ from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassi
 from pipeline.conversion.pair import CycleGanParams, generator_size
 from pipeline.conversion.prosody import ProsodyParams
 from pipeline.conversion.speaker_means import NeutralSpeech
-from pipeline.core import console, hardware, manifest, models, params, provenance
+from pipeline.core import console, manifest, models, params
 from pipeline.core.files import atomic_write, empty_folder, write_csv
-from pipeline.core.hardware import HardwareParams
-from pipeline.core.progress import last_line
 from pipeline.core.shards import Shards
 from pipeline.core.workers import Result, in_parallel
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
+from pipeline.networks.progress import last_line
 
 CHECKPOINT_STEPS = 25  # between two checkpoints; a killed training loses at most so many
 EMOTION_CLASSIFIER = "emotion_classifier"  # folder of the auxiliary emotion classifier, beside those of the pairs

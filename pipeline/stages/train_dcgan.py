@@ -7,15 +7,16 @@ import click
 import pandas as pd
 import torch
 
-from pipeline.core import console, hardware, manifest, models, params, provenance
+from pipeline.core import console, manifest, models, params
 from pipeline.core.files import write_csv
-from pipeline.core.hardware import HardwareParams
-from pipeline.core.progress import last_line
 from pipeline.core.shards import Shards
 from pipeline.generation.dcgan import training
 from pipeline.generation.dcgan.networks import SCALE
 from pipeline.generation.dcgan.spectrograms import Normalisation, SpectrogramGenerator
 from pipeline.generation.dcgan.training import DcganParams
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
+from pipeline.networks.progress import last_line
 
 
 @click.command()

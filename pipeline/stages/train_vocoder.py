@@ -9,11 +9,12 @@ import numpy as np
 
 from pipeline.audio import preparation
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import console, hardware, manifest, models, params, provenance
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import console, manifest, models, params
 from pipeline.core.manifest import Segment
-from pipeline.core.progress import last_line
 from pipeline.core.workers import in_parallel
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
+from pipeline.networks.progress import last_line
 from pipeline.vocoder import ISTFT, VocoderParams, training
 from pipeline.vocoder.mel import Mel, analysis, transform
 

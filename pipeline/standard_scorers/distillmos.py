@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from pipeline.core import distillmos
+from pipeline.networks import distillmos
 
 
 class Network:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 
 MODEL = "speechmos/dnsmos_models/sig_bak_ovr.onnx"
 LENGTH, HOP = 144_160, 16_000  # samples of one input, and between two

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torchaudio.transforms import MelSpectrogram
 
 from pipeline.audio.preparation import level
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 
 RATE = 16_000  # [Hz]
 LEVEL_DB = -30  # of the clips that the network was trained on; its spectrogram is not logarithmic

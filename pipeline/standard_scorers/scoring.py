@@ -17,8 +17,8 @@ from pipeline.core import manifest
 from pipeline.core.files import atomic_write
 from pipeline.core.manifest import Segment
 from pipeline.core.params import params_hash
-from pipeline.core.weights import NotInstalledError, Weights
 from pipeline.core.workers import in_parallel
+from pipeline.networks.weights import NotInstalledError, Weights
 
 RATE = 16_000  # that all networks expect [Hz]
 CACHE = Path(".cache/scores")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 
 RATE = 16_000  # [Hz]
 VOICED = 0.5  # confidence, at least

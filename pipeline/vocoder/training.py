@@ -11,7 +11,7 @@ from torchaudio.transforms import MelSpectrogram
 
 from pipeline.audio.mel_bands import FLOOR
 from pipeline.core import console
-from pipeline.core.progress import Optimiser
+from pipeline.networks.progress import Optimiser
 from pipeline.vocoder.griffin_lim import spectrum, waveform
 from pipeline.vocoder.istft import Istft, Network
 from pipeline.vocoder.mel import IstftParams

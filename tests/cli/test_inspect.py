@@ -9,7 +9,8 @@ import soundfile
 from click.testing import CliRunner, Result
 
 from pipeline.cli.main import main
-from pipeline.core import manifest, provenance
+from pipeline.core import manifest
+from pipeline.networks import provenance
 from tests.tiny_project import enter_copy
 
 FAKE = "full-1/cyclegan/demo/m02_s1_neutral_medium/angry"

@@ -18,7 +18,7 @@ from pipeline.classification import pretrained, ssl
 from pipeline.cli.main import main
 from pipeline.core import manifest, models, predictions
 from pipeline.core.models import CONFIG, WEIGHTS
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 from tests.tiny_project import DEMO, SPLIT, enter_copy, run_stage
 
 KEPT = Path("models/classifiers/full-1/cyclegan")

@@ -17,7 +17,7 @@ from pipeline.conversion.emotion_classifier import ClassifierLoss, EmotionClassi
 from pipeline.conversion.networks import Discriminator, Generator
 from pipeline.conversion.pair import CycleGan, CycleGanParams
 from pipeline.conversion.training import train
-from pipeline.core.progress import Optimiser
+from pipeline.networks.progress import Optimiser
 
 CPU = torch.device("cpu")
 ORDER = 3

@@ -12,7 +12,7 @@ import torch
 from pipeline.core import models
 from pipeline.core.files import write_json
 from pipeline.core.models import CONFIG, HASH, WEIGHTS, ModelError, load, save
-from pipeline.core.provenance import fingerprint
+from pipeline.networks.provenance import fingerprint
 
 TENSORS = {
     "generator.weight": torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0)),

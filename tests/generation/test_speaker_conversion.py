@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.core import bank, manifest, params, provenance
+from pipeline.core import bank, manifest, params
 from pipeline.core.params import ParamsError
 from pipeline.generation import enrolled_conversion
 from pipeline.generation.perturbation import Sources
 from pipeline.generation.speaker_conversion import SpeakerConversionParams, plan
 from pipeline.generation.speaker_statistics import RATIO, SpeakerStatistics, converted
 from pipeline.generation.targets import Target
+from pipeline.networks import provenance
 from pipeline.vocoder import Features, VocoderParams
 
 ORDER = 5

@@ -14,10 +14,11 @@ from click.testing import CliRunner, Result
 from ruamel.yaml import YAML
 
 from pipeline.cli import main
-from pipeline.core import hardware, manifest, models, provenance
-from pipeline.core.hardware import HardwareParams
+from pipeline.core import manifest, models
 from pipeline.leakage import audit as auditing
 from pipeline.leakage import rules
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
 from tests.tiny_project import SPLIT as SCENARIO
 from tests.tiny_project import enter_copy
 

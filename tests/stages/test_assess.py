@@ -17,7 +17,7 @@ from pipeline.assessment.figures import ASSESSED, DISTANCES
 from pipeline.conversion import speaker_means
 from pipeline.core import manifest
 from pipeline.core.shards import Shards
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 from pipeline.stages import assess
 from pipeline.stages.assess import converted
 from pipeline.standard_scorers import scoring

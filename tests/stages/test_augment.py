@@ -14,8 +14,9 @@ from click.testing import Result
 
 from pipeline.augmentation.arms import ENROLLED, MixParams
 from pipeline.augmentation.quality_gate import GateParams
-from pipeline.core import manifest, provenance
+from pipeline.core import manifest
 from pipeline.core.shards import Shard, Writer
+from pipeline.networks import provenance
 from pipeline.stages import augment as stage_augment
 from pipeline.stages import perturb
 from pipeline.stages.augment import Setting

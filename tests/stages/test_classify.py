@@ -20,8 +20,8 @@ from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import ArmFeatures
 from pipeline.core import manifest, predictions
 from pipeline.core.shards import Shard, Writer
-from pipeline.core.weights import Weights
 from pipeline.leakage import audit, rules
+from pipeline.networks.weights import Weights
 from pipeline.stages.classify import extra
 from tests.tiny_project import SPLIT, enter_copy
 

@@ -14,9 +14,10 @@ from click.testing import Result
 from pipeline.audio import decoding, preparation
 from pipeline.audio.intelligibility import intelligibility
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, models, provenance
+from pipeline.core import manifest, models
 from pipeline.core.params import load
 from pipeline.core.shards import Shard, Shards
+from pipeline.networks import provenance
 from pipeline.stages.generate import Pair, synthetic_rows
 from pipeline.vocoder import Features
 

@@ -13,9 +13,10 @@ from pipeline.audio import decoding, preparation
 from pipeline.audio.acoustics import AcousticsParams
 from pipeline.audio.mel_bands import log_mel
 from pipeline.audio.preparation import AudioParams
-from pipeline.core import manifest, provenance
+from pipeline.core import manifest
 from pipeline.core.params import load
 from pipeline.core.shards import FRONT_END, Shard, Shards
+from pipeline.networks import provenance
 from pipeline.stages import generate_dcgan
 from tests.tiny_project import SPLIT as ITEM
 from tests.tiny_project import enter_copy

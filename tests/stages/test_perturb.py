@@ -13,13 +13,14 @@ from pipeline.audio import decoding, preparation
 from pipeline.audio.acoustics import pitch
 from pipeline.audio.preparation import AudioParams
 from pipeline.classification import budget
-from pipeline.core import manifest, predictions, provenance
+from pipeline.core import manifest, predictions
 from pipeline.core.params import load
 from pipeline.core.shards import FRONT_END, Shard, Shards
 from pipeline.evaluation import pooling
 from pipeline.generation.classical import Perturbation
 from pipeline.generation.vtlp import Vtlp
 from pipeline.leakage import audit
+from pipeline.networks import provenance
 from pipeline.vocoder import Features
 from pipeline.vocoder.world import World, WorldParams
 from tests.tiny_project import SPLIT

@@ -17,9 +17,10 @@ from pipeline.conversion.converter import Converter
 from pipeline.conversion.crops import Domain
 from pipeline.conversion.training import drawn as draw
 from pipeline.conversion.training import train
-from pipeline.core import manifest, models, provenance, workers
-from pipeline.core.provenance import clips_sha256
+from pipeline.core import manifest, models, workers
 from pipeline.core.shards import Writer
+from pipeline.networks import provenance
+from pipeline.networks.provenance import clips_sha256
 from pipeline.stages import train_cyclegan as stage
 from pipeline.stages.assess import converted
 from pipeline.stages.train_cyclegan import main

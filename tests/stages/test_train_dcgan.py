@@ -9,8 +9,9 @@ import pytest
 import torch
 from click.testing import Result
 
-from pipeline.core import manifest, models, provenance
+from pipeline.core import manifest, models
 from pipeline.core.shards import Shard, Writer
+from pipeline.networks import provenance
 
 ITEM = {"scenario": "full", "fold": "1"}
 OUT, CURVE = Path("models/dcgan/full-1"), Path("metrics/plots/train_dcgan/full-1.csv")

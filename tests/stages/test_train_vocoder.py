@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 
 from pipeline.audio import decoding
 from pipeline.cli import main
-from pipeline.core import manifest, models, provenance
+from pipeline.core import manifest, models
 from pipeline.core.shards import Shard
 from pipeline.leakage import audit
+from pipeline.networks import provenance
 from tests.tiny_project import CYCLEGAN, SPLIT, enter_copy
 
 ITEM = {**SPLIT, **CYCLEGAN}

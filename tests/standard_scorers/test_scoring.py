@@ -11,7 +11,7 @@ import soundfile
 
 from pipeline.audio import preparation
 from pipeline.audio.preparation import AudioParams
-from pipeline.core.weights import Weights, WeightsError
+from pipeline.networks.weights import Weights, WeightsError
 from pipeline.standard_scorers import scoring
 from pipeline.standard_scorers.scoring import Scoring
 

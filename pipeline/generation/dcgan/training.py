@@ -13,8 +13,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pipeline.core import console
 from pipeline.core.params import section
-from pipeline.core.progress import Curve, Optimiser
 from pipeline.generation.dcgan.networks import SCALE, Discriminator, Generator
+from pipeline.networks.progress import Curve, Optimiser
 
 BETAS = (0.5, 0.999)  # of Adam, as in Radford et al. 2016
 STANDING_BATCHES = 50  # for the statistics of batch normalisation

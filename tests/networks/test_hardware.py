@@ -8,8 +8,8 @@ import click
 import pytest
 import torch
 
-from pipeline.core import hardware
-from pipeline.core.hardware import HardwareParams, autocast, device, resolved
+from pipeline.networks import hardware
+from pipeline.networks.hardware import HardwareParams, autocast, device, resolved
 
 
 @pytest.fixture(autouse=True)

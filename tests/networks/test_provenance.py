@@ -4,7 +4,7 @@ import hashlib
 
 import pandas as pd
 
-from pipeline.core.provenance import clips_sha256, derived_seed
+from pipeline.networks.provenance import clips_sha256, derived_seed
 
 
 def test_each_model_has_its_own_seed() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Adam
 
-from pipeline.core.progress import Optimiser, last_line
+from pipeline.networks.progress import Optimiser, last_line
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from pipeline.classification import pretrained
 from pipeline.classification.distillmos import DistillMos
 from pipeline.classification.pretrained import PretrainedParams
-from pipeline.core.weights import NotInstalledError, Weights, WeightsError
+from pipeline.networks.weights import NotInstalledError, Weights, WeightsError
 
 PARAMS = PretrainedParams(c=(1.0,), gamma=(1.0,), speaker_groups=5, embeddings=("distillmos",))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pipeline.core.weights import Weights
+from pipeline.networks.weights import Weights
 
 FILES = {"distillmos/weights/distill_mos_v7.pt": "b18b3ac60227267cfb91e5d00ce22cc7b73716fd92f269484da1446e27031a40"}
 

@@ -1,0 +1,1 @@
+"""What every network needs: device, steps of training, hashes and seeds, weights from packages."""
