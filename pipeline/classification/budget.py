@@ -36,7 +36,7 @@ def unequal(arms: Mapping[str, Budget], baselines: Collection[str]) -> list[str]
         baselines: arms without synthetic clips; their extra clips are not compared
     """
     missing = [arm for arm, budget in arms.items() if not budget]
-    lines = [f"no budget recorded for {', '.join(missing)}"] if missing else []
+    lines = [f"the training of {', '.join(missing)} is not recorded"] if missing else []
     recorded = {arm: budget for arm, budget in arms.items() if budget}
     by_run = {arm: {(run["classifier"], run["seed"]): run for run in recorded[arm]["runs"]} for arm in recorded}
     for classifier, seed in sorted(set().union(*by_run.values())):

@@ -49,7 +49,7 @@ def plan(
         for features, speaker, change in zip(sources.features, sources.rows["speaker"], changes, strict=True)
     )
     metadata = {"train_clips_sha256": provenance.clips_sha256(reference)}
-    return Plan(partial(synthesis.vocoded, vocoder=world), contents, True, changes, metadata)
+    return Plan(partial(synthesis.vocoded, vocoder=world), contents, vocoded=True, changes=changes, metadata=metadata)
 
 
 def in_random_order(

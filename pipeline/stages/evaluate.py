@@ -155,7 +155,7 @@ def _cautions(experiment: Experiment, folders: Sequence[Path], scenarios: Sequen
     unequal = pooling.unequal_budgets(folders, splits, experiment.arms)
     return [
         *([DEMO] if experiment.is_demo else []),
-        *([f"not the same budget in all arms: {'; '.join(unequal)}"] if unequal else []),
+        *([f"training differs between arms: {'; '.join(unequal)}"] if unequal else []),
         *pooling.unequal_hardware(folders, splits, experiment.arms),
     ]
 

@@ -82,7 +82,7 @@ def test_other_parameters() -> None:
 
 def test_an_arm_without_a_budget() -> None:
     assert stated({"params": "x"}) == {}
-    assert unequal({**FAIR, "none": stated({})}) == ["no budget recorded for none"]
+    assert unequal({**FAIR, "none": stated({})}) == ["the training of none is not recorded"]
     assert stated({"budget": json.dumps(FAIR["none"])}) == FAIR["none"]
     assert stated({"budget": json.dumps(FAIR["none"]), "params": "abc"}) == {**FAIR["none"], "params": "abc"}
 

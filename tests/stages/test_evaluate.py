@@ -330,11 +330,11 @@ def test_unequal_budgets_are_reported(project):
         predictions.write(predictions.read(path), path, LABELS, "abc", budget=budget(steps=600))
     result = evaluate(project)
     arms = "steps 300 in none, cyclegan+classical; steps 600 in classical"
-    line = f"not the same budget in all arms: full-1, full-2: cnn, seed 0: {arms}\n"
+    line = f"training differs between arms: full-1, full-2: cnn, seed 0: {arms}\n"
     assert result.exit_code == 0 and line in result.output
     scores = load(project, "ser.json")
     assert line.strip() in scores["full"]["svm"]["none"]["note"]
-    assert "budget" not in scores["low_data_25"]["svm"]["none"]["note"]
+    assert "training differs" not in scores["low_data_25"]["svm"]["none"]["note"]
 
 
 def test_several_generator_seeds_are_averaged(evaluated, project, tmp_path):
