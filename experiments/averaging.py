@@ -1,4 +1,4 @@
-"""How much luck is in one training of the `cnn`, and what a shorter one costs: ways of training, over many seeds.
+"""How much luck is in one training of the `cnn`, and what a cheaper one costs: ways of training, over many seeds.
 
     python experiments/averaging.py full-1 full-2 low_data_25-1 low_data_25-2 --seeds 8 --way "averaged weights"
 
@@ -36,6 +36,10 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "300 steps": {"steps": 300},
     "batches of 16": {"batch": 16},
     "crops of 1 s": {"frames": 100},
+    "64 channels": {"channels": 64},
+    "kernel 3": {"kernel": 3},
+    "96 channels, kernel 3": {"channels": 96, "kernel": 3},
+    "64 channels, 800 steps": {"channels": 64, "steps": 800},
 }
 
 
