@@ -1,4 +1,4 @@
-"""Draw docs/gains.svg, docs/enrolment.svg and docs/speakers.svg from the recorded scores.
+"""Draw docs/gains.svg, docs/enrolment.svg, docs/speakers.svg and docs/voices.svg from the recorded scores.
 
 Run it as `python experiments/figure.py`.
 """
@@ -104,6 +104,29 @@ LINES = {  # classifier and arm → colour, style and label
     ("svm+vocoded+neutral_norm", "personal_conversion"): (COLOURS[1], "s-", "the person's voice, relative to them"),
 }
 
+PERSON = "ravdess-enrolment-pretrained"
+OTHER_VOICES = {2: "s2", 4: "s4", 16: "s16_1"}  # number of train speakers → scenario
+VOICES = {  # panel → label → scores, arm, and number of train speakers → scenario
+    "voices of others, folds 1 and 2": {
+        "of train speakers": ("ravdess-pretrained/develop/metrics", "speaker_conversion", OTHER_VOICES),
+        "of a bank of 4": ("ravdess-pretrained/bank_4", "speaker_conversion", OTHER_VOICES),
+        "of a bank of 9": ("ravdess-pretrained/bank_9", "speaker_conversion", OTHER_VOICES),
+    },
+    "the person's voice, folds 1 and 2": {
+        "from 6 recordings": (f"{PERSON}/develop/metrics", "personal_conversion", {2: "enrol_2", 4: "enrol_4"}),
+        "from 1 recording": (f"{PERSON}/develop_1", "personal_conversion", {2: "enrol_2", 4: "enrol_4"}),
+        "another person's": (f"{PERSON}/develop/metrics", "other_person", {2: "enrol_2", 4: "enrol_4"}),
+    },
+    "folds 3 to 6, confirming": {
+        "of train speakers": (
+            "ravdess-pretrained/metrics",
+            "speaker_conversion",
+            {2: "low_2", 4: "low_4", 16: "full"},
+        ),
+        "the person's": (f"{PERSON}/metrics", "personal_conversion", {2: "enrol_2", 4: "enrol_4"}),
+    },
+}
+
 
 @click.command()
 def main() -> None:
@@ -115,6 +138,7 @@ def main() -> None:
     for figure in FIGURES:
         draw(figure)
     draw_curves()
+    draw_voices()
 
 
 def draw(figure: Figure) -> None:
@@ -158,6 +182,27 @@ def draw_curves() -> None:
     axes[0].set_ylabel("UAR [%]")
     canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     canvas.savefig(DOCS / "speakers.svg", metadata={"Date": None})
+
+
+def draw_voices() -> None:
+    """Write docs/voices.svg: gain of clips in other voices against the number of train speakers, `pretrained`."""
+    canvas, axes = pyplot.subplots(1, len(VOICES), figsize=(13, 4), sharex=True, sharey=True, layout="constrained")
+    for axis, (title, lines) in zip(axes, VOICES.items(), strict=True):
+        axis.axhline(0, color="grey", linewidth=1)
+        for number, (label, (scores, arm, scenarios)) in enumerate(lines.items()):
+            panels = [Panel(title, scenario, (HERE / scores / "ser.json",)) for scenario in scenarios.values()]
+            gains = [found(panel, "pretrained", arm, "none") for panel in panels]
+            low, gain, high = ([100 * own[key] for own in gains if own] for key in ("ci_low", "gain", "ci_high"))
+            places = [speakers * 1.06 ** (number - 1) for speakers in scenarios]  # side by side
+            axis.plot([places, places], [low, high], color=COLOURS[number], **INTERVAL)
+            axis.plot(places, gain, "o-", color=COLOURS[number], label=label)
+        axis.set_xscale("log", base=2)
+        axis.set(title=title, xlabel="train speakers")
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, loc="upper right")
+    axes[0].set_xticks(list(OTHER_VOICES), [str(number) for number in OTHER_VOICES])
+    axes[0].set_ylabel("gain in UAR over no augmentation [points]")
+    canvas.savefig(DOCS / "voices.svg", metadata={"Date": None})
 
 
 def found(panel: Panel, classifier: str, arm: str, reference: str) -> dict[str, float] | None:
