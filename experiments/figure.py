@@ -199,7 +199,7 @@ def draw_voices() -> None:
         axis.set_xscale("log", base=2)
         axis.set(title=title, xlabel="train speakers")
         axis.spines[["top", "right"]].set_visible(False)
-        axis.legend(frameon=False, loc="upper right")
+        axis.legend(frameon=False, loc="lower right")
     axes[0].set_xticks(list(OTHER_VOICES), [str(number) for number in OTHER_VOICES])
     axes[0].set_ylabel("gain in UAR over no augmentation [points]")
     canvas.savefig(DOCS / "voices.svg", metadata={"Date": None})
