@@ -106,6 +106,7 @@ LINES = {  # classifier and arm → colour, style and label
 
 PERSON = "ravdess-enrolment-pretrained"
 OTHER_VOICES = {2: "s2", 4: "s4", 16: "s16_1"}  # number of train speakers → scenario
+ENROLLED = {2: "enrol_2", 4: "enrol_4"}
 VOICES = {  # panel → label → scores, arm, and number of train speakers → scenario
     "voices of others, folds 1 and 2": {
         "of train speakers": ("ravdess-pretrained/develop/metrics", "speaker_conversion", OTHER_VOICES),
@@ -113,9 +114,9 @@ VOICES = {  # panel → label → scores, arm, and number of train speakers → 
         "of a bank of 9": ("ravdess-pretrained/bank_9", "speaker_conversion", OTHER_VOICES),
     },
     "the person's voice, folds 1 and 2": {
-        "from 6 recordings": (f"{PERSON}/develop/metrics", "personal_conversion", {2: "enrol_2", 4: "enrol_4"}),
-        "from 1 recording": (f"{PERSON}/develop_1", "personal_conversion", {2: "enrol_2", 4: "enrol_4"}),
-        "another person's": (f"{PERSON}/develop/metrics", "other_person", {2: "enrol_2", 4: "enrol_4"}),
+        "from 6 recordings": (f"{PERSON}/develop/metrics", "personal_conversion", ENROLLED),
+        "from 1 recording": (f"{PERSON}/develop_1", "personal_conversion", ENROLLED),
+        "another person's": (f"{PERSON}/develop/metrics", "other_person", ENROLLED),
     },
     "folds 3 to 6, confirming": {
         "of train speakers": (
@@ -123,7 +124,7 @@ VOICES = {  # panel → label → scores, arm, and number of train speakers → 
             "speaker_conversion",
             {2: "low_2", 4: "low_4", 16: "full"},
         ),
-        "the person's": (f"{PERSON}/metrics", "personal_conversion", {2: "enrol_2", 4: "enrol_4"}),
+        "the person's": (f"{PERSON}/metrics", "personal_conversion", ENROLLED),
     },
 }
 
