@@ -26,14 +26,15 @@ def of_clips(
         folder: cache of this network with these weights
         computed: function from prepared samples, (samples,), to the array; called if the array is not cached
     """
-    found = []
-    pairs = zip(manifest.segments(clips), clips["sha256"], strict=True)
-    for (path, start, end), sha256 in tracked(pairs, folder.name, len(clips)):
-        key = hashlib.sha256(f"{sha256} {params_hash(audio)}".encode()).hexdigest()
-        cached = folder / key[:2] / f"{key}.npy"
-        if not cached.is_file():
+    prepared = params_hash(audio)
+    keys = [hashlib.sha256(f"{sha256} {prepared}".encode()).hexdigest() for sha256 in clips["sha256"]]
+    cached = [folder / key[:2] / f"{key}.npy" for key in keys]
+    segments = manifest.segments(clips)
+    order = np.random.default_rng().permutation(len(clips))  # processes side by side compute different clips
+    for place in tracked(order, folder.name, len(clips)):
+        if not cached[place].is_file():
+            path, start, end = segments[place]
             array = computed(preparation.prepared(path, audio, start, end))
-            with atomic_write(cached) as temporary, temporary.open("wb") as file:
+            with atomic_write(cached[place]) as temporary, temporary.open("wb") as file:
                 np.save(file, array)
-        found.append(np.load(cached))
-    return found
+    return [np.load(path) for path in cached]

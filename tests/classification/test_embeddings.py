@@ -60,3 +60,20 @@ def test_computed_once(clips: pd.DataFrame, of_clips: Run) -> None:
     assert of_clips(network="two")[1] == 2
     assert of_clips(replace(AUDIO, level_db=-20))[1] == 2
     assert of_clips(some=clips.assign(sha256=["ef" * 32, "cd" * 32]))[1] == 1  # another recording
+
+
+def test_processes_side_by_side_compute_different_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = np.arange(50.0)
+    clips = pd.DataFrame({"filepath": "", "start": starts, "end": None, "sha256": [f"{start:064}" for start in starts]})
+    monkeypatch.setattr(preparation, "prepared", lambda path, audio, start, end: np.array([start]))
+    orders: list[list[float]] = [[], []]
+    for process, order in enumerate(orders):
+
+        def computed(samples: np.ndarray, order: list[float] = order) -> np.ndarray:
+            order.append(float(samples[0]))
+            return samples
+
+        found = embeddings.of_clips(clips, AUDIO, tmp_path / f"{process}", computed)
+        assert [array.item() for array in found] == list(starts)
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(starts)
