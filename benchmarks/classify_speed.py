@@ -3,6 +3,8 @@
 python benchmarks/classify_speed.py
 
 The first training of the cnn also compiles kernels. CPU seconds (user and system) depend less on other load than time.
+The limit of the cnn is measured in the same run: products of large matrices in the same precision, one thread. Its
+ratio counts the arithmetic of convolutions and products alone, that of the checkpoints on valid too.
 """
 
 import dataclasses
@@ -15,6 +17,8 @@ from typing import Literal
 import click
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+from train_speed import product_flops_per_s
 
 from pipeline.classification import cnn, svm
 from pipeline.classification.classifiers import ClassifyParams
@@ -57,10 +61,15 @@ def main(clips: int, steps: int | None, rounds: int, precision: Literal["auto", 
     draw = torch.Generator().manual_seed(0)
     train, valid = (random_clips(some, 64, draw) for some in (clips, clips // 5))
     scaler, autocast = cnn.Scaler.fit(train.inputs), hardware.autocast(given, device)
-    of_cnn = [
-        cpu_seconds(partial(cnn.train_cnn, train, valid, scaler, CLASSES, network, seed, device, autocast))
-        for seed in range(1 + rounds)
-    ]
+
+    def train_network(seed: int) -> None:
+        cnn.train_cnn(train, valid, scaler, CLASSES, network, seed, device, autocast)
+
+    with FlopCounterMode(display=False) as arithmetic:
+        train_network(0)
+    before, dtype = product_flops_per_s(2048, device, autocast)
+    of_cnn = [cpu_seconds(partial(train_network, seed)) for seed in range(1 + rounds)]
+    after, _ = product_flops_per_s(2048, device, autocast)
     rows = np.random.default_rng(0).standard_normal((clips + clips // 5, FUNCTIONALS))
     labels = np.arange(len(rows)) % CLASSES
     some, others = (rows[:clips], labels[:clips]), (rows[clips:], labels[clips:])
@@ -68,6 +77,9 @@ def main(clips: int, steps: int | None, rounds: int, precision: Literal["auto", 
     learn = partial(svm.train_svm, *some, weights, is_real, others, getattr(chosen, "svm"))  # noqa: B009
     of_svm = [cpu_seconds(learn) for _ in range(1 + rounds)]
     click.echo(f"cnn: first {of_cnn[0]:.2f} s, then {np.median(of_cnn[1:]):.2f} s of the CPU ({network.steps} steps)")
+    rate = arithmetic.get_total_flops() / np.median(of_cnn[1:])
+    share = rate / max(before, after)
+    click.echo(f"cnn: {rate / 1e9:,.0f} GFLOP a CPU second in {dtype}, {share:.0%} of large products of matrices")
     click.echo(f"svm: {np.median(of_svm[1:]):.2f} s of the CPU (the whole grid)")
 
 

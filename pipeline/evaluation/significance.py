@@ -91,7 +91,7 @@ def t_interval(differences: np.ndarray, confidence: float) -> tuple[np.ndarray, 
         low and high, each (...)
     """
     n = differences.shape[-1]
-    half = stats.t.ppf((1 + confidence) / 2, n - 1) * differences.std(axis=-1, ddof=1) / np.sqrt(n)
+    half = _quantile(n, confidence) * differences.std(axis=-1, ddof=1) / np.sqrt(n)
     mean = differences.mean(axis=-1)
     return mean - half, mean + half
 
@@ -142,9 +142,15 @@ def detectable_effect(n: int, confidence: float) -> float:
     The t statistic of a true effect is noncentral t with n − 1 degrees of freedom (Cohen 1988). A rejection with
     the wrong sign does not count; at this power its probability is below one in a million.
     """
-    quantile = stats.t.ppf((1 + confidence) / 2, n - 1)
+    quantile = _quantile(n, confidence)
     most = 1.5 * quantile + 1  # more than enough for `POWER`, even with one degree of freedom
     return float(optimize.brentq(lambda effect: stats.nct.sf(quantile, n - 1, effect) - POWER, 0, most))
+
+
+@cache
+def _quantile(n: int, confidence: float) -> float:
+    """Of Student's t for n differences: the mean lies this many standard errors from 0, at most."""
+    return float(stats.t.ppf((1 + confidence) / 2, n - 1))
 
 
 def _interval(differences: np.ndarray, confidence: float) -> Interval | None:

@@ -15,10 +15,13 @@ import torch
 from click.testing import Result
 from sklearn.metrics import balanced_accuracy_score
 
+from pipeline.audio import preparation
+from pipeline.audio.preparation import AudioParams
 from pipeline.classification import budget, cnn, interface, pretrained, ssl, svm
 from pipeline.classification.classifiers import CLASSIFIERS
 from pipeline.classification.interface import ArmFeatures
 from pipeline.core import manifest, predictions
+from pipeline.core.params import load as load_params
 from pipeline.core.shards import Shard, Writer
 from pipeline.leakage import audit, rules
 from pipeline.networks.weights import Weights
@@ -349,11 +352,11 @@ def test_pretrained(classify: Classify, params: Callable[..., None], monkeypatch
     found = classify("cyclegan")
     rows = manifest.read(CYCLEGAN, manifest.AUGMENTED)
     assert len(embedded_samples) == len(rows) and rows["is_synthetic"].any()
-    features, embedded = (
-        np.concatenate(given[0].arrays),
-        [(len(samples), samples.std()) for samples in embedded_samples],
-    )
-    np.testing.assert_allclose(features[:, -2:], embedded, rtol=1e-6)
+    features = np.concatenate(given[0].arrays)
+    audio = load_params(Path("params.yaml"), "audio", AudioParams)
+    prepared = [preparation.prepared(path, audio, start, end) for path, start, end in manifest.segments(rows)]
+    expected = [(len(samples), samples.std()) for samples in prepared]
+    np.testing.assert_allclose(features[:, -2:], expected, rtol=1e-6)
     functionals = np.concatenate(interface.stored(rows, Path("data/features/classifier"), "functionals"))
     np.testing.assert_array_equal(features[:, :-2], functionals)
     assert {(row.classifier, row.seed) for row in found.itertuples()} == {("pretrained", 0)}
