@@ -16,7 +16,7 @@ from matplotlib import pyplot
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 CONFIRM = (HERE / "ravdess-confirm/three-seeds/ser.json", HERE / "ravdess-voices/metrics/ser.json")  # folds 3 to 6
-RAVDESS, NEMO = ((HERE / f"{corpus}-enrolment/metrics/ser.json",) for corpus in ("ravdess", "nemo"))
+RAVDESS, NEMO = ((HERE / f"{corpus}-enrolment-pretrained/metrics/ser.json",) for corpus in ("ravdess", "nemo"))
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # of Okabe and Ito, which colour-blind people tell apart
 INTERVAL: dict[str, Any] = {"linewidth": 4, "alpha": 0.5, "solid_capstyle": "butt"}
 
@@ -39,7 +39,6 @@ class Figure:
     rows: Mapping[tuple[str, str], str]  # arm and reference → label
     classifiers: Mapping[str, str]  # name → label
     label: str  # of the axis
-    limits: tuple[float, float] | None = None  # of the axis [points]; None: all that is drawn
 
 
 FIGURES = (
@@ -61,24 +60,23 @@ FIGURES = (
     Figure(
         "enrolment",
         (
+            Panel("RAVDESS, 2 train speakers", "enrol_2", RAVDESS),
             Panel("RAVDESS, 4 train speakers", "enrol_4", RAVDESS),
-            Panel("RAVDESS, 16 train speakers", "enrol_all", RAVDESS),
             Panel("nEMO, 3 train speakers", "enrol_all", NEMO),
         ),
         {
             ("personal_conversion", "none"): "the person's voice, over none",
-            ("personal_conversion", "enrolled_clips"): "… over the recordings alone",
             ("personal_conversion", "other_person"): "… over another person's voice",
             ("other_person", "none"): "another person's voice, over none",
-            ("vtlp", "none"): "VTLP, over none",
+            ("speaker_conversion", "none"): "train speakers' voices, over none",
+            ("oversample", "none"): "control: repeated clips, over none",
         },
         {
-            "svm+vocoded": "svm+vocoded",
-            "svm+vocoded+neutral_norm": "relative to the person's neutral clips",
-            "svm+vocoded+speaker_norm": "relative to all clips of the person",
+            "pretrained": "pretrained",
+            "pretrained+neutral_norm": "relative to the person's neutral clips",
+            "pretrained+speaker_norm": "relative to all clips of the person",
         },
         "gain in UAR [points]",
-        (-12, 18),
     ),
 )
 
@@ -159,7 +157,7 @@ def draw(figure: Figure) -> None:
                 axis.plot([100 * gain["ci_low"], 100 * gain["ci_high"]], [y, y], color=colour, **INTERVAL)
                 points.append((100 * gain["gain"], y))
             axis.plot(*zip(*points, strict=True), "o", color=colour, label=figure.classifiers[classifier])
-        axis.set(title=panel.title, xlabel=figure.label, xlim=figure.limits)
+        axis.set(title=panel.title, xlabel=figure.label)
         axis.set_yticks([-place for place in range(len(figure.rows))], list(figure.rows.values()))
         axis.spines[["top", "right"]].set_visible(False)
     canvas.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
