@@ -55,6 +55,7 @@ ARMS: Mapping[str, Arm] = {
     "speaker_conversion": Arm(("speaker_conversion",)),
     ENROLLED: Arm((ENROLLED,)),
     "personal_conversion": Arm((ENROLLED,), voice="own"),
+    "personal_clips": Arm((ENROLLED_CLIPS,), voice="own"),
     "complete_speakers": Arm((), complete=True),
     "complete+speaker_conversion": Arm(("speaker_conversion",), complete=True),
     "speaker_conversion+vtlp": Arm(("speaker_conversion", "vtlp")),

@@ -9,6 +9,7 @@ ARMS: Mapping[str, str] = {
     "speaker_conversion": "copies in another voice",
     "enrolled_conversion": "copies in the voices of the test speakers, from a few neutral clips of each",
     "personal_conversion": "for each test speaker a classifier, with copies in the speaker's own voice",
+    "personal_clips": "for each test speaker a classifier, with the few neutral clips of the speaker as train clips",
     "complete_speakers": "control: without the speakers of whom only neutral clips are known",
     "complete+speaker_conversion": "the same, with copies in another voice",
     "speaker_conversion+vtlp": "copies of both kinds",

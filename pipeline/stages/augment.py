@@ -140,5 +140,9 @@ def extra_clips(found: pd.DataFrame, real: pd.DataFrame, arm: str, setting: Sett
     train, voice = real[real["partition"] == "train"], ARMS[arm].voice
     if voice is None:
         return arms.extra_clips(found, train, setting.mix, setting.seed)
-    of_persons = arms.for_persons(found, real[real["partition"] == ENROL], voice).groupby("person")
-    return pd.concat(arms.extra_clips(own, train, setting.mix, setting.seed) for _, own in of_persons)
+    if ARMS[arm].generators == (ENROLLED_CLIPS,):
+        of_persons = found.assign(person=found["speaker"])
+    else:
+        of_persons = arms.for_persons(found, real[real["partition"] == ENROL], voice)
+    parts = (arms.extra_clips(own, train, setting.mix, setting.seed) for _, own in of_persons.groupby("person"))
+    return pd.concat(parts)

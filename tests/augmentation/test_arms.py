@@ -32,7 +32,7 @@ def test_arms_are_of_known_generators_and_each_generator_has_an_arm() -> None:
     assert ARMS["none"].generators == ()
     assert {generator for arm in ARMS.values() for generator in arm.generators} == {*GENERATORS, *REPEATS}
     assert {*GENERATORS, *REPEATS} > LEARNS_NOTHING
-    enrolment = {"enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips"}
+    enrolment = {"enrolled_conversion", "personal_conversion", "personal_clips", "other_person", "enrolled_clips"}
     assert {arm for arm in ARMS if needs_enrolment(arm)} == enrolment
 
 

@@ -175,7 +175,7 @@ def test_enrolled_speakers_are_targets(stage: Stage, train: pd.DataFrame, params
     assert targets == {"demo_f01", "demo_f02"} and set(written["speaker"]) == {"demo_m01", "demo_m02"}
 
     sources = written["source_id"].nunique()
-    arms = ["none", "enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips"]
+    arms = ["none", "enrolled_conversion", "personal_conversion", "other_person", "enrolled_clips", "personal_clips"]
     params({"arms": arms, "classify.classifiers": ["svm"], "classify.normalisations": ["train", "neutral"]})
     result = stage("augment", scenario="enrolment", fold="1")
     assert result.exit_code == 0, result.output
@@ -185,8 +185,11 @@ def test_enrolled_speakers_are_targets(stage: Stage, train: pd.DataFrame, params
         voices = extra["parameters"].map(lambda text: next(iter(json.loads(text)["targets"])))
         assert ((extra["person"] != voices) == other).all()
         assert extra.groupby("person").size().to_dict() == {"demo_f01": sources, "demo_f02": sources}
-    repeats = tables["enrolled_clips"][tables["enrolled_clips"]["is_synthetic"]]
-    assert set(repeats["speaker"]) == {"demo_f01", "demo_f02"} and set(repeats["emotion"]) == {"neutral"}
+    for arm in ("enrolled_clips", "personal_clips"):
+        repeats = tables[arm][tables[arm]["is_synthetic"]]
+        assert set(repeats["speaker"]) == {"demo_f01", "demo_f02"} and set(repeats["emotion"]) == {"neutral"}
+    assert (repeats["person"] == repeats["speaker"]).all()
+    assert tables["enrolled_clips"]["person"].isna().all()
     budgets = {}
     for arm in arms:
         result = stage("classify", scenario="enrolment", fold="1", arm=arm)
@@ -201,7 +204,7 @@ def test_enrolled_speakers_are_targets(stage: Stage, train: pd.DataFrame, params
         )
         assert audit.of_arm(places, "enrolment-1", arm) == []
     extra_clips = [budgets[arm]["extra_clips"] for arm in arms]
-    assert extra_clips[:4] == [0, sources, sources, sources] and 0 < extra_clips[4] < sources
+    assert extra_clips[:4] == [0, sources, sources, sources] and 0 < extra_clips[5] < extra_clips[4] < sources
     assert budget.unequal(budgets, pooling.BASELINES) == []
 
 
