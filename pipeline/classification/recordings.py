@@ -78,18 +78,19 @@ class Preparation:
         if found.duration > self.limits.max_duration_s:
             spans = utterances.spans(found.samples, rate, self.audio.trim_db, self.limits.min_duration_s)
             segments = [Segment(path, start / rate, stop / rate) for start, stop in spans]
-        arrays = (self._prepared(found.samples[start:stop], rate) for start, stop in spans)
+        arrays = (self.arrays(found.samples[start:stop], rate) for start, stop in spans)
         return Prepared(found.sha256, found.duration, dict(zip(segments, arrays, strict=True)))
 
-    def _prepared(self, samples: np.ndarray, sampling_rate: int) -> Arrays:
+    def arrays(self, samples: np.ndarray, sampling_rate: int) -> Arrays:
         """Features of an utterance (samples,) at a rate [Hz]."""
         if self.front_end == FrontEnd.VOCODED:
             return self._arrays(copies.copied(self.features(samples, sampling_rate), self._vocoder, self.audio))
         return self._arrays(preparation.prepare(samples, sampling_rate, self.audio))
 
-    def vocoded(self, features: Features) -> np.ndarray:
-        """Functionals of the synthesis of a clip, (1, functionals), from its features by the vocoder."""
-        return self._arrays(copies.copied(features, self._vocoder, self.audio))["functionals"]
+    def vocoded(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Functionals (1, functionals) and samples (samples,) of the synthesis of a clip, from vocoder features."""
+        samples = copies.copied(features, self._vocoder, self.audio)
+        return self._arrays(samples)["functionals"], samples
 
     def _arrays(self, samples: np.ndarray) -> Arrays:
         """Features of prepared samples (samples,)."""

@@ -5,7 +5,7 @@ predict, or are one classifier a person, which `emocycle enrol` trains.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ from pipeline.networks.hardware import HardwareParams
 
 LIBRARIES = ("numpy", "scikit-learn", "pyworld-prebuilt", "soxr", "torchaudio")  # on which the digits depend
 RECORDINGS = "recordings"  # in the place of a corpus
+Utterances = Mapping[Segment, tuple[str, Mapping[str, np.ndarray]]]  # hash of the file, arrays as of `Prepared`
 
 
 def versions() -> dict[str, str]:
@@ -93,25 +94,34 @@ class SavedClassifier:
             )
         return found, chosen, config
 
-    def probabilities(self, utterances: Mapping[Segment, tuple[str, Mapping[str, np.ndarray]]]) -> np.ndarray:
-        """Probability of each emotion for each utterance, (utterances, emotions), the mean of the runs.
-
-        Args:
-            utterances: hash of its file, and features, as of `recordings.Prepared`
-        """
-        classifier = CLASSIFIERS[self.word]
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            with Writer(folder / RECORDINGS) as writer:
-                for segment, (_, arrays) in utterances.items():
-                    writer.add(str(segment), arrays)
-            rows = [_row(segment, sha256) for segment, (sha256, _) in utterances.items()]
-            device = hardware.device(self.hardware)
-            resources = Resources(folder, folder / "cache", self.audio, self.hardware, device, len(self.labels), {})
-            features = classifier.features(pd.DataFrame(rows), self.params, resources)
-            each = [classifier.predict(weights, features, self.params, resources) for weights in self.runs.values()]
+    def probabilities(self, utterances: Utterances) -> np.ndarray:
+        """Probability of each emotion for each utterance, (utterances, emotions), the mean of the runs."""
+        device = hardware.device(self.hardware)
+        resources = Resources(Path(), Path(), self.audio, self.hardware, device, len(self.labels), {})
+        features = features_of(utterances, self.word, self.params, resources)
+        predict = CLASSIFIERS[self.word].predict
+        each = [predict(weights, features, self.params, resources) for weights in self.runs.values()]
         found: np.ndarray = np.mean(each, axis=0)
         return found
+
+
+def features_of(utterances: Utterances, word: str, params: Any, resources: Resources) -> Sequence[np.ndarray]:
+    """What a classifier reads of recordings that are in no corpus.
+
+    Args:
+        utterances: of the recordings
+        word: key of `CLASSIFIERS`
+        params: the classifier's own
+        resources: of all classifiers, but for the folders
+    """
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        with Writer(folder / RECORDINGS) as writer:
+            for segment, (_, arrays) in utterances.items():
+                writer.add(str(segment), arrays)
+        rows = [_row(segment, sha256) for segment, (sha256, _) in utterances.items()]
+        own = replace(resources, features=folder, cache=folder / "cache")
+        return CLASSIFIERS[word].features(pd.DataFrame(rows), params, own)
 
 
 def _chosen(folder: Path, kept: Sequence[tuple[str, int]], name: str | None, seed: int | None) -> tuple[str, list[int]]:

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -16,25 +16,28 @@ from pipeline.audio.decoding import AudioError, Recording
 from pipeline.audio.preparation import AudioParams
 from pipeline.augmentation.arms import MixParams
 from pipeline.classification import enrolment
-from pipeline.classification.enrolment import PersonalClassifier
-from pipeline.classification.interface import check_front_end
+from pipeline.classification.classifiers import CLASSIFIERS, ClassifyParams
+from pipeline.classification.enrolment import RELATIVE, PersonalClassifier
+from pipeline.classification.interface import Resources, check_front_end
 from pipeline.classification.recordings import Preparation
-from pipeline.classification.saved import versions
-from pipeline.classification.svm import SvmParams
+from pipeline.classification.saved import features_of, versions
 from pipeline.classification.training import uar
 from pipeline.cli import recordings
 from pipeline.cli.workspace import DATA, PARAMS, PERSONS, WorkspaceError, first_split
 from pipeline.core import manifest, params, predictions
 from pipeline.core.files import read_json
+from pipeline.core.manifest import Segment
 from pipeline.core.models import CONFIG
 from pipeline.core.shards import Shards
 from pipeline.corpora.ingestion import IngestParams
 from pipeline.generation.speaker_statistics import SpeakerStatistics
-from pipeline.networks import provenance
+from pipeline.networks import hardware, provenance
+from pipeline.networks.hardware import HardwareParams
 from pipeline.vocoder import VocoderParams
 
 EXPERIMENTS, SCORES = Path("experiments"), Path("metrics/ser.json")
 PERSONAL = "personal_conversion"  # arm: a classifier for each test speaker, as this command trains it
+EMBEDDINGS = Path(".cache/embeddings")  # the default of `classify`
 NAME = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -48,9 +51,17 @@ class EnrolError(click.ClickException):
 @click.option(
     "--split", help="Split whose train clips are used, such as full-1; default: the first one of params.yaml."
 )
+@click.option(
+    "--classifier",
+    "chosen",
+    type=click.Choice(enrolment.NAMES),
+    default=enrolment.NAMES[0],
+    show_default=True,
+    help=f"{RELATIVE}: features are relative to the mean of the neutral clips of each speaker, also of this person.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the classifier; default: persons/NAME.")
 @click.option("--force", is_flag=True, help="Replace a classifier that is there.")
-def main(name: str, folder: Path, split: str | None, out: Path | None, force: bool) -> None:
+def main(name: str, folder: Path, split: str | None, chosen: str, out: Path | None, force: bool) -> None:
     """Train an emotion classifier for one person, from the neutral recordings in FOLDER.
 
     A voice is personal data: ask for the person's consent. `emocycle predict` uses the classifier.
@@ -65,23 +76,41 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
         raise EnrolError(f"{out}: is not a classifier, so it is not replaced; choose another --out")
     split = split or first_split()
     prepared = clip_preparation()
-    train, valid = _clips(split, prepared)
-    own = _recordings(folder, prepared)
+    word = enrolment.word_of(chosen)
+    settings = getattr(params.load(PARAMS, "classify", ClassifyParams), word)
+    if prepared.front_end == FrontEnd.VOCODED and CLASSIFIERS[word].reads_audio:
+        raise EnrolError(f"'{word}' reads the recordings themselves: expected 'classify.front_end' natural with it")
+    clips = _clips(split, prepared)
+    train, valid = (clips[clips["partition"] == partition] for partition in ("train", "valid"))
+    recorded = _recordings(folder, prepared)
+    own = recorded.values()
     seconds = sum(recording.duration for recording in own)
     click.echo(f"{name}: {len(own):,} recordings used, {seconds:,.1f} s")
     voice = SpeakerStatistics.of(prepared.features(each.samples, each.sampling_rate) for each in own)
-    analysed = _stored("vocoder", train)
-    converted = np.concatenate([*enrolment.conversions(train, analysed, voice, prepared, f"{name}: conversions")])
-    click.echo(f"{len(converted):,} train clips of {train['speaker'].nunique():,} speakers converted to this voice")
-
     labels = sorted(train["emotion"].unique())
-    real, held_out = (_stored("classifier", part).rows(part["id"], "functionals") for part in (train, valid))
-    classes, expected = (part["emotion"].map(labels.index).to_numpy() for part in (train, valid))
+    clips = clips.assign(label=clips["emotion"].map(labels.index))
+    machine = params.load(PARAMS, "hardware", HardwareParams)
+    device = hardware.device(machine)
+    places = DATA / "features" / "classifier", EMBEDDINGS
+    resources = Resources(*places, prepared.audio, machine, device, len(labels), {0: 0})
+    contents = enrolment.conversions(train, _stored("vocoder", train), voice, prepared, f"{name}: conversions")
+    converted = enrolment.read_by(settings, contents, resources)
+    click.echo(f"{len(converted):,} train clips of {train['speaker'].nunique():,} speakers converted to this voice")
+    real = np.concatenate([*CLASSIFIERS[word].features(clips, settings, resources)])
+    mean = np.zeros(real.shape[1])
+    if chosen.endswith(RELATIVE):
+        utterances = {
+            Segment(path): (each.sha256, prepared.arrays(each.samples, each.sampling_rate))
+            for path, each in recorded.items()
+        }
+        mean = np.concatenate([*features_of(utterances, word, settings, resources)]).mean(axis=0, dtype=np.float64)
+        real, converted = enrolment.relative(real, clips), converted - mean
+
     weight = params.load(PARAMS, "augment.mix", MixParams).weight
-    model = enrolment.train(
-        real, converted, classes, weight, (held_out, expected), params.load(PARAMS, "classify.svm", SvmParams)
-    )
-    score = uar(torch.tensor(model.probabilities(held_out)), torch.tensor(expected))
+    model = enrolment.train(word, clips, real, converted, weight, settings, resources)
+    is_valid = (clips["partition"] == "valid").to_numpy()
+    expected = torch.tensor(clips.loc[is_valid, "label"].to_numpy())
+    score = uar(torch.tensor(model.probabilities(real[is_valid])), expected)
     about = {
         "person": name,
         "split": split,
@@ -93,10 +122,10 @@ def main(name: str, folder: Path, split: str | None, out: Path | None, force: bo
         "conversions_weight": weight,
         "versions": versions(),
     }
-    PersonalClassifier(model, labels, prepared).save(out, about)
+    PersonalClassifier(chosen, settings, model, mean, labels, prepared, machine).save(out, about)
     speakers = f"{valid['speaker'].nunique():,} valid speakers of {split}"
     click.echo(f"UAR {score:.3f} on {speakers}; how well {name}'s emotions are recognised is not known")
-    click.echo(known_scores(labels, prepared.front_end))
+    click.echo(known_scores(labels, chosen, prepared.front_end))
     click.echo(f"{out}: written, {time.perf_counter() - start:.0f} s")
     click.echo(
         "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings"
@@ -122,8 +151,8 @@ def clip_preparation() -> Preparation:
     )
 
 
-def _clips(split: str, prepared: Preparation) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Real train clips of a split, and those of the valid speakers with an emotion that train has.
+def _clips(split: str, prepared: Preparation) -> pd.DataFrame:
+    """Real train clips of a split, and those of the valid speakers with an emotion that train has, with `partition`.
 
     Raises:
         ClickException: the split or features are missing, or features are of other params
@@ -134,9 +163,10 @@ def _clips(split: str, prepared: Preparation) -> tuple[pd.DataFrame, pd.DataFram
     valid = valid[valid["emotion"].isin(train["emotion"])]
     if _stored("vocoder", train).params_hash() != params.params_hash(prepared.audio, prepared.vocoder.analysis):
         raise WorkspaceError(f"{DATA}: features of another 'audio' or 'vocoder'; `dvc repro` makes them again")
-    used = pd.concat([train, valid]).assign(generator=None)
+    used = pd.concat([train.assign(partition="train"), valid.assign(partition="valid")], ignore_index=True)
+    used = used.assign(generator=None, is_synthetic=False, source_id=None)
     check_front_end(used, DATA / "features" / "classifier", prepared.front_end)
-    return train, valid
+    return used
 
 
 def _stored(kind: str, clips: pd.DataFrame) -> Shards:
@@ -144,36 +174,38 @@ def _stored(kind: str, clips: pd.DataFrame) -> Shards:
     return Shards(DATA / "features" / kind / corpus for corpus in sorted(clips["corpus"].unique()))
 
 
-def _recordings(folder: Path, prepared: Preparation) -> list[Recording]:
-    """The usable recordings of a person, each once; others are reported.
+def _recordings(folder: Path, prepared: Preparation) -> dict[Path, Recording]:
+    """The usable recordings of a person by file, each once; others are reported.
 
     Raises:
         EnrolError: none is usable
     """
-    found: dict[str, Recording] = {}
+    found: dict[Path, Recording] = {}
     for path in recordings.below(folder):
         try:
             recording = prepared.recording(path)
-            if recording.sha256 in found:
+            if recording.sha256 in {each.sha256 for each in found.values()}:
                 raise AudioError("duplicate", "the same audio as another file")
-            found[recording.sha256] = recording
+            found[path] = recording
         except AudioError as error:
             click.echo(f"{path}: left out: {error}", err=True)
     if not found:
         raise EnrolError(f"{folder}: has no usable recording; expected a few neutral ones of one person")
-    return list(found.values())
+    return found
 
 
-def known_scores(labels: Sequence[str], front_end: FrontEnd) -> str:
+def known_scores(labels: Sequence[str], chosen: str, front_end: FrontEnd) -> str:
     """Scores of classifiers that were trained like a person's, of other people, as a sentence.
 
     They are those of this workspace, or else of all records of experiments with the same corpora.
 
     Args:
         labels: emotions of the classifier
+        chosen: the classifier, such as pretrained+neutral_norm
         front_end: of its features
     """
-    classifier = f"svm{predictions.VOCODED * (front_end == FrontEnd.VOCODED)}"
+    word, plus, relative = chosen.partition("+")
+    classifier = word + predictions.VOCODED * (front_end == FrontEnd.VOCODED) + plus + relative
     corpora = params.load(PARAMS, "corpora", tuple[str, ...]) if PARAMS.is_file() else ()
     records = [
         path
@@ -200,6 +232,6 @@ def known_scores(labels: Sequence[str], front_end: FrontEnd) -> str:
     )
 
 
-def _sha256(own: list[Recording]) -> str:
+def _sha256(own: Iterable[Recording]) -> str:
     """Hash of recordings, in any order."""
     return hashlib.sha256("\n".join(sorted(each.sha256 for each in own)).encode()).hexdigest()

@@ -16,7 +16,7 @@ from pipeline.audio.preparation import AudioParams
 from pipeline.augmentation.arms import needs_enrolment
 from pipeline.classification.enrolment import TRAINS, PersonalClassifier
 from pipeline.classification.recordings import Preparation, Prepared
-from pipeline.classification.saved import SavedClassifier
+from pipeline.classification.saved import SavedClassifier, Utterances
 from pipeline.cli import recordings
 from pipeline.cli.enrol import known_scores
 from pipeline.cli.workspace import CLASSIFIERS, DATA, PARAMS, PERSONS, first_split
@@ -92,9 +92,8 @@ def _by_person(files: Sequence[Path], person: str) -> pd.DataFrame:
     classifier = PersonalClassifier.load(_folder(person))
     usable, unusable = _prepared(files, classifier.preparation, f"{person}: recordings")
     click.echo(f"How well {person}'s emotions are recognised is not known", err=True)
-    click.echo(known_scores(classifier.labels, classifier.preparation.front_end), err=True)
-    utterances = [arrays for found in usable.values() for arrays in found.utterances.values()]
-    probabilities = [classifier.svm.probabilities(arrays["functionals"]) for arrays in utterances]
+    click.echo(known_scores(classifier.labels, classifier.name, classifier.preparation.front_end), err=True)
+    probabilities = classifier.probabilities(_utterances(usable)) if usable else ()
     return _table(files, usable, unusable, probabilities, classifier.labels)
 
 
@@ -102,10 +101,7 @@ def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None,
     """The table by a classifier that `classify` kept; what it is, and its score, are printed."""
     found, name, config = SavedClassifier.load(_kept(split, arm), classifier, seed)
     usable, unusable = _prepared(files, _preparation(config), "recordings")
-    utterances = {
-        segment: (file.sha256, arrays) for file in usable.values() for segment, arrays in file.utterances.items()
-    }
-    probabilities = found.probabilities(utterances) if usable else ()
+    probabilities = found.probabilities(_utterances(usable)) if usable else ()
     runs = f"mean of {len(found.runs)} seeds" if len(found.runs) > 1 else f"seed {next(iter(found.runs))}"
     click.echo(f"Classifier {name} of split {split}, arm {arm}, {runs}", err=True)
     click.echo(_score(split, arm, name, found.runs.keys(), found.labels), err=True)
@@ -119,6 +115,11 @@ def _by_arm(files: Sequence[Path], split: str, arm: str, classifier: str | None,
                 err=True,
             )
     return _table(files, usable, unusable, probabilities, found.labels)
+
+
+def _utterances(usable: Mapping[Path, Prepared]) -> Utterances:
+    """The utterances of all files."""
+    return {segment: (file.sha256, arrays) for file in usable.values() for segment, arrays in file.utterances.items()}
 
 
 def _kept(split: str, arm: str) -> Path:

@@ -17,21 +17,24 @@ from click.testing import CliRunner, Result
 from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save_file
 
-from pipeline.classification import enrolment
+from pipeline.audio import preparation
+from pipeline.classification import enrolment, pretrained
 from pipeline.classification.recordings import Preparation, Prepared
 from pipeline.cli.enrol import clip_preparation
 from pipeline.cli.main import main
-from pipeline.core import manifest, models
+from pipeline.core import manifest, models, predictions
 from pipeline.core.manifest import Segment
 from pipeline.core.models import CONFIG, WEIGHTS
 from pipeline.core.shards import Shards
 from pipeline.generation import speaker_statistics
+from pipeline.networks.weights import Weights
 from pipeline.vocoder import Features
 from tests.tiny_project import DEMO, RATE, run_all, working_in
 
 ANNA = Path("persons/anna")
 STRANGER = "data/raw/demo/f01/f01_s{}_{}_medium.flac"  # a test speaker of full-1
 NEUTRAL = [STRANGER.format(sentence, "neutral") for sentence in (1, 2)]
+SPLIT = {"scenario": "enrolment", "fold": "1"}
 CONSENT = "this needs the person's consent"
 
 
@@ -199,26 +202,86 @@ def test_natural_clips_are_prepared_as_those_of_training(finished: Path, monkeyp
         np.testing.assert_array_equal(found.utterances[Segment(path)][name], stored.array(f"demo/{path.stem}", name))
 
 
-def test_conversions_are_those_of_the_stage(
-    stage: Callable[..., Result], params: Callable[[dict[str, Any]], None]
-) -> None:
-    """Functionals of a person's voice, in memory, equal those of the clips that `perturb` writes."""
+@pytest.fixture
+def converted(params: Callable[[dict[str, Any]], None]) -> None:
+    """A project with the clips of `enrolled_conversion` as current directory."""
     params({"split.scenarios.enrolment.share": 1, "scenarios": ["enrolment"], "folds": [1]})
     run_all([("split", {})])
-    run_all([("perturb", {"scenario": "enrolment", "fold": "1", "generator": "enrolled_conversion"})])
+    run_all([("perturb", {**SPLIT, "generator": "enrolled_conversion"})])
+
+
+@pytest.mark.usefixtures("converted")
+def test_conversions_are_those_of_the_stage() -> None:
+    """What classifiers read of a person's voice, in memory, equals that of the clips that `perturb` writes."""
     clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS)
     partitions = manifest.read(Path("data/splits/enrolment-1.parquet"), manifest.PARTITIONED)
     train, known = (manifest.partition(clips, partitions, name) for name in ("train", "enrol"))
     stored = Shards([Path("data/features/vocoder/demo")])
     known = known[known["speaker"] == "demo_f01"]
     voice = speaker_statistics.SpeakerStatistics.of(Features.load(stored, id_) for id_ in known["id"])
-    found = enrolment.conversions(train, stored, voice, clip_preparation(), "anna")
+    prepared = clip_preparation()
+    found = enrolment.conversions(train, stored, voice, prepared, "anna")
     folder = Path("data/synthetic/enrolment-1/enrolled_conversion/all")
     written = manifest.read(folder / manifest.SYNTHETIC_TABLE, manifest.SYNTHETIC)
     written = written[written["parameters"].str.contains("demo_f01")].set_index("source_id")
     features = Shards([folder / manifest.SYNTHETIC_FEATURES])
-    for id_, functionals in zip(train["id"], found, strict=True):
+    for id_, (functionals, samples) in zip(train["id"], found, strict=True):
         np.testing.assert_array_equal(functionals, features.array(written.loc[id_, "id"], "functionals"))
+        path = Path(written.loc[id_, "filepath"])
+        np.testing.assert_array_equal(samples, preparation.prepared(path, prepared.audio))
+
+
+@pytest.mark.usefixtures("converted")
+def test_predictions_are_those_of_the_stage(
+    params: Callable[[dict[str, Any]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test speaker who is enrolled with the same recordings gets what arm `personal_conversion` predicts."""
+
+    class Network:
+        WEIGHTS, SETTINGS = Weights("stand-in", {}, "pretrained"), ()
+
+        def __init__(self, resources: Any) -> None: ...
+
+        def __call__(self, samples: np.ndarray) -> np.ndarray:
+            return np.log(np.abs(np.fft.rfft(samples[:4096]))[40:200].reshape(4, -1).mean(axis=1)).astype(np.float32)
+
+    monkeypatch.setattr(pretrained, "NETWORKS", {"stand_in": Network})
+    params(
+        {
+            "arms": ["none", "personal_conversion"],
+            "augment.headline_arm": "personal_conversion",
+            "classify.classifiers": ["svm", "pretrained"],
+            "classify.normalisations": ["train", "neutral"],
+            "classify.pretrained.embeddings": ["stand_in"],
+            "classify.svm": {"c": [1], "gamma": [0.3]},
+            "classify.pretrained.c": [1],
+            "classify.pretrained.gamma": [0.3],
+        }
+    )
+    run_all([("augment", SPLIT), ("classify", {**SPLIT, "arm": "personal_conversion"})])
+    expected = predictions.read(Path("data/predictions/enrolment-1/personal_conversion.parquet"))
+    expected = expected[(expected["partition"] == "test") & (expected["speaker"] == "demo_f01")]
+    clips = manifest.read(Path("data/manifest.parquet"), manifest.CLIPS).set_index("id")
+    partitions = manifest.read(Path("data/splits/enrolment-1.parquet"), manifest.PARTITIONED).set_index("id")
+    known = clips[(partitions["partition"].reindex(clips.index) == "enrol") & (clips["speaker"] == "demo_f01")]
+    copied(known["filepath"], Path("recordings"))
+    for name in enrolment.NAMES:
+        assert emocycle("enrol", "anna", "recordings", "--classifier", name, "--force").exit_code == 0
+        rows = expected[expected["classifier"] == name]
+        files = list(clips.loc[rows["id"], "filepath"])
+        assert len(files) > 3
+        assert emocycle("predict", *files, "--person", "anna", "--out", "found.csv").exit_code == 0
+        found = pd.read_csv("found.csv", index_col="file").loc[files]
+        assert list(found["emotion"]) == list(predictions.predicted(rows))
+        if not name.endswith(enrolment.RELATIVE):  # else other neutral clips of the valid speakers set the temperature
+            probabilities = rows[[f"p_{label}" for label in ("angry", "neutral", "sad")]]
+            np.testing.assert_allclose(found[["angry", "neutral", "sad"]].to_numpy(), probabilities, atol=1e-4)
+
+
+@pytest.mark.usefixtures("here")
+def test_a_classifier_that_reads_audio_needs_the_natural_front_end() -> None:
+    result = emocycle("enrol", "otto", "recordings", "--classifier", "pretrained")
+    assert result.exit_code == 1 and "'pretrained' reads the recordings themselves" in result.output
 
 
 @pytest.mark.usefixtures("here")
