@@ -16,7 +16,8 @@ from matplotlib import pyplot
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 CONFIRM = (HERE / "ravdess-confirm/three-seeds/ser.json", HERE / "ravdess-voices/metrics/ser.json")  # folds 3 to 6
-RAVDESS, NEMO = ((HERE / f"{corpus}-enrolment-pretrained/metrics/ser.json",) for corpus in ("ravdess", "nemo"))
+PERSON, PERSON_16, PERSON_NEMO = "ravdess-enrolment-pretrained", "ravdess-enrolment-16", "nemo-enrolment-pretrained"
+RAVDESS, RAVDESS_16, NEMO = ((HERE / name / "metrics/ser.json",) for name in (PERSON, PERSON_16, PERSON_NEMO))
 COLOURS = ("#0072b2", "#d55e00", "#009e73")  # of Okabe and Ito, which colour-blind people tell apart
 INTERVAL: dict[str, Any] = {"linewidth": 4, "alpha": 0.5, "solid_capstyle": "butt"}
 
@@ -62,6 +63,7 @@ FIGURES = (
         (
             Panel("RAVDESS, 2 train speakers", "enrol_2", RAVDESS),
             Panel("RAVDESS, 4 train speakers", "enrol_4", RAVDESS),
+            Panel("RAVDESS, 16 train speakers", "enrol_all", RAVDESS_16),
             Panel("nEMO, 3 train speakers", "enrol_all", NEMO),
         ),
         {
@@ -102,27 +104,37 @@ LINES = {  # classifier and arm → colour, style and label
     ("svm+vocoded+neutral_norm", "personal_conversion"): (COLOURS[1], "s-", "the person's voice, relative to them"),
 }
 
-PERSON = "ravdess-enrolment-pretrained"
-OTHER_VOICES = {2: "s2", 4: "s4", 16: "s16_1"}  # number of train speakers → scenario
-ENROLLED = {2: "enrol_2", 4: "enrol_4"}
-VOICES = {  # panel → label → scores, arm, and number of train speakers → scenario
+Places = dict[int, tuple[str, str]]  # number of train speakers → folder of scores, and scenario
+
+
+def at(scores: str, **scenarios: str) -> Places:
+    """Places in one folder: `at("ravdess-few/metrics", n1="few_1")`."""
+    return {int(number[1:]): (scores, scenario) for number, scenario in scenarios.items()}
+
+
+OTHER_VOICES = {"n2": "s2", "n4": "s4", "n16": "s16_1"}
+ENROLLED = {"n2": "enrol_2", "n4": "enrol_4"}
+DEVELOPING = at(f"{PERSON}/develop/metrics", **ENROLLED) | at(f"{PERSON_16}/develop/metrics", n16="enrol_all")
+VOICES: dict[str, dict[str, tuple[str, Places]]] = {  # panel → label → arm and places
     "voices of others, folds 1 and 2": {
-        "of train speakers": ("ravdess-pretrained/develop/metrics", "speaker_conversion", OTHER_VOICES),
-        "of a bank of 4": ("ravdess-pretrained/bank_4", "speaker_conversion", OTHER_VOICES),
-        "of a bank of 9": ("ravdess-pretrained/bank_9", "speaker_conversion", OTHER_VOICES),
+        "of train speakers": ("speaker_conversion", at("ravdess-pretrained/develop/metrics", **OTHER_VOICES)),
+        "of a bank of 4": ("speaker_conversion", at("ravdess-pretrained/bank_4", **OTHER_VOICES)),
+        "of a bank of 9": ("speaker_conversion", at("ravdess-pretrained/bank_9", **OTHER_VOICES)),
     },
     "the person's voice, folds 1 and 2": {
-        "from 6 recordings": (f"{PERSON}/develop/metrics", "personal_conversion", ENROLLED),
-        "from 1 recording": (f"{PERSON}/develop_1", "personal_conversion", ENROLLED),
-        "another person's": (f"{PERSON}/develop/metrics", "other_person", ENROLLED),
+        "from 6 recordings": ("personal_conversion", DEVELOPING),
+        "from 1 recording": ("personal_conversion", at(f"{PERSON}/develop_1", **ENROLLED)),
+        "another person's": ("other_person", DEVELOPING),
     },
     "folds 3 to 6, confirming": {
         "of train speakers": (
-            "ravdess-pretrained/metrics",
             "speaker_conversion",
-            {2: "low_2", 4: "low_4", 16: "full"},
+            at("ravdess-pretrained/metrics", n2="low_2", n4="low_4", n16="full"),
         ),
-        "the person's": (f"{PERSON}/metrics", "personal_conversion", ENROLLED),
+        "the person's": (
+            "personal_conversion",
+            at(f"{PERSON}/metrics", **ENROLLED) | at(f"{PERSON_16}/metrics", n16="enrol_all"),
+        ),
     },
 }
 
@@ -188,18 +200,18 @@ def draw_voices() -> None:
     canvas, axes = pyplot.subplots(1, len(VOICES), figsize=(13, 4), sharex=True, sharey=True, layout="constrained")
     for axis, (title, lines) in zip(axes, VOICES.items(), strict=True):
         axis.axhline(0, color="grey", linewidth=1)
-        for number, (label, (scores, arm, scenarios)) in enumerate(lines.items()):
-            panels = [Panel(title, scenario, (HERE / scores / "ser.json",)) for scenario in scenarios.values()]
+        for number, (label, (arm, where)) in enumerate(lines.items()):
+            panels = [Panel(title, scenario, (HERE / scores / "ser.json",)) for scores, scenario in where.values()]
             gains = [found(panel, "pretrained", arm, "none") for panel in panels]
             low, gain, high = ([100 * own[key] for own in gains if own] for key in ("ci_low", "gain", "ci_high"))
-            places = [speakers * 1.06 ** (number - 1) for speakers in scenarios]  # side by side
+            places = [speakers * 1.06 ** (number - 1) for speakers in where]  # side by side
             axis.plot([places, places], [low, high], color=COLOURS[number], **INTERVAL)
             axis.plot(places, gain, "o-", color=COLOURS[number], label=label)
         axis.set_xscale("log", base=2)
         axis.set(title=title, xlabel="train speakers")
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, loc="lower right")
-    axes[0].set_xticks(list(OTHER_VOICES), [str(number) for number in OTHER_VOICES])
+    axes[0].set_xticks([2, 4, 16], ["2", "4", "16"])
     axes[0].set_ylabel("gain in UAR over no augmentation [points]")
     canvas.savefig(DOCS / "voices.svg", metadata={"Date": None})
 
