@@ -67,13 +67,7 @@ def main(name: str, folder: Path, split: str | None, chosen: str, out: Path | No
     A voice is personal data: ask for the person's consent. `emocycle predict` uses the classifier.
     """
     start = time.perf_counter()
-    if not NAME.fullmatch(name):
-        raise EnrolError(f"{name!r} is no name of a folder: expected letters, digits, '_', '-' and '.'")
-    out = out or PERSONS / name
-    if out.exists() and not force:
-        raise EnrolError(f"{out}: exists; --force replaces it")
-    if out.exists() and not (out / CONFIG).is_file():
-        raise EnrolError(f"{out}: is not a classifier, so it is not replaced; choose another --out")
+    out = _place(name, out, force)
     split = split or first_split()
     prepared = clip_preparation()
     word = enrolment.word_of(chosen)
@@ -84,28 +78,24 @@ def main(name: str, folder: Path, split: str | None, chosen: str, out: Path | No
     train, valid = (clips[clips["partition"] == partition] for partition in ("train", "valid"))
     recorded = _recordings(folder, prepared)
     own = recorded.values()
-    seconds = sum(recording.duration for recording in own)
+    seconds = sum(each.duration for each in own)
     click.echo(f"{name}: {len(own):,} recordings used, {seconds:,.1f} s")
     voice = SpeakerStatistics.of(prepared.features(each.samples, each.sampling_rate) for each in own)
     labels = sorted(train["emotion"].unique())
     clips = clips.assign(label=clips["emotion"].map(labels.index))
     machine = params.load(PARAMS, "hardware", HardwareParams)
-    device = hardware.device(machine)
     places = DATA / "features" / "classifier", EMBEDDINGS
-    resources = Resources(*places, prepared.audio, machine, device, len(labels), {0: 0})
+    resources = Resources(*places, prepared.audio, machine, hardware.device(machine), len(labels), {0: 0})
     contents = enrolment.conversions(train, _stored("vocoder", train), voice, prepared, f"{name}: conversions")
     converted = enrolment.read_by(settings, contents, resources)
     click.echo(f"{len(converted):,} train clips of {train['speaker'].nunique():,} speakers converted to this voice")
     real = np.concatenate([*CLASSIFIERS[word].features(clips, settings, resources)])
     mean = np.zeros(real.shape[1])
     if chosen.endswith(RELATIVE):
-        utterances = {
-            Segment(path): (each.sha256, prepared.arrays(each.samples, each.sampling_rate))
-            for path, each in recorded.items()
-        }
+        arrays = {Segment(path): prepared.arrays(each.samples, each.sampling_rate) for path, each in recorded.items()}
+        utterances = {place: (recorded[place.path].sha256, found) for place, found in arrays.items()}
         mean = np.concatenate([*features_of(utterances, word, settings, resources)]).mean(axis=0, dtype=np.float64)
         real, converted = enrolment.relative(real, clips), converted - mean
-
     weight = params.load(PARAMS, "augment.mix", MixParams).weight
     model = enrolment.train(word, clips, real, converted, weight, settings, resources)
     is_valid = (clips["partition"] == "valid").to_numpy()
@@ -131,6 +121,22 @@ def main(name: str, folder: Path, split: str | None, chosen: str, out: Path | No
         "A voice is personal data: this needs the person's consent, and the folder is as private as the recordings"
     )
     click.echo("The recordings stay on this machine, and no synthetic clip was written")
+
+
+def _place(name: str, out: Path | None, force: bool) -> Path:
+    """Folder to write.
+
+    Raises:
+        EnrolError: the name cannot be one, or something is there that is not to be replaced
+    """
+    if not NAME.fullmatch(name):
+        raise EnrolError(f"{name!r} is no name of a folder: expected letters, digits, '_', '-' and '.'")
+    out = out or PERSONS / name
+    if out.exists() and not force:
+        raise EnrolError(f"{out}: exists; --force replaces it")
+    if out.exists() and not (out / CONFIG).is_file():
+        raise EnrolError(f"{out}: is not a classifier, so it is not replaced; choose another --out")
+    return out
 
 
 def clip_preparation() -> Preparation:
