@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pandas as pd
 import torch
-from envelopes import Split, functionals_of, summary, uar_by_speaker
+from envelopes import Split, another, functionals_of, summary, uar_by_speaker
 from torch import Tensor, nn
 
 from pipeline.conversion.crops import Domain
@@ -148,7 +148,6 @@ def scores(split: str, bottlenecks: tuple[int, ...]) -> pd.DataFrame:
     real, held_out, classes = inputs(train), inputs(valid), train["label"].to_numpy()
     nothing = real[0][:0], classes[:0]
     persons = sorted(test["speaker"].unique())
-    genders = test.drop_duplicates("speaker").set_index("speaker")["gender"]
     in_voice: dict[tuple[str, str], np.ndarray] = {}
     for person in persons:
         sources = list(zip(train["id"], train["speaker"], strict=True))
@@ -164,9 +163,7 @@ def scores(split: str, bottlenecks: tuple[int, ...]) -> pd.DataFrame:
     for person in persons:
         mine = test[test["speaker"] == person]
         tested = inputs(mine)[0]
-        alike = [name for name in persons if genders[name] == genders[person]]
-        alike = alike if len(alike) > 1 else persons
-        other = alike[(alike.index(person) + 1) % len(alike)]
+        other = another(person, test)
         uar = {"none": uar_by_speaker(real, nothing, held_out, tested, mine)}
         for way in ("statistics", *(f"network {count}" for count in networks)):
             for whose, voice in (("the person", person), ("another", other)):

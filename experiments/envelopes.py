@@ -93,6 +93,19 @@ def uar_by_speaker(
     return pd.concat(scores, axis=1).mean(axis=1)
 
 
+def another(person: str, test: pd.DataFrame) -> str:
+    """The next test speaker of the person's gender, of any gender where there is no other.
+
+    Args:
+        person: a test speaker
+        test: clips with columns speaker and gender
+    """
+    genders = test.drop_duplicates("speaker").set_index("speaker")["gender"].sort_index()
+    alike = list(genders.index[genders == genders[person]])
+    alike = alike if len(alike) > 1 else list(genders.index)
+    return str(alike[(alike.index(person) + 1) % len(alike)])
+
+
 def summary(scores: pd.DataFrame, reference: str) -> pd.DataFrame:
     """UAR of each arm, and its gain over another with the standard error over speakers.
 

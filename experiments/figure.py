@@ -107,33 +107,33 @@ LINES = {  # classifier and arm → colour, style and label
 Places = dict[int, tuple[str, str]]  # number of train speakers → folder of scores, and scenario
 
 
-def at(scores: str, **scenarios: str) -> Places:
-    """Places in one folder: `at("ravdess-few/metrics", n1="few_1")`."""
-    return {int(number[1:]): (scores, scenario) for number, scenario in scenarios.items()}
+def at(scores: str, scenarios: Mapping[int, str]) -> Places:
+    """Scenarios in one folder of scores."""
+    return {number: (scores, scenario) for number, scenario in scenarios.items()}
 
 
-OTHER_VOICES = {"n2": "s2", "n4": "s4", "n16": "s16_1"}
-ENROLLED = {"n2": "enrol_2", "n4": "enrol_4"}
-DEVELOPING = at(f"{PERSON}/develop/metrics", **ENROLLED) | at(f"{PERSON_16}/develop/metrics", n16="enrol_all")
+OTHER_VOICES = {2: "s2", 4: "s4", 16: "s16_1"}  # number of train speakers → scenario
+ENROLLED, ENROLLED_16 = {2: "enrol_2", 4: "enrol_4"}, {16: "enrol_all"}
+DEVELOPING = at(f"{PERSON}/develop/metrics", ENROLLED) | at(f"{PERSON_16}/develop/metrics", ENROLLED_16)
 VOICES: dict[str, dict[str, tuple[str, Places]]] = {  # panel → label → arm and places
     "voices of others, folds 1 and 2": {
-        "of train speakers": ("speaker_conversion", at("ravdess-pretrained/develop/metrics", **OTHER_VOICES)),
-        "of a bank of 4": ("speaker_conversion", at("ravdess-pretrained/bank_4", **OTHER_VOICES)),
-        "of a bank of 9": ("speaker_conversion", at("ravdess-pretrained/bank_9", **OTHER_VOICES)),
+        "of train speakers": ("speaker_conversion", at("ravdess-pretrained/develop/metrics", OTHER_VOICES)),
+        "of a bank of 4": ("speaker_conversion", at("ravdess-pretrained/bank_4", OTHER_VOICES)),
+        "of a bank of 9": ("speaker_conversion", at("ravdess-pretrained/bank_9", OTHER_VOICES)),
     },
     "the person's voice, folds 1 and 2": {
         "from 6 recordings": ("personal_conversion", DEVELOPING),
-        "from 1 recording": ("personal_conversion", at(f"{PERSON}/develop_1", **ENROLLED)),
+        "from 1 recording": ("personal_conversion", at(f"{PERSON}/develop_1", ENROLLED)),
         "another person's": ("other_person", DEVELOPING),
     },
     "folds 3 to 6, confirming": {
         "of train speakers": (
             "speaker_conversion",
-            at("ravdess-pretrained/metrics", n2="low_2", n4="low_4", n16="full"),
+            at("ravdess-pretrained/metrics", {2: "low_2", 4: "low_4", 16: "full"}),
         ),
         "the person's": (
             "personal_conversion",
-            at(f"{PERSON}/metrics", **ENROLLED) | at(f"{PERSON_16}/metrics", n16="enrol_all"),
+            at(f"{PERSON}/metrics", ENROLLED) | at(f"{PERSON_16}/metrics", ENROLLED_16),
         ),
     },
 }
@@ -211,7 +211,7 @@ def draw_voices() -> None:
         axis.set(title=title, xlabel="train speakers")
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False, loc="lower right")
-    axes[0].set_xticks([2, 4, 16], ["2", "4", "16"])
+    axes[0].set_xticks(list(OTHER_VOICES), [str(number) for number in OTHER_VOICES])
     axes[0].set_ylabel("gain in UAR over no augmentation [points]")
     canvas.savefig(DOCS / "voices.svg", metadata={"Date": None})
 

@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pandas as pd
 import torch
-from envelopes import Split, functionals_of, summary, uar_by_speaker
+from envelopes import Split, another, functionals_of, summary, uar_by_speaker
 
 from pipeline.cli.trained_pairs import Pairs
 from pipeline.conversion import speaker_means
@@ -49,14 +49,11 @@ def scores(split: str) -> pd.DataFrame:
     real, held_out = inputs(train), inputs(valid)
     nothing = real[0][:0], real[1][:0]
     persons = sorted(test["speaker"].unique())
-    genders = test.drop_duplicates("speaker").set_index("speaker")["gender"]
     added = {(person, name): converted(person, name) for person in persons for name in ("cyclegan", "statistics")}
     rows = {}
     for person in persons:
         mine = test[test["speaker"] == person]
-        alike = [name for name in persons if genders[name] == genders[person]]
-        alike = alike if len(alike) > 1 else persons
-        other = alike[(alike.index(person) + 1) % len(alike)]
+        other = another(person, test)
         arms = {
             "neutral recordings alone": inputs(enrolled[enrolled["speaker"] == person]),
             "converted by cyclegan": added[person, "cyclegan"],

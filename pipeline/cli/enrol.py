@@ -57,7 +57,7 @@ class EnrolError(click.ClickException):
     type=click.Choice(enrolment.NAMES),
     default=enrolment.NAMES[0],
     show_default=True,
-    help=f"{RELATIVE}: features are relative to the mean of the neutral clips of each speaker, also of this person.",
+    help=f"{RELATIVE}: features minus the mean of the neutral clips of each speaker, also of this person.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the classifier; default: persons/NAME.")
 @click.option("--force", is_flag=True, help="Replace a classifier that is there.")
@@ -210,8 +210,8 @@ def known_scores(labels: Sequence[str], chosen: str, front_end: FrontEnd) -> str
         chosen: the classifier, such as pretrained+neutral_norm
         front_end: of its features
     """
-    word, plus, relative = chosen.partition("+")
-    classifier = word + predictions.VOCODED * (front_end == FrontEnd.VOCODED) + plus + relative
+    vocoded = predictions.VOCODED * (front_end == FrontEnd.VOCODED)
+    classifier = enrolment.word_of(chosen) + vocoded + predictions.normalisation(chosen)
     corpora = params.load(PARAMS, "corpora", tuple[str, ...]) if PARAMS.is_file() else ()
     records = [
         path
